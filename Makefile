@@ -1,0 +1,48 @@
+# PYTHON=python3.12 chooses the interpreter; PIP_ARGS="--index-url ..." passes options to pip (CPU wheels of torch).
+PYTHON ?= python3
+PIP_ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help install demo test check miniature clean
+
+help:
+	@echo "make demo       install, judge the pictures in examples/pictures, write out/demo/index.html"
+	@echo "make test       run the tests"
+	@echo "make check      format, lint, types, import layers, spelling"
+	@echo "make miniature  train the embedded suite from nothing; QUICK=1 proves the chain in half an hour"
+	@echo "make install    only the environment, in $(VENV); make clean removes it and every output"
+
+install: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("unprompt needs Python 3.11 or newer; %s is %s.%s: set PYTHON=" % (sys.executable, *sys.version_info[:2]) if sys.version_info < (3, 11) else 0)'
+	@echo "installing the locked packages into $(VENV), about 2 GB: a minute or two"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet $(PIP_ARGS) -r requirements.lock
+	@$(BIN)/python -m pip install --quiet $(PIP_ARGS) --no-deps -e .
+	@touch $@
+
+demo: install
+	@$(BIN)/unprompt detect examples/pictures --report out/demo || \
+		{ code=$$?; echo "demo: unprompt detect ended with exit code $$code (1 = some pictures got no verdict)" >&2; exit $$code; }
+	@echo "The page: out/demo/index.html"
+
+# Two workers of one thread each: the tests are written for two cores.
+test: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+miniature: install
+	$(BIN)/python -m unprompt.miniature $(if $(QUICK),--quick)
+
+clean:
+	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

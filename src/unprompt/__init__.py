@@ -1,0 +1,77 @@
+"""Is this picture an answer to a prompt? The public door of the package.
+
+>>> import unprompt
+>>> judgements = unprompt.detect(["a.jpg", "folder"])  # doctest: +SKIP
+
+Each name is loaded when it is first used, so that importing the package is quick and loads no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unprompt.errors import (
+        CheckpointError,
+        DataError,
+        MissingExtra,
+        MissingHead,
+        MissingWeights,
+        OptionError,
+        PictureError,
+        PictureTooLarge,
+        StoreError,
+        SuiteError,
+        UnpromptError,
+        UnreadablePicture,
+    )
+    from unprompt.types import Caption, Judgement, Picture, Sample
+    from unprompt.workflows.detect import detect
+    from unprompt.workflows.doctor import doctor
+    from unprompt.workflows.evaluate import evaluate
+    from unprompt.workflows.extract import extract
+    from unprompt.workflows.train import train
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Caption",
+    "CheckpointError",
+    "DataError",
+    "Judgement",
+    "MissingExtra",
+    "MissingHead",
+    "MissingWeights",
+    "OptionError",
+    "Picture",
+    "PictureError",
+    "PictureTooLarge",
+    "Sample",
+    "StoreError",
+    "SuiteError",
+    "UnpromptError",
+    "UnreadablePicture",
+    "__version__",
+    "detect",
+    "doctor",
+    "evaluate",
+    "extract",
+    "train",
+]
+
+_TYPES = frozenset({"Caption", "Judgement", "Picture", "Sample"})
+_WORKFLOWS = frozenset({"detect", "doctor", "evaluate", "extract", "train"})
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _WORKFLOWS:
+        home = f"unprompt.workflows.{name}"
+    else:
+        home = "unprompt.types" if name in _TYPES else "unprompt.errors"
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

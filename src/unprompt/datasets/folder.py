@@ -1,0 +1,81 @@
+"""A folder of pictures as samples: labels, generators and splits are read off the folders' names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePath
+from typing import NoReturn, TypeVar
+
+from unprompt.datasets.spelling import label_of, split_of
+from unprompt.errors import DataError
+from unprompt.types import Label, Sample, Split
+
+Meaning = TypeVar("Meaning")
+
+
+def load_folder(path: str) -> list[Sample]:
+    """Every visible file under a folder, whatever its suffix; names of folders tell label, generator and split.
+
+    ``path`` is walked recursively in sorted order, links followed. A file that is no picture is a sample too:
+    only reading it can tell. Raises DataError for a missing or empty folder and for contradictory names.
+
+        ROOT/real/a.png                          real
+        ROOT/Fake/sd15/a.png                     generated, generator sd15
+        ROOT/progan/train/1_fake/a.png           generated, generator progan, split train
+        ROOT/holiday/a.png                       unknown
+    """
+    if not os.path.isdir(path):
+        raise DataError(f"got {path!r} as data folder; expected a folder that exists (for a list use manifest:FILE)")
+    samples = [_sample(path, inner) for inner in _walk(path)]
+    if not samples:
+        raise DataError(f"the folder {path!r} holds no visible file; expected pictures, in subfolders or not")
+    return samples
+
+
+def _walk(root: str) -> Iterator[str]:
+    """Paths of the visible files relative to ``root``, sorted folder by folder."""
+    for folder, inner, files in os.walk(root, onerror=_refuse, followlinks=True):
+        inner[:] = sorted(name for name in inner if not name.startswith(".") and not _loops(folder, name))
+        for name in sorted(files):
+            found = os.path.join(folder, name)
+            # A broken link is kept, to become an error row; a pipe or socket would block its reader.
+            if not name.startswith(".") and (os.path.isfile(found) or os.path.islink(found)):
+                yield os.path.relpath(found, root)
+
+
+def _loops(folder: str, name: str) -> bool:
+    """Whether ``name`` is a link to a folder that we are in."""
+    found = Path(folder, name)
+    return found.is_symlink() and Path(folder).resolve().is_relative_to(found.resolve())
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise DataError(f"the folder {error.filename!r} cannot be read ({error}); expected one that you may list")
+
+
+def _sample(root: str, inner: str) -> Sample:
+    uri = os.path.join(root, inner)
+    folders = PurePath(inner).parts[:-1]
+    labels: list[Label | None] = [label_of(name) for name in folders]
+    splits: list[Split | None] = [split_of(name) for name in folders]
+    label: Label | None = _agreed(uri, "label", folders, labels)
+    split: Split | None = _agreed(uri, "split", folders, splits)
+    return Sample(uri, label, "" if label is None else _generator(folders, labels.index(label)), split)
+
+
+def _agreed(uri: str, what: str, folders: Sequence[str], meanings: Sequence[Meaning | None]) -> Meaning | None:
+    """The one meaning among ``meanings``, None when there is none. Raises DataError when there are two."""
+    told = {meaning: name for name, meaning in zip(folders, meanings, strict=True) if meaning is not None}
+    if len(told) > 1:
+        names = " and ".join(repr(name) for name in told.values())
+        raise DataError(
+            f"{uri}: its folders {names} tell two {what}s; expected one: rename a folder, or use a manifest"
+        )
+    return next(iter(told), None)
+
+
+def _generator(folders: Sequence[str], place: int) -> str:
+    """The first telling folder below the one that labels, else the first one above it, else empty."""
+    candidates = [*folders[place + 1 :], *folders[:place]]
+    return next((name for name in candidates if label_of(name) is None and split_of(name) is None), "")

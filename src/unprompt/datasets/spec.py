@@ -1,0 +1,53 @@
+"""Data specifications: one word that names a dataset, ``NAME:ARGUMENT`` or a bare path."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from unprompt.datasets.folder import load_folder
+from unprompt.datasets.manifest import READERS, load_manifest
+from unprompt.errors import DataError
+from unprompt.types import Sample
+
+Loader = Callable[[str], list[Sample]]
+"""What stands after the colon -> samples; the first line of its docstring describes the dataset."""
+
+NAMES: Mapping[str, Loader] = MappingProxyType({"folder": load_folder, "manifest": load_manifest})
+"""The datasets that this room knows; higher rooms add theirs when they call ``load``."""
+
+
+def load(spec: str, more: Mapping[str, Loader] = MappingProxyType({})) -> list[Sample]:
+    """The samples that ``spec`` names: ``folder:PATH``, ``manifest:FILE``, a name of ``more``, or a bare path.
+
+    A bare folder means ``folder:``; a bare .csv, .json, .jsonl, .ndjson or .parquet file means ``manifest:``.
+    Raises DataError for anything else, and what the dataset's own loader raises.
+    """
+    loaders = {**NAMES, **more}
+    name, colon, argument = spec.partition(":")
+    if not colon or name not in loaders:
+        name, argument = _bare(spec, loaders), spec
+    return [_encodable(sample) for sample in loaders[name](argument)]
+
+
+def _bare(path: str, loaders: Mapping[str, Loader]) -> str:
+    """Name of the loader that a bare path means."""
+    if os.path.isdir(path):
+        return "folder"
+    if os.path.splitext(path)[1].lower() in READERS:
+        return "manifest"
+    known = ", ".join(f"{name}:" for name in loaders)
+    raise DataError(
+        f"got data specification {path!r}; expected one that starts with {known}, the path of a folder that exists, "
+        f"or of a manifest ({', '.join(READERS)})"
+    )
+
+
+def _encodable(sample: Sample) -> Sample:
+    """``sample`` itself. Raises DataError when its path cannot be written into a table."""
+    try:
+        sample.uri.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DataError(f"got a file name that is no UTF-8: {sample.uri!a}; expected UTF-8: rename the file") from error
+    return sample

@@ -1,0 +1,193 @@
+"""What a detector is: one paper's evidence -> a logit, with all the checking done here, once.
+
+A method supplies its ``Options``, its extractor, ``_build`` (the network) and ``collate`` (evidence -> the
+network's inputs). Every network answers one logit a picture, **higher = more likely generated**; a paper's
+cross-entropy over two outputs is the binary cross-entropy of their difference, so one loss serves all.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from unprompt.detectors import checkpoint
+from unprompt.detectors.calibration import Calibration, Thresholds
+from unprompt.detectors.checkpoint import Header
+from unprompt.detectors.options import Options as AnyOptions
+from unprompt.errors import CheckpointError, DataError
+from unprompt.evidence.base import Extractor
+from unprompt.evidence.bench import Bench
+from unprompt.types import Picture
+
+if TYPE_CHECKING:
+    from unprompt.instruments import Suite
+
+E = TypeVar("E")
+O = TypeVar("O", bound=AnyOptions)  # noqa: E741
+Floats = npt.NDArray[np.float64]
+BATCH = 32
+"""Pictures that go through a network at once when it predicts."""
+
+
+class Detector(ABC, Generic[E, O]):
+    """One method's trained head over one suite; in evaluation mode from birth."""
+
+    method: ClassVar[str]
+    version: ClassVar[int] = 1
+    Options: ClassVar[type[AnyOptions]]
+    Evidence: ClassVar[type]
+    """What the extractor makes and the head understands."""
+    roles: ClassVar[tuple[str, ...]] = ()
+    """Instruments that the head itself is built on, beside those of its evidence."""
+
+    def __init__(self, suite: Suite, options: O | None = None, seed: int = 0) -> None:
+        self.suite = suite
+        self.options = options if options is not None else self.fitting_options(suite)
+        self.extractor = self._extractor()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.network = self._build().eval()
+        self.calibration: Calibration | None = None
+        self.thresholds: Thresholds | None = None
+        self.figures: dict[str, Any] = {}
+        self.digest: str | None = None
+        """SHA-256 of the checkpoint that this was loaded from or saved to; None before."""
+        self.path: Path | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.options!r})"
+
+    @classmethod
+    def fitting_options(cls, suite: Suite) -> O:
+        """The paper's options, with the sizes that fit the suite's instruments."""
+        return cast(O, cls.Options())
+
+    def logits(self, evidence: Sequence[E]) -> Floats:
+        """N float64, finite, independent of batch and order to 1e-4."""
+        self._check(evidence)
+        self.network.eval()
+        with torch.inference_mode():
+            rows = [self._forward(evidence[start : start + BATCH]) for start in range(0, len(evidence), BATCH)]
+        found = np.concatenate(rows) if rows else np.zeros(0)
+        if not np.isfinite(found).all():
+            raise CheckpointError(
+                f"{self.method} answers {(~np.isfinite(found)).sum()} of {found.size} logits that are NaN or infinite: "
+                "its training diverged or its file is damaged; train it again"
+            )
+        return found
+
+    def predict_evidence(self, evidence: Sequence[E]) -> Floats:
+        """N scores in [0, 1], the sigmoid of the logits; not calibrated."""
+        return np.asarray(np.exp(-np.logaddexp(0, -self.logits(evidence))))
+
+    def predict(self, pictures: Sequence[Picture]) -> Floats:
+        """Extract, then :meth:`predict_evidence`; without a store."""
+        return self.predict_evidence(self.extractor.extract(Bench(pictures, self.suite)))
+
+    def probability(self, logits: npt.ArrayLike, prior: float = 0.5) -> Floats:
+        """Calibrated probabilities of "generated"; :class:`CheckpointError` before a calibration."""
+        if self.calibration is None:
+            raise CheckpointError(f"{self.method} has no calibration: train it with validation evidence")
+        return self.calibration.probability(logits, prior)
+
+    def instruments(self) -> dict[str, str]:
+        """Role -> digest of every instrument that the score depends on."""
+        roles = sorted({*self.extractor.roles, *self.roles})
+        return {role: getattr(self.suite, role).card.digest for role in roles}
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """What an optimiser is to move, and how fast."""
+        trainable = [weight for weight in self.network.parameters() if weight.requires_grad]
+        return [{"params": trainable}]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network lies."""
+        return next(self.network.parameters()).device
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move the network; the suite's instruments stay where they are."""
+        self.network.to(device)
+        return self
+
+    @abstractmethod
+    def _extractor(self) -> Extractor[E]: ...
+
+    @abstractmethod
+    def _build(self) -> nn.Module:
+        """The network, from the options and the suite; N logits from what ``collate`` returns."""
+
+    @abstractmethod
+    def collate(self, evidence: Sequence[E], chance: np.random.Generator | None = None) -> tuple[Tensor, ...]:
+        """The network's inputs; with ``chance`` they are augmented for training."""
+
+    def save(self, path: Path | str, *, half: bool = False) -> None:
+        """One safetensors file; ``half`` stores float16, which :meth:`load` widens again."""
+        self.path = Path(path)
+        self.digest = checkpoint.write(self.path, self._header(), self.network.state_dict(), half=half)
+
+    @classmethod
+    def load(cls, path: Path | str, suite: Suite) -> Self:
+        """A saved detector; :class:`CheckpointError` for another method, version or instruments."""
+        path = Path(path)
+        header, tensors = checkpoint.read(path)
+        if (header.method, header.version) != (cls.method, cls.version):
+            raise CheckpointError(
+                f"{path} holds {header.method} version {header.version}, expected {cls.method} version {cls.version}: "
+                "give another checkpoint, or train it again with this edition"
+            )
+        made = cls._from_header(header, path, suite)
+        _check_instruments(path, header.instruments, made.instruments())
+        checkpoint.restore(made.network, tensors, path)
+        made.calibration = Calibration.from_dict(header.calibration) if header.calibration else None
+        made.thresholds = Thresholds.from_dict(header.thresholds) if header.thresholds else None
+        made.figures = dict(header.figures)
+        made.path, made.digest = path, checkpoint.digest(path)
+        return made
+
+    @classmethod
+    def _from_header(cls, header: Header, path: Path, suite: Suite) -> Self:
+        return cls(suite, cast(O, cls.Options.from_dict(header.options)))
+
+    def _header(self) -> Header:
+        return Header(
+            method=self.method,
+            version=self.version,
+            options=self.options.to_dict(),
+            instruments=self.instruments(),
+            calibration=self.calibration.to_dict() if self.calibration else None,
+            thresholds=self.thresholds.to_dict() if self.thresholds else None,
+            figures=self.figures,
+        )
+
+    def _forward(self, evidence: Sequence[E]) -> Floats:
+        inputs = [tensor.to(self.device) for tensor in self.collate(evidence)]
+        return np.asarray(self.network(*inputs).cpu().numpy(), np.float64)
+
+    def _check(self, evidence: Sequence[E]) -> None:
+        for index, one in enumerate(evidence):
+            if not isinstance(one, self.Evidence):
+                raise DataError(
+                    f"evidence[{index}] is {type(one).__name__}, {self.method} expects {self.Evidence.__name__}: "
+                    f"extract it with unprompt extract {self.extractor.method}"
+                )
+
+
+def _check_instruments(path: Path, stored: Mapping[str, str], present: Mapping[str, str]) -> None:
+    for role in sorted(stored.keys() | present.keys()):
+        if stored.get(role) != present.get(role):
+            raise CheckpointError(
+                f"{path} was fitted with the {role} {_short(stored.get(role))}, this suite has "
+                f"{_short(present.get(role))}: use its own suite, or train it again on evidence of this one"
+            )
+
+
+def _short(digest: str | None) -> str:
+    return digest[:12] if digest else "none"

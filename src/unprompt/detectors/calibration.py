@@ -1,0 +1,162 @@
+"""From a logit to a probability, and from a probability to a verdict. Importing this loads no torch.
+
+Both classes are plain facts that a checkpoint carries; ``evaluation.calibration`` fits their numbers on
+validation pictures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from unprompt.errors import CheckpointError, DataError, OptionError
+from unprompt.types import Verdict
+
+QUANTILES: Final = 1001
+"""Most real probabilities that are kept: steps of 0.1 %."""
+
+Fitted = TypeVar("Fitted", "Calibration", "Thresholds")
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Platt's map: probability of "generated" = sigmoid(slope x logit + intercept), at prior 0.5."""
+
+    slope: float
+    """Above 0, so that the order of scores never turns round."""
+    intercept: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.slope) and self.slope > 0):
+            raise OptionError(f"calibration slope is {self.slope}, expected a finite number above 0: fit it again")
+        if not math.isfinite(self.intercept):
+            raise OptionError(f"calibration intercept is {self.intercept}, expected a finite number: fit it again")
+
+    def probability(self, logits: npt.ArrayLike, prior: float = 0.5) -> npt.NDArray[np.float64]:
+        """Probability in [0, 1] of "generated" where a share ``prior``, in (0, 1), of all pictures is; shape kept."""
+        if not 0 < prior < 1:
+            raise OptionError(f"prior is {prior}, expected a share above 0 and below 1, such as 0.5")
+        values = np.asarray(logits, dtype=np.float64)
+        if not np.isfinite(values).all():
+            raise DataError(f"{(~np.isfinite(values)).sum()} of {values.size} logits are NaN or infinite")
+        odds = self.slope * values + self.intercept + math.log(prior / (1 - prior))
+        return np.asarray(np.exp(-np.logaddexp(0, -odds)))  # the sigmoid, without overflow on either side
+
+    def to_dict(self) -> dict[str, float]:
+        """JSON-ready fields."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Calibration:
+        """The inverse of :meth:`to_dict`; :class:`CheckpointError` for anything else."""
+        return _restored(cls, fields)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Two bounds on the probability at prior 0.5, and what they promised on which validation pictures.
+
+    Above ``upper`` = generated, below ``lower`` = real; between them, bounds included, inconclusive.
+    """
+
+    lower: float
+    """At most a share ``fnr`` of the generated validation pictures lies below it."""
+    upper: float
+    """At most a share ``fpr`` of the real validation pictures lies above it."""
+    fpr: float
+    fnr: float
+    n_real: int
+    """Number of real validation pictures."""
+    n_generated: int
+    """Number of generated validation pictures."""
+    real_quantiles: tuple[float, ...] = field(repr=False)
+    """Sorted probabilities of the real validation pictures: all of them, or 1001 in even steps of rank."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "real_quantiles", tuple(self.real_quantiles))  # JSON brings a list
+        if not 0 <= self.lower <= self.upper <= 1:
+            raise OptionError(f"thresholds are {self.lower} and {self.upper}, expected 0 <= lower <= upper <= 1")
+        for name in ("fpr", "fnr"):
+            if not 0 <= getattr(self, name) < 1:
+                raise OptionError(f"{name} is {getattr(self, name)}, expected a rate from 0 to below 1")
+        if self.n_real < 1 or self.n_generated < 1:
+            raise OptionError(
+                f"thresholds rest on {self.n_real} real and {self.n_generated} generated pictures, "
+                "expected at least one of each"
+            )
+        kept, expected = np.asarray(self.real_quantiles), min(self.n_real, QUANTILES)
+        if kept.size != expected:
+            raise OptionError(f"got {kept.size} real quantiles, expected {expected} for {self.n_real} real pictures")
+        if not (kept[0] >= 0 and kept[-1] <= 1 and (np.diff(kept) >= 0).all()):
+            raise OptionError(f"real quantiles go from {kept[0]} to {kept[-1]}, expected rising values in [0, 1]")
+
+    @classmethod
+    def from_validation(
+        cls,
+        lower: float,
+        upper: float,
+        *,
+        fpr: float,
+        fnr: float,
+        real: Sequence[float] | npt.NDArray[np.float64],
+        n_generated: int,
+    ) -> Thresholds:
+        """Bounds and promises, with the quantiles taken from the ``real`` validation probabilities in any order."""
+        ordered = np.sort(np.asarray(real, dtype=np.float64))
+        kept = ordered[_ranks(ordered.size)] if ordered.size else ordered
+        return cls(float(lower), float(upper), fpr, fnr, ordered.size, int(n_generated), tuple(kept.tolist()))
+
+    @property
+    def finest_fpr(self) -> float:
+        """Smallest false-positive rate that the real validation pictures can vouch for."""
+        return 1 / min(self.n_real, QUANTILES - 1)
+
+    def verdict(self, probability: float) -> Verdict:
+        """The word for one probability in [0, 1], taken at prior 0.5."""
+        if not 0 <= probability <= 1:
+            raise DataError(f"probability is {probability}, expected a number between 0 and 1: apply the calibration")
+        if probability > self.upper:
+            return "generated"
+        return "real" if probability < self.lower else "inconclusive"
+
+    def at_fpr(self, fpr: float) -> Thresholds:
+        """The same, with ``upper`` the smallest kept bound that at most a share ``fpr`` of the real ones exceeds.
+
+        ``lower`` stays where it is, and ``upper`` never goes below it: a rate that generous promises less
+        than the bounds already keep.
+        """
+        if not self.finest_fpr <= fpr < 1:
+            raise OptionError(
+                f"--fpr {fpr:g} cannot be promised: {self.n_real} real validation pictures support rates from "
+                f"{self.finest_fpr:g} to below 1; ask for one of those, or calibrate on more real pictures"
+            )
+        above = (self.n_real - 1 - _ranks(self.n_real)) / self.n_real
+        upper = self.real_quantiles[int(np.argmax(above <= fpr))]
+        return replace(self, upper=max(self.lower, upper), fpr=fpr)
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON-ready fields."""
+        return asdict(self) | {"real_quantiles": list(self.real_quantiles)}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Thresholds:
+        """The inverse of :meth:`to_dict`; :class:`CheckpointError` for anything else."""
+        return _restored(cls, fields)
+
+
+def _ranks(count: int) -> npt.NDArray[np.int64]:
+    """Which of ``count`` sorted values are kept; rounded up, so that a bound read from them errs to the safe side."""
+    kept = min(count, QUANTILES)
+    return -(-np.arange(kept, dtype=np.int64) * (count - 1) // max(kept - 1, 1))
+
+
+def _restored(made: type[Fitted], fields: Mapping[str, Any]) -> Fitted:
+    try:
+        return made(**fields)
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"the {made.__name__.lower()} in this checkpoint cannot be read ({error})") from error

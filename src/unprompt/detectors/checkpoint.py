@@ -1,0 +1,137 @@
+"""A detector in one file: safetensors, with everything but the weights as JSON in the header. No pickles."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from unprompt.errors import CheckpointError
+
+KEY = "unprompt"
+"""The one entry of the safetensors header; several would be written in an order that varies."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a checkpoint says of itself."""
+
+    method: str
+    version: int
+    options: Mapping[str, Any]
+    instruments: Mapping[str, str]
+    """Role -> digest of the instrument that the detector was fitted with."""
+    calibration: Mapping[str, Any] | None = None
+    thresholds: Mapping[str, Any] | None = None
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    """What was measured, for the card: counts, AUC, data."""
+    members: tuple[Mapping[str, str], ...] = ()
+    """Of a panel: method, file beside this one, and digest of each member."""
+
+    def to_json(self) -> str:
+        """Sorted keys, so that equal headers are equal bytes."""
+        return json.dumps(asdict(self), sort_keys=True, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str, path: Path) -> Header:
+        """The inverse; :class:`CheckpointError` for anything else."""
+        try:
+            stored = json.loads(text)
+            return cls(**{**stored, "members": tuple(stored["members"])})
+        except (ValueError, TypeError, KeyError) as error:
+            expected = [one.name for one in fields(cls)]
+            raise CheckpointError(f"{path}: the header is not {expected} ({error}): train it again") from error
+
+
+def write(path: Path, header: Header, tensors: Mapping[str, Tensor], *, half: bool = False) -> str:
+    """Write aside, then rename; ``half`` stores float32 as float16. Returns the file's SHA-256."""
+    kept = {name: _stored(tensor, half) for name, tensor in tensors.items()}
+    save_aside(path, kept, {KEY: header.to_json()})
+    return digest(path)
+
+
+def save_aside(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Safetensors to a neighbour of ``path``, flushed to the disk, then renamed: never half a file."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, aside, metadata)
+        with aside.open("rb") as file:
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except (OSError, SafetensorError) as error:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise CheckpointError(f"{path} cannot be written ({error}): free some space or choose another --out") from error
+
+
+def read(path: Path) -> tuple[Header, dict[str, Tensor]]:
+    """Header and tensors, float16 widened to float32."""
+    metadata, tensors = load(path)
+    widened = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    return _header(metadata, path), widened
+
+
+def read_header(path: Path) -> Header:
+    """Only what a checkpoint says of itself; no weights are read."""
+    with _opened(path) as stored:
+        metadata = dict(stored.metadata() or {})
+    return _header(metadata, path)
+
+
+def load(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Metadata and tensors of a safetensors file; :class:`CheckpointError` when it is missing or damaged."""
+    with _opened(path) as stored:
+        names = stored.keys()
+        return dict(stored.metadata() or {}), {name: stored.get_tensor(name) for name in names}
+
+
+def restore(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Fill a network with stored tensors: all of its names and shapes, and no others."""
+    wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if wanted != found:
+        name = min(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+        raise CheckpointError(
+            f"{path}: tensor {name} has shape {found.get(name)}, expected {wanted.get(name)}: "
+            "the file is damaged or its options were changed; train it again"
+        )
+    network.load_state_dict(dict(tensors))
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    if not path.is_file():
+        raise CheckpointError(f"{path} does not exist, expected a checkpoint: make it with unprompt train METHOD")
+    try:
+        with safe_open(path, "pt") as stored:
+            yield stored
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path} is damaged or no safetensors file ({error}): train it again") from error
+
+
+def _header(metadata: Mapping[str, str], path: Path) -> Header:
+    if KEY not in metadata:
+        raise CheckpointError(f"{path} is a safetensors file, but no detector of unprompt: give one that train wrote")
+    return Header.from_json(metadata[KEY], path)
+
+
+def _stored(tensor: Tensor, half: bool) -> Tensor:
+    kept = tensor.detach().cpu()
+    return kept.to(torch.float16 if half and kept.dtype == torch.float32 else kept.dtype, copy=True).contiguous()

@@ -1,0 +1,23 @@
+"""The one way in which a picture and all maps of it are cut for a network."""
+
+from __future__ import annotations
+
+from unprompt.images import resize
+from unprompt.types import RGB
+
+CENTRE = (0.5, 0.5)
+
+
+def window(rgb: RGB, short: int, side: int, place: tuple[float, float] = CENTRE, mirrored: bool = False) -> RGB:
+    """Short side -> ``short``, then the side x side x 3 window at ``place`` (down, across; 0 = start, 1 = end).
+
+    The square under the window is cut out first and resized afterwards, so that a ribbon of 1 x 4000 pixels
+    costs no more than a square.
+    """
+    height, width = rgb.shape[:2]
+    square = min(height, width)
+    top, left = round(place[0] * (height - square)), round(place[1] * (width - square))
+    resized = resize(rgb[top : top + square, left : left + square], short, short)
+    top, left = round(place[0] * (short - side)), round(place[1] * (short - side))
+    cut = resized[top : top + side, left : left + side]
+    return cut[:, ::-1] if mirrored else cut

@@ -1,0 +1,73 @@
+"""The small networks that stand on the evidence; all answer N logits, higher = more likely generated."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unprompt.errors import OptionError
+
+
+class TwoClassHead(nn.Module):
+    """Linear d -> hidden, ReLU, linear -> (real, generated); the logit is the difference of the two.
+
+    Cross-entropy over the two outputs equals binary cross-entropy of this difference.
+    """
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(width, hidden)
+        self.second = nn.Linear(hidden, 2)
+
+    def forward(self, features: Tensor) -> Tensor:
+        real, generated = self.second(F.relu(self.first(features))).unbind(-1)  # ... each
+        return cast(Tensor, generated - real)
+
+
+class LinearHead(nn.Module):
+    """One weight a feature and a bias; zero before it is solved."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, 1)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return cast(Tensor, self.linear(features).squeeze(-1))
+
+
+class CrossAttention(nn.Module):
+    """One query, many keys and values: CrossAttn(f_x W_Q, f_s W_K, f_s W_V) in several heads (SARE eq. 6).
+
+    The projections bear no bias, as printed; a bias of the keys would cancel in the softmax and never learn.
+    """
+
+    def __init__(self, width: int, key_width: int, heads: int) -> None:
+        super().__init__()
+        if width % heads:
+            raise OptionError(f"--heads is {heads}, expected a divisor of the encoder's width {width}")
+        self.heads = heads
+        self.query = nn.Linear(width, width, bias=False)
+        self.key = nn.Linear(key_width, width, bias=False)
+        self.value = nn.Linear(key_width, width, bias=False)
+        self.out = nn.Linear(width, width, bias=False)
+
+    def forward(self, query: Tensor, tokens: Tensor) -> Tensor:
+        """N x d and N x T x d_s -> N x d."""
+        q = self._split(self.query(query[:, None]))  # N x heads x 1 x d/heads
+        k, v = self._split(self.key(tokens)), self._split(self.value(tokens))  # N x heads x T x d/heads
+        attended = F.scaled_dot_product_attention(q, k, v)
+        return cast(Tensor, self.out(attended.transpose(1, 2).flatten(1)))
+
+    def _split(self, rows: Tensor) -> Tensor:
+        return rows.reshape(*rows.shape[:2], self.heads, -1).transpose(1, 2)
+
+
+def mean_score_logit(logits: Tensor) -> Tensor:
+    """The logit of the mean score: N x k -> N, without leaving the logarithms."""
+    generated, real = F.logsigmoid(logits), F.logsigmoid(-logits)
+    return torch.logsumexp(generated, -1) - torch.logsumexp(real, -1)

@@ -1,0 +1,13 @@
+"""ITEM: the signed difference of picture and caption after both were normalised."""
+
+from __future__ import annotations
+
+from unprompt.detectors.discrepancy import DiscrepancyDetector
+from unprompt.evidence.alignment import item
+
+
+class ItemDetector(DiscrepancyDetector):
+    """MLP on D = I/|I| - T/|T| (ITEM eq. 3 and 9)."""
+
+    method = "item"
+    discrepancy = staticmethod(item)

@@ -1,0 +1,30 @@
+"""The baseline beside the methods: a linear probe on the frozen image embedding, without any caption."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from unprompt.detectors.base import Floats
+from unprompt.detectors.solved import SolvedDetector
+from unprompt.evidence.embedding import EmbeddingEvidence, EmbeddingExtractor
+
+
+class ClipProbe(SolvedDetector[EmbeddingEvidence]):
+    """Logistic regression on I = CLIP(x)."""
+
+    method = "clip-probe"
+    Evidence = EmbeddingEvidence
+    roles: ClassVar[tuple[str, ...]] = ("encoder",)
+
+    @property
+    def width(self) -> int:
+        return self.suite.encoder.width
+
+    def features(self, evidence: Sequence[EmbeddingEvidence]) -> Floats:
+        return np.stack([one.image for one in evidence]).astype(np.float64)
+
+    def _extractor(self) -> EmbeddingExtractor:
+        return EmbeddingExtractor()

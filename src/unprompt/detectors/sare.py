@@ -1,0 +1,179 @@
+"""SARE: the picture asks, the map of its reconstruction error answers (section 3.3).
+
+The query is the pooled image feature; keys and values are the grid cells of the semantic encoder's last
+stage. With a single cell the softmax over one key would be 1 whatever the picture asks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import numpy as np
+from torch import Tensor, nn
+from transformers import ResNetConfig, ResNetModel
+
+from unprompt.detectors.base import Detector
+from unprompt.detectors.geometry import CENTRE, window
+from unprompt.detectors.heads import CrossAttention
+from unprompt.detectors.options import TrainedOptions, above_zero, at_least
+from unprompt.detectors.towers import ImageTower, as_pixels, clip_like
+from unprompt.errors import OptionError
+from unprompt.evidence.sare import SareEvidence, SareExtractor
+from unprompt.types import RGB
+
+if TYPE_CHECKING:
+    from unprompt.instruments import Suite
+
+CELLS = 4
+"""Least side of the grid of keys and values."""
+
+
+@dataclass(frozen=True)
+class Semantic:
+    """Sizes of the residual network that reads the map; the defaults are ResNet-50's."""
+
+    embedding: int = 64
+    hidden: tuple[int, ...] = (256, 512, 1024, 2048)
+    depths: tuple[int, ...] = (3, 4, 6, 3)
+    layer: Literal["basic", "bottleneck"] = "bottleneck"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", tuple(self.hidden))  # JSON brings lists
+        object.__setattr__(self, "depths", tuple(self.depths))
+        if not self.hidden or len(self.hidden) != len(self.depths):
+            raise OptionError(
+                f"semantic has widths {self.hidden} and depths {self.depths}, expected one of each a stage"
+            )
+
+    def grid(self, side: int) -> int:
+        """Cells a side of the last stage: the stem divides by 4, each stage after the first by 2."""
+        return math.ceil(side / (4 << (len(self.hidden) - 1)))
+
+    @classmethod
+    def small(cls, side: int) -> Self:
+        """For pictures under 112 pixels: as many of three small stages as leave the grid wide enough."""
+        stages = min(3, max(1, (side // CELLS).bit_length() - 2))
+        return cls(32, (32, 64, 128)[:stages], (1, 1, 1)[:stages], "basic")
+
+    def build(self) -> ResNetModel:
+        """The network, from nothing."""
+        return ResNetModel(
+            ResNetConfig(
+                embedding_size=self.embedding,
+                hidden_sizes=list(self.hidden),
+                depths=list(self.depths),
+                layer_type=self.layer,
+            )
+        )
+
+
+@dataclass(frozen=True)
+class SareOptions(TrainedOptions):
+    """AdamW, rate 1e-4, batch 512, 17 epochs (section 4.1); CLIP's rate, residual and heads are ours."""
+
+    epochs: int = 17
+    """Passes over the training evidence."""
+    batch: int = 512
+    """Pictures in a step."""
+    rate: float = 1e-4
+    """Learning rate of all but the image encoder."""
+    weight_decay: float = 1e-2
+    """Weight decay of the optimiser."""
+    encoder_rate: float = 1e-5
+    """Learning rate of the image encoder."""
+    resize: int = 256
+    """Short side of picture and map before the crop."""
+    crop: int = 224
+    """Side of the crop: random in training, central otherwise; the encoder's input size."""
+    heads: int = 8
+    """Heads of the cross-attention."""
+    residual: bool = True
+    """Add the image feature to the attention; as printed (False) it enters through the query alone."""
+    semantic: Semantic = field(default_factory=Semantic)
+    """Sizes of the semantic encoder."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        above_zero("encoder_rate", self.encoder_rate)
+        at_least("heads", self.heads, 1)
+        at_least("resize", self.resize, self.crop)
+        if (grid := self.semantic.grid(self.crop)) < CELLS:
+            raise OptionError(
+                f"--crop {self.crop} leaves {grid} x {grid} cells for the attention, expected {CELLS} x {CELLS} or "
+                f"more: give the semantic encoder fewer than {len(self.semantic.hidden)} stages"
+            )
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        return super().from_dict({**stored, "semantic": Semantic(**stored.get("semantic", {}))})
+
+
+class SareNetwork(nn.Module):
+    """f_x = E_x(x), f_s = E_s(s), LayerNorm(f_x + CrossAttn(f_x, f_s, f_s)), linear -> 1 (eq. 5 and 6)."""
+
+    def __init__(self, tower: ImageTower, options: SareOptions) -> None:
+        super().__init__()
+        self.residual = options.residual
+        self.tower = tower
+        self.semantic = options.semantic.build()
+        self.attention = CrossAttention(tower.width, options.semantic.hidden[-1], options.heads)
+        self.norm = nn.LayerNorm(tower.width)
+        self.head = nn.Linear(tower.width, 1)
+
+    def forward(self, picture: Tensor, sare_map: Tensor) -> Tensor:
+        """Two N x 3 x S x S uint8 -> N logits; the map counts in steps of 1/255."""
+        image = self.tower(picture)  # N x d
+        cells = self.semantic(sare_map.float() / 255).last_hidden_state  # N x d_s x 7 x 7
+        attended = self.attention(image, cells.flatten(2).transpose(1, 2))
+        fused = self.norm(image + attended if self.residual else attended)
+        logits: Tensor = self.head(fused).squeeze(-1)
+        return logits
+
+
+class SareDetector(Detector[SareEvidence, SareOptions]):
+    """Cross-attention between a tuned CLIP image encoder and a residual network on |x - x_hat|."""
+
+    method = "sare"
+    Options = SareOptions
+    Evidence = SareEvidence
+    roles: ClassVar[tuple[str, ...]] = ("encoder",)
+    network: SareNetwork
+
+    @classmethod
+    def fitting_options(cls, suite: Suite) -> SareOptions:
+        """The paper's for 224 pixels; for another encoder the same shares and a semantic encoder with a grid."""
+        side = clip_like(suite.encoder).side
+        semantic = Semantic() if Semantic().grid(side) >= CELLS else Semantic.small(side)
+        return SareOptions(resize=round(side * 256 / 224), crop=side, semantic=semantic)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """The image encoder at its own, lower rate."""
+        tower = list(self.network.tower.parameters())
+        own = {id(weight) for weight in tower}
+        rest = [weight for weight in self.network.parameters() if id(weight) not in own]
+        return [{"params": tower, "lr": self.options.encoder_rate}, {"params": rest}]
+
+    def _extractor(self) -> SareExtractor:
+        return SareExtractor()
+
+    def _build(self) -> SareNetwork:
+        tower = ImageTower(self.suite.encoder)
+        if tower.side != self.options.crop:
+            raise OptionError(
+                f"--crop is {self.options.crop}, this suite's encoder takes pictures of {tower.side} pixels"
+            )
+        return SareNetwork(tower, self.options)
+
+    def collate(
+        self, evidence: Sequence[SareEvidence], chance: np.random.Generator | None = None
+    ) -> tuple[Tensor, ...]:
+        pictures: list[RGB] = []
+        maps: list[RGB] = []
+        for one in evidence:
+            place, mirrored = (tuple(chance.random(2)), bool(chance.integers(2))) if chance else (CENTRE, False)
+            for cut, rgb in ((pictures, one.picture), (maps, one.difference)):
+                cut.append(window(rgb, self.options.resize, self.options.crop, place, mirrored))
+        return as_pixels(pictures), as_pixels(maps)

@@ -1,0 +1,76 @@
+"""Detectors that are the one optimum of a convex loss: logistic regression, without a training loop."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.optimize import minimize
+from torch import Tensor
+
+from unprompt.detectors.base import Detector, E, Floats
+from unprompt.detectors.heads import LinearHead
+from unprompt.detectors.labels import labelled
+from unprompt.detectors.options import SolvedOptions
+
+
+def logistic(features: Floats, labels: npt.ArrayLike, l2: float) -> tuple[Floats, float]:
+    """d weights and the bias that minimise the class-balanced mean cross-entropy + l2/2 |w|^2.
+
+    The penalty counts the weights of the standardised features, N x d, and spares the bias; weights may take
+    any sign. Balanced: each class weighs one half, so that the logit is that of prior 0.5.
+    """
+    generated = labelled(len(features), labels)
+    centre, spread = features.mean(0), features.std(0)
+    spread = np.where(spread > 0, spread, 1.0)
+    design = (features - centre) / spread
+    weights = np.where(generated, 0.5 / generated.sum(), 0.5 / (~generated).sum())
+
+    def loss(at: Floats) -> tuple[float, Floats]:
+        odds = design @ at[:-1] + at[-1]
+        surprise = weights * (np.logaddexp(0, odds) - generated * odds)
+        slope = weights * (np.exp(-np.logaddexp(0, -odds)) - generated)
+        gradient = np.append(design.T @ slope + l2 * at[:-1], slope.sum())
+        return float(surprise.sum() + l2 / 2 * at[:-1] @ at[:-1]), gradient
+
+    start = np.zeros(features.shape[1] + 1)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "gtol": 1e-9, "ftol": 1e-14})
+    coefficients = found.x[:-1] / spread
+    return coefficients, float(found.x[-1] - coefficients @ centre)
+
+
+class SolvedDetector(Detector[E, SolvedOptions]):
+    """A linear head on a few features; a subclass says which."""
+
+    Options = SolvedOptions
+    network: LinearHead
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """Number of features."""
+
+    @abstractmethod
+    def features(self, evidence: Sequence[E]) -> Floats:
+        """N x width float64."""
+
+    def solve(self, evidence: Sequence[E], labels: npt.ArrayLike) -> None:
+        """Fit the head to evidence with labels 0 and 1."""
+        self._check(evidence)
+        self.solve_features(self.features(evidence), labels)
+
+    def solve_features(self, features: Floats, labels: npt.ArrayLike) -> None:
+        """As :meth:`solve`, from N x width features."""
+        weights, bias = logistic(features, labels, self.options.l2)
+        with torch.no_grad():
+            self.network.linear.weight.copy_(torch.from_numpy(weights)[None])
+            self.network.linear.bias.fill_(bias)
+
+    def _build(self) -> LinearHead:
+        return LinearHead(self.width)
+
+    def collate(self, evidence: Sequence[E], chance: np.random.Generator | None = None) -> tuple[Tensor, ...]:
+        return (torch.from_numpy(self.features(evidence)).float(),)

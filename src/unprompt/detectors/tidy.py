@@ -1,0 +1,13 @@
+"""TIDY: the absolute difference of picture and caption in CLIP's space. Which sign it takes is fitted."""
+
+from __future__ import annotations
+
+from unprompt.detectors.discrepancy import DiscrepancyDetector
+from unprompt.evidence.alignment import tidy
+
+
+class TidyDetector(DiscrepancyDetector):
+    """MLP on D = |I - T| (TIDY eq. 2 and 7)."""
+
+    method = "tidy"
+    discrepancy = staticmethod(tidy)

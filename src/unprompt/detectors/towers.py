@@ -1,0 +1,61 @@
+"""CLIP's image encoder as a part that can be learned: a copy, so that the suite's own stays frozen."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Protocol, cast, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import CLIPModel
+
+from unprompt.errors import SuiteError
+from unprompt.instruments.base import Encoder
+from unprompt.types import RGB
+
+
+@runtime_checkable
+class ClipLike(Protocol):
+    """An encoder that shows its model and its normalisation."""
+
+    model: CLIPModel
+    side: int
+    mean: Sequence[float]
+    std: Sequence[float]
+
+
+def clip_like(encoder: Encoder) -> ClipLike:
+    """The encoder, known to have an image tower that can be learned; :class:`SuiteError` otherwise."""
+    if not isinstance(encoder, ClipLike):
+        raise SuiteError(
+            f"the suite's encoder is {encoder!r}, expected a CLIP model of transformers, whose image tower can "
+            "be learned: choose another suite, or one of the methods tidy and item"
+        )
+    return encoder
+
+
+class ImageTower(nn.Module):
+    """N x 3 x S x S uint8 -> N x d, not normalised: vision transformer, pooled feature, projection."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        clip = clip_like(encoder)
+        self.side, self.width = clip.side, encoder.width
+        self.vision = copy.deepcopy(clip.model.vision_model).cpu().float().requires_grad_(True)
+        self.projection = copy.deepcopy(clip.model.visual_projection).cpu().float().requires_grad_(True)
+        self.register_buffer("mean", torch.tensor(clip.mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(clip.std).view(3, 1, 1), persistent=False)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        normal = (pixels.float() / 255 - self.mean) / self.std
+        return cast(Tensor, self.projection(self.vision(pixel_values=normal).pooler_output))
+
+
+def as_pixels(pictures: Sequence[RGB]) -> Tensor:
+    """N pictures of one size -> N x 3 x H x W uint8."""
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)

@@ -1,0 +1,67 @@
+"""Every error that the package raises on purpose, in one tree.
+
+    UnpromptError
+    ├── PictureError            one picture cannot be judged
+    │   ├── UnreadablePicture       no picture, damaged, truncated or of an unknown format
+    │   └── PictureTooLarge         more pixels or bytes than the limits allow
+    ├── DataError               a data specification, folder or manifest is wrong
+    ├── StoreError              stored products or evidence are missing, damaged or cannot be written
+    ├── SuiteError              a suite file is wrong
+    │   ├── MissingWeights          a model's weights are not on this machine
+    │   └── MissingHead             a suite has no trained head for a method
+    ├── CheckpointError         a checkpoint is damaged, or was fitted with other instruments
+    ├── OptionError             an option has a value outside its range
+    └── MissingExtra            an optional dependency is not installed
+
+A message says what was got, what was expected and what to do next. Errors of other libraries are
+translated where they occur, with ``raise ... from``. In a batch a :class:`PictureError` becomes a row with
+``status = "error"``; every other error ends the command.
+"""
+
+
+class UnpromptError(Exception):
+    """Root of the tree: catch this to catch everything that the package raises on purpose."""
+
+
+class PictureError(UnpromptError):
+    """One picture cannot be judged; others are not affected."""
+
+
+class UnreadablePicture(PictureError):
+    """The bytes are no picture of a known format, or a damaged one."""
+
+
+class PictureTooLarge(PictureError):
+    """The picture passes a limit; nothing was decompressed."""
+
+
+class DataError(UnpromptError):
+    """A data specification, folder or manifest is wrong."""
+
+
+class StoreError(UnpromptError):
+    """Stored products or evidence are missing, damaged or cannot be written."""
+
+
+class SuiteError(UnpromptError):
+    """A suite file is wrong."""
+
+
+class MissingWeights(SuiteError):
+    """A model's weights are not on this machine."""
+
+
+class MissingHead(SuiteError):
+    """A suite has no trained head for a method."""
+
+
+class CheckpointError(UnpromptError):
+    """A checkpoint is damaged, or was fitted with other instruments."""
+
+
+class OptionError(UnpromptError, ValueError):
+    """An option has a value outside its range."""
+
+
+class MissingExtra(UnpromptError, ImportError):
+    """An optional dependency is not installed."""

@@ -1,0 +1,106 @@
+"""Fitting what turns logits into probabilities and probabilities into verdicts, on validation pictures only.
+
+The answers are plain numbers; ``detectors.calibration`` holds the classes that carry and apply them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from unprompt.errors import DataError, OptionError
+from unprompt.evaluation.arrays import Floats, both_classes, paired, probable
+
+SLOPE_FLOOR: Final = 1e-3
+"""Smallest slope, per standard deviation of the logits: a detector that points the wrong way is dulled, not turned."""
+SAME: Final = 1e-12
+"""Logits that differ by less than this part of the largest are all one, up to rounding."""
+NEWTON_STEPS: Final = 100
+GRADIENT_TOLERANCE: Final = 1e-12
+RIDGE: Final = 1e-9
+"""Added to the curvature only: it keeps a step finite where all probabilities are saturated, and moves no optimum."""
+
+
+def fit_platt(labels: npt.ArrayLike, logits: npt.ArrayLike) -> tuple[float, float]:
+    """Slope > 0 and intercept of sigmoid(slope x logit + intercept), the probability at prior 0.5.
+
+    Maximum likelihood with each class weighing one half, regularised by Platt's smoothed targets (Platt 1999,
+    section 2.2), which keep the fit finite on separable data. The smaller class sets the smoothing of both:
+    with two sizes the smoothing itself would move the prior.
+    """
+    generated, values = paired(labels, logits)
+    both_classes(generated, "calibration")
+    counts = int(generated.sum()), int((~generated).sum())
+    weights = np.where(generated, 0.5 / counts[0], 0.5 / counts[1])
+    doubt = 1 / (min(counts) + 2)
+    targets = np.where(generated, 1 - doubt, doubt)
+
+    centre = float(weights @ values)
+    spread = float(np.sqrt(weights @ (values - centre) ** 2))
+    if spread <= SAME * np.abs(values).max():
+        raise DataError(f"all {values.size} logits are {centre:g}: nothing can be calibrated; train the detector first")
+    standard, ones = (values - centre) / spread, np.ones_like(values)
+    steepness, height = _most_likely(np.stack([standard, ones], axis=1), np.zeros_like(values), targets, weights)
+    if steepness < SLOPE_FLOOR:  # the loss is convex, so the best allowed point lies on the floor
+        steepness = SLOPE_FLOOR
+        (height,) = _most_likely(ones[:, None], steepness * standard, targets, weights)
+    return float(steepness / spread), float(height - steepness * centre / spread)
+
+
+def fit_thresholds(
+    labels: npt.ArrayLike, probabilities: npt.ArrayLike, fpr: float = 0.05, fnr: float = 0.05
+) -> tuple[float, float]:
+    """Lower and upper bound, 0 <= lower <= upper <= 1; "real" is below the lower, "generated" above the upper.
+
+    Upper = the smallest with a false-positive rate of at most ``fpr``, lower = the largest with a
+    false-negative rate of at most ``fnr``, both in [0, 1). When the classes part so well that they cross, every
+    point between them keeps both promises, and both bounds become the one whose two rates are closest.
+    """
+    for name, rate in (("fpr", fpr), ("fnr", fnr)):
+        if not 0 <= rate < 1:
+            raise OptionError(f"{name} is {rate}, expected a rate from 0 to below 1, such as 0.05 for 5 %")
+    generated, values = probable(labels, probabilities)
+    both_classes(generated, "fitting thresholds")
+    real, fake = np.sort(values[~generated]), np.sort(values[generated])
+    above, below = np.arange(real.size)[::-1] / real.size, np.arange(fake.size) / fake.size
+    upper = float(real[np.argmax(above <= fpr)])
+    lower = float(fake[below <= fnr][-1])
+    if lower > upper:
+        lower = upper = _balanced_crossing(real, fake, upper, lower)
+    return lower, upper
+
+
+def _balanced_crossing(real: Floats, fake: Floats, low: float, high: float) -> float:
+    """The middle of the points in [low, high] where the false-positive and false-negative rates are closest."""
+    seen = np.unique(np.concatenate([real, fake, [low, high]]))
+    seen = seen[(seen >= low) & (seen <= high)]
+    points = np.sort(np.concatenate([seen, (seen[1:] + seen[:-1]) / 2]))  # the rates jump only at seen values
+    fpr = 1 - np.searchsorted(real, points, side="right") / real.size
+    fnr = np.searchsorted(fake, points, side="left") / fake.size
+    distance = np.abs(fpr - fnr)
+    best = points[np.isclose(distance, distance.min())]  # neighbours: fpr - fnr only falls
+    return float((best[0] + best[-1]) / 2)
+
+
+def _most_likely(design: Floats, offset: Floats, targets: Floats, weights: Floats) -> Floats:
+    """Minimiser of the weighted cross-entropy of sigmoid(design @ x + offset), N x k design, by damped Newton."""
+
+    def loss(at: Floats) -> float:
+        odds = design @ at + offset
+        return float(weights @ (np.logaddexp(0, odds) - targets * odds))
+
+    x = np.zeros(design.shape[1])
+    for _ in range(NEWTON_STEPS):
+        chance = np.exp(-np.logaddexp(0, -(design @ x + offset)))
+        gradient = design.T @ (weights * (chance - targets))
+        if np.abs(gradient).max() < GRADIENT_TOLERANCE:
+            break
+        curvature = design.T @ (design * (weights * chance * (1 - chance))[:, None])
+        step = np.linalg.solve(curvature + RIDGE * np.eye(x.size), gradient)
+        size = 1.0
+        while loss(x - size * step) > loss(x) - 1e-4 * size * float(gradient @ step) and size > 1e-10:
+            size /= 2
+        x = x - size * step
+    return x

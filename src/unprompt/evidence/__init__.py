@@ -1,0 +1,1 @@
+"""Products of the instruments -> each paper's representation of a picture."""

@@ -1,0 +1,90 @@
+"""What an extractor is: one paper's representation, made from the products on a bench."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from unprompt.errors import StoreError
+from unprompt.evidence.bench import Bench, PartShelves
+from unprompt.evidence.products import Product
+from unprompt.evidence.stored import StoredBench
+from unprompt.store import EvidenceView, Recipe, Store
+
+if TYPE_CHECKING:
+    from unprompt.instruments import Suite
+
+E = TypeVar("E", covariant=True)
+
+
+class Extractor(ABC, Generic[E]):
+    """One method's road from pictures to evidence."""
+
+    method: str
+    version: ClassVar[int] = 1
+    """Raised when the same products make other evidence."""
+    roles: Sequence[str]
+    """The suite's instruments that it needs."""
+
+    @abstractmethod
+    def products(self) -> Sequence[Product[Any]]:
+        """What it takes from the bench and has stored."""
+
+    @abstractmethod
+    def extract(self, bench: Bench) -> list[E]:
+        """One evidence a picture of the bench, in order."""
+
+    def options(self) -> Mapping[str, object]:
+        """What was chosen, as plain values."""
+        return {}
+
+    def recipes(self, suite: Suite) -> dict[str, Recipe]:
+        """Role -> recipe of each product."""
+        return {product.role: product.recipe(suite) for product in self.products()}
+
+    def view(self, suite: Suite) -> EvidenceView:
+        """What a store says of this evidence under this suite."""
+        shelves = {role: recipe.name for role, recipe in self.recipes(suite).items()}
+        return EvidenceView(self.method, self.version, self.options(), suite.name, shelves)
+
+    def load_part(
+        self,
+        store: Store,
+        view: EvidenceView,
+        part: int,
+        suite: Suite,
+        rows: Sequence[Mapping[str, Any]] | None = None,
+    ) -> list[E]:
+        """The stored evidence of ``rows`` (sample rows that are ok; all of the part by default), nothing made anew.
+
+        :class:`StoreError` when the view is not this extractor's under this suite, a product is missing, or a
+        picture that the evidence shows was changed since.
+        """
+        expected = self.view(suite)
+        if view.fingerprint != expected.fingerprint:
+            raise StoreError(
+                f"{store.root} holds evidence of {view.method} from suite {view.suite!r} with {dict(view.shelves)}, "
+                f"expected {dict(expected.shelves)} of {expected.method} from suite {suite.name!r}: extract it again "
+                "with this suite, or name the suite that made it"
+            )
+        wanted = ok_rows(store, part) if rows is None else rows
+        return self.extract(StoredBench(PartShelves(store, part), suite, wanted))
+
+
+def rows_by_part(store: Store) -> dict[int, list[dict[str, Any]]]:
+    """Part -> its current sample rows that have a picture; of a file that was changed and read anew only the last."""
+    home = {(row.sample.uri, row.bytes, row.mtime_ns): part.index for part in store.parts() for row in part.rows}
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in store.read_samples().to_pylist():
+        if row["status"] == "ok":
+            found.setdefault(home[row["uri"], row["bytes"], row["mtime_ns"]], []).append(row)
+    return found
+
+
+def ok_rows(store: Store, part: int) -> list[dict[str, Any]]:
+    """The part's sample rows that have a picture; :class:`StoreError` before it was read."""
+    table = store.read_part(part)
+    if table is None:
+        raise StoreError(f"{store.root} has no samples of part {part}: finish the extraction by the same command")
+    return [row for row in table.to_pylist() if row["status"] == "ok"]

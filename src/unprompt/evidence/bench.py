@@ -1,0 +1,148 @@
+"""What the instruments made of one part's pictures, each product made once, whoever asks for it.
+
+With shelves a product is read from its file when it lies there and written when it was made; without, it
+lives in memory. A panel over one bench captions each picture once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import numpy as np
+
+from unprompt.errors import StoreError
+from unprompt.evidence.products import (
+    CAPTION_EMBEDDINGS,
+    CAPTIONS,
+    PICTURE_EMBEDDINGS,
+    Product,
+    reconstructions,
+    regenerations,
+)
+from unprompt.instruments.base import Vectors
+from unprompt.store import Recipe, Store
+from unprompt.types import RGB, Caption, Picture
+
+if TYPE_CHECKING:
+    from unprompt.instruments import Suite
+
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class PartShelves:
+    """A store, seen from one part: each recipe has its shelf there, and the part one file on each shelf."""
+
+    store: Store
+    part: int
+
+    def read(self, product: Product[Made], recipe: Recipe, pixels: Sequence[str]) -> list[Made] | None:
+        """The products of the pictures with these hashes, in this order; None before any were stored."""
+        table = self.store.shelf(recipe).read(self.part)
+        if table is None:
+            return None
+        made = dict(zip(table["pixels"].to_pylist(), product.codec.items(table), strict=True))
+        if lacking := [one for one in pixels if one not in made]:
+            raise StoreError(
+                f"part {self.part} of {recipe.name} holds {len(made)} pictures, but not {lacking[0][:12]} "
+                f"({len(lacking)} lacking), which lies in this part now: a file was changed after it was planned; "
+                "run extract again, or into a new folder"
+            )
+        return [made[one] for one in pixels]
+
+    def write(self, product: Product[Made], recipe: Recipe, pixels: Sequence[str], made: Sequence[Made]) -> None:
+        """Store the products of the pictures with these hashes."""
+        self.store.shelf(recipe).write(self.part, product.codec.rows(recipe, pixels, made))
+
+
+class Bench:
+    """One part's pictures under one suite."""
+
+    def __init__(self, pictures: Sequence[Picture], suite: Suite, shelves: PartShelves | None = None) -> None:
+        self._pictures = tuple(pictures)
+        self.suite = suite
+        self.shelves = shelves
+        self._made: dict[str, list[Any]] = {}
+        self._prepared: list[RGB] | None = None
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """The pictures, decoded."""
+        return self._pictures
+
+    @property
+    def pixels(self) -> list[str]:
+        """The pictures' hashes."""
+        return [picture.pixels for picture in self.pictures]
+
+    def captions(self) -> list[Caption]:
+        """One caption a picture."""
+        return self._product(CAPTIONS, lambda: self.suite.captioner.captions(self._rgbs()))
+
+    def picture_embeddings(self) -> Vectors:
+        """N x d float32, not normalised."""
+        made = self._product(PICTURE_EMBEDDINGS, lambda: list(self.suite.encoder.embed_pictures(self._rgbs())))
+        return self._stacked(made)
+
+    def caption_embeddings(self) -> Vectors:
+        """N x d float32, not normalised."""
+        made = self._product(CAPTION_EMBEDDINGS, lambda: list(self.suite.encoder.embed_texts(self._texts())))
+        return self._stacked(made)
+
+    def prepared(self) -> list[RGB]:
+        """Each picture at the diffusion model's working size; cheap, so never stored."""
+        if self._prepared is None:
+            self._prepared = [self.suite.diffusion.prepare(rgb) for rgb in self._rgbs()]
+        return self._prepared
+
+    def reconstructions(self, guided: bool = True) -> list[RGB]:
+        """img2img of each picture towards its caption, or towards nothing; of the size of ``prepared``."""
+
+        def make() -> list[RGB]:
+            texts = self._texts() if guided else [""] * len(self.pixels)
+            return self.suite.diffusion.reconstruct(self._rgbs(), texts, self._seeds(0))
+
+        return self._product(reconstructions(guided), make)
+
+    def regenerations(self, index: int = 0) -> list[RGB]:
+        """text2img of each picture's caption; another ``index`` draws from other noise."""
+        return self._product(
+            regenerations(index), lambda: self.suite.generator().regenerate(self._texts(), self._seeds(index))
+        )
+
+    def _product(self, product: Product[Made], make: Callable[[], list[Made]]) -> list[Made]:
+        if product.role not in self._made:
+            self._made[product.role] = self._fetch(product, make) if self.pixels else []
+        return cast("list[Made]", self._made[product.role])
+
+    def _fetch(self, product: Product[Made], make: Callable[[], list[Made]]) -> list[Made]:
+        if self.shelves is None:
+            return make()
+        recipe = product.recipe(self.suite)
+        stored = self.shelves.read(product, recipe, self.pixels)
+        if stored is None:
+            stored = make()
+            self.shelves.write(product, recipe, self.pixels, stored)
+        return stored
+
+    def _rgbs(self) -> list[RGB]:
+        return [picture.rgb for picture in self.pictures]
+
+    def _texts(self) -> list[str]:
+        return [caption.text for caption in self.captions()]
+
+    def _seeds(self, index: int) -> list[int]:
+        return [mixed(picture.seed, index) for picture in self.pictures]
+
+    def _stacked(self, rows: Sequence[Vectors]) -> Vectors:
+        return np.stack(rows) if rows else np.zeros((0, self.suite.encoder.width), np.float32)
+
+
+def mixed(seed: int, index: int) -> int:
+    """The seed of drawing ``index``: the picture's own for the first, 63 hashed bits of both for another."""
+    if index == 0:
+        return seed
+    return int.from_bytes(hashlib.sha256(f"{seed}:{index}".encode()).digest()[:8], "big") >> 1

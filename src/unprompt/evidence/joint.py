@@ -1,0 +1,40 @@
+"""What a panel looks at: the evidence of each of its members, from one bench."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from unprompt.evidence.base import Extractor
+from unprompt.evidence.bench import Bench
+from unprompt.evidence.products import Product
+
+
+@dataclass(frozen=True, eq=False)
+class JointEvidence:
+    """One picture's evidence under several methods."""
+
+    parts: Mapping[str, Any]
+    """Method -> its evidence."""
+
+
+class JointExtractor(Extractor[JointEvidence]):
+    """Several extractors over one bench, so that products which they share are made once."""
+
+    method = "panel"
+
+    def __init__(self, extractors: Mapping[str, Extractor[Any]]) -> None:
+        self.extractors = dict(extractors)
+        self.roles = tuple(sorted({role for one in self.extractors.values() for role in one.roles}))
+
+    def products(self) -> Sequence[Product[Any]]:
+        made = {product.role: product for one in self.extractors.values() for product in one.products()}
+        return tuple(made.values())
+
+    def extract(self, bench: Bench) -> list[JointEvidence]:
+        parts = {method: extractor.extract(bench) for method, extractor in self.extractors.items()}
+        return [
+            JointEvidence({method: part[index] for method, part in parts.items()})
+            for index in range(len(bench.pictures))
+        ]

@@ -1,0 +1,89 @@
+"""The products that evidence is made of: who makes each from what, and how it lies in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from unprompt import store
+from unprompt.images import decode_png, encode_png
+from unprompt.instruments.base import Vectors
+from unprompt.store import Recipe
+from unprompt.types import RGB, Caption
+
+if TYPE_CHECKING:
+    from unprompt.instruments import Suite
+
+Made = TypeVar("Made")
+VERSION = 1
+"""Version of all recipes: raised when the bench asks its instruments for something else."""
+
+
+@dataclass(frozen=True)
+class Codec(Generic[Made]):
+    """Products of one kind -> rows of its table, and back."""
+
+    rows: Callable[[Recipe, Sequence[str], Sequence[Made]], pa.Table]
+    """From the recipe, the pictures' hashes and the products."""
+    items: Callable[[pa.Table], list[Made]]
+
+
+TEXTS: Codec[Caption] = Codec(store.caption_rows, store.captions)
+VECTORS: Codec[Vectors] = Codec(
+    lambda recipe, pixels, made: store.embedding_rows(recipe, pixels, np.stack(made)),
+    lambda table: list(store.vectors(table)),
+)
+PICTURES: Codec[RGB] = Codec(
+    lambda recipe, pixels, made: store.picture_rows(recipe, pixels, [encode_png(rgb) for rgb in made]),
+    lambda table: [decode_png(png) for png in store.pictures(table)],
+)
+
+
+@dataclass(frozen=True)
+class Product(Generic[Made]):
+    """What an instrument makes of one picture; its role is its name in a view."""
+
+    role: str
+    codec: Codec[Made]
+    recipe: Callable[[Suite], Recipe]
+
+
+CAPTIONS = Product(
+    "captions",
+    TEXTS,
+    lambda suite: Recipe("caption", VERSION, [suite.captioner.card], {"fallback": suite.captioner.fallback}),
+)
+PICTURE_EMBEDDINGS = Product(
+    "picture_embeddings",
+    VECTORS,
+    lambda suite: Recipe("embedding", VERSION, [suite.encoder.card], {"of": "picture"}),
+)
+CAPTION_EMBEDDINGS = Product(
+    "caption_embeddings",
+    VECTORS,
+    lambda suite: Recipe("embedding", VERSION, [suite.encoder.card, suite.captioner.card], {"of": "caption"}),
+)
+
+
+def reconstructions(guided: bool = True) -> Product[RGB]:
+    """img2img towards the caption; unguided, no caption enters, so the captioner's card stays out."""
+
+    def recipe(suite: Suite) -> Recipe:
+        cards = [suite.diffusion.card, *([suite.captioner.card] if guided else [])]
+        return Recipe("picture", VERSION, cards, {"of": "reconstruction", "guided": guided})
+
+    return Product("reconstructions" if guided else "free_reconstructions", PICTURES, recipe)
+
+
+def regenerations(index: int = 0) -> Product[RGB]:
+    """text2img of the caption, drawing ``index``."""
+
+    def recipe(suite: Suite) -> Recipe:
+        cards = [suite.generator().card, suite.captioner.card]
+        return Recipe("picture", VERSION, cards, {"of": "regeneration", "index": index})
+
+    return Product(f"regenerations_{index}", PICTURES, recipe)

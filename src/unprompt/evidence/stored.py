@@ -1,0 +1,64 @@
+"""A bench whose products were all made before: it reads, and makes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from unprompt.errors import PictureError, StoreError
+from unprompt.evidence.bench import Bench, PartShelves
+from unprompt.evidence.products import Product
+from unprompt.images import read
+from unprompt.types import Picture
+
+if TYPE_CHECKING:
+    from unprompt.instruments import Suite
+
+Made = TypeVar("Made")
+
+
+class StoredBench(Bench):
+    """The pictures of sample rows; each is opened again only when evidence shows the picture itself."""
+
+    def __init__(self, shelves: PartShelves, suite: Suite, rows: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__((), suite)
+        self._source, self._rows = shelves, tuple(rows)
+
+    @cached_property
+    def _opened(self) -> tuple[Picture, ...]:
+        return tuple(_reopened(row) for row in self._rows)
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        return self._opened
+
+    @property
+    def pixels(self) -> list[str]:
+        return [row["pixels"] for row in self._rows]
+
+    def _fetch(self, product: Product[Made], make: Callable[[], list[Made]]) -> list[Made]:
+        recipe = product.recipe(self.suite)
+        stored = self._source.read(product, recipe, self.pixels)
+        if stored is None:
+            raise StoreError(
+                f"{self._source.store.root} has no {product.role} of part {self._source.part} in "
+                f"products/{recipe.name}: finish the extraction by the same command"
+            )
+        return stored
+
+
+def _reopened(row: Mapping[str, Any]) -> Picture:
+    """The picture of a row, known to be the one that the evidence was made of."""
+    uri, remedy = row["uri"], "put the file back, or extract it again"
+    try:
+        picture = read(Path(uri), uri)
+    except (PictureError, OSError) as error:
+        raise StoreError(f"{uri} cannot be opened again ({error}): {remedy}") from error
+    if picture.pixels != row["pixels"]:
+        raise StoreError(
+            f"{uri} shows other pixels ({picture.pixels[:12]}) than when its evidence was made "
+            f"({row['pixels'][:12]}): {remedy}"
+        )
+    return picture

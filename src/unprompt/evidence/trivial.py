@@ -1,0 +1,68 @@
+"""What a detector without any idea looks at: where one of these suffices, the data are too easy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from unprompt.evidence.alignment import Vector
+from unprompt.evidence.base import Extractor
+from unprompt.evidence.bench import Bench
+from unprompt.evidence.products import Product
+from unprompt.images import FORMATS, resize
+from unprompt.types import RGB, Picture
+
+THUMBNAIL = 8
+FLOOR = 1e-3
+"""Least mean square counted, in grey levels squared: a flat picture has no logarithm."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrivialEvidence:
+    """Three descriptions of one picture that know nothing of its content."""
+
+    energy: Vector
+    """1 float32: see :func:`high_frequency_energy`."""
+    thumbnail: Vector
+    """192 float32 in [0, 1]: the picture at 8 x 8 x 3."""
+    metadata: Vector
+    """4 + number of formats float32: see :func:`metadata`."""
+
+
+def high_frequency_energy(rgb: RGB) -> float:
+    """Logarithm of the mean squared difference between neighbouring grey pixels, down and across."""
+    grey = rgb.astype(np.float32).mean(axis=2)
+    steps = np.concatenate([np.diff(grey, axis=axis).ravel() for axis in (0, 1)])
+    return math.log(FLOOR + float(np.square(steps).sum()) / max(1, steps.size))
+
+
+def metadata(picture: Picture) -> Vector:
+    """Logarithms of width and height, their difference, JPEG quality / 100 (0 if none), one-hot format."""
+    wide, high = math.log(picture.width), math.log(picture.height)
+    one_hot = [float(picture.format == name) for name in FORMATS]
+    return np.array([wide, high, wide - high, (picture.quality or 0) / 100, *one_hot], np.float32)
+
+
+class TrivialExtractor(Extractor[TrivialEvidence]):
+    """Needs no instrument and stores no product: the pictures themselves are read again."""
+
+    roles: tuple[str, ...] = ()
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+
+    def products(self) -> Sequence[Product[Any]]:
+        return ()
+
+    def extract(self, bench: Bench) -> list[TrivialEvidence]:
+        return [_described(picture) for picture in bench.pictures]
+
+
+def _described(picture: Picture) -> TrivialEvidence:
+    small = resize(picture.rgb, THUMBNAIL, THUMBNAIL).astype(np.float32).ravel() / np.float32(255)
+    energy = np.array([high_frequency_energy(picture.rgb)], np.float32)
+    return TrivialEvidence(energy, small, metadata(picture))

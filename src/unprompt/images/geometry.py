@@ -1,0 +1,63 @@
+"""Sizes and crops of :data:`~unprompt.types.RGB` pictures, the same for every instrument.
+
+All resampling is Pillow's bicubic, whose kernel widens when it shrinks (no aliasing). A picture that has
+the wanted size already comes back unchanged.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from unprompt.types import RGB
+
+
+def resize(rgb: RGB, width: int, height: int) -> RGB:
+    """height x width x 3.
+
+    >>> resize(np.zeros((2, 3, 3), np.uint8), width=6, height=4).shape
+    (4, 6, 3)
+    """
+    if rgb.shape[:2] == (height, width):
+        return rgb
+    return np.array(Image.fromarray(rgb).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def fit_long(rgb: RGB, side: int) -> RGB:
+    """The longer side becomes ``side``, the other follows and is never below 1 pixel."""
+    height, width = rgb.shape[:2]
+    return resize(rgb, *_scaled(width, height, side, max(width, height)))
+
+
+def fit_short(rgb: RGB, side: int) -> RGB:
+    """The shorter side becomes ``side``, the other follows: a ribbon of 1 x 4000 grows to side x 4000 side."""
+    height, width = rgb.shape[:2]
+    return resize(rgb, *_scaled(width, height, side, min(width, height)))
+
+
+def centre_crop(rgb: RGB, side: int) -> RGB:
+    """The middle, side x side x 3; where the picture is smaller its edge pixels are repeated."""
+    height, width = rgb.shape[:2]
+    top, left = max(0, height - side) // 2, max(0, width - side) // 2
+    crop = rgb[top : top + side, left : left + side]
+    lacking = [side - length for length in crop.shape[:2]]
+    margins = [(lack // 2, lack - lack // 2) for lack in lacking]
+    return np.pad(crop, [*margins, (0, 0)], mode="edge")
+
+
+def centre_square(rgb: RGB, side: int) -> RGB:
+    """``centre_crop(fit_short(rgb, side), side)`` without making the part of a ribbon that the crop drops."""
+    height, width = rgb.shape[:2]
+    wide, high = _scaled(width, height, side, min(width, height))
+    if (wide, high) == (width, height):
+        return centre_crop(rgb, side)
+    left, top = (wide - side) // 2, (high - side) // 2
+    across, down = width / wide, height / high
+    box = (left * across, top * down, (left + side) * across, (top + side) * down)
+    return np.array(Image.fromarray(rgb).resize((side, side), Image.Resampling.BICUBIC, box=box))
+
+
+def _scaled(width: int, height: int, side: int, measured: int) -> tuple[int, int]:
+    """Width and height times side / measured, rounded, at least 1."""
+    wide, high = ((2 * length * side + measured) // (2 * measured) for length in (width, height))
+    return max(1, wide), max(1, high)

@@ -1,0 +1,10 @@
+"""Frozen pretrained models behind small interfaces, gathered in suites.
+
+Importing this package loads no torch: :class:`Suite` parses its file alone and imports a model's class when the
+instrument is first asked for. The interfaces are in :mod:`unprompt.instruments.base`.
+"""
+
+from unprompt.instruments.manifest import CLASSES, ROLES, Manifest, embedded
+from unprompt.instruments.suites import Suite
+
+__all__ = ["CLASSES", "ROLES", "Manifest", "Suite", "embedded"]

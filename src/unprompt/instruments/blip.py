@@ -1,0 +1,47 @@
+"""BLIP, the captioner of SARE (section 4.1): Li et al., 2022, https://arxiv.org/abs/2201.12086."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from transformers import AutoTokenizer, BlipForConditionalGeneration, GenerationConfig
+
+from unprompt.errors import OptionError
+from unprompt.instruments.base import Captioner
+from unprompt.instruments.cards import FILES, Origin
+from unprompt.instruments.loading import device_of, dtype_of, load_model, load_part, quietly
+from unprompt.instruments.preprocessing import Normaliser
+from unprompt.types import RGB
+
+
+class BlipCaptioner(Captioner):
+    """Any saved ``BlipForConditionalGeneration``: the whole picture, stretched to the model's square, -> text.
+
+    Greedy with ``beams = 1``, beam search above; never sampled. At most ``max_new_tokens`` tokens, and
+    no more than the model has positions for.
+    """
+
+    files = FILES
+
+    def __init__(
+        self, origin: Origin, beams: int = 1, max_new_tokens: int = 30, device: str = "cpu", dtype: str = "float32"
+    ) -> None:
+        if beams < 1 or max_new_tokens < 1:
+            raise OptionError(f"beams and max_new_tokens must be at least 1, got {beams} and {max_new_tokens}")
+        self.device, self._dtype = device_of(device), dtype_of(dtype)
+        self.card = origin.card(
+            "captioner", self.files, {"beams": beams, "max_new_tokens": max_new_tokens, "dtype": dtype}
+        )
+        self._model = load_model(BlipForConditionalGeneration, origin, self.device, self._dtype)
+        self._tokenizer = load_part(lambda: AutoTokenizer.from_pretrained(origin.folder, local_files_only=True), origin)
+        self._normalise = Normaliser.of(origin.folder, self._model.config.vision_config.image_size)
+        room = self._model.config.text_config.max_position_embeddings - 1
+        self._search = GenerationConfig(do_sample=False, num_beams=beams, max_new_tokens=min(max_new_tokens, room))
+
+    def _caption(self, pictures: Sequence[RGB]) -> list[str]:
+        pixels = self._normalise.whole(pictures).to(self.device, self._dtype)
+        with quietly():
+            tokens = self._model.generate(pixel_values=pixels, generation_config=self._search)
+        # The first token is the decoder's start, which not every saved tokenizer counts as special.
+        texts: list[str] = self._tokenizer.batch_decode(tokens[:, 1:], skip_special_tokens=True)
+        return texts

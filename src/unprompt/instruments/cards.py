@@ -1,0 +1,72 @@
+"""Where a model's files lie and what they are: digests of folders, and cards made from them. Loads no torch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unprompt.errors import MissingWeights, SuiteError
+
+if TYPE_CHECKING:
+    from unprompt.instruments.base import Card
+
+FILES = ("*.json", "*.txt", "*.safetensors")
+"""Files of a model folder that move its output: configuration, vocabulary, weights. Never pickles."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The folder that a model is loaded from, with what its suite says of it."""
+
+    folder: Path
+    model: str = ""
+    """Hub id; empty for a local folder, whose name then stands for it."""
+    revision: str = ""
+    licence: str = ""
+    digest: str = ""
+    """Expected digest; empty = whatever lies in the folder."""
+    suite: str = ""
+    """Name of the suite that asks; used in messages."""
+
+    @property
+    def name(self) -> str:
+        return self.model or self.folder.name
+
+    def card(
+        self, kind: str, files: Iterable[str], parameters: Mapping[str, str | int | float | bool] | None = None
+    ) -> Card:
+        """The card of the model: reads every file once; another digest than the expected one is a SuiteError."""
+        from unprompt.instruments.base import Card  # Here, since it loads torch and origins are made without.
+
+        found = folder_digest(self.folder, files)
+        if not found:
+            raise self.missing()
+        if self.digest and self.digest != found:
+            raise SuiteError(
+                f"the files of model {self.name!r} in {self.folder} have digest {found}, but its suite expects "
+                f"{self.digest}: fetch the pinned revision again, or correct `digest` in the suite file"
+            )
+        return Card(kind, self.name, found, self.licence, self.revision, dict(parameters or {}))
+
+    def missing(self, what: str = "") -> MissingWeights:
+        """The error that says whose weights are missing and what to do."""
+        fetch = f"unprompt fetch {self.suite or 'SUITE'}"
+        detail = f" ({what})" if what else ""
+        return MissingWeights(
+            f"the weights of model {self.name!r} are not on this machine{detail}: looked in {self.folder}; "
+            f"run `{fetch}`, or use `--suite miniature`, which needs no download"
+        )
+
+
+def folder_digest(folder: Path, patterns: Iterable[str] = FILES) -> str:
+    """SHA-256 over the names and contents of the files that match, sorted by name; "" when none does."""
+    paths = {path.relative_to(folder).as_posix(): path for pattern in patterns for path in folder.glob(pattern)}
+    total = hashlib.sha256()
+    for name in sorted(paths):
+        with paths[name].open("rb") as stream:
+            content = hashlib.file_digest(stream, "sha256").hexdigest()
+        total.update(f"{name} {content}\n".encode())
+    return total.hexdigest() if paths else ""

@@ -1,0 +1,66 @@
+"""CLIP, the joint space of pictures and texts: Radford et al., 2021, https://arxiv.org/abs/2103.00020."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer, CLIPModel
+
+from unprompt.instruments.base import Encoder, Vectors
+from unprompt.instruments.cards import FILES, Origin
+from unprompt.instruments.loading import device_of, dtype_of, load_model, load_part
+from unprompt.instruments.preprocessing import Normaliser
+from unprompt.types import RGB
+
+
+class ClipEncoder(Encoder):
+    """Any saved ``CLIPModel``: projected features, not normalised.
+
+    Pictures: short side to the model's size (224 in the papers), bicubic, central square. Texts are cut at the
+    model's context length. ``model`` is frozen: whoever wants to tune a part of it takes a copy.
+    """
+
+    files = FILES
+
+    def __init__(self, origin: Origin, device: str = "cpu", dtype: str = "float32") -> None:
+        self.device, self._dtype = device_of(device), dtype_of(dtype)
+        self.card = origin.card("encoder", self.files, {"dtype": dtype})
+        self.model: CLIPModel = load_model(CLIPModel, origin, self.device, self._dtype)
+        self._tokenizer = load_part(lambda: AutoTokenizer.from_pretrained(origin.folder, local_files_only=True), origin)
+        self._normalise = Normaliser.of(origin.folder, self.model.config.vision_config.image_size)
+        self._context = self.model.config.text_config.max_position_embeddings
+        self.width = self.model.config.projection_dim
+
+    @property
+    def side(self) -> int:
+        """Height and width of the model's square in pixels."""
+        return self._normalise.side
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Mean of each channel in [0, 1], taken away before the model."""
+        return self._normalise.mean
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """Deviation of each channel in [0, 1], divided by before the model."""
+        return self._normalise.std
+
+    def _embed_pictures(self, pictures: Sequence[RGB]) -> Sequence[Vectors]:
+        pixels = self._normalise.cropped(pictures).to(self.device, self._dtype)
+        return _rows(self.model.get_image_features(pixel_values=pixels))
+
+    def _embed_texts(self, texts: Sequence[str]) -> Sequence[Vectors]:
+        tokens = self._tokenizer(
+            list(texts), padding="max_length", truncation=True, max_length=self._context, return_tensors="pt"
+        ).to(self.device)
+        features = self.model.get_text_features(tokens.input_ids, attention_mask=tokens.attention_mask)
+        return _rows(features)
+
+
+def _rows(features: Any) -> Sequence[Vectors]:
+    """N float32 rows; transformers 5 wraps the features in an object."""
+    tensor: torch.Tensor = getattr(features, "pooler_output", features)
+    return list(tensor.float().cpu().numpy())

@@ -1,0 +1,179 @@
+"""Small random models of the real classes, saved as a suite: for tests of plumbing, offline and in seconds.
+
+>>> from pathlib import Path
+>>> import tempfile
+>>> from unprompt.instruments import Suite
+>>> suite = Suite.load(save_fake_suite(Path(tempfile.mkdtemp())))
+>>> suite.fake, suite.encoder.width
+(True, 16)
+
+What they say means nothing; ``fake = true`` in the suite's file keeps it from becoming a verdict.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    BertTokenizer,
+    BlipConfig,
+    BlipForConditionalGeneration,
+    CLIPConfig,
+    CLIPModel,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTokenizer,
+)
+
+from unprompt.instruments.loading import quietly
+
+with quietly():  # See stable_diffusion.py.
+    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+
+SIDE = 32
+"""Height and width in pixels of what the fake captioner and encoder see, and of what the fake diffusion draws."""
+CONTEXT = 16
+"""Longest text in tokens."""
+
+_WORDS = ["a", "red", "green", "blue", "ball", "cube", "cone", "on", "wood", "sand", "grass", "and"]
+_LAYERS: dict[str, Any] = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2}
+_VISION = {**_LAYERS, "image_size": SIDE, "patch_size": 8, "initializer_range": 0.02}  # BLIP says 1e-10.
+
+_SUITE = """\
+name = "fake"
+title = "Random numbers"
+description = "Tiny models with random weights, for tests of plumbing. Their verdicts mean nothing."
+version = "1"
+fake = true
+
+[instruments.captioner]
+class = "blip"
+path = "captioner"
+parameters = { max_new_tokens = 6 }
+
+[instruments.encoder]
+class = "clip"
+path = "encoder"
+
+[instruments.diffusion]
+class = "stable-diffusion"
+path = "diffusion"
+parameters = { side = 32, steps = 4 }
+
+[instruments.perceptual]
+class = "clip-perceptual"
+path = "encoder"
+"""
+
+
+def save_fake_suite(folder: Path | str, seed: int = 0) -> Path:
+    """Write ``captioner``, ``encoder``, ``diffusion`` and ``suite.toml`` into a folder, and return it.
+
+    The same seed gives the same weights; the caller's random state is left as it was.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with torch.random.fork_rng(devices=[]), quietly():
+        torch.manual_seed(seed)
+        _save_blip(folder / "captioner")
+        _save_clip(folder / "encoder")
+        _save_stable_diffusion(folder / "diffusion")
+    (folder / "suite.toml").write_text(_SUITE, "utf-8")
+    return folder
+
+
+def _save_blip(folder: Path) -> None:
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]"]
+    tokenizer = BertTokenizer(
+        vocab={word: number for number, word in enumerate([*special, *_WORDS])},
+        bos_token="[DEC]",
+        model_max_length=CONTEXT,
+    )
+    text = {
+        **_LAYERS,
+        "encoder_hidden_size": 16,
+        "vocab_size": len(tokenizer),
+        "max_position_embeddings": CONTEXT,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.sep_token_id,
+        "sep_token_id": tokenizer.sep_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    model = BlipForConditionalGeneration(BlipConfig(text_config=text, vision_config=_VISION, projection_dim=16))
+    _spread(model, 8).text_decoder.cls.predictions.bias.data[: len(special)] = -99  # It is to say words.
+    _save(model, folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _save_clip(folder: Path) -> None:
+    tokenizer = _clip_tokenizer()
+    text = _text_config(tokenizer)
+    vision = {**_VISION, "projection_dim": 16}
+    _save(_spread(CLIPModel(CLIPConfig(text_config=text.to_dict(), vision_config=vision, projection_dim=16))), folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _save_stable_diffusion(folder: Path) -> None:
+    blocks, tokenizer = (16, 32, 32), _clip_tokenizer()
+    downs, ups = ("DownEncoderBlock2D",) * 3, ("UpDecoderBlock2D",) * 3
+    _save(
+        AutoencoderKL(
+            down_block_types=downs, up_block_types=ups, block_out_channels=blocks, norm_num_groups=8, sample_size=SIDE
+        ),
+        folder / "vae",
+    )
+    unet = UNet2DConditionModel(
+        sample_size=SIDE // 4,  # The autoencoder halves twice.
+        block_out_channels=blocks,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        layers_per_block=1,
+        cross_attention_dim=16,
+        attention_head_dim=8,
+        norm_num_groups=8,
+    )
+    _save(unet, folder / "unet")
+    _save(_spread(CLIPTextModel(_text_config(tokenizer))), folder / "text_encoder")
+    tokenizer.save_pretrained(folder / "tokenizer")
+    DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
+    ).save_pretrained(folder / "scheduler")
+
+
+def _clip_tokenizer() -> CLIPTokenizer:
+    tokenizer: CLIPTokenizer = CLIPTokenizer().train_new_from_iterator(
+        [" ".join(_WORDS)], vocab_size=600, show_progress=False
+    )
+    tokenizer.model_max_length = CONTEXT
+    return tokenizer
+
+
+def _text_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
+    return CLIPTextConfig(
+        **_LAYERS,
+        vocab_size=len(tokenizer),
+        max_position_embeddings=CONTEXT,
+        projection_dim=16,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+def _spread(model: Any, factor: int = 4) -> Any:
+    """Wider weights than an initialisation has, so that different inputs give clearly different outputs."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(factor if parameter.ndim > 1 else 1)
+    return model
+
+
+def _save(model: Any, folder: Path) -> None:
+    model.save_pretrained(folder, safe_serialization=True)

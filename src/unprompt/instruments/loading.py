@@ -1,0 +1,89 @@
+"""Models from safetensors on this machine: frozen from birth, quietly, without network and without random weights."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+
+from unprompt.errors import OptionError, SuiteError
+from unprompt.instruments.cards import Origin
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Only errors of transformers and diffusers reach stderr inside; no progress bars. Exceptions pass."""
+    import transformers.utils.logging  # Here and by name, so that a suite without diffusion never loads diffusers.
+
+    rooms = [transformers.utils.logging, *filter(None, [sys.modules.get("diffusers.utils.logging")])]
+    before = [(room, room.get_verbosity(), room.is_progress_bar_enabled()) for room in rooms]
+    for room in rooms:
+        room.set_verbosity_error()
+        room.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for room, verbosity, bars in before:
+            room.set_verbosity(verbosity)
+            if bars:
+                room.enable_progress_bar()
+
+
+def device_of(name: str) -> torch.device:
+    """``cpu``, ``cuda``, ``cuda:1``, ``mps``, or ``auto`` = cuda where there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise OptionError(f"device {name!r} cannot be used here: use cpu, or auto for the best there is") from error
+    return device
+
+
+def dtype_of(name: str) -> torch.dtype:
+    """``float32``, ``bfloat16`` or ``float16``."""
+    if name not in _DTYPES:
+        raise OptionError(f"unknown dtype {name!r}: expected one of {', '.join(_DTYPES)}")
+    return _DTYPES[name]
+
+
+def load_model(build: Any, origin: Origin, device: torch.device, dtype: torch.dtype, part: str = "") -> Any:
+    """``build.from_pretrained`` on ``part`` of the folder, in ``dtype``, evaluating and frozen.
+
+    A missing file is MissingWeights; damaged weights, or ones that leave a parameter unset, are a SuiteError.
+    """
+    folder = origin.folder / part
+    if not list(folder.glob("*.safetensors")):
+        raise origin.missing(f"no safetensors file in {folder.name!r}")
+    key = "torch_dtype" if build.__module__.startswith("diffusers") else "dtype"
+    model, found = load_part(
+        lambda: build.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, output_loading_info=True, **{key: dtype}
+        ),
+        origin,
+    )
+    unset = sorted([*found["missing_keys"], *(str(entry) for entry in found["mismatched_keys"])])
+    if unset:
+        raise SuiteError(
+            f"the weights of model {origin.name!r} in {folder} leave {len(unset)} parameters of "
+            f"{build.__name__} unset, {unset[0]!r} first: nothing is filled with random numbers; fetch it again"
+        )
+    return model.eval().requires_grad_(False).to(device)
+
+
+def load_part(load: Callable[[], Any], origin: Origin) -> Any:
+    """What ``load`` returns, quietly; what it raises becomes a SuiteError that names the model."""
+    with quietly():
+        try:
+            return load()
+        except (OSError, ValueError, RuntimeError, TypeError, KeyError, SafetensorError) as error:
+            raise SuiteError(
+                f"model {origin.name!r} cannot be loaded from {origin.folder}: {type(error).__name__}: {error}"
+            ) from error

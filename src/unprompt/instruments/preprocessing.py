@@ -1,0 +1,50 @@
+"""RGB pictures to the normalised tensors of BLIP and CLIP, as the model's folder states it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from unprompt.images import centre_square, resize
+from unprompt.types import RGB
+
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+@dataclass(frozen=True)
+class Normaliser:
+    """Pictures of ``side`` x ``side``, (x / 255 - mean) / std by channel."""
+
+    side: int
+    mean: tuple[float, ...] = CLIP_MEAN
+    std: tuple[float, ...] = CLIP_STD
+
+    @classmethod
+    def of(cls, folder: Path, side: int) -> Normaliser:
+        """Mean and deviation from the folder's preprocessor file, CLIP's where it has none."""
+        for name in ("preprocessor_config.json", "processor_config.json"):
+            if (folder / name).is_file():
+                stated = json.loads((folder / name).read_text("utf-8"))
+                stated = stated.get("image_processor", stated)
+                mean, std = stated.get("image_mean", CLIP_MEAN), stated.get("image_std", CLIP_STD)
+                return cls(side, tuple(mean), tuple(std))
+        return cls(side)
+
+    def cropped(self, pictures: Sequence[RGB]) -> torch.Tensor:
+        """Short side to ``side`` (bicubic), then the central square: N x 3 x side x side."""
+        return self._tensor([centre_square(rgb, self.side) for rgb in pictures])
+
+    def whole(self, pictures: Sequence[RGB]) -> torch.Tensor:
+        """The whole picture stretched to the square (bicubic): N x 3 x side x side."""
+        return self._tensor([resize(rgb, self.side, self.side) for rgb in pictures])
+
+    def _tensor(self, squares: Sequence[RGB]) -> torch.Tensor:
+        pixels = np.stack(squares).astype(np.float32) / 255
+        pixels = (pixels - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
+        return torch.from_numpy(pixels.transpose(0, 3, 1, 2).copy())

@@ -1,0 +1,148 @@
+"""A suite: a named set of instruments with the heads trained on them, built when first asked for."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from unprompt.errors import SuiteError
+from unprompt.instruments.manifest import CLASSES, ROLES, Manifest, Spec
+
+if TYPE_CHECKING:
+    from unprompt.instruments.base import Captioner, Diffusion, Encoder, Generator, Instrument, Perceptual
+
+
+class Suite:
+    """The instruments of a manifest on one device, each loaded once, at its first use."""
+
+    def __init__(
+        self, manifest: Manifest, device: str = "cpu", dtype: str = "float32", batch_size: int | None = None
+    ) -> None:
+        self.manifest = manifest
+        self.device = device
+        self.dtype = dtype
+        self.batch_size = batch_size
+        self._built: dict[str, Instrument] = {}
+
+    @classmethod
+    def load(
+        cls,
+        name_or_path: str | Path,
+        device: str = "cpu",
+        dtype: str = "float32",
+        batch_size: int | None = None,
+    ) -> Suite:
+        """An embedded suite by name, or one by the path of its folder or .toml file. Loads no weights yet.
+
+        ``device``: cpu, cuda, cuda:1, mps or auto; ``dtype``: float32, bfloat16 or float16, whatever the weights are
+        stored in; ``batch_size``: of every instrument, None = each one's own.
+        """
+        return cls(Manifest.read(name_or_path), device, dtype, batch_size)
+
+    def __repr__(self) -> str:
+        return f"Suite.load({self.name!r}, device={self.device!r}, dtype={self.dtype!r})"
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def title(self) -> str:
+        return self.manifest.title
+
+    @property
+    def description(self) -> str:
+        return self.manifest.description
+
+    @property
+    def version(self) -> str:
+        return self.manifest.version
+
+    @property
+    def fake(self) -> bool:
+        """True = random weights, for tests of plumbing; its verdicts mean nothing."""
+        return self.manifest.fake
+
+    @property
+    def heads(self) -> Mapping[str, Path]:
+        """Method -> checkpoint; see :meth:`head` for one that is known to be there."""
+        return self.manifest.heads
+
+    @property
+    def world(self) -> Path | None:
+        """The fitted check that a picture belongs to the suite's world; None = the suite has none."""
+        return self.manifest.world
+
+    def head(self, method: str) -> Path:
+        """The checkpoint of a method; MissingHead when there is none."""
+        return self.manifest.head(method)
+
+    @property
+    def captioner(self) -> Captioner:
+        return cast("Captioner", self._role("captioner"))
+
+    @property
+    def encoder(self) -> Encoder:
+        return cast("Encoder", self._role("encoder"))
+
+    @property
+    def diffusion(self) -> Diffusion:
+        return cast("Diffusion", self._role("diffusion"))
+
+    @property
+    def perceptual(self) -> Perceptual:
+        return cast("Perceptual", self._role("perceptual"))
+
+    @property
+    def generators(self) -> tuple[str, ...]:
+        """Names that :meth:`generator` knows: the diffusion first, when there is one."""
+        own = ("diffusion",) if "diffusion" in self.manifest.instruments else ()
+        return (*own, *self.manifest.generators)
+
+    def generator(self, name: str = "diffusion") -> Generator:
+        """A generator by name; ``diffusion`` is the suite's own."""
+        if name not in self.generators:
+            raise self._lacks("generator", name, self.generators)
+        if name == "diffusion":
+            return self.diffusion
+        return cast("Generator", self._build(f"generators.{name}", self.manifest.generators[name], "Generator"))
+
+    def _role(self, role: str) -> Instrument:
+        spec = self.manifest.instruments.get(role)
+        if spec is None:
+            raise self._lacks("instrument", role, tuple(self.manifest.instruments))
+        return self._build(f"instruments.{role}", spec, ROLES[role])
+
+    def _build(self, place: str, spec: Spec, interface: str) -> Instrument:
+        if place not in self._built:
+            build = self._class(place, spec, interface)
+            origin = self.manifest.origin(spec)
+            made = build(origin, device=self.device, dtype=self.dtype, **spec.parameters)
+            made.batch_size = self.batch_size or made.batch_size
+            self._built[place] = made
+        return self._built[place]
+
+    def _class(self, place: str, spec: Spec, interface: str) -> Any:
+        """The class that a spec names, known to fit its place and to take its parameters."""
+        module, _, name = CLASSES[spec.kind].partition(":")
+        build = getattr(import_module(module), name)
+        where = f"suite file {self.manifest.file}, at [{place}]"
+        if not issubclass(build, getattr(import_module("unprompt.instruments.base"), interface)):
+            raise SuiteError(f"{where}: class {spec.kind!r} is a {build.__name__}, expected a {interface}")
+        stated = inspect.signature(build).parameters.values()
+        known = {entry.name: entry.default for entry in stated if entry.name not in ("origin", "device", "dtype")}
+        for name, value in spec.parameters.items():
+            if name not in known:
+                raise SuiteError(f"{where}: unknown parameter {name!r}: expected some of {', '.join(known)}")
+            if not isinstance(value, (int, float) if isinstance(known[name], float) else type(known[name])):
+                raise SuiteError(f"{where}: {name} must be of type {type(known[name]).__name__}, got {value!r}")
+        return build
+
+    def _lacks(self, what: str, name: str, present: tuple[str, ...]) -> SuiteError:
+        return SuiteError(
+            f"suite {self.name!r} has no {what} {name!r} (it has: {', '.join(present) or 'none'}): "
+            f"add it to {self.manifest.file}, or choose another suite"
+        )

@@ -1,0 +1,91 @@
+"""Stage: the latent diffusion of the suite, a Stable-Diffusion pipeline in small."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline
+from torch import Tensor
+
+from unprompt.miniature.agreement import agreement
+from unprompt.miniature.corpus import Corpus
+from unprompt.miniature.drawing import Drawing, prompt_tokenizer, prompts, unet
+from unprompt.miniature.loop import Schedule, Trainer
+from unprompt.miniature.stage import Stage, Workshop, as_tensor
+
+GUIDANCE, STEPS = 3.0, 20
+SNR_LIMIT = 5.0
+"""Gamma of the min-SNR weighting."""
+
+
+def scheduler() -> DDIMScheduler:
+    """Velocity prediction down to pure noise, so that dark and bright pictures can both begin."""
+    return DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        prediction_type="v_prediction",
+        timestep_spacing="trailing",
+        rescale_betas_zero_snr=True,
+        set_alpha_to_one=True,
+        clip_sample=False,
+        steps_offset=1,
+    )
+
+
+def encoded(autoencoder: AutoencoderKL, scenes: Corpus) -> Tensor:
+    """Scaled latent means of the scenes before the camera, N x 4 x 16 x 16 float16."""
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(scenes), 256):
+            x = as_tensor(scenes.pictures[start : start + 256])
+            parts.append(autoencoder.encode(x).latent_dist.mean.half())
+    return torch.cat(parts).clone() * autoencoder.config.scaling_factor
+
+
+def make(workshop: Workshop) -> dict[str, float]:
+    """Train on the latents of scenes, save the pipeline, and judge drawn scenes by the captioner."""
+    torch.manual_seed(3)
+    scenes, noising = workshop.scenes(), scheduler()
+    autoencoder = AutoencoderKL.from_pretrained(workshop.model("autoencoder")).eval()
+    tokenizer = prompt_tokenizer(scenes.captions)
+    model = Drawing(tokenizer, unet(4, (64, 160)))
+    latents, told = encoded(autoencoder, scenes), prompts(tokenizer, scenes.captions)
+    alphas = noising.alphas_cumprod
+
+    def loss(indices: np.ndarray, noise: torch.Generator, progress: float) -> Tensor:
+        z = latents[indices].float()
+        time = torch.randint(0, len(alphas), (len(z),), generator=noise)
+        epsilon = torch.randn(z.shape, generator=noise)
+        velocity = model(noising.add_noise(z, epsilon, time), time, told.drawn(indices, noise))
+        gap = (velocity - noising.get_velocity(z, epsilon, time)).square().mean(dim=(1, 2, 3))
+        snr = alphas[time] / (1 - alphas[time])
+        return (gap * snr.clamp(max=SNR_LIMIT) / (snr + 1)).mean()
+
+    schedule = Schedule(workshop.steps(2800), batch=32, rate=8e-4, warmup=300, average=0.9995)
+    Trainer(model, schedule, workshop.checkpoint("diffusion")).fit(loss, len(scenes), workshop.say)
+    pipeline = StableDiffusionPipeline(
+        vae=autoencoder,
+        text_encoder=model.text_encoder.eval(),
+        tokenizer=tokenizer,
+        unet=model.unet.eval(),
+        scheduler=noising,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.save_pretrained(workshop.model("diffusion"))
+    return agreement(workshop, lambda captions, seeds: draw(pipeline, captions, seeds))
+
+
+def draw(pipeline: StableDiffusionPipeline, captions: list[str], seeds: list[int]) -> np.ndarray:
+    """N x 64 x 64 x 3 uint8, one seed of noise a picture."""
+    pipeline.set_progress_bar_config(disable=True)
+    noise = [torch.Generator().manual_seed(seed) for seed in seeds]
+    drawn = pipeline(
+        captions, num_inference_steps=STEPS, guidance_scale=GUIDANCE, generator=noise, output_type="np"
+    ).images
+    return np.rint(np.clip(drawn, 0, 1) * 255).astype(np.uint8)
+
+
+STAGE = Stage("diffusion", make)

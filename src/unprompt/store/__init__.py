@@ -1,0 +1,35 @@
+"""Products and evidence as Parquet: declared schemas, fixed parts, files that are whole or not there."""
+
+from unprompt.store.cells import (
+    caption_rows,
+    captions,
+    embedding_rows,
+    picture_rows,
+    pictures,
+    sample_rows,
+    vectors,
+)
+from unprompt.store.fingerprint import canonical, fingerprint
+from unprompt.store.plan import PART, Part, Planned
+from unprompt.store.shelf import Recipe, Shelf
+from unprompt.store.store import Store
+from unprompt.store.view import EvidenceView
+
+__all__ = [
+    "PART",
+    "EvidenceView",
+    "Part",
+    "Planned",
+    "Recipe",
+    "Shelf",
+    "Store",
+    "canonical",
+    "caption_rows",
+    "captions",
+    "embedding_rows",
+    "fingerprint",
+    "picture_rows",
+    "pictures",
+    "sample_rows",
+    "vectors",
+]

@@ -1,0 +1,82 @@
+"""Python objects to rows and back: what was read of the samples, and the three kinds of product."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from unprompt.errors import PictureError, StoreError
+from unprompt.store.fingerprint import fingerprint
+from unprompt.store.plan import Part, index_cells
+from unprompt.store.schema import PRODUCTS, SAMPLES
+from unprompt.store.shelf import Recipe
+from unprompt.types import Caption, Picture
+
+Vectors = npt.NDArray[np.float32]
+
+
+def sample_rows(part: Part, read: Sequence[Picture | PictureError]) -> pa.Table:
+    """Rows of schema SAMPLES: for each sample of ``part`` its picture, or the error that took its place."""
+    rows = [
+        index_cells(planned) | (_failure(found) if isinstance(found, PictureError) else _facts(found))
+        for planned, found in zip(part.rows, read, strict=True)
+    ]
+    return pa.Table.from_pylist(rows, SAMPLES)
+
+
+def caption_rows(recipe: Recipe, pixels: Sequence[str], captions: Sequence[Caption]) -> pa.Table:
+    """Rows of kind ``caption``, one a picture."""
+    return _rows(
+        recipe, "caption", pixels, text=[said.text for said in captions], fallback=[said.fallback for said in captions]
+    )
+
+
+def embedding_rows(recipe: Recipe, pixels: Sequence[str], vectors: Vectors) -> pa.Table:
+    """Rows of kind ``embedding`` from N x d float32."""
+    return _rows(recipe, "embedding", pixels, vector=list(np.asarray(vectors, np.float32)))
+
+
+def picture_rows(recipe: Recipe, pixels: Sequence[str], pngs: Sequence[bytes]) -> pa.Table:
+    """Rows of kind ``picture`` from PNG bytes, which the store does not look into."""
+    return _rows(recipe, "picture", pixels, png=list(pngs))
+
+
+def captions(table: pa.Table) -> list[Caption]:
+    """What ``caption_rows`` took."""
+    return [Caption(row["text"], row["fallback"]) for row in table.select(["text", "fallback"]).to_pylist()]
+
+
+def vectors(table: pa.Table) -> Vectors:
+    """What ``embedding_rows`` took: N x d float32; 0 x 0 for an empty table. Raises StoreError on mixed widths."""
+    rows = [np.asarray(vector, np.float32) for vector in table["vector"].to_numpy()]
+    widths = sorted({row.size for row in rows})
+    if len(widths) > 1:
+        raise StoreError(f"got vectors of widths {widths} in one table; expected one width, that of one encoder")
+    return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
+
+
+def pictures(table: pa.Table) -> list[bytes]:
+    """What ``picture_rows`` took."""
+    return list(table["png"].to_pylist())
+
+
+def _rows(recipe: Recipe, kind: str, pixels: Sequence[str], **payload: Sequence[object]) -> pa.Table:
+    if recipe.kind != kind:
+        raise StoreError(f"got a recipe of kind {recipe.kind!r}; expected {kind!r}, the kind of these products")
+    sizes = {name: len(cells) for name, cells in payload.items()}
+    if set(sizes.values()) != {len(pixels)}:
+        raise StoreError(f"got {sizes} for {len(pixels)} pictures; expected one {kind} for each")
+    keys = [fingerprint(recipe.fingerprint, name) for name in pixels]
+    return pa.table({"pixels": list(pixels), "fingerprint": keys, **payload}, PRODUCTS[kind])
+
+
+def _facts(picture: Picture) -> dict[str, object]:
+    names = ("sha256", "pixels", "width", "height", "format", "quality")
+    return {"status": "ok", "error": None} | {name: getattr(picture, name) for name in names}
+
+
+def _failure(error: PictureError) -> dict[str, object]:
+    return {"status": "error", "error": str(error)}

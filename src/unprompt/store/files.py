@@ -1,0 +1,136 @@
+"""Files that are whole or not there: written aside, flushed to the disk, renamed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from unprompt.errors import StoreError
+from unprompt.store.schema import tag
+
+REMEDY = "delete this file and run the same command again: what it held is made anew"
+
+
+def write_table(path: Path, table: pa.Table, schema: pa.Schema) -> None:
+    """Store ``table`` as Parquet under ``schema``; the same rows give the same bytes.
+
+    Raises StoreError when the columns do not fit the schema, or when the file cannot be written.
+    """
+    whole = fitted(path, table, schema)
+    write_aside(path, lambda file: pq.write_table(whole, file, compression="zstd", write_page_checksum=True))
+
+
+def fitted(path: Path, table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """``table`` with the columns, order and types of ``schema``, as it is to be stored in ``path``."""
+    if sorted(table.column_names) != sorted(schema.names):
+        raise StoreError(f"{path}: got columns {', '.join(table.column_names)}; expected {', '.join(schema.names)}")
+    try:
+        return table.select(schema.names).cast(schema).combine_chunks()
+    except (pa.ArrowException, ValueError) as error:
+        raise StoreError(f"{path}: the rows do not fit the schema ({error}); expected {_drawn(schema)}") from error
+
+
+def read_table(path: Path, schema: pa.Schema, remedy: str = REMEDY) -> pa.Table | None:
+    """The rows of ``path``, None without such a file; a damaged one, or one of another schema, raises StoreError."""
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            table = file.read()
+        table.validate(full=True)
+    except FileNotFoundError:
+        return None
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())  # Arrow's reasons run over several lines
+        raise StoreError(f"{path}: no sound Parquet file ({reason}); {remedy}") from error
+    if not table.schema.equals(schema):
+        raise StoreError(f"{path}: got columns {_drawn(table.schema)}; expected {_drawn(schema)}; {remedy}")
+    got, expected = tag(table.schema), tag(schema)
+    if got != expected:
+        raise StoreError(f"{path}: got a table of {got}; expected {expected}; {remedy}")
+    return table
+
+
+def write_aside(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Let ``write`` fill a file beside ``path``, flush it to the disk, then give it its name.
+
+    A process killed at any moment leaves the old file or the new one, and at worst a temporary file that
+    no reader sees and that the next writer of ``path`` removes. Raises StoreError for a full or read-only disk.
+    """
+    aside = path.with_name(f"{_stem(path)}{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path)
+        with aside.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be written ({error}); expected a folder with free space that you may write to: "
+            "make room or name another --out, then run the same command again"
+        ) from error
+    finally:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold ``path`` as a lock that the system frees when this process ends, however it ends."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be opened ({error}); expected a folder that you may write to") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _stem(path: Path) -> str:
+    # The host is part of the name because process ids are only unique on one.
+    return f".{path.name}.{platform.node()}."
+
+
+def _sweep(path: Path) -> None:
+    """Remove what dead runs on this host left beside ``path``."""
+    stem = _stem(path)
+    for stray in path.parent.iterdir():
+        writer = stray.name.removeprefix(stem).removesuffix(".tmp")
+        if stray.name.startswith(stem) and writer.isdecimal() and not _alive(int(writer)):
+            stray.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _flush_folder(folder: Path) -> None:
+    # Some network file systems refuse this; the rename has happened all the same.
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _drawn(schema: pa.Schema) -> str:
+    return ", ".join(f"{field.name}: {field.type}{'' if field.nullable else ' not null'}" for field in schema)

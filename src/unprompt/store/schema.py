@@ -1,0 +1,75 @@
+"""What each stored table holds: declared Arrow schemas, every column documented, the version in the file."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+VERSION = 1
+"""Version of all schemas together; it goes up when a column changes its name, type or meaning."""
+
+_TABLE, _VERSION = b"unprompt.table", b"unprompt.version"
+
+
+def _column(name: str, kind: pa.DataType, doc: str, nullable: bool = False) -> pa.Field:
+    return pa.field(name, kind, nullable, {"doc": doc})
+
+
+def _table(name: str, *columns: pa.Field) -> pa.Schema:
+    return pa.schema(columns, {_TABLE: name.encode(), _VERSION: str(VERSION).encode()})
+
+
+_INDEX = (
+    _column("uri", pa.string(), "where the picture lies, as the data specification spelt it"),
+    _column("bytes", pa.int64(), "size of the file; null when there was none", nullable=True),
+    _column("mtime_ns", pa.int64(), "time of the file's last change, ns since 1970; null when there was none", True),
+    _column("label", pa.int8(), "1 = generated, 0 = real, null = unknown", nullable=True),
+    _column("generator", pa.string(), "generator, or collection of a real picture; empty when unknown"),
+    _column("split", pa.string(), "train, validation or test; null when unknown", nullable=True),
+)
+
+PLAN = _table("plan", *_INDEX, _column("part", pa.int32(), "number of the part that the sample belongs to"))
+
+SAMPLES = _table(
+    "samples",
+    *_INDEX,
+    _column("status", pa.string(), "ok, or error when the picture could not be read"),
+    _column("error", pa.string(), "why there is no picture; null when there is one", nullable=True),
+    _column("sha256", pa.string(), "hash of the file's bytes; null after an error", nullable=True),
+    _column("pixels", pa.string(), "hash of the decoded RGB and its size; null after an error", nullable=True),
+    _column("width", pa.int32(), "native width in pixels, as stored; null after an error", nullable=True),
+    _column("height", pa.int32(), "native height in pixels, as stored; null after an error", nullable=True),
+    _column("format", pa.string(), "sniffed format; null after an error", nullable=True),
+    _column("quality", pa.int32(), "estimated JPEG quality, 1 to 100; null for other formats", nullable=True),
+)
+
+_KEYS = (
+    _column("pixels", pa.string(), "hash of the decoded RGB that the product was made of"),
+    _column("fingerprint", pa.string(), "fingerprint(recipe's fingerprint, pixels)"),
+)
+
+PRODUCTS: dict[str, pa.Schema] = {
+    "caption": _table(
+        "caption",
+        *_KEYS,
+        _column("text", pa.string(), "what the prompt would have been"),
+        _column("fallback", pa.bool_(), "true when the captioner said nothing and text is the stated fallback"),
+    ),
+    "embedding": _table(
+        "embedding",
+        *_KEYS,
+        _column("vector", pa.list_(pa.float32()), "vector in the encoder's joint space, not normalised"),
+    ),
+    "picture": _table(
+        "picture",
+        *_KEYS,
+        _column("png", pa.binary(), "a reconstruction or regeneration as lossless PNG bytes"),
+    ),
+}
+"""The kinds of product, each with its schema."""
+
+
+def tag(schema: pa.Schema) -> str:
+    """Table name and version that the metadata of ``schema`` state, in words."""
+    metadata = schema.metadata or {}
+    name, version = (metadata.get(key, b"unknown").decode(errors="replace") for key in (_TABLE, _VERSION))
+    return f"{name}, version {version}"

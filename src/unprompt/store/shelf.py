@@ -1,0 +1,113 @@
+"""The products of one recipe, part by part: a folder with the recipe and one Parquet file a part."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+
+from unprompt.errors import OptionError, StoreError
+from unprompt.store.files import REMEDY, fitted, read_table, write_aside, write_table
+from unprompt.store.fingerprint import canonical, fingerprint
+from unprompt.store.plan import part_file
+from unprompt.store.schema import PRODUCTS
+
+RECIPE = "recipe.json"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that moves a product, besides the picture: two equal recipes make equal products."""
+
+    kind: str
+    """caption, embedding or picture."""
+    version: int | str
+    """Version of the code that makes the product."""
+    cards: Sequence[object] = ()
+    """Cards of the instruments, as dataclasses or mappings."""
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    """Everything else: strength, index of the regeneration, what was embedded."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in PRODUCTS:
+            raise OptionError(f"got product kind {self.kind!r}; expected one of {', '.join(PRODUCTS)}")
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self)
+
+    @property
+    def name(self) -> str:
+        """Name of the shelf's folder: kind and the first 12 digits of the fingerprint."""
+        return f"{self.kind}-{self.fingerprint[:12]}"
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The parts of one recipe's products under ``folder``."""
+
+    folder: Path
+    recipe: Recipe
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def read(self, part: int) -> pa.Table | None:
+        """The stored rows of part number ``part``, or None when it was not made yet.
+
+        Raises StoreError when the file is damaged, or its schema or fingerprints are not this recipe's.
+        """
+        path = self.folder / part_file(part)
+        table = read_table(path, PRODUCTS[self.recipe.kind])
+        if table is not None:
+            self._check(path, table)
+        return table
+
+    def write(self, part: int, table: pa.Table) -> None:
+        """Store the rows of part number ``part``, all or nothing.
+
+        Raises StoreError when the rows are not this recipe's, or when the disk refuses.
+        """
+        path, schema = self.folder / part_file(part), PRODUCTS[self.recipe.kind]
+        self._check(path, fitted(path, table, schema))
+        if not (self.folder / RECIPE).exists():
+            write_aside(self.folder / RECIPE, lambda file: file.write(_spell(self.recipe)))
+        write_table(path, table, schema)
+
+    def _check(self, path: Path, table: pa.Table) -> None:
+        made_by = self.recipe.fingerprint
+        for row in table.select(["pixels", "fingerprint"]).to_pylist():
+            expected = fingerprint(made_by, row["pixels"])
+            if row["fingerprint"] != expected:
+                raise StoreError(
+                    f"{path}: got fingerprint {row['fingerprint']} for pixels {row['pixels']}; "
+                    f"expected {expected} of recipe {self.recipe.name}; {REMEDY}"
+                )
+
+
+def read_recipe(folder: Path) -> Recipe:
+    """The recipe that ``folder`` was filled by. Raises StoreError when it is missing, damaged or another one's."""
+    path = folder / RECIPE
+    try:
+        stored = json.loads(path.read_bytes())
+        recipe = Recipe(**stored["recipe"])
+        own = recipe.name == folder.name and recipe.fingerprint == stored["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(
+            f"{path}: no sound recipe ({error!r}); delete {folder} and run the same command again"
+        ) from error
+    if not own:
+        raise StoreError(
+            f"{path}: got the recipe of {recipe.name}; expected that of {folder.name}; "
+            f"delete {folder} and run the same command again"
+        )
+    return recipe
+
+
+def _spell(recipe: Recipe) -> bytes:
+    facts = {"fingerprint": recipe.fingerprint, "recipe": canonical(recipe)}
+    return json.dumps(facts, indent=2, sort_keys=True).encode("ascii")

@@ -1,0 +1,56 @@
+"""The evidence of one method: a view over products, which are shared between methods."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from unprompt.errors import StoreError
+from unprompt.store.files import write_aside
+from unprompt.store.fingerprint import canonical, fingerprint
+
+
+@dataclass(frozen=True)
+class EvidenceView:
+    """Where the evidence of a method lies in a store, and what it was made with."""
+
+    method: str
+    version: int | str
+    options: Mapping[str, object]
+    """The method's options, as plain values."""
+    suite: str
+    """Name of the suite whose instruments made the products."""
+    shelves: Mapping[str, str]
+    """Role (caption, reconstruction, ...) -> name of the shelf."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Name of the evidence. The suite is left out: its name moves nothing that the shelves do not tell."""
+        return fingerprint(self.method, self.version, self.options, self.shelves)
+
+
+def write_view(folder: Path, view: EvidenceView) -> None:
+    """Store ``view`` under ``folder`` as ``<method>.json``."""
+    facts = {"fingerprint": view.fingerprint, "view": canonical(view)}
+    text = json.dumps(facts, indent=2, sort_keys=True)
+    write_aside(folder / f"{view.method}.json", lambda file: file.write(text.encode("ascii")))
+
+
+def read_view(folder: Path, method: str) -> EvidenceView:
+    """The view of ``method`` under ``folder``. Raises StoreError when it is missing or damaged."""
+    path = folder / f"{method}.json"
+    remedy = f"`unprompt extract {method} --data ... --out {folder.parent}`"
+    if not path.exists():
+        there = ", ".join(sorted(found.stem for found in folder.glob("*.json"))) or "none"
+        raise StoreError(f"{folder} holds no evidence of {method!r}; methods there: {there}; run {remedy}")
+    try:
+        stored = json.loads(path.read_bytes())
+        view, name = EvidenceView(**stored["view"]), stored["fingerprint"]
+        sound = view.fingerprint == name and view.method == method
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path}: no sound evidence view ({error!r}); run {remedy}") from error
+    if not sound:
+        raise StoreError(f"{path}: got fingerprint {name}; expected {view.fingerprint} of {method!r}; run {remedy}")
+    return view

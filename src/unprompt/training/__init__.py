@@ -1,0 +1,1 @@
+"""Fitting a detector's head to stored evidence."""

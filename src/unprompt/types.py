@@ -1,0 +1,100 @@
+"""The nouns that every room shares. Importing this module loads neither torch nor Pillow.
+
+The one convention, everywhere: **label 1 = generated, label 0 = real; a score is higher when the picture is
+more likely generated.** Papers that count the other way are turned round in their own file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+RGB: TypeAlias = npt.NDArray[np.uint8]
+"""A decoded picture: height x width x 3, uint8, sRGB, upright."""
+
+Label: TypeAlias = Literal[0, 1]
+REAL: Label = 0
+GENERATED: Label = 1
+
+Status: TypeAlias = Literal["ok", "error"]
+Verdict: TypeAlias = Literal["real", "generated", "inconclusive"]
+Split: TypeAlias = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A decoded picture with its identity and the facts that decoding loses.
+
+    ``sha256`` hashes the file's bytes (identity); ``pixels`` hashes the decoded RGB and its size (seeds,
+    fingerprints, duplicates), so that stripping metadata moves no score.
+    """
+
+    uri: str
+    rgb: RGB
+    sha256: str
+    pixels: str
+    width: int
+    """Native width in pixels, as stored, before the EXIF orientation is applied."""
+    height: int
+    """Native height in pixels, as stored, before the EXIF orientation is applied."""
+    format: str
+    """Sniffed format: JPEG, PNG, WEBP, AVIF, GIF, TIFF or BMP."""
+    quality: int | None
+    """Estimated JPEG quality, 1 to 100; None for other formats."""
+
+    @property
+    def seed(self) -> int:
+        """Seed of all noise for this picture: 63 bits of the pixels' hash."""
+        return int(self.pixels[:16], 16) >> 1
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One row of a dataset's index: where a picture lies and what is known of it."""
+
+    uri: str
+    label: Label | None = None
+    generator: str = ""
+    """Name of the generator, or of the collection for a real picture; empty when unknown."""
+    split: Split | None = None
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What the prompt would have been."""
+
+    text: str
+    fallback: bool = False
+    """True when the captioner returned nothing and ``text`` is the stated fallback."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What ``detect`` says of one input; a failed input is one too, with ``status = "error"``."""
+
+    uri: str
+    status: Status
+    error: str | None = None
+    sha256: str | None = None
+    pixels: str | None = None
+    label: Label | None = None
+    """The truth, where folder names or a manifest tell it; never used for the verdict."""
+    method: str | None = None
+    suite: str | None = None
+    score: float | None = None
+    """The detector's raw score in [0, 1]; higher = more likely generated."""
+    probability: float | None = None
+    """Calibrated probability of ``generated`` at the stated prior (0.5 unless moved)."""
+    verdict: Verdict | None = None
+    caption: str | None = None
+    warnings: tuple[str, ...] = ()
+    scores: dict[str, float] = field(default_factory=dict)
+    """Calibrated probability of every method that was asked."""
+    width: int | None = None
+    height: int | None = None
+    format: str | None = None
+    quality: int | None = None

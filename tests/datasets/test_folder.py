@@ -1,0 +1,119 @@
+"""Trees as people have them: what their folders' names tell."""
+
+import os
+import re
+
+import pytest
+
+from unprompt.datasets import load_folder
+from unprompt.errors import DataError
+from unprompt.types import Sample
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Makes a tree of files with the given inner paths; returns its root as text."""
+
+    def make(*paths):
+        for path in paths:
+            (tmp_path / "data" / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "data" / path).write_bytes(b"any")
+        return str(tmp_path / "data")
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("path", "facts"),
+    [
+        ("a.png", (None, "", None)),
+        ("holiday/a.png", (None, "", None)),
+        ("real/a.png", (0, "", None)),
+        ("fake/a.png", (1, "", None)),
+        ("generated/a.png", (1, "", None)),
+        ("0_real/a.png", (0, "", None)),
+        ("1_fake/a.png", (1, "", None)),
+        ("0_fake/a.png", (1, "", None)),
+        ("Fakes/a.png", (1, "", None)),
+        ("AI-generated/a.png", (1, "", None)),
+        ("train/nature/a.png", (0, "", "train")),
+        ("Midjourney/imagenet_midjourney/val/ai/a.png", (1, "Midjourney", "validation")),
+        ("test/progan/airplane/1_fake/a.png", (1, "progan", "test")),
+        ("progan/0_real/a.png", (0, "progan", None)),
+        ("Real/coco/a.png", (0, "coco", None)),
+        ("Fake/sd15/a.png", (1, "sd15", None)),
+        ("Fake/validation/sd15/n0123/a.png", (1, "sd15", "validation")),
+        ("faces/Fake/sd15/a.png", (1, "sd15", None)),
+        ("real/real/a.png", (0, "", None)),
+        ("test/holiday/a.png", (None, "", "test")),
+    ],
+)
+def test_names_of_folders_tell_label_generator_and_split(tree, path, facts):
+    root = tree(path)
+    assert load_folder(root) == [Sample(os.path.join(root, path), *facts)]
+
+
+def test_the_name_of_the_root_tells_nothing(tree):
+    assert load_folder(os.path.join(tree("real/fake/a.png"), "real"))[0].label == 1
+
+
+def test_every_visible_file_in_sorted_order_whatever_its_suffix(tree):
+    root = tree("b/2.jpg", "b/10.txt", "a/plain", "c.PNG", "a/.hidden.png", ".cache/a.png", "b/.git/x.png")
+    uris = [os.path.relpath(sample.uri, root) for sample in load_folder(root)]
+    assert uris == ["c.PNG", "a/plain", "b/10.txt", "b/2.jpg"]
+
+
+def test_the_path_is_kept_as_given(tree, monkeypatch):
+    monkeypatch.chdir(tree("pictures/real/a.png"))
+    assert load_folder("pictures")[0].uri == "pictures/real/a.png"
+    assert load_folder("./pictures/")[0].uri == "./pictures/real/a.png"
+
+
+def test_links_are_followed_but_not_round_in_circles(tree, tmp_path):
+    root = tree("real/a.png", "real/b.png")
+    os.symlink(os.path.join(root, "real"), os.path.join(root, "nature"))
+    os.symlink(root, os.path.join(root, "real", "circle"))
+    os.symlink(tmp_path / "gone.png", os.path.join(root, "real", "broken.png"))
+    os.mkfifo(os.path.join(root, "real", "pipe"))
+    found = [os.path.relpath(sample.uri, root) for sample in load_folder(root)]
+    assert found == [f"{name}/{file}.png" for name in ("nature", "real") for file in ("a", "b", "broken")]
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("real/fake/a.png", "folders 'real' and 'fake' tell two labels; expected one"),
+        ("1_fake/sd15/nature/a.png", "folders '1_fake' and 'nature' tell two labels; expected one"),
+        ("train/real/val/a.png", "folders 'train' and 'val' tell two splits; expected one"),
+    ],
+)
+def test_contradictory_names_are_an_error(tree, path, words):
+    with pytest.raises(DataError, match=f"{re.escape(path)}: its {words}: rename a folder, or use a manifest"):
+        load_folder(tree(path))
+
+
+def test_a_missing_folder_is_an_error(tree):
+    root = tree("a.png")
+    for path in (f"{root}/none", f"{root}/a.png", ""):
+        with pytest.raises(DataError, match=f"got '{path}' as data folder; expected a folder that exists"):
+            load_folder(path)
+
+
+def test_an_empty_folder_is_an_error(tree):
+    root = tree(".hidden")
+    with pytest.raises(DataError, match=f"the folder '{root}' holds no visible file; expected pictures"):
+        load_folder(root)
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error(tree, monkeypatch):
+    root = tree("open/a.png", "shut/a.png")
+    plain = os.scandir
+
+    def scandir(path):
+        if str(path).endswith("shut"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return plain(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(DataError, match=r"the folder '.*shut' cannot be read \(.*Permission denied"):
+        load_folder(root)

@@ -1,0 +1,70 @@
+"""Which loader a specification means."""
+
+import os
+import re
+
+import pytest
+
+from unprompt.datasets import NAMES, load
+from unprompt.errors import DataError
+from unprompt.types import Sample
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The current folder, with ``pictures/real/a.png`` and ``list.csv``."""
+    monkeypatch.chdir(tmp_path)
+    os.makedirs("pictures/real")
+    (tmp_path / "pictures/real/a.png").write_bytes(b"any")
+    (tmp_path / "list.csv").write_text("path,label\npictures/real/a.png,0\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("spec", ["folder:pictures", "manifest:list.csv", "pictures", "list.csv"])
+def test_named_and_bare(folder, spec):
+    assert load(spec) == [Sample("pictures/real/a.png", 0)]
+
+
+def test_a_higher_room_brings_its_own(folder):
+    asked = []
+
+    def little(argument):
+        asked.append(argument)
+        return [Sample("scene:1", 0)]
+
+    assert load("little:", {"little": little}) == load("little:test:3", {"little": little}) == [Sample("scene:1", 0)]
+    assert asked == ["", "test:3"]
+    assert set(NAMES) == {"folder", "manifest"}
+
+
+@pytest.mark.parametrize("spec", ["genimage:root", "little:", "none", "notes.txt", "", ":"])
+def test_an_unknown_one_lists_the_known(folder, spec):
+    words = f"got data specification '{spec}'; expected one that starts with folder:, manifest:, world:, the path of a"
+    with pytest.raises(DataError, match=re.escape(words)):
+        load(spec, {"world": lambda argument: []})
+
+
+def test_a_folder_with_a_colon_in_its_name_is_a_folder(folder):
+    (folder / "pictures").rename(folder / "2024:05")
+    assert load("2024:05") == [Sample("2024:05/real/a.png", 0)]
+
+
+def test_the_loaders_own_errors_come_through(folder):
+    with pytest.raises(DataError, match=r"got 'none' as data folder; expected a folder that exists"):
+        load("folder:none")
+    with pytest.raises(DataError, match=r"got 'none\.csv' as manifest; expected a file that exists"):
+        load("none.csv")
+
+
+def test_a_file_name_that_no_table_takes_is_an_error(folder):
+    with open(b"pictures/real/\xff.png", "wb"):
+        pass
+    with pytest.raises(DataError, match=r"no UTF-8: 'pictures/real/\\udcff\.png'; expected UTF-8: rename the file"):
+        load("pictures")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_dataset_is_described_in_one_line(name):
+    first, *_ = (NAMES[name].__doc__ or "").splitlines()
+    assert first.endswith(".")
+    assert len(first) > 40

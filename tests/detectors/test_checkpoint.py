@@ -1,0 +1,122 @@
+"""What a checkpoint refuses, and in which words."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from unprompt.detectors import METHODS, load
+from unprompt.detectors.checkpoint import KEY, read_header
+from unprompt.detectors.item import ItemDetector
+from unprompt.detectors.tidy import TidyDetector
+from unprompt.errors import CheckpointError, DataError, OptionError
+from unprompt.instruments import Suite
+
+
+@pytest.fixture
+def path(suite: Suite, tmp_path: Path) -> Path:
+    TidyDetector(suite).save(tmp_path / "tidy.safetensors")
+    return tmp_path / "tidy.safetensors"
+
+
+def rewrite(path: Path, **changed: object) -> None:
+    stored = json.loads(read_header(path).to_json())
+    save_file(load_file(path), path, {KEY: json.dumps({**stored, **changed})})
+
+
+def test_no_file(suite: Suite, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"none\.safetensors does not exist, expected a checkpoint: make it"):
+        load(tmp_path / "none.safetensors", suite)
+
+
+def test_a_damaged_file(path: Path, suite: Suite) -> None:
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(CheckpointError, match=r"tidy\.safetensors is damaged or no safetensors file \(.+\): train"):
+        load(path, suite)
+
+
+def test_weights_of_something_else(path: Path, suite: Suite) -> None:
+    save_file({"a": torch.zeros(1)}, path)
+    with pytest.raises(CheckpointError, match=r"tidy\.safetensors is a safetensors file, but no detector of unprompt"):
+        load(path, suite)
+
+
+def test_an_unreadable_header(path: Path, suite: Suite) -> None:
+    save_file(load_file(path), path, {KEY: "{"})
+    with pytest.raises(CheckpointError, match=r"tidy\.safetensors: the header is not \['method', 'version'"):
+        load(path, suite)
+
+
+def test_another_method(path: Path, suite: Suite) -> None:
+    with pytest.raises(CheckpointError, match="holds tidy version 1, expected item version 1"):
+        ItemDetector.load(path, suite)
+
+
+def test_another_version(path: Path, suite: Suite) -> None:
+    rewrite(path, version=7)
+    with pytest.raises(CheckpointError, match="holds tidy version 7, expected tidy version 1"):
+        load(path, suite)
+
+
+def test_an_unknown_method(path: Path, suite: Suite) -> None:
+    rewrite(path, method="magic")
+    with pytest.raises(CheckpointError, match="holds the method 'magic', this edition knows sare, semgir"):
+        load(path, suite)
+
+
+def test_unknown_options(path: Path, suite: Suite) -> None:
+    rewrite(path, options={"colour": 3})
+    with pytest.raises(CheckpointError, match=r"has the options \['colour'\], DiscrepancyOptions knows .*'hidden'"):
+        load(path, suite)
+
+
+def test_options_that_the_weights_do_not_have(path: Path, suite: Suite) -> None:
+    rewrite(path, options={"hidden": 3})
+    with pytest.raises(CheckpointError, match=r"tensor first\.bias has shape \(256,\), expected \(3,\)"):
+        load(path, suite)
+
+
+def test_a_place_that_cannot_be_written(suite: Suite, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"tidy\.safetensors cannot be written \(.+\): free some space"):
+        TidyDetector(suite).save(tmp_path / "file" / "tidy.safetensors")
+
+
+def test_nothing_is_left_aside(path: Path) -> None:
+    assert [found.name for found in path.parent.iterdir()] == ["tidy.safetensors"]
+
+
+def test_a_probability_needs_a_calibration(suite: Suite) -> None:
+    with pytest.raises(CheckpointError, match="tidy has no calibration: train it with validation evidence"):
+        TidyDetector(suite).probability([0.0])
+
+
+def test_an_unknown_name() -> None:
+    with pytest.raises(OptionError, match="method is 'magic', expected one of sare, semgir, tidy, item, panel"):
+        METHODS["magic"]
+
+
+def test_names_load_no_torch() -> None:
+    code = "import sys; from unprompt.detectors import METHODS; print(*METHODS, 'torch' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert said[-1] == "False"
+    assert {"sare", "semgir", "tidy", "item", "panel"} <= set(said)
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ([0, 1], r"got 3 evidence and labels of shape \(2,\)"),
+        ([1, 1, 1], r"got 0 real and 3 generated pictures"),
+        ([0, 1, 2], r"got the labels \[2\], expected 0 \(real\) or 1 \(generated\)"),
+    ],
+)
+def test_labels_are_checked(labels: list[int], words: str) -> None:
+    from unprompt.detectors.labels import labelled
+
+    with pytest.raises(DataError, match=words):
+        labelled(3, labels)

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from unprompt.errors import DataError, OptionError
+from unprompt.evaluation import bootstrap, fake_accuracy, roc_auc, tpr_at_fpr
+
+LABELS = np.repeat([0, 1], [200, 100])
+SCORES = np.random.default_rng(1).normal(LABELS * 1.0, 1.0)
+
+
+def test_the_interval_of_a_share_is_the_binomial_one() -> None:
+    made = bootstrap(partial(fake_accuracy, threshold=0.5), LABELS, SCORES, repeats=2000)
+    half = norm.ppf(0.975) * np.sqrt(made.estimate * (1 - made.estimate) / 100)
+    assert made.estimate == fake_accuracy(LABELS, SCORES)
+    assert made.low == pytest.approx(made.estimate - half, abs=0.02)
+    assert made.high == pytest.approx(made.estimate + half, abs=0.02)
+
+
+def test_the_interval_of_an_auc_is_that_of_hanley_and_mcneil() -> None:
+    made = bootstrap(roc_auc, LABELS, SCORES)
+    a = made.estimate
+    q1, q2 = a / (2 - a), 2 * a * a / (1 + a)
+    deviation = np.sqrt((a * (1 - a) + 99 * (q1 - a * a) + 199 * (q2 - a * a)) / (100 * 200))
+    assert made.high - made.low == pytest.approx(2 * norm.ppf(0.975) * deviation, rel=0.15)
+    assert made.low < a < made.high
+
+
+def test_one_seed_one_answer_and_a_wider_level_is_wider() -> None:
+    wide, again = (bootstrap(roc_auc, LABELS, SCORES, repeats=200, level=0.99, seed=3) for _ in range(2))
+    narrow = bootstrap(roc_auc, LABELS, SCORES, repeats=200, level=0.5, seed=3)
+    assert wide == again != bootstrap(roc_auc, LABELS, SCORES, repeats=200, level=0.99, seed=4)
+    assert wide.low < narrow.low < narrow.high < wide.high
+
+
+def test_every_draw_keeps_the_size_of_each_class() -> None:
+    def mix(generated: np.ndarray, scores: np.ndarray) -> float:
+        return float(generated.sum()) + scores.size * 1000
+
+    made = bootstrap(mix, [0, 0, 0, 0, 1], [0.1, 0.2, 0.3, 0.4, 0.5], repeats=50)
+    assert made.low == made.estimate == made.high == 5001
+
+
+def test_a_metric_with_a_further_argument() -> None:
+    assert 0 <= bootstrap(partial(tpr_at_fpr, fpr=0.05), LABELS, SCORES, repeats=50).low <= 1
+
+
+def test_wrong_options_are_refused() -> None:
+    with pytest.raises(OptionError, match="level is 95, expected a share"):
+        bootstrap(roc_auc, LABELS, SCORES, level=95)
+    with pytest.raises(OptionError, match="repeats is 0, expected at least 1"):
+        bootstrap(roc_auc, LABELS, SCORES, repeats=0)
+    with pytest.raises(DataError, match="got 3 real and 0 generated"):
+        bootstrap(roc_auc, [0, 0, 0], [1, 2, 3])

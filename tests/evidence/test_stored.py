@@ -1,0 +1,164 @@
+"""Evidence from a store is the evidence that was made, and nothing runs to read it."""
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from unprompt.errors import StoreError
+from unprompt.evidence.alignment import AlignmentExtractor
+from unprompt.evidence.base import Extractor, ok_rows, rows_by_part
+from unprompt.evidence.bench import Bench, PartShelves
+from unprompt.evidence.embedding import EmbeddingExtractor
+from unprompt.evidence.sare import SareExtractor
+from unprompt.evidence.semgir import SemgirExtractor
+from unprompt.evidence.trivial import TrivialExtractor
+from unprompt.images import encode_png, read
+from unprompt.instruments import Suite
+from unprompt.store import Part, Store, sample_rows
+from unprompt.types import Picture, Sample
+
+EXTRACTORS: list[Callable[[], Extractor[Any]]] = [
+    SareExtractor,
+    lambda: SareExtractor(guided=False),
+    lambda: SemgirExtractor(k=2),
+    lambda: AlignmentExtractor("item"),
+    EmbeddingExtractor,
+    lambda: TrivialExtractor("trivial-energy"),
+]
+
+
+def forbid(suite: Suite, patch: pytest.MonkeyPatch) -> None:
+    def run(*_: object) -> None:
+        raise AssertionError("an instrument ran")
+
+    patch.setattr(suite.captioner, "_caption", run)
+    for name in ("_embed_pictures", "_embed_texts"):
+        patch.setattr(suite.encoder, name, run)
+    for name in ("_reconstruct", "_regenerate"):
+        patch.setattr(suite.diffusion, name, run)
+
+
+def same(left: Any, right: Any) -> bool:
+    for field in fields(left):
+        one, other = getattr(left, field.name), getattr(right, field.name)
+        pairs = zip(one, other, strict=True) if isinstance(one, tuple) else [(one, other)]
+        if not all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b for a, b in pairs):
+            return False
+    return True
+
+
+@pytest.mark.parametrize("build", EXTRACTORS)
+def test_what_comes_back_is_what_was_made(
+    build: Callable[[], Extractor[Any]],
+    suite: Suite,
+    pictures: list[Picture],
+    store: Store,
+    part: Part,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    extractor = build()
+    made = extractor.extract(Bench(pictures, suite, PartShelves(store, part.index)))
+    view = extractor.view(suite)
+    store.write_view(view)
+    assert set(view.shelves.values()) == {path.name for path in (store.root / "products").glob("*")}
+    forbid(suite, monkeypatch)
+    found = extractor.load_part(store, store.read_view(extractor.method), part.index, suite)
+    assert len(found) == len(pictures)
+    assert all(same(a, b) for a, b in zip(made, found, strict=True))
+    rows = ok_rows(store, part.index)[::-1][:2]
+    turned = extractor.load_part(store, view, part.index, suite, rows)
+    assert all(same(a, b) for a, b in zip(made[::-1][:2], turned, strict=True))
+
+
+def test_a_second_run_makes_nothing(
+    suite: Suite, pictures: list[Picture], store: Store, part: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = SareExtractor().extract(Bench(pictures, suite, PartShelves(store, part.index)))
+    forbid(suite, monkeypatch)
+    again = SareExtractor().extract(Bench(pictures, suite, PartShelves(store, part.index)))
+    assert all(same(a, b) for a, b in zip(first, again, strict=True))
+
+
+def test_tidy_and_item_share_their_shelves(suite: Suite) -> None:
+    assert AlignmentExtractor("tidy").view(suite).shelves == AlignmentExtractor("item").view(suite).shelves
+
+
+def test_an_unguided_reconstruction_does_not_depend_on_the_captioner(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = SareExtractor(guided=False).recipes(suite), SareExtractor().recipes(suite)
+    monkeypatch.setattr(suite.captioner, "card", replace(suite.captioner.card, digest="another"))
+    after = SareExtractor(guided=False).recipes(suite), SareExtractor().recipes(suite)
+    assert before[0]["free_reconstructions"].name == after[0]["free_reconstructions"].name
+    assert before[1]["reconstructions"].name != after[1]["reconstructions"].name
+
+
+def test_a_changed_file_is_an_error(
+    suite: Suite, pictures: list[Picture], store: Store, part: Part, files: list[Sample]
+) -> None:
+    extractor = SareExtractor()
+    extractor.extract(Bench(pictures, suite, PartShelves(store, part.index)))
+    Path(files[1].uri).write_bytes(encode_png(255 - pictures[1].rgb))
+    with pytest.raises(StoreError, match=rf"1\.png shows other pixels .* \({pictures[1].pixels[:12]}\): put the file"):
+        extractor.load_part(store, extractor.view(suite), part.index, suite)
+    Path(files[1].uri).unlink()
+    with pytest.raises(StoreError, match=r"1\.png cannot be opened again .*: put the file back"):
+        extractor.load_part(store, extractor.view(suite), part.index, suite)
+
+
+def test_of_a_file_that_was_read_anew_only_the_last_state_counts(
+    store: Store, part: Part, files: list[Sample], pictures: list[Picture], suite: Suite
+) -> None:
+    assert {index: [row["uri"] for row in rows] for index, rows in rows_by_part(store).items()} == {
+        0: [sample.uri for sample in files[:3]]
+    }
+    Path(files[1].uri).write_bytes(encode_png(np.tile(pictures[1].rgb, (2, 1, 1))))
+    _, new = store.plan(files)
+    changed = read(Path(files[1].uri), files[1].uri)
+    store.write_samples(new.index, sample_rows(new, [changed]))
+    found = rows_by_part(store)
+    assert [row["uri"] for row in found[0]] == [files[0].uri, files[2].uri]
+    assert [row["pixels"] for row in found[1]] == [changed.pixels]
+    extractor = SareExtractor()
+    extractor.extract(Bench(pictures, suite, PartShelves(store, part.index)))
+    assert len(extractor.load_part(store, extractor.view(suite), part.index, suite, found[0])) == 2
+
+
+def test_a_lacking_product_is_an_error_and_not_made(suite: Suite, store: Store, part: Part) -> None:
+    extractor = EmbeddingExtractor()
+    with pytest.raises(StoreError, match=r"no picture_embeddings of part 0 in products/embedding-[0-9a-f]{12}"):
+        extractor.load_part(store, extractor.view(suite), part.index, suite)
+
+
+def test_a_part_that_was_never_read_is_an_error(store: Store, part: Part) -> None:
+    with pytest.raises(StoreError, match="no samples of part 7: finish the extraction"):
+        ok_rows(store, 7)
+
+
+def test_evidence_of_another_suite_is_an_error(
+    suite: Suite, store: Store, part: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = EmbeddingExtractor().view(suite)
+    monkeypatch.setattr(suite.encoder, "card", replace(suite.encoder.card, digest="another"))
+    with pytest.raises(StoreError, match=r"holds evidence of clip-probe from suite 'fake' .* extract it again"):
+        EmbeddingExtractor().load_part(store, view, part.index, suite)
+
+
+def test_pictures_that_a_part_did_not_hold_are_an_error(
+    suite: Suite, pictures: list[Picture], store: Store, part: Part
+) -> None:
+    Bench(pictures[:2], suite, PartShelves(store, part.index)).captions()
+    with pytest.raises(StoreError, match=rf"holds 2 pictures, but not {pictures[2].pixels[:12]} \(1 lacking\)"):
+        Bench(pictures, suite, PartShelves(store, part.index)).captions()
+
+
+def test_a_bench_of_nothing_asks_nobody(suite: Suite, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    forbid(suite, monkeypatch)
+    bench = Bench([], suite, PartShelves(store, 0))
+    assert bench.captions() == bench.reconstructions() == bench.regenerations() == bench.prepared() == []
+    assert bench.picture_embeddings().shape == (0, suite.encoder.width)
+    assert SemgirExtractor(k=2).extract(bench) == []

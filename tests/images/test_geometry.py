@@ -1,0 +1,67 @@
+"""Sizes and crops."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unprompt.images import centre_crop, centre_square, fit_long, fit_short, resize
+
+from .files import scene
+
+SIDES = st.integers(1, 90)
+
+
+def test_resize_keeps_what_fits_already() -> None:
+    assert resize(scene(), 24, 16) is not None
+    assert np.array_equal(resize(scene(), 24, 16), scene())
+
+
+def test_shrinking_does_not_alias() -> None:
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2] = 255
+    small = resize(stripes, 8, 8)
+    assert small.shape == (8, 8, 3)
+    assert np.abs(small.astype(int) - 127).max() < 12
+
+
+@given(width=SIDES, height=SIDES, side=SIDES)
+@settings(max_examples=60, deadline=None)
+def test_the_chosen_side_fits(width: int, height: int, side: int) -> None:
+    rgb = scene(width, height)
+    long, short = fit_long(rgb, side).shape[:2], fit_short(rgb, side).shape[:2]
+    assert max(long) == side
+    assert min(long) >= 1
+    assert min(short) == side
+
+
+def test_a_ribbon_never_vanishes() -> None:
+    assert fit_long(scene(3000, 5), 224).shape == (1, 224, 3)
+    assert fit_long(scene(1, 4000), 64).shape == (64, 1, 3)
+    assert fit_short(scene(30, 1), 4).shape == (4, 120, 3)
+
+
+def test_crop_is_the_middle() -> None:
+    assert np.array_equal(centre_crop(scene(24, 16), 8), scene(24, 16)[4:12, 8:16])
+    assert np.array_equal(centre_crop(scene(7, 5), 4), scene(7, 5)[0:4, 1:5])
+
+
+def test_crop_repeats_edges_of_a_smaller_picture() -> None:
+    crop = centre_crop(scene(3, 2), 7)
+    assert crop.shape == (7, 7, 3)
+    assert np.array_equal(crop, np.pad(scene(3, 2), [(2, 3), (2, 2), (0, 0)], mode="edge"))
+
+
+@given(width=SIDES, height=SIDES, side=SIDES)
+@settings(max_examples=100, deadline=None)
+def test_centre_square_is_fit_and_crop(width: int, height: int, side: int) -> None:
+    rgb = scene(width, height)
+    expected = centre_crop(fit_short(rgb, side), side)
+    assert np.abs(centre_square(rgb, side).astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 4000), (4000, 1), (100_000, 2)])
+def test_centre_square_of_a_ribbon(width: int, height: int) -> None:
+    assert centre_square(scene(width, height), 224).shape == (224, 224, 3)

@@ -1,0 +1,92 @@
+"""Objects to rows and back, for the three kinds and the samples."""
+
+import numpy as np
+import pytest
+
+from unprompt.errors import OptionError, StoreError, UnreadablePicture
+from unprompt.store import (
+    Recipe,
+    Store,
+    caption_rows,
+    captions,
+    embedding_rows,
+    fingerprint,
+    picture_rows,
+    pictures,
+    sample_rows,
+    vectors,
+)
+from unprompt.types import Caption, Picture, Sample
+
+
+def picture(uri: str) -> Picture:
+    return Picture(uri, np.zeros((2, 3, 3), np.uint8), "s" * 64, "p" * 64, 3, 2, "JPEG", 90)
+
+
+def test_captions(tmp_path, recipe):
+    said = [Caption("ein Würfel"), Caption("a picture", True)]
+    shelf = Store(tmp_path).shelf(recipe)
+    shelf.write(0, caption_rows(recipe, ["a", "b"], said))
+    table = shelf.read(0)
+    assert captions(table) == said
+    assert table["fingerprint"].to_pylist() == [fingerprint(recipe.fingerprint, name) for name in "ab"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 32])
+def test_vectors(tmp_path, count):
+    recipe = Recipe("embedding", 1)
+    made = np.random.default_rng(0).normal(size=(count, 5)).astype(np.float32)
+    shelf = Store(tmp_path).shelf(recipe)
+    shelf.write(0, embedding_rows(recipe, [str(place) for place in range(count)], made))
+    read = vectors(shelf.read(0))
+    assert read.dtype == np.float32
+    assert read.shape == (made.shape if count else (0, 0))
+    assert read.tobytes() == made.tobytes()
+
+
+def test_vectors_of_two_widths_are_an_error():
+    recipe = Recipe("embedding", 1)
+    table = embedding_rows(recipe, ["a"], np.zeros((1, 2))).to_pylist()
+    table += embedding_rows(recipe, ["b"], np.zeros((1, 3))).to_pylist()
+    mixed = embedding_rows(recipe, [], np.zeros((0, 2))).from_pylist(table)
+    with pytest.raises(StoreError, match=r"widths \[2, 3\] in one table; expected one width"):
+        vectors(mixed)
+
+
+def test_pictures(tmp_path):
+    recipe = Recipe("picture", 1, parameters={"strength": 0.5})
+    made = [b"\x89PNG one", b"\x89PNG \x00 two"]
+    shelf = Store(tmp_path).shelf(recipe)
+    shelf.write(0, picture_rows(recipe, ["a", "b"], made))
+    assert pictures(shelf.read(0)) == made
+
+
+def test_each_picture_has_its_product(recipe):
+    with pytest.raises(StoreError, match=r"got \{'text': 1, 'fallback': 1\} for 2 pictures; expected one caption"):
+        caption_rows(recipe, ["a", "b"], [Caption("one")])
+    with pytest.raises(StoreError, match="got a recipe of kind 'caption'; expected 'picture'"):
+        picture_rows(recipe, ["a"], [b""])
+    with pytest.raises(OptionError, match="got product kind 'sound'; expected one of caption, embedding, picture"):
+        Recipe("sound", 1)
+
+
+def test_a_picture_and_an_error_are_rows(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"12345")
+    a, b = Sample(str(tmp_path / "a.jpg"), 1, "sd15", "train"), Sample(str(tmp_path / "b.jpg"))
+    store = Store(tmp_path / "out")
+    (part,) = store.plan([a, b])
+    store.write_samples(part.index, sample_rows(part, [picture(a.uri), UnreadablePicture("truncated")]))
+    good, bad = store.read_samples().to_pylist()
+    assert good | {"mtime_ns": 0} == {
+        "uri": a.uri, "bytes": 5, "mtime_ns": 0, "label": 1, "generator": "sd15", "split": "train",
+        "status": "ok", "error": None, "sha256": "s" * 64, "pixels": "p" * 64,
+        "width": 3, "height": 2, "format": "JPEG", "quality": 90,
+    }  # fmt: skip
+    known = {"uri": b.uri, "generator": "", "status": "error", "error": "truncated"}
+    assert bad == dict.fromkeys(good) | known
+
+
+def test_every_sample_needs_its_row(tmp_path):
+    (part,) = Store(tmp_path / "out").plan([Sample("a"), Sample("b")])
+    with pytest.raises(ValueError, match="zip"):
+        sample_rows(part, [UnreadablePicture("one only")])
