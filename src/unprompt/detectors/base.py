@@ -117,8 +117,13 @@ class Detector(ABC, Generic[E, O]):
         self.network.to(device)
         return self
 
+    def _extractor(self) -> Extractor[E]:
+        return self.evidence_of(cast(O, self.options))
+
+    @classmethod
     @abstractmethod
-    def _extractor(self) -> Extractor[E]: ...
+    def evidence_of(cls, options: O) -> Extractor[E]:
+        """What makes the evidence of this method, under these options."""
 
     @abstractmethod
     def _build(self) -> nn.Module:

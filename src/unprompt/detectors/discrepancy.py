@@ -44,8 +44,9 @@ class DiscrepancyDetector(Detector[AlignmentEvidence, DiscrepancyOptions]):
     def discrepancy(image: Vector, text: Vector) -> Vector:
         """The paper's D of N x d pictures and their N x d captions."""
 
-    def _extractor(self) -> AlignmentExtractor:
-        return AlignmentExtractor(self.method)
+    @classmethod
+    def evidence_of(cls, options: DiscrepancyOptions) -> AlignmentExtractor:
+        return AlignmentExtractor(cls.method)
 
     def _build(self) -> nn.Module:
         return TwoClassHead(self.suite.encoder.width, self.options.hidden)

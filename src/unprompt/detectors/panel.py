@@ -8,21 +8,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
+import torch
 
 from unprompt.detectors import checkpoint
 from unprompt.detectors.base import Detector, Floats
 from unprompt.detectors.checkpoint import Header
 from unprompt.detectors.options import SolvedOptions
-from unprompt.detectors.registry import load
+from unprompt.detectors.registry import METHODS, load
 from unprompt.detectors.solved import SolvedDetector
 from unprompt.errors import CheckpointError, OptionError
 from unprompt.evidence.joint import JointEvidence, JointExtractor
 
 if TYPE_CHECKING:
     from unprompt.instruments import Suite
+
+MEMBERS: Final = ("sare", "semgir", "tidy", "item")
+"""Who sits on a panel unless others are chosen."""
 
 
 class Panel(SolvedDetector[JointEvidence]):
@@ -51,6 +55,11 @@ class Panel(SolvedDetector[JointEvidence]):
         """N x members: each member's logits, in the order of ``members``."""
         return np.stack([one.logits([row.parts[one.method] for row in evidence]) for one in self.members], axis=1)
 
+    def combined(self, features: Floats) -> Floats:
+        """N logits from N x members logits, such as stored evidence gives without a common bench."""
+        with torch.inference_mode():
+            return np.asarray(self.network(torch.from_numpy(features).float()).numpy(), np.float64)
+
     def instruments(self) -> dict[str, str]:
         """All that the members depend on."""
         return {role: digest for member in self.members for role, digest in member.instruments().items()}
@@ -59,6 +68,12 @@ class Panel(SolvedDetector[JointEvidence]):
         for member in self.members:
             member.to(device)
         return super().to(device)
+
+    @classmethod
+    def evidence_of(cls, options: SolvedOptions) -> JointExtractor:
+        """The evidence of the four papers' methods, by their defaults; a fitted panel asks its own members."""
+        methods = {method: METHODS[method] for method in MEMBERS}
+        return JointExtractor({method: made.evidence_of(made.Options()) for method, made in methods.items()})
 
     def _extractor(self) -> JointExtractor:
         return JointExtractor({member.method: member.extractor for member in self.members})

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from unprompt.detectors.base import Floats
+from unprompt.detectors.options import SolvedOptions
 from unprompt.detectors.solved import SolvedDetector
 from unprompt.evidence.embedding import EmbeddingEvidence, EmbeddingExtractor
 
@@ -26,5 +27,6 @@ class ClipProbe(SolvedDetector[EmbeddingEvidence]):
     def features(self, evidence: Sequence[EmbeddingEvidence]) -> Floats:
         return np.stack([one.image for one in evidence]).astype(np.float64)
 
-    def _extractor(self) -> EmbeddingExtractor:
+    @classmethod
+    def evidence_of(cls, options: SolvedOptions) -> EmbeddingExtractor:
         return EmbeddingExtractor()

@@ -156,7 +156,8 @@ class SareDetector(Detector[SareEvidence, SareOptions]):
         rest = [weight for weight in self.network.parameters() if id(weight) not in own]
         return [{"params": tower, "lr": self.options.encoder_rate}, {"params": rest}]
 
-    def _extractor(self) -> SareExtractor:
+    @classmethod
+    def evidence_of(cls, options: SareOptions) -> SareExtractor:
         return SareExtractor()
 
     def _build(self) -> SareNetwork:

@@ -69,8 +69,9 @@ class SemgirDetector(Detector[SemgirEvidence, SemgirOptions]):
     network: SemgirNetwork
     roles: ClassVar[tuple[str, ...]] = ("encoder",)
 
-    def _extractor(self) -> SemgirExtractor:
-        return SemgirExtractor(self.options.regenerations)
+    @classmethod
+    def evidence_of(cls, options: SemgirOptions) -> SemgirExtractor:
+        return SemgirExtractor(options.regenerations)
 
     def _build(self) -> SemgirNetwork:
         return SemgirNetwork(ImageTower(self.suite.encoder))

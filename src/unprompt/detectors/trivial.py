@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from unprompt.detectors.base import Floats
+from unprompt.detectors.options import SolvedOptions
 from unprompt.detectors.solved import SolvedDetector
 from unprompt.evidence.trivial import THUMBNAIL, TrivialEvidence, TrivialExtractor
 from unprompt.images import FORMATS
@@ -27,8 +28,9 @@ class TrivialDetector(SolvedDetector[TrivialEvidence]):
     def features(self, evidence: Sequence[TrivialEvidence]) -> Floats:
         return np.stack([getattr(one, self.field) for one in evidence]).astype(np.float64)
 
-    def _extractor(self) -> TrivialExtractor:
-        return TrivialExtractor(self.method)
+    @classmethod
+    def evidence_of(cls, options: SolvedOptions) -> TrivialExtractor:
+        return TrivialExtractor(cls.method)
 
 
 class EnergyDetector(TrivialDetector):

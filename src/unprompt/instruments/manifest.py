@@ -37,6 +37,7 @@ CLASSES = {
     "blip": "unprompt.instruments.blip:BlipCaptioner",
     "clip": "unprompt.instruments.clip:ClipEncoder",
     "clip-perceptual": "unprompt.instruments.perceptual:ClipPerceptual",
+    "flow": "unprompt.instruments.flow:PixelFlow",
     "stable-diffusion": "unprompt.instruments.stable_diffusion:StableDiffusion",
 }
 """What ``class`` can say -> where the class is; it is imported when an instrument is built."""

@@ -8,12 +8,13 @@ import numpy as np
 from transformers import BertTokenizer, BlipForConditionalGeneration
 
 from unprompt.miniature.captioner import facts_told, tell
+from unprompt.miniature.corpus import Pictures
 from unprompt.miniature.stage import Workshop, as_tensor
 
 DRAWN = 256
 
-Draw = Callable[[list[str], list[int]], np.ndarray]
-"""Captions and seeds -> N x 64 x 64 x 3 uint8."""
+Draw = Callable[[list[str], list[int]], Pictures]
+"""Captions and seeds -> drawings."""
 
 
 def agreement(workshop: Workshop, draw: Draw) -> dict[str, float]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
-from unprompt.miniature.corpus import Corpus
+from unprompt.miniature.corpus import Corpus, Indices
 from unprompt.miniature.loop import Schedule, Trainer
 from unprompt.miniature.stage import Stage, Workshop, as_tensor
 
@@ -30,7 +29,7 @@ def build() -> AutoencoderKL:
     )
 
 
-def mixed(scenes: Corpus, indices: np.ndarray, noise: torch.Generator) -> Tensor:
+def mixed(scenes: Corpus, indices: Indices, noise: torch.Generator) -> Tensor:
     """Half of a batch before the camera, half after it: the model meets both."""
     pictures, photographs = as_tensor(scenes.pictures[indices]), as_tensor(scenes.photographs[indices])
     clean = torch.rand(len(indices), 1, 1, 1, generator=noise) < 0.5
@@ -49,11 +48,12 @@ def make(workshop: Workshop) -> dict[str, float]:
     torch.manual_seed(0)
     model, scenes = build().to(memory_format=torch.channels_last), workshop.scenes()
 
-    def loss(indices: np.ndarray, noise: torch.Generator, progress: float) -> Tensor:
+    def loss(indices: Indices, noise: torch.Generator, progress: float) -> Tensor:
         x = mixed(scenes, indices, noise).contiguous(memory_format=torch.channels_last)
         posterior = model.encode(x).latent_dist
         x_hat = model.decode(posterior.sample(noise)).sample
-        return error(x, x_hat) + KL_WEIGHT * posterior.kl().mean() / posterior.mean[0].numel()
+        divergence: Tensor = posterior.kl().mean() / posterior.mean[0].numel()
+        return error(x, x_hat) + KL_WEIGHT * divergence
 
     schedule = Schedule(workshop.steps(5000), batch=16, rate=2e-3, average=0.999)
     Trainer(model, schedule, workshop.checkpoint("autoencoder")).fit(loss, len(scenes), workshop.say)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from transformers import (
     BlipVisionConfig,
 )
 
-from unprompt.miniature.corpus import SIZE, Corpus
+from unprompt.miniature.corpus import SIZE, Corpus, Indices
 from unprompt.miniature.loop import Schedule, Trainer
 from unprompt.miniature.stage import Stage, Workshop, as_tensor
 from unprompt.miniature.words import CONTEXT, blip_tokenizer
@@ -28,8 +29,14 @@ WIDTH, HEADS = 128, 4
 
 def build(tokenizer: BertTokenizer) -> BlipForConditionalGeneration:
     """8 x 8 patches seen by five layers, told by three."""
-    shared = {"hidden_size": WIDTH, "intermediate_size": 4 * WIDTH, "num_attention_heads": HEADS}
-    vision = BlipVisionConfig(**shared, num_hidden_layers=5, image_size=SIZE, patch_size=8)
+    shared: dict[str, Any] = {"hidden_size": WIDTH, "intermediate_size": 4 * WIDTH, "num_attention_heads": HEADS}
+    vision = BlipVisionConfig(
+        **shared,
+        num_hidden_layers=5,
+        image_size=SIZE,
+        patch_size=8,
+        initializer_range=0.02,  # its default of 1e-10 leaves the tower dead
+    )
     text = BlipTextConfig(
         **shared,
         num_hidden_layers=3,
@@ -65,18 +72,17 @@ def make(workshop: Workshop) -> dict[str, float]:
     tokens = tokenizer(list(scenes.captions), padding=True, return_tensors="pt")
     tokens["input_ids"][:, 0] = tokenizer.bos_token_id
 
-    def loss(indices: np.ndarray, noise: torch.Generator, progress: float) -> Tensor:
+    def loss(indices: Indices, noise: torch.Generator, progress: float) -> Tensor:
         pixels = roughened(as_tensor(scenes.photographs[indices]), noise)
         words, mask = tokens["input_ids"][indices], tokens["attention_mask"][indices]
         targets = words.masked_fill(mask == 0, -100)
-        return model(pixel_values=pixels, input_ids=words, attention_mask=mask, labels=targets).loss
+        told: Tensor = model(pixel_values=pixels, input_ids=words, attention_mask=mask, labels=targets).loss
+        return told
 
     schedule = Schedule(workshop.steps(6000), batch=32, rate=1e-3, warmup=500, decay=0.05, average=0.998)
     Trainer(model, schedule, workshop.checkpoint("captioner")).fit(loss, len(scenes), workshop.say)
     model.generation_config.update(max_new_tokens=CONTEXT - 2, num_beams=1, do_sample=False)
-    images = BlipImageProcessorPil(
-        size={"height": SIZE, "width": SIZE}, image_mean=[0.5] * 3, image_std=[0.5] * 3
-    )
+    images = BlipImageProcessorPil(size={"height": SIZE, "width": SIZE}, image_mean=[0.5] * 3, image_std=[0.5] * 3)
     model.save_pretrained(workshop.model("captioner"))
     BlipProcessor(images, tokenizer).save_pretrained(workshop.model("captioner"))
     return measure(model, tokenizer, workshop.held_out())

@@ -19,26 +19,34 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from unprompt.miniature.camera import photograph
+from unprompt.miniature.camera import CAMERA_VERSION, photograph
 from unprompt.miniature.render import render
-from unprompt.miniature.scene import Scene
+from unprompt.miniature.scene import WORLD_VERSION, Scene
+from unprompt.types import RGB, Split
 
 SIZE: Final = 64
 INSTRUMENT_SEEDS: Final = 0
 """Scenes from here on train the instruments."""
 HELD_OUT_SEEDS: Final = 1_000_000
 """Scenes from here on measure the instruments."""
-HEAD_SEEDS: Final = {"train": 2_000_000, "validation": 3_000_000, "test": 4_000_000}
+HEAD_SEEDS: Final[dict[Split, int]] = {"train": 2_000_000, "validation": 3_000_000, "test": 4_000_000}
 """Scenes from here on belong to the heads, by split."""
+EXAMPLE_SEEDS: Final = 5_000_000
+"""Scenes from here on are shipped as examples."""
 CHUNK: Final = 512
+
+Indices = npt.NDArray[np.int64]
+"""Which scenes of a corpus make a batch."""
+Pictures = npt.NDArray[np.uint8]
+"""N x 64 x 64 x 3."""
 
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
     """``pictures`` and ``photographs``: N x 64 x 64 x 3 uint8, before and after the camera; N captions."""
 
-    pictures: npt.NDArray[np.uint8]
-    photographs: npt.NDArray[np.uint8]
+    pictures: Pictures
+    photographs: Pictures
     captions: tuple[str, ...]
     long_captions: tuple[str, ...]
 
@@ -46,14 +54,14 @@ class Corpus:
         return len(self.captions)
 
 
-def develop(jpeg: bytes) -> npt.NDArray[np.uint8]:
+def develop(jpeg: bytes) -> RGB:
     """The pixels of a photograph."""
     return np.asarray(Image.open(io.BytesIO(jpeg), formats=["JPEG"]).convert("RGB"))
 
 
 def corpus(folder: Path, first: int, count: int, workers: int = 2) -> Corpus:
     """Scenes ``first`` to ``first + count``, rendered into ``folder`` unless they already lie there."""
-    place = folder / f"scenes-{first}-{count}"
+    place = folder / f"world-{WORLD_VERSION}-camera-{CAMERA_VERSION}" / f"scenes-{first}-{count}"
     place.mkdir(parents=True, exist_ok=True)
     starts = range(first, first + count, CHUNK)
     missing = [start for start in starts if not _chunk_path(place, start).exists()]
@@ -62,7 +70,7 @@ def corpus(folder: Path, first: int, count: int, workers: int = 2) -> Corpus:
     return _opened(place, starts)
 
 
-def batches(count: int, size: int, steps: range, seed: int = 0) -> Iterator[npt.NDArray[np.int64]]:
+def batches(count: int, size: int, steps: range, seed: int = 0) -> Iterator[Indices]:
     """Indices of the batch of each step: epochs of seeded permutations, the same wherever a run resumes."""
     per_epoch = count // size
     epoch, order = -1, np.zeros(0, np.int64)

@@ -8,7 +8,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline
 from torch import Tensor
 
 from unprompt.miniature.agreement import agreement
-from unprompt.miniature.corpus import Corpus
+from unprompt.miniature.corpus import Corpus, Indices, Pictures
 from unprompt.miniature.drawing import Drawing, prompt_tokenizer, prompts, unet
 from unprompt.miniature.loop import Schedule, Trainer
 from unprompt.miniature.stage import Stage, Workshop, as_tensor
@@ -40,7 +40,8 @@ def encoded(autoencoder: AutoencoderKL, scenes: Corpus) -> Tensor:
         for start in range(0, len(scenes), 256):
             x = as_tensor(scenes.pictures[start : start + 256])
             parts.append(autoencoder.encode(x).latent_dist.mean.half())
-    return torch.cat(parts).clone() * autoencoder.config.scaling_factor
+    latents: Tensor = torch.cat(parts) * autoencoder.config.scaling_factor
+    return latents
 
 
 def make(workshop: Workshop) -> dict[str, float]:
@@ -53,14 +54,15 @@ def make(workshop: Workshop) -> dict[str, float]:
     latents, told = encoded(autoencoder, scenes), prompts(tokenizer, scenes.captions)
     alphas = noising.alphas_cumprod
 
-    def loss(indices: np.ndarray, noise: torch.Generator, progress: float) -> Tensor:
+    def loss(indices: Indices, noise: torch.Generator, progress: float) -> Tensor:
         z = latents[indices].float()
         time = torch.randint(0, len(alphas), (len(z),), generator=noise)
         epsilon = torch.randn(z.shape, generator=noise)
         velocity = model(noising.add_noise(z, epsilon, time), time, told.drawn(indices, noise))
         gap = (velocity - noising.get_velocity(z, epsilon, time)).square().mean(dim=(1, 2, 3))
         snr = alphas[time] / (1 - alphas[time])
-        return (gap * snr.clamp(max=SNR_LIMIT) / (snr + 1)).mean()
+        weighted: Tensor = gap * snr.clamp(max=SNR_LIMIT) / (snr + 1)
+        return weighted.mean()
 
     schedule = Schedule(workshop.steps(2800), batch=32, rate=8e-4, warmup=300, average=0.9995)
     Trainer(model, schedule, workshop.checkpoint("diffusion")).fit(loss, len(scenes), workshop.say)
@@ -78,14 +80,15 @@ def make(workshop: Workshop) -> dict[str, float]:
     return agreement(workshop, lambda captions, seeds: draw(pipeline, captions, seeds))
 
 
-def draw(pipeline: StableDiffusionPipeline, captions: list[str], seeds: list[int]) -> np.ndarray:
+def draw(pipeline: StableDiffusionPipeline, captions: list[str], seeds: list[int]) -> Pictures:
     """N x 64 x 64 x 3 uint8, one seed of noise a picture."""
     pipeline.set_progress_bar_config(disable=True)
     noise = [torch.Generator().manual_seed(seed) for seed in seeds]
     drawn = pipeline(
         captions, num_inference_steps=STEPS, guidance_scale=GUIDANCE, generator=noise, output_type="np"
     ).images
-    return np.rint(np.clip(drawn, 0, 1) * 255).astype(np.uint8)
+    pictures: Pictures = np.rint(np.clip(drawn, 0, 1) * 255).astype(np.uint8)
+    return pictures
 
 
 STAGE = Stage("diffusion", make)

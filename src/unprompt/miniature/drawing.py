@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from unprompt.miniature.corpus import Indices
 from unprompt.miniature.words import clip_tokenizer
 
 TEXT_WIDTH = 128
@@ -41,7 +41,8 @@ class Drawing(nn.Module):
 
     def forward(self, x: Tensor, time: Tensor, words: Tensor) -> Tensor:
         """N x C x 16 x 16, N, N x 24 token ids -> N x C x 16 x 16."""
-        return self.unet(x, time, self.text_encoder(words).last_hidden_state).sample
+        told: Tensor = self.unet(x, time, self.text_encoder(words).last_hidden_state).sample
+        return told
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Prompts:
     tokens: Tensor
     empty: Tensor
 
-    def drawn(self, indices: np.ndarray, noise: torch.Generator) -> Tensor:
+    def drawn(self, indices: Indices, noise: torch.Generator) -> Tensor:
         """The prompts of a batch, a tenth of them emptied."""
         dropped = torch.rand(len(indices), 1, generator=noise) < DROPPED
         return torch.where(dropped, self.empty, self.tokens[indices])
@@ -68,7 +69,8 @@ def prompts(tokenizer: CLIPTokenizer, captions: tuple[str, ...]) -> Prompts:
     """Padded to the context, as the pipelines pad."""
 
     def tokens(texts: list[str]) -> Tensor:
-        return tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt")["input_ids"]
+        padded: Tensor = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt")["input_ids"]
+        return padded
 
     return Prompts(tokens(list(captions)), tokens([""]))
 

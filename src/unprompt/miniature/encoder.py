@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPProcessor, CLIPTokenizer
 
 from unprompt.miniature.captioner import roughened
-from unprompt.miniature.corpus import SIZE, Corpus
+from unprompt.miniature.corpus import SIZE, Corpus, Indices
 from unprompt.miniature.loop import Schedule, Trainer
 from unprompt.miniature.stage import Stage, Workshop, as_tensor
 from unprompt.miniature.words import CONTEXT, clip_tokenizer
@@ -50,7 +50,7 @@ def make(workshop: Workshop) -> dict[str, float]:
     tokenizer = clip_tokenizer(scenes.captions + scenes.long_captions)
     model = build(tokenizer)
 
-    def loss(indices: np.ndarray, noise: torch.Generator, progress: float) -> Tensor:
+    def loss(indices: Indices, noise: torch.Generator, progress: float) -> Tensor:
         short = torch.rand(len(indices), generator=noise) < 0.6
         told = [scenes.captions if brief else scenes.long_captions for brief in short.tolist()]
         captions = [texts[i] for texts, i in zip(told, indices, strict=True)]

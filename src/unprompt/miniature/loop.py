@@ -12,19 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from unprompt.miniature.corpus import batches
+from unprompt.miniature.corpus import Indices, batches
 
 SAVE_EVERY_SECONDS = 120.0
 SAY_EVERY_STEPS = 100
 
-Loss = Callable[[npt.NDArray[np.int64], torch.Generator, float], Tensor]
+Loss = Callable[[Indices, torch.Generator, float], Tensor]
 """Batch indices, the step's own random generator, progress in [0, 1] -> scalar loss."""
 
 
@@ -83,7 +81,7 @@ class Trainer:
         self._adopt_averages()
         self.model.eval()
 
-    def _take(self, loss: Loss, indices: npt.NDArray[np.int64]) -> float:
+    def _take(self, loss: Loss, indices: Indices) -> float:
         schedule = self.schedule
         for group in self.optimiser.param_groups:
             group["lr"] = schedule.rate_at(self.step)

@@ -6,11 +6,15 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-import torch
-from torch import Tensor
+from unprompt.miniature.corpus import HELD_OUT_SEEDS, INSTRUMENT_SEEDS, Corpus, Pictures, corpus
 
-from unprompt.miniature.corpus import HELD_OUT_SEEDS, INSTRUMENT_SEEDS, Corpus, corpus
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SUITE: Final = Path(__file__).parents[1] / "suites" / "miniature"
+EXAMPLES: Final = Path("examples", "pictures")
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,23 @@ class Workshop:
 
     cache: Path
     quick: bool = False
+    elsewhere: Path | None = None
+    """Where the suite is to lie instead of in the package; a quick one never lies there."""
+
+    @property
+    def suite(self) -> Path:
+        """Folder of the finished suite."""
+        return self.elsewhere or (self.cache / "suite" if self.quick else SUITE)
+
+    @property
+    def examples(self) -> Path:
+        """Folder of the pictures that are shipped beside the suite: the repository's, or beside a suite elsewhere."""
+        return EXAMPLES if self.suite == SUITE else self.cache / "examples"
+
+    @property
+    def pictures(self) -> Path:
+        """Folder of the pictures that the heads learn from and are measured on."""
+        return self.cache / "pictures"
 
     def model(self, name: str) -> Path:
         """Folder of a finished model."""
@@ -27,6 +48,10 @@ class Workshop:
     def checkpoint(self, name: str) -> Path:
         """File from which an interrupted training goes on."""
         return self.cache / "checkpoints" / f"{name}.safetensors"
+
+    def stamp(self, name: str) -> Path:
+        """File that says that a stage is finished, and what it measured."""
+        return self.cache / "stamps" / f"{name}.json"
 
     def scenes(self) -> Corpus:
         """The scenes that train the instruments."""
@@ -53,6 +78,8 @@ class Stage:
     make: Callable[[Workshop], dict[str, float]]
 
 
-def as_tensor(pictures: object) -> Tensor:
+def as_tensor(pictures: Pictures) -> Tensor:
     """N x 64 x 64 x 3 uint8 -> N x 3 x 64 x 64 float32 in [-1, 1]."""
+    import torch  # Here, so that pictures which are there already are listed without it.
+
     return torch.as_tensor(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -14,7 +14,7 @@ CONTEXT: Final = 64
 
 def clip_tokenizer(captions: Iterable[str]) -> CLIPTokenizer:
     """A CLIP tokenizer (byte-pair merges) in which every word of the world becomes one token."""
-    tokenizer = CLIPTokenizer().train_new_from_iterator(captions, vocab_size=1024)
+    tokenizer: CLIPTokenizer = CLIPTokenizer().train_new_from_iterator(captions, vocab_size=1024)
     tokenizer.model_max_length = CONTEXT
     return tokenizer
 

@@ -67,6 +67,10 @@ class Shelf:
             self._check(path, table)
         return table
 
+    def has(self, part: int) -> bool:
+        """Whether part number ``part`` was made; its rows are not looked at."""
+        return (self.folder / part_file(part)).is_file()
+
     def write(self, part: int, table: pa.Table) -> None:
         """Store the rows of part number ``part``, all or nothing.
 

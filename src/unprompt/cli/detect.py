@@ -1,0 +1,54 @@
+"""``unprompt detect``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unprompt.cli.options import Device, Dtype, Format
+
+
+def detect(
+    paths: Annotated[list[str], typer.Argument(help="Pictures, or folders of them.", show_default=False)],
+    suite: Annotated[str, typer.Option(help="The models to ask; auto = those whose world the picture is of.")] = "auto",
+    method: Annotated[str, typer.Option(help="The method that speaks: `unprompt methods` lists them.")] = "panel",
+    form: Annotated[Format, typer.Option("--format", help="What is printed on stdout.")] = Format.TABLE,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Also write a page with the pictures into this folder.")
+    ] = None,
+    fpr: Annotated[
+        float | None, typer.Option(help="Call generated at this false-positive rate on validation pictures, in (0, 1).")
+    ] = None,
+    prior: Annotated[float, typer.Option(help="Share of generated pictures to expect, in (0, 1).")] = 0.5,
+    device: Device = "cpu",
+    dtype: Dtype = "float32",
+    batch_size: Annotated[int, typer.Option(help="Pictures at a time.")] = 32,
+) -> None:
+    """Judge pictures: generated, real or inconclusive.
+
+    Exit code: 0 = every input got a verdict, 1 = some did not, 2 = wrong usage.
+    """
+    from unprompt.cli.judgements import print_judgements
+    from unprompt.cli.output import quiet_stdout, tell
+    from unprompt.workflows.detect import detect as work
+
+    with quiet_stdout():
+        judgements = work(
+            paths,
+            suite=suite,
+            method=method,
+            prior=prior,
+            fpr=fpr,
+            batch_size=batch_size,
+            device=device,
+            dtype=dtype,
+            report=report,
+            say=tell,
+        )
+    print_judgements(judgements, form)
+    if report is not None:
+        tell(f"report: {report / 'index.html'}")
+    if any(judgement.verdict is None for judgement in judgements):
+        raise typer.Exit(1)

@@ -1,0 +1,34 @@
+"""Options that more than one verb takes, so that they read the same everywhere."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+import typer
+
+
+class Format(StrEnum):
+    """How ``detect`` prints."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+class TableFormat(StrEnum):
+    """How ``evaluate`` prints."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+Split: TypeAlias = Literal["train", "validation", "test"]  # that of types.py would load numpy for --help
+Method: TypeAlias = Annotated[str, typer.Argument(help="A method's name: `unprompt methods` lists them.")]
+Evidence: TypeAlias = Annotated[
+    list[Path], typer.Option(help="A folder that `extract` wrote; may be given several times.", metavar="DIR")
+]
+Device: TypeAlias = Annotated[str, typer.Option(help="Where the models run, as torch names it: cpu, cuda, cuda:1.")]
+Dtype: TypeAlias = Annotated[str, typer.Option(help="Numbers the frozen models run in: float32, bfloat16, float16.")]

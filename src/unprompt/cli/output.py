@@ -1,0 +1,75 @@
+"""Two streams: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import astuple, fields
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from unprompt.report.words import printable
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+UNCUT = 100_000
+"""Columns of a console that is no terminal: wider than any row."""
+
+_STYLES = {
+    "generated": "bold dark_orange",
+    "real": "bold blue",
+    "error": "bold magenta",
+    "pass": "green",
+    "warn": "bold dark_orange",
+    "fail": "bold magenta",
+}
+
+
+def tell(line: str) -> None:
+    """One line on stderr: progress, warnings, errors."""
+    typer.echo(printable(line), err=True)
+
+
+@contextmanager
+def quiet_stdout() -> Iterator[None]:
+    """Send to stderr what libraries print while a workflow runs: stdout is for the result."""
+    with redirect_stdout(sys.stderr):
+        yield
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
+    """A table on stdout, with the columns named in ``right`` set flush right; never cut.
+
+    A terminal folds long cells, a pipe gets each row in one line.
+    """
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in header:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold", no_wrap=name in right)
+    for row in rows:
+        table.add_row(*(Text(printable(cell), style=_STYLES.get(cell, "")) for cell in row))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = UNCUT
+    console.print(table)
+
+
+def print_dataclasses(rows: Sequence[DataclassInstance]) -> None:
+    """A table on stdout with a column for each field that says something in one row at least."""
+    cells = [[_cell(value) for value in astuple(row)] for row in rows]
+    kept = [number for number, column in enumerate(zip(*cells, strict=True)) if any(column)]
+    names = [fields(rows[0])[number].name for number in kept]
+    print_table(names, [[row[number] for number in kept] for row in cells])
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (tuple, list)):
+        return ", ".join(map(_cell, value))
+    return "" if value is None else str(value)

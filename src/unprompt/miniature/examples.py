@@ -1,0 +1,33 @@
+"""Stage: the pictures that are shipped to be judged, of scenes that nothing was trained, fitted or measured on."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from unprompt.instruments import Suite
+from unprompt.miniature.corpus import EXAMPLE_SEEDS
+from unprompt.miniature.pictures import DRAWN_SEEDS, drawings, photographs, scenes
+from unprompt.miniature.stage import Stage, Workshop
+from unprompt.store.files import write_aside
+
+REAL: Final = 14
+DRAWN: Final = 7
+"""Of each generator."""
+APART: Final = 1000
+"""No two generators are told of the same scene."""
+
+
+def make(workshop: Workshop) -> dict[str, float]:
+    """``real/scene-00.jpg`` and ``generated/diffusion-00.jpg``: the first scenes of their seeds, none chosen."""
+    suite = Suite.load(workshop.suite)
+    made = {"real/scene": photographs(scenes, range(EXAMPLE_SEEDS, EXAMPLE_SEEDS + REAL))}
+    for number, name in enumerate(suite.generators):
+        first = EXAMPLE_SEEDS + DRAWN_SEEDS + APART * number
+        made[f"generated/{name}"] = photographs(drawings(suite, name), range(first, first + DRAWN))
+    for name, files in made.items():
+        for number, jpeg in enumerate(files):
+            write_aside(workshop.examples / f"{name}-{number:02}.jpg", lambda file, jpeg=jpeg: file.write(jpeg))
+    return {name: float(len(files)) for name, files in made.items()}
+
+
+STAGE = Stage("examples", make)

@@ -1,0 +1,194 @@
+"""The little world on disk: photographs of real scenes, and of what a suite's generators draw of others.
+
+The suite's own diffusion draws for all splits, every further generator for the test split alone: no head has
+seen it. Both roads end at the same camera.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from unprompt import __version__
+from unprompt.datasets import load_manifest
+from unprompt.errors import DataError
+from unprompt.instruments import Suite
+from unprompt.instruments.cards import folder_digest
+from unprompt.miniature.camera import CAMERA_VERSION, photograph
+from unprompt.miniature.corpus import HEAD_SEEDS, SIZE
+from unprompt.miniature.render import render
+from unprompt.miniature.scene import WORLD_VERSION, Scene
+from unprompt.miniature.stage import Stage, Workshop
+from unprompt.store import fingerprint
+from unprompt.store.files import write_aside
+from unprompt.types import GENERATED, REAL, RGB, Label, Sample, Split
+
+BATCH: Final = 32
+"""Pictures that are made together; which ones depends on nothing but the counts."""
+DRAWN_SEEDS: Final = 500_000
+"""This far behind a split's real scenes lie those that the generators are told of."""
+SCENES: Final = "scenes"
+"""Name of the collection of real pictures."""
+MANIFEST: Final = "manifest.csv"
+RECIPE: Final = "recipe.json"
+
+FILES: Final = ("**/*.json", "**/*.txt", "**/*.safetensors")
+"""What of a generator's folder moves its drawings."""
+
+Make = Callable[[Sequence[int]], Sequence[RGB]]
+"""Scene seeds -> pictures before the camera."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Pictures of a family in each split."""
+
+    train: int = 400
+    validation: int = 300
+    test: int = 300
+
+
+DEFAULT: Final = Counts()
+QUICK: Final = Counts(32, 32, 32)
+"""Enough to prove the chain."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """Pictures of one origin in one split: their folder, their seeds, and who makes them."""
+
+    name: str
+    label: Label
+    split: Split
+    seeds: range
+    make: Make
+
+    def path(self, seed: int) -> str:
+        """Relative to the data folder."""
+        return f"real/{seed}.jpg" if self.label == REAL else f"generated/{self.name}/{seed}.jpg"
+
+
+def load(argument: str) -> list[Sample]:
+    """The embedded suite's little world: scenes, and what its generators draw of others; made at first use.
+
+    ``argument`` is the folder; empty = a folder in the user's cache, named after the package's version.
+    """
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    folder = Path(argument) if argument else cache_folder() / f"miniature-{__version__}"
+    return load_manifest(str(materialise(folder, Suite.load("miniature"), say) / MANIFEST))
+
+
+def cache_folder() -> Path:
+    """The package's folder in the user's cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unprompt"
+
+
+def materialise(
+    folder: Path, suite: Suite, say: Callable[[str], None] = lambda line: None, counts: Counts = DEFAULT
+) -> Path:
+    """Fill ``folder`` with JPEG files and ``manifest.csv``, and return it; what lies there already is not made again.
+
+    Same suite and counts, same bytes, however often runs were interrupted. Raises DataError when the folder was
+    filled by other generators.
+    """
+    _check(folder / RECIPE, _recipe(suite))
+    families = list(_families(suite, counts))
+    for family in families:
+        _fill(folder, family, say)
+    table = io.StringIO()
+    rows = csv.writer(table, lineterminator="\n")
+    rows.writerow(["path", "label", "generator", "split"])
+    for family in families:
+        rows.writerows([family.path(seed), family.label, family.name, family.split] for seed in family.seeds)
+    write_aside(folder / MANIFEST, lambda file: file.write(table.getvalue().encode()))
+    return folder
+
+
+def photographs(make: Make, seeds: Sequence[int]) -> list[bytes]:
+    """JPEG files of what ``make`` makes; a scene's seed is also that of its photograph."""
+    return [photograph(rgb, seed) for rgb, seed in zip(make(seeds), seeds, strict=True)]
+
+
+def scenes(seeds: Sequence[int]) -> list[RGB]:
+    """The real pictures, 64 x 64."""
+    return [render(Scene.sample(seed), SIZE).picture for seed in seeds]
+
+
+def drawings(suite: Suite, generator: str) -> Make:
+    """What a generator draws of the scenes' captions, the seed being also that of its noise."""
+
+    def make(seeds: Sequence[int]) -> list[RGB]:
+        captions = [Scene.sample(seed).caption for seed in seeds]
+        return suite.generator(generator).regenerate(captions, list(seeds))
+
+    return make
+
+
+def _families(suite: Suite, counts: Counts) -> Iterator[Family]:
+    for split, first in HEAD_SEEDS.items():
+        seeds = range(first, first + getattr(counts, split))
+        yield Family(SCENES, REAL, split, seeds, scenes)
+        told = range(seeds.start + DRAWN_SEEDS, seeds.stop + DRAWN_SEEDS)
+        for name in suite.generators:
+            if split == "test" or name == "diffusion":
+                yield Family(name, GENERATED, split, told, drawings(suite, name))
+
+
+def _fill(folder: Path, family: Family, say: Callable[[str], None]) -> None:
+    """Make the batches of which a picture is missing."""
+    for start in range(0, len(family.seeds), BATCH):
+        seeds = family.seeds[start : start + BATCH]
+        missing = [seed for seed in seeds if not (folder / family.path(seed)).exists()]
+        if not missing:
+            continue
+        made = dict(zip(seeds, photographs(family.make, seeds), strict=True))
+        for seed in missing:
+            _write(folder / family.path(seed), made[seed])
+        say(f"{family.name}, {family.split}: {start + len(seeds)} of {len(family.seeds)} pictures")
+
+
+def _write(path: Path, data: bytes) -> None:
+    write_aside(path, lambda file: file.write(data))
+
+
+def _recipe(suite: Suite) -> dict[str, str]:
+    """What moves the pictures of each family; no weights are loaded."""
+    made = {SCENES: fingerprint(WORLD_VERSION, CAMERA_VERSION)}
+    for name in suite.generators:
+        spec = suite.manifest.instruments[name] if name == "diffusion" else suite.manifest.generators[name]
+        weights = folder_digest(suite.manifest.origin(spec).folder, FILES)
+        made[name] = fingerprint(WORLD_VERSION, CAMERA_VERSION, weights, spec.parameters)
+    return made
+
+
+def _check(path: Path, recipe: Mapping[str, str]) -> None:
+    """Keep the recipe beside the pictures; a family that was made by another one is a DataError."""
+    stored: dict[str, str] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    for name in sorted(stored.keys() & recipe.keys()):
+        if stored[name] != recipe[name]:
+            raise DataError(
+                f"the pictures {name!r} in {path.parent} were made by {stored[name][:12]}, this suite and edition make "
+                f"them by {recipe[name][:12]}: delete that folder, or name another one with miniature:FOLDER"
+            )
+    text = json.dumps({**stored, **recipe}, indent=2, sort_keys=True)
+    write_aside(path, lambda file: file.write(text.encode("ascii")))
+
+
+def make(workshop: Workshop) -> dict[str, float]:
+    """The pictures that the heads learn from and are measured on, drawn by the assembled suite."""
+    counts = QUICK if workshop.quick else DEFAULT
+    folder = materialise(workshop.pictures, Suite.load(workshop.suite), workshop.say, counts)
+    return {"pictures": float(len(load_manifest(str(folder / MANIFEST))))}
+
+
+STAGE = Stage("pictures", make)

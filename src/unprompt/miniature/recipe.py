@@ -1,0 +1,56 @@
+"""The recipe of the embedded suite: its stages in order, each made once, resumable, with a stamp of what it measured."""
+
+from __future__ import annotations
+
+import json
+import time
+from importlib import import_module
+from typing import Final
+
+from unprompt.miniature.stage import Stage, Workshop
+from unprompt.store.files import write_aside
+
+STAGES: Final = (
+    "autoencoder",
+    "captioner",
+    "encoder",
+    "diffusion",
+    "flow",
+    "assemble",
+    "pictures",
+    "heads",
+    "examples",
+)
+"""Names of the modules of this room that hold a ``STAGE``, in the order of the work."""
+
+
+def run(workshop: Workshop, only: str | None = None) -> None:
+    """Make all stages that have no stamp yet, or the one that is named, whether it has one or not."""
+    for name in STAGES if only is None else (only,):
+        if only is None and workshop.stamp(name).exists():
+            workshop.say(f"{name}: finished before ({_told(_figures(workshop, name))})")
+        else:
+            make(workshop, name)
+
+
+def make(workshop: Workshop, name: str) -> None:
+    """Make one stage and stamp it; the stages after it lose their stamps, since they rest on it."""
+    stage: Stage = import_module(f"unprompt.miniature.{name}").STAGE
+    for later in STAGES[STAGES.index(name) :]:
+        workshop.stamp(later).unlink(missing_ok=True)
+    workshop.say(f"{name}: begins")
+    began = time.monotonic()
+    figures = stage.make(workshop)
+    minutes = (time.monotonic() - began) / 60
+    text = json.dumps({"figures": figures, "minutes": round(minutes, 1)}, indent=1)
+    write_aside(workshop.stamp(name), lambda file: file.write(text.encode("ascii")))
+    workshop.say(f"{name}: finished in {minutes:.1f} minutes ({_told(figures)})")
+
+
+def _figures(workshop: Workshop, name: str) -> dict[str, float]:
+    figures: dict[str, float] = json.loads(workshop.stamp(name).read_text("utf-8"))["figures"]
+    return figures
+
+
+def _told(figures: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in figures.items())

@@ -1,0 +1,111 @@
+"""Stored evidence with its labels, joined from one store or several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from unprompt.detectors.base import Detector
+from unprompt.errors import DataError, StoreError
+from unprompt.evidence.base import Extractor, rows_by_part
+from unprompt.instruments import Suite
+from unprompt.store import Store
+from unprompt.types import GENERATED, REAL, Label, Split
+from unprompt.workflows.sources import split_of
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Evidence of one split, in the order of its store; every list has one entry a picture."""
+
+    evidence: list[Any]
+    labels: list[Label]
+    generators: list[str]
+    pixels: list[str]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def stores(folders: str | Path | Sequence[str | Path]) -> list[Store]:
+    """The stores in one folder or several."""
+    several = [folders] if isinstance(folders, (str, Path)) else folders
+    return [Store(Path(folder)) for folder in several]
+
+
+def suite_of(folders: Sequence[Store], methods: Sequence[str]) -> str:
+    """Name or path of the suite that made the evidence of the first of ``methods`` that is there."""
+    for store in folders:
+        for method in methods:
+            if _has_view(store, method):
+                return store.read_view(method).suite
+    return folders[0].read_view(methods[0]).suite
+
+
+def joined(folders: Sequence[Store], detector: Detector[Any, Any], suite: Suite, split: Split) -> Labelled:
+    """The labelled evidence of one split, from every store that has some of this method.
+
+    Raises DataError when a class is missing, StoreError when no store has evidence of the method.
+    """
+    extractor = detector.extractor
+    having = [store for store in folders if _has_view(store, extractor.method)] or list(folders[:1])
+    found = Labelled([], [], [], [])
+    for store in having:
+        _collect(found, store, extractor, suite, split)
+    if set(found.labels) != {REAL, GENERATED}:
+        raise DataError(
+            f"the {split} split of {', '.join(str(store.root) for store in having)} has {found.labels.count(REAL)} real "
+            f"and {found.labels.count(GENERATED)} generated pictures, expected some of each: label them by folder "
+            "names or a manifest, and extract again"
+        )
+    return found
+
+
+def member_logits(
+    folders: Sequence[Store], members: Sequence[Detector[Any, Any]], suite: Suite, split: Split
+) -> tuple[Floats, Labelled]:
+    """N x members logits of the pictures that every member has evidence of, joined by ``pixels``."""
+    each = [joined(folders, member, suite, split) for member in members]
+    told = [
+        dict(zip(one.pixels, member.logits(one.evidence), strict=True))
+        for one, member in zip(each, members, strict=True)
+    ]
+    first = each[0]
+    kept = [i for i, pixels in enumerate(first.pixels) if all(pixels in column for column in told)]
+    found = Labelled([], *([column[i] for i in kept] for column in (first.labels, first.generators, first.pixels)))
+    return np.array([[column[pixels] for column in told] for pixels in found.pixels]), found
+
+
+def failures(folders: Sequence[Store], split: Split) -> tuple[list[Label], list[str]]:
+    """Labels and generators of the labelled pictures of one split that could not be read."""
+    rows = [row for store in folders for row in store.read_samples().to_pylist()]
+    failed = [
+        row for row in rows if row["status"] == "error" and row["label"] is not None and split_of(row) == split
+    ]
+    return [row["label"] for row in failed], [row["generator"] for row in failed]
+
+
+def _collect(found: Labelled, store: Store, extractor: Extractor[Any], suite: Suite, split: Split) -> None:
+    view = store.read_view(extractor.method)
+    for part, rows in rows_by_part(store).items():
+        wanted = [row for row in rows if row["label"] is not None and split_of(row) == split]
+        if wanted:
+            found.evidence.extend(extractor.load_part(store, view, part, suite, wanted))
+            found.labels.extend(row["label"] for row in wanted)
+            found.generators.extend(row["generator"] for row in wanted)
+            found.pixels.extend(row["pixels"] for row in wanted)
+
+
+def _has_view(store: Store, method: str) -> bool:
+    try:
+        store.read_view(method)
+    except StoreError:
+        return False
+    return True

@@ -1,0 +1,81 @@
+"""``unprompt extract``: the costly half, once; a second run only makes what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from unprompt.detectors import METHODS
+from unprompt.errors import PictureError
+from unprompt.evidence.base import Extractor, ok_rows
+from unprompt.evidence.bench import Bench, PartShelves
+from unprompt.evidence.joint import JointExtractor
+from unprompt.images import read
+from unprompt.instruments import Suite
+from unprompt.store import Part, Store, sample_rows
+from unprompt.types import Picture, Sample
+from unprompt.workflows.sources import samples_of
+
+
+def silent(line: str) -> None:
+    """Tell no one."""
+
+
+def extract(
+    method: str,
+    *,
+    data: str,
+    out: str | Path,
+    suite: str | Path = "miniature",
+    device: str = "cpu",
+    dtype: str = "float32",
+    say: Callable[[str], None] = silent,
+) -> Path:
+    """Store the evidence that ``method`` needs of all pictures of ``data`` in the folder ``out``, and return it.
+
+    ``panel`` extracts for its four members at once. Pictures that cannot be read become rows with an error.
+    """
+    samples = samples_of(data)
+    instruments, store = Suite.load(suite, device, dtype), Store(Path(out))
+    extractors = _extractors(method, instruments)
+    parts = store.plan(samples)
+    for number, part in enumerate(parts, 1):
+        missing = [one for one in extractors if not _stored(store, part, one, instruments)]
+        if missing:
+            _make(store, part, missing, instruments)
+        say(f"part {number} of {len(parts)}: {'made' if missing else 'already there'}")
+    for one in extractors:
+        store.write_view(one.view(instruments))
+    return store.root
+
+
+def _extractors(method: str, suite: Suite) -> Sequence[Extractor[Any]]:
+    made = METHODS[method]
+    extractor = made.evidence_of(made.fitting_options(suite))
+    return list(extractor.extractors.values()) if isinstance(extractor, JointExtractor) else [extractor]
+
+
+def _stored(store: Store, part: Part, extractor: Extractor[Any], suite: Suite) -> bool:
+    if store.read_part(part.index) is None:
+        return False
+    shelves = [store.shelf(recipe) for recipe in extractor.recipes(suite).values()]
+    return all(shelf.has(part.index) for shelf in shelves) or not ok_rows(store, part.index)
+
+
+def _make(store: Store, part: Part, extractors: Sequence[Extractor[Any]], suite: Suite) -> None:
+    found = [read_or_error(sample) for sample in part.samples]
+    if store.read_part(part.index) is None:
+        store.write_samples(part.index, sample_rows(part, found))
+    pictures = [picture for picture in found if isinstance(picture, Picture)]
+    bench = Bench(pictures, suite, PartShelves(store, part.index))
+    for extractor in extractors:
+        extractor.extract(bench)
+
+
+def read_or_error(sample: Sample) -> Picture | PictureError:
+    """The picture, or what stood in its way."""
+    try:
+        return read(Path(sample.uri), sample.uri)
+    except PictureError as error:
+        return error

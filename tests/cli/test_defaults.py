@@ -1,0 +1,27 @@
+"""Every verb has the same options and defaults on the command line as in Python."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+import unprompt
+from unprompt.cli import detect, fitting
+
+PYTHON_ONLY = {"say", "options"}
+VERBS = {
+    "detect": detect.detect,
+    "extract": fitting.extract,
+    "train": fitting.train,
+    "evaluate": fitting.evaluate,
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_defaults_are_those_of_the_function(verb: str) -> None:
+    function = inspect.signature(getattr(unprompt, verb)).parameters
+    flags = inspect.signature(VERBS[verb]).parameters
+    assert {name: one.default for name, one in flags.items() if name != "form"} == {
+        name: one.default for name, one in function.items() if name not in PYTHON_ONLY
+    }

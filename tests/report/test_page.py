@@ -1,0 +1,183 @@
+"""The page says what it must, shows only pictures that are there, and lets nothing hostile through."""
+
+# ruff: noqa: RUF001
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unprompt.errors import StoreError
+from unprompt.images import decode_png
+from unprompt.miniature.render import render
+from unprompt.miniature.scene import Scene
+from unprompt.report import Exhibit, write_page
+from unprompt.report.page import LONGEST
+from unprompt.types import Judgement, Label, Verdict
+
+
+class Page(HTMLParser):
+    """The tags, the images and the text of a page."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.images: list[str] = []
+        self.links: list[str] = []
+        self.words = ""
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        for name, value in attrs:
+            if (tag, name) == ("img", "src"):
+                self.images.append(value or "")
+            elif name in ("href", "src") or name.startswith("on"):
+                self.links.append(f"{name}={value}")
+
+    def handle_data(self, data: str) -> None:
+        self.words += f" {data}"
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", self.words)
+
+
+def judgement(
+    verdict: Verdict, probability: float, label: Label | None = None, caption: str = "a red ball"
+) -> Judgement:
+    return Judgement(
+        uri=f"folder/{verdict}.jpg",
+        status="ok",
+        label=label,
+        method="panel",
+        suite="miniature",
+        probability=probability,
+        verdict=verdict,
+        caption=caption,
+        scores={"sare": 0.91, "semgir": 0.32, "tidy": 0.73, "item": 0.14},
+        width=64,
+        height=48,
+        format="JPEG",
+        quality=92,
+    )
+
+
+def exhibit(told: Judgement, seed: int = 0) -> Exhibit:
+    picture, other = render(Scene.sample(seed)).picture, render(Scene.sample(seed + 1)).picture
+    return Exhibit(told, picture, other, np.abs(picture / 255 - other / 255), other)
+
+
+BROKEN = Judgement("folder/cut.jpg", "error", error="folder/cut.jpg: the JPEG ends early; expected a whole file")
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Page:
+    told = [judgement("generated", 0.93, 1), judgement("inconclusive", 0.55, 0), judgement("real", 0.08, 1)]
+    shown = [*map(exhibit, told), Exhibit(BROKEN)]
+    path = write_page(tmp_path / "new" / "folder", shown, "Is this an answer?")
+    assert path == tmp_path / "new" / "folder" / "index.html"
+    page = Page(path)
+    assert all((path.parent / image).is_file() for image in page.images)
+    return page
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Is this an answer?",
+        "Probably generated: 0.93",
+        "Inconclusive: 0.55",
+        "Probably real",
+        "Not judged",
+        "the JPEG ends early; expected a whole file",
+        "In truth generated: rightly judged",
+        "In truth generated: wrongly judged",
+        "In truth real: left open",
+        "Against the truth: 2 of 3 (67%) decided, 1 of 2 (50%) of those rightly.",
+        "“a red ball”",
+        "folder/generated.jpg",
+        "JPEG · 64 × 48 pixels · quality about 92 · suite miniature",
+        "SARE map, brightness × 2",
+        "sare 0.91 semgir 0.32 tidy 0.73 item 0.14",
+        "4 all pictures",
+        "1 ✕ errors",
+    ],
+)
+def test_says(page: Page, said: str) -> None:
+    assert said in page.text
+
+
+def test_shows_four_pictures_a_card_and_needs_nothing_else(page: Page) -> None:
+    assert page.images[:4] == [
+        f"pictures/001-{part}.png" for part in ("picture", "reconstruction", "map", "regeneration")
+    ]
+    assert len(page.images) == 12
+    assert not page.links
+    assert "script" not in page.tags
+
+
+def test_map_is_twice_as_bright_and_pictures_are_lossless(tmp_path: Path) -> None:
+    one = exhibit(judgement("real", 0.1))
+    write_page(tmp_path, [one], "t")
+    assert one.sare_map is not None
+    brighter = np.minimum(2 * 255 * one.sare_map, 255)
+    stored = {name: decode_png((tmp_path / f"pictures/001-{name}.png").read_bytes()) for name in ("map", "picture")}
+    np.testing.assert_allclose(stored["map"], brighter, atol=0.51)
+    np.testing.assert_array_equal(stored["picture"], one.picture)
+
+
+def test_hostile_names_captions_and_messages_stay_text(tmp_path: Path) -> None:
+    attack = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;"
+    told = judgement("real", 0.1, caption=attack)
+    hostile = Judgement(**{**vars(told), "uri": f"{attack}\u202egnp\udc80", "warnings": (attack,)})
+    path = write_page(tmp_path, [exhibit(hostile), Exhibit(Judgement(attack, "error", error=attack))], attack)
+    page = Page(path)
+    assert "script" not in page.tags
+    assert not page.links
+    assert len(page.images) == 4
+    assert page.text.count(attack) == 7
+    assert r"\u202egnp\udc80" in page.text
+
+
+def test_probability_that_is_withheld_leaves_the_members_bars(tmp_path: Path) -> None:
+    told = Judgement("a", "ok", method="panel", verdict="inconclusive", scores={"sare": 0.25}, warnings=("far away",))
+    text = Page(write_page(tmp_path, [Exhibit(told)], "t")).text
+    assert "Warning: far away" in text
+    assert "Probability of generated sare 0.25" in text
+    assert "panel" not in text
+
+
+def test_long_pictures_are_shown_smaller(tmp_path: Path) -> None:
+    path = write_page(tmp_path, [Exhibit(judgement("real", 0.1), np.zeros((5, 3000, 3), np.uint8))], "t")
+    assert decode_png((tmp_path / "pictures/001-picture.png").read_bytes()).shape == (1, LONGEST, 3)
+    assert 'class="tiny"' not in path.read_text()
+
+
+def test_no_pictures(tmp_path: Path) -> None:
+    page = Page(write_page(tmp_path, [], "t"))
+    assert "No picture was given" in page.text
+    assert "Against the truth" not in page.text
+    assert not page.images
+
+
+def test_errors_only(tmp_path: Path) -> None:
+    page = Page(write_page(tmp_path, [Exhibit(BROKEN), Exhibit(BROKEN)], "t"))
+    assert page.text.count("the JPEG ends early") == 2
+    assert "2 ✕ errors" in page.text
+    assert "Against the truth" not in page.text
+
+
+def test_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(StoreError, match=r"taken: the report cannot be written .* name another --report"):
+        write_page(tmp_path / "taken", [], "t")
+
+
+def test_same_exhibits_same_bytes(tmp_path: Path) -> None:
+    one, two = (write_page(tmp_path / name, [exhibit(judgement("real", 0.1))], "t") for name in "ab")
+    assert one.read_bytes() == two.read_bytes()

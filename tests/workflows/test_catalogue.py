@@ -1,0 +1,24 @@
+"""The catalogues and the doctor."""
+
+from __future__ import annotations
+
+from unprompt.detectors import METHODS
+from unprompt.workflows.catalogue import datasets, methods
+from unprompt.workflows.doctor import doctor
+
+
+def test_every_method_says_what_it_is() -> None:
+    rows = methods()
+    assert [row.name for row in rows] == list(METHODS)
+    assert all(row.title.endswith(".") or row.title for row in rows)
+
+
+def test_the_data_specifications() -> None:
+    assert [row.name for row in datasets()] == ["folder:", "manifest:", "miniature:"]
+    assert all(row.title for row in datasets())
+
+
+def test_the_doctor_finds_nothing_wrong_with_the_embedded_suites() -> None:
+    findings = doctor()
+    assert {"python", "torch", "disk"} <= {row.name for row in findings}
+    assert [row for row in findings if row.status == "fail"] == []

@@ -1,0 +1,141 @@
+"""Detect: a row for every input, the good ones judged, whatever lies beside them."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unprompt.errors import DataError, MissingHead, OptionError, SuiteError
+from unprompt.types import Judgement
+from unprompt.workflows.detect import detect
+
+
+@pytest.fixture(scope="module")
+def speaking(suite: Path, heads: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The random suite with its heads, for once allowed to speak: what it says means nothing, that it says it does."""
+    folder = tmp_path_factory.mktemp("speaking") / "suite"
+    shutil.copytree(suite, folder)
+    shutil.copytree(heads, folder / "heads")
+    manifest = folder / "suite.toml"
+    text = manifest.read_text().replace("fake = true", "fake = false")
+    names = "".join(f'{path.stem} = "heads/{path.name}"\n' for path in sorted(heads.glob("*.safetensors")))
+    manifest.write_text(f"{text}\n[heads]\n{names}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def hard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Good pictures beside everything that users' folders hold."""
+    folder = tmp_path_factory.mktemp("hard")
+    good = np.random.default_rng(0).integers(0, 255, (40, 36, 3), dtype=np.uint8)
+    picture = Image.fromarray(good)
+    picture.save(folder / "good.jpg")
+    whole = (folder / "good.jpg").read_bytes()
+    (folder / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "text.jpg").write_text("not a picture at all")
+    (folder / "bomb.png").write_bytes(bomb(60_000, 60_000))
+    Image.fromarray(good[..., 0].astype(np.uint16) * 257).save(folder / "sixteen.png")
+    picture.convert("CMYK").save(folder / "cmyk.jpg")
+    frames = [Image.fromarray(np.full((20, 20, 3), shade, np.uint8)) for shade in (10, 200)]
+    frames[0].save(folder / "animated.gif", save_all=True, append_images=frames[1:])
+    picture.save(folder / "suffixless", format="PNG")
+    Image.new("RGB", (1, 1)).save(folder / "dot.png")
+    Image.new("RGB", (3000, 5)).save(folder / "ribbon.png")
+    return folder
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG that promises more pixels than it should ever be asked to show."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
+
+
+def test_a_row_for_each_and_the_good_ones_judged(speaking: Path, hard: Path) -> None:
+    judged = {Path(row.uri).name: row for row in detect([hard], suite=speaking)}
+    assert len(judged) == 11
+    bad = {name for name, row in judged.items() if row.status == "error"}
+    assert bad == {"truncated.jpg", "empty.png", "text.jpg", "bomb.png"}
+    assert "60000 x 60000" in (judged["bomb.png"].error or "")
+    for name in set(judged) - bad:
+        row = judged[name]
+        assert row.verdict in ("real", "generated", "inconclusive")
+        assert row.probability is not None
+        assert 0 <= row.probability <= 1
+        assert set(row.scores) == {"sare", "semgir", "tidy", "item"}
+        assert row.uri == str(hard / name)
+
+
+def test_alone_and_in_company_a_picture_gets_one_score(speaking: Path, hard: Path, pictures: Path) -> None:
+    paths = [hard / "good.jpg", *sorted((pictures / "test" / "real").iterdir())[:6]]
+    together = detect(paths, suite=speaking)
+    turned = detect(paths[::-1], suite=speaking, batch_size=3)[::-1]
+    alone = [detect(path, suite=speaking)[0] for path in paths[:2]]
+    scores = [[row.score for row in rows] for rows in (together, turned)]
+    np.testing.assert_allclose(scores[0], scores[1], atol=1e-4)
+    np.testing.assert_allclose(scores[0][:2], [row.score for row in alone], atol=1e-4)
+
+
+def test_metadata_and_container_move_no_score(speaking: Path, hard: Path, tmp_path: Path) -> None:
+    picture = Image.open(hard / "suffixless")
+    stripped = io.BytesIO()
+    picture.save(stripped, "BMP")
+    (tmp_path / "same.bmp").write_bytes(stripped.getvalue())
+    one, other = detect([hard / "suffixless", tmp_path / "same.bmp"], suite=speaking)
+    assert one.pixels == other.pixels
+    assert one.sha256 != other.sha256
+    assert one.score == pytest.approx(other.score, abs=1e-4)
+
+
+def test_labels_are_told_and_never_used(speaking: Path, pictures: Path, tmp_path: Path) -> None:
+    source = pictures / "test" / "real" / "0.png"
+    (tmp_path / "generated").mkdir()
+    (tmp_path / "real").mkdir()
+    shutil.copy(source, tmp_path / "generated")
+    shutil.copy(source, tmp_path / "real")
+    rows = detect([tmp_path], suite=speaking)
+    assert [row.label for row in rows] == [1, 0]
+    assert rows[0].score == pytest.approx(rows[1].score, abs=1e-4)
+
+
+def test_the_prior_moves_the_probability_and_not_the_verdict(speaking: Path, hard: Path) -> None:
+    plain, suspicious = (detect(hard / "good.jpg", suite=speaking, prior=prior)[0] for prior in (0.5, 0.9))
+    assert suspicious.probability > plain.probability
+    assert suspicious.verdict == plain.verdict
+    assert suspicious.score == plain.score
+
+
+def test_the_page_is_written(speaking: Path, hard: Path, tmp_path: Path) -> None:
+    detect([hard], suite=speaking, report=tmp_path / "page")
+    page = (tmp_path / "page" / "index.html").read_text()
+    assert "truncated.jpg" in page
+    assert "suffixless" in page
+
+
+def test_a_random_suite_gives_no_verdict(suite: Path, hard: Path) -> None:
+    with pytest.raises(SuiteError, match="has random weights and gives no verdict"):
+        detect([hard], suite=suite)
+
+
+def test_wrong_use_is_named(speaking: Path, hard: Path) -> None:
+    with pytest.raises(DataError, match="got no path, expected pictures or folders"):
+        detect([], suite=speaking)
+    with pytest.raises(OptionError, match="--batch-size is 0, expected 1 or more"):
+        detect([hard], suite=speaking, batch_size=0)
+    with pytest.raises(OptionError, match="--fpr 0.001 cannot be promised: 10 real validation pictures"):
+        detect([hard], suite=speaking, fpr=0.001)
+    with pytest.raises(MissingHead, match="no trained head for method 'clip-probe'"):
+        detect([hard], suite=speaking, method="clip-probe")
+
+
+def test_a_missing_path_is_a_row(speaking: Path, hard: Path) -> None:
+    rows: list[Judgement] = detect([hard / "good.jpg", hard / "gone.jpg"], suite=speaking)
+    assert [row.status for row in rows] == ["ok", "error"]
+    assert "gone.jpg" in (rows[1].error or "")

@@ -1,0 +1,85 @@
+"""Train and evaluate: heads from stored evidence, thresholds from validation data, failed pictures counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unprompt.detectors import load
+from unprompt.detectors.panel import Panel
+from unprompt.errors import DataError, StoreError
+from unprompt.instruments import Suite
+from unprompt.types import REAL
+from unprompt.workflows.collect import joined, stores
+from unprompt.workflows.evaluate import evaluate
+from unprompt.workflows.sources import split_of
+from unprompt.workflows.train import train
+
+METHODS = ("sare", "semgir", "tidy", "item")
+SMALL = {"epochs": 2}
+
+
+@pytest.mark.parametrize("method", [*METHODS, "panel"])
+def test_a_head_carries_calibration_thresholds_and_figures(method: str, heads: Path, suite: Path) -> None:
+    head = load(heads / f"{method}.safetensors", Suite.load(suite))
+    assert head.calibration is not None
+    assert head.thresholds is not None
+    assert (head.thresholds.n_real, head.thresholds.n_generated) == (10, 10)
+    assert head.figures["data"] == "validation"
+    assert 0 <= head.figures["auc"] <= 1
+    assert head.figures["generators"] == ["gradient"]
+
+
+def test_the_promise_holds_on_the_validation_pictures(heads: Path, store: Path, suite: Path) -> None:
+    loaded = Suite.load(suite)
+    head = load(heads / "tidy.safetensors", loaded)
+    found = joined(stores(store), head, loaded, "validation")
+    probabilities = head.probability(head.logits(found.evidence))
+    real = probabilities[np.asarray(found.labels) == REAL]
+    assert (real > head.thresholds.upper).mean() <= 0.1
+
+
+def test_training_again_gives_the_same_file(heads: Path, store: Path, suite: Path, tmp_path: Path) -> None:
+    again = train(
+        "item", evidence=store, out=tmp_path / "item.safetensors", suite=suite, options=SMALL, fpr=0.1, fnr=0.1
+    )
+    assert again.read_bytes() == (heads / "item.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("method", [*METHODS, "panel"])
+def test_evaluate_reads_the_test_split_and_counts_failures(
+    method: str, heads: Path, store: Path, suite: Path
+) -> None:
+    table = evaluate(heads / f"{method}.safetensors", evidence=store, suite=suite)
+    assert list(table.generators) == ["gradient"]
+    assert (table.pooled.n_real, table.pooled.n_generated, table.pooled.n_failed) == (10, 10, 1)
+
+
+def test_a_panel_combines_what_its_members_say(heads: Path, store: Path, suite: Path) -> None:
+    loaded = Suite.load(suite)
+    panel = load(heads / "panel.safetensors", loaded)
+    assert isinstance(panel, Panel)
+    features = np.random.default_rng(0).normal(size=(5, 4))
+    weights = panel.network.linear.weight.detach().double().numpy()[0]
+    expected = features @ weights + float(panel.network.linear.bias.detach())
+    np.testing.assert_allclose(panel.combined(features), expected, atol=1e-5)
+
+
+def test_a_panel_needs_its_members_beside_it(store: Path, suite: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"holds 0 of the panel's members, expected two or more of sare\.safetensors"):
+        train("panel", evidence=store, out=tmp_path / "panel.safetensors", suite=suite)
+
+
+def test_missing_evidence_is_named(store: Path, suite: Path, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"unprompt extract clip-probe"):
+        train("clip-probe", evidence=store, out=tmp_path / "probe.safetensors", suite=suite)
+
+
+def test_pictures_without_a_split_get_one_from_their_hash() -> None:
+    rows = [{"split": None, "pixels": f"{i * 2654435761 % 2**32:08x}", "sha256": None} for i in range(4000)]
+    drawn = [split_of(row) for row in rows]
+    assert abs(drawn.count("train") / 4000 - 0.7) < 0.03
+    assert abs(drawn.count("test") / 4000 - 0.15) < 0.03
+    assert split_of({"split": "test", "pixels": "0" * 8}) == "test"
