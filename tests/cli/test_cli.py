@@ -140,7 +140,7 @@ def test_detect_table_is_not_cut_and_steers_no_terminal(put: Put) -> None:
     put("detect", [GOOD, BAD])
     lines = run("detect", "a").stdout.splitlines()
     assert lines[0].split() == ["picture", "truth", "verdict", "probability", "sare", "tidy", "caption", "notes"]
-    for cell in (GOOD.uri, "0.750", "0.250", GOOD.caption, "outside this suite's world; second"):
+    for cell in (GOOD.uri, "0.75", "0.25", GOOD.caption, "outside this suite's world; second"):
         assert f"{cell}" in lines[1]
     assert lines[2].startswith(r"b[red]\x1b[2J.jpg")
     assert lines[2].rstrip().endswith("empty file; expected a picture")
@@ -251,3 +251,13 @@ def test_help_is_light() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "Is this picture an answer to a prompt?" in done.stdout
     assert done.stderr.strip() == "set()"
+
+
+def test_train_sets_options(put: Put) -> None:
+    stand = put("train", Path("head"))
+    run("train", "tidy", "--evidence", "a", "--out", "head", "--set", "epochs=30", "--set", "optimiser=adam")
+    assert stand.asked is not None
+    assert stand.asked["options"] == {"epochs": 30, "optimiser": "adam"}
+    done = run("train", "tidy", "--evidence", "a", "--out", "head", "--set", "epochs")
+    assert done.exit_code == 2
+    assert "got 'epochs', expected NAME=VALUE" in done.stderr

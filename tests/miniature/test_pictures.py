@@ -90,14 +90,14 @@ def test_a_second_run_fills_only_what_is_missing(folder: Path, suite: Suite, mon
 def test_an_interrupted_run_goes_on_to_the_same_bytes(
     folder: Path, suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, left = pictures._write, iter(range(8))
+    write, left = pictures.put, iter(range(8))
 
     def dying(path: Path, data: bytes) -> None:
         if next(left, None) is None:
             raise KeyboardInterrupt
         write(path, data)
 
-    monkeypatch.setattr(pictures, "_write", dying)
+    monkeypatch.setattr(pictures, "put", dying)
     with pytest.raises(KeyboardInterrupt):
         materialise(tmp_path, suite, counts=COUNTS)
     monkeypatch.undo()

@@ -54,6 +54,8 @@ def heads(store: Path, suite: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """A folder of the four heads and the panel over them."""
     folder = tmp_path_factory.mktemp("heads")
     for method in METHODS:
-        train(method, evidence=store, out=folder / f"{method}.safetensors", suite=suite, options=SMALL, fpr=0.1, fnr=0.1)
+        train(
+            method, evidence=store, out=folder / f"{method}.safetensors", suite=suite, options=SMALL, fpr=0.1, fnr=0.1
+        )
     train("panel", evidence=store, out=folder / "panel.safetensors", suite=suite, fpr=0.1, fnr=0.1)
     return folder

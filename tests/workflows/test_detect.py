@@ -129,7 +129,7 @@ def test_wrong_use_is_named(speaking: Path, hard: Path) -> None:
         detect([], suite=speaking)
     with pytest.raises(OptionError, match="--batch-size is 0, expected 1 or more"):
         detect([hard], suite=speaking, batch_size=0)
-    with pytest.raises(OptionError, match="--fpr 0.001 cannot be promised: 10 real validation pictures"):
+    with pytest.raises(OptionError, match=r"--fpr 0\.001 cannot be promised: 10 real validation pictures"):
         detect([hard], suite=speaking, fpr=0.001)
     with pytest.raises(MissingHead, match="no trained head for method 'clip-probe'"):
         detect([hard], suite=speaking, method="clip-probe")

@@ -43,7 +43,9 @@ def test_a_second_run_asks_no_instrument(
     assert all(line.endswith("already there") for line in said)
 
 
-def test_lost_parts_are_made_again_with_the_same_bytes(store: Path, pictures: Path, suite: Path, tmp_path: Path) -> None:
+def test_lost_parts_are_made_again_with_the_same_bytes(
+    store: Path, pictures: Path, suite: Path, tmp_path: Path
+) -> None:
     copy = tmp_path / "evidence"
     shutil.copytree(store, copy)
     lost = sorted((copy / "products").rglob("part-00001.parquet"))

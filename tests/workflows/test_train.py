@@ -49,9 +49,7 @@ def test_training_again_gives_the_same_file(heads: Path, store: Path, suite: Pat
 
 
 @pytest.mark.parametrize("method", [*METHODS, "panel"])
-def test_evaluate_reads_the_test_split_and_counts_failures(
-    method: str, heads: Path, store: Path, suite: Path
-) -> None:
+def test_evaluate_reads_the_test_split_and_counts_failures(method: str, heads: Path, store: Path, suite: Path) -> None:
     table = evaluate(heads / f"{method}.safetensors", evidence=store, suite=suite)
     assert list(table.generators) == ["gradient"]
     assert (table.pooled.n_real, table.pooled.n_generated, table.pooled.n_failed) == (10, 10, 1)

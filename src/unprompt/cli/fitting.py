@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -42,6 +42,12 @@ def train(
     fpr: Annotated[float, typer.Option(help="Share of real pictures that may be called generated, in (0, 1).")] = 0.05,
     fnr: Annotated[float, typer.Option(help="Share of generated pictures that may be called real, in (0, 1).")] = 0.05,
     half: Annotated[bool, typer.Option("--half", help="Store the weights as float16.")] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Another value for one of the method's options, as epochs=30."
+        ),
+    ] = None,
 ) -> None:
     """Train a method's head on stored evidence.
 
@@ -52,9 +58,32 @@ def train(
 
     with quiet_stdout():
         checkpoint = work(
-            method, evidence=evidence, out=out, suite=suite, seed=seed, fpr=fpr, fnr=fnr, half=half, say=tell
+            method,
+            evidence=evidence,
+            out=out,
+            suite=suite,
+            seed=seed,
+            fpr=fpr,
+            fnr=fnr,
+            half=half,
+            options=_settings(settings or []),
+            say=tell,
         )
     typer.echo(checkpoint)
+
+
+def _settings(pairs: list[str]) -> dict[str, Any]:
+    """NAME=VALUE texts as a mapping; values are JSON (30, 0.5, true), anything else is a text."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise typer.BadParameter(f"got {pair!r}, expected NAME=VALUE, as epochs=30", param_hint="--set")
+        try:
+            found[name] = json.loads(value)
+        except json.JSONDecodeError:
+            found[name] = value
+    return found
 
 
 def evaluate(

@@ -32,16 +32,14 @@ def print_judgements(judgements: Sequence[Judgement], form: Format) -> None:
 
 
 def _print_table(judgements: Sequence[Judgement]) -> None:
-    known = any(judgement.label is not None for judgement in judgements)
     voices = _methods(judgements)
-    header = ["picture", *(["truth"] if known else []), "verdict", "probability", *voices, "caption", "notes"]
+    header = ["picture", "truth", "verdict", "probability", *voices, "caption", "notes"]
     rows = []
     for judgement in judgements:
         truth = "" if judgement.label is None else TRUTHS[judgement.label]
         numbers = [judgement.probability, *(judgement.scores.get(voice) for voice in voices)]
         notes = "; ".join([*([judgement.error] if judgement.error else []), *judgement.warnings])
-        cells = [*([truth] if known else []), outcome(judgement), *map(_number, numbers)]
-        rows.append([judgement.uri, *cells, judgement.caption or "", notes])
+        rows.append([judgement.uri, truth, outcome(judgement), *map(_number, numbers), judgement.caption or "", notes])
     if rows:
         print_table(header, rows, right=["probability", *voices])
     summary = Summary.of(judgements)
@@ -69,4 +67,4 @@ def _methods(judgements: Iterable[Judgement]) -> list[str]:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+    return "" if value is None else f"{value:.2f}"

@@ -44,15 +44,18 @@ def quiet_stdout() -> Iterator[None]:
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
-    """A table on stdout, with the columns named in ``right`` set flush right; never cut.
+    """A table on stdout, with the columns named in ``right`` set flush right; columns without a word are left out.
 
-    A terminal folds long cells, a pipe gets each row in one line.
+    Never cut: a terminal folds long cells, a pipe gets each row in one line.
     """
+    kept = [number for number, column in enumerate(zip(*rows, strict=True)) if any(column)]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in header:
+    for name in (header[number] for number in kept):
         table.add_column(name, justify="right" if name in right else "left", overflow="fold", no_wrap=name in right)
     for row in rows:
-        table.add_row(*(Text(printable(cell), style=_STYLES.get(cell, "")) for cell in row))
+        table.add_row(
+            *(Text(printable(cell), style=_STYLES.get(cell, "")) for cell in (row[number] for number in kept))
+        )
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = UNCUT
@@ -60,11 +63,11 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Seq
 
 
 def print_dataclasses(rows: Sequence[DataclassInstance]) -> None:
-    """A table on stdout with a column for each field that says something in one row at least."""
-    cells = [[_cell(value) for value in astuple(row)] for row in rows]
-    kept = [number for number, column in enumerate(zip(*cells, strict=True)) if any(column)]
-    names = [fields(rows[0])[number].name for number in kept]
-    print_table(names, [[row[number] for number in kept] for row in cells])
+    """A table on stdout with a column for each field; nothing without a row."""
+    if rows:
+        print_table(
+            [field.name for field in fields(rows[0])], [[_cell(value) for value in astuple(row)] for row in rows]
+        )
 
 
 def _cell(value: Any) -> str:

@@ -17,8 +17,7 @@ from unprompt import __version__
 from unprompt.errors import DataError
 from unprompt.instruments import CLASSES
 from unprompt.instruments.cards import folder_digest
-from unprompt.miniature.stage import Stage, Workshop
-from unprompt.store.files import write_aside
+from unprompt.miniature.stage import Stage, Workshop, put
 
 TITLE: Final = "A doll's house: the methods are real, the world is small"
 DESCRIPTION: Final = (
@@ -98,7 +97,7 @@ def write_manifest(folder: Path) -> Path:
         ]
     )
     path = folder / "suite.toml"
-    write_aside(path, lambda file: file.write(f"{text}\n".encode()))
+    put(path, f"{text}\n".encode())
     return path
 
 

@@ -7,8 +7,7 @@ from typing import Final
 from unprompt.instruments import Suite
 from unprompt.miniature.corpus import EXAMPLE_SEEDS
 from unprompt.miniature.pictures import DRAWN_SEEDS, drawings, photographs, scenes
-from unprompt.miniature.stage import Stage, Workshop
-from unprompt.store.files import write_aside
+from unprompt.miniature.stage import Stage, Workshop, put
 
 REAL: Final = 14
 DRAWN: Final = 7
@@ -26,7 +25,7 @@ def make(workshop: Workshop) -> dict[str, float]:
         made[f"generated/{name}"] = photographs(drawings(suite, name), range(first, first + DRAWN))
     for name, files in made.items():
         for number, jpeg in enumerate(files):
-            write_aside(workshop.examples / f"{name}-{number:02}.jpg", lambda file, jpeg=jpeg: file.write(jpeg))
+            put(workshop.examples / f"{name}-{number:02}.jpg", jpeg)
     return {name: float(len(files)) for name, files in made.items()}
 
 

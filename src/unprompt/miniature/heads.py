@@ -15,20 +15,21 @@ from pathlib import Path
 from typing import Any, Final
 
 from unprompt.datasets import load_manifest
-from unprompt.detectors import METHODS
+from unprompt.detectors import METHODS, checkpoint
+from unprompt.detectors.panel import MEMBERS
 from unprompt.detectors.world import World
 from unprompt.errors import UnpromptError
 from unprompt.images import read
 from unprompt.instruments import Suite
 from unprompt.miniature.assemble import write_manifest
 from unprompt.miniature.pictures import MANIFEST
-from unprompt.miniature.stage import Stage, Workshop
+from unprompt.miniature.stage import Stage, Workshop, put
 from unprompt.store import Store, fingerprint
-from unprompt.store.files import write_aside
 
-MEMBERS: Final = ("sare", "semgir", "tidy", "item")
 BASELINES: Final = ("clip-probe", "trivial-energy", "trivial-thumbnail", "trivial-metadata")
 HEADS: Final = (*MEMBERS, *BASELINES, "panel")
+EXTRACTED: Final = ("panel", *BASELINES)
+"""The panel's evidence is that of its members, made in one go."""
 FIGURES: Final = "figures.json"
 """Beside the suite's file: method -> what ``evaluate`` measured on the test split."""
 WORLD: Final = "world.safetensors"
@@ -40,11 +41,10 @@ Table = dict[str, Any]
 def make(workshop: Workshop) -> dict[str, float]:
     """Extract, train, evaluate; a head whose evidence and options did not change is not trained again."""
     bench = Apprentices(workshop)
-    for method in ("panel", *BASELINES):
+    for method in EXTRACTED:
         bench.extract(method)
     tables = {method: bench.head(method) for method in HEADS}
-    text = json.dumps(tables, indent=1, sort_keys=True)
-    write_aside(workshop.suite / FIGURES, lambda file: file.write(f"{text}\n".encode("ascii")))
+    put(workshop.suite / FIGURES, f"{json.dumps(tables, indent=1, sort_keys=True)}\n".encode())
     fit_world(workshop)
     write_manifest(workshop.suite)
     return {
@@ -74,7 +74,7 @@ class Apprentices:
 
     def head(self, method: str) -> Table:
         """Train and measure one head, and return its table."""
-        head = self.workshop.suite / "heads" / f"{method}.safetensors"
+        head = self._file(method)
         stamp = self.workshop.stamp(f"head-{method}")
         key = self._key(method)
         stored = json.loads(stamp.read_text("utf-8")) if stamp.exists() and head.exists() else {}
@@ -84,8 +84,7 @@ class Apprentices:
         evidence = ("--evidence", str(self._store.root))
         self._verb("train", method, *evidence, "--out", str(head), "--half")
         table: Table = json.loads(self._verb("evaluate", str(head), *evidence, "--format", "json"))
-        text = json.dumps({"key": key, "table": table})
-        write_aside(stamp, lambda file: file.write(text.encode("ascii")))
+        put(stamp, json.dumps({"key": key, "table": table}).encode())
         return table
 
     @cached_property
@@ -97,15 +96,20 @@ class Apprentices:
         return Store(self.workshop.cache / "evidence")
 
     def _key(self, method: str) -> str:
-        """What moves a head: pictures, evidence, its own options and version."""
-        pictures = hashlib.sha256()
-        for sample in load_manifest(str(self.workshop.pictures / MANIFEST)):
-            pictures.update(repr(sample).encode() + Path(sample.uri).read_bytes())
-        views = [self._store.read_view(one).fingerprint for one in (MEMBERS if method == "panel" else (method,))]
-        made = [METHODS[one] for one in (MEMBERS if method == "panel" else (method,))]
-        return fingerprint(
-            pictures.hexdigest(), views, [[one.version, one.fitting_options(self._suite).to_dict()] for one in made]
-        )
+        """What moves a head: pictures, evidence, its options and version, and the heads that a panel stands on."""
+        members = MEMBERS if method == "panel" else ()
+        pictures = [
+            (sample.uri, sample.label, sample.split, hashlib.sha256(Path(sample.uri).read_bytes()).hexdigest())
+            for sample in load_manifest(str(self.workshop.pictures / MANIFEST))
+        ]
+        parts = [
+            (self._store.read_view(one).fingerprint, METHODS[one].version, METHODS[one].fitting_options(self._suite))
+            for one in members or (method,)
+        ]
+        return fingerprint(pictures, parts, [checkpoint.digest(self._file(one)) for one in members])
+
+    def _file(self, method: str) -> Path:
+        return self.workshop.suite / "heads" / f"{method}.safetensors"
 
     def _verb(self, *words: str) -> str:
         """What ``unprompt WORDS`` prints; its progress goes to our stderr."""

@@ -25,9 +25,8 @@ from unprompt.miniature.camera import CAMERA_VERSION, photograph
 from unprompt.miniature.corpus import HEAD_SEEDS, SIZE
 from unprompt.miniature.render import render
 from unprompt.miniature.scene import WORLD_VERSION, Scene
-from unprompt.miniature.stage import Stage, Workshop
+from unprompt.miniature.stage import Stage, Workshop, put
 from unprompt.store import fingerprint
-from unprompt.store.files import write_aside
 from unprompt.types import GENERATED, REAL, RGB, Label, Sample, Split
 
 BATCH: Final = 32
@@ -110,7 +109,7 @@ def materialise(
     rows.writerow(["path", "label", "generator", "split"])
     for family in families:
         rows.writerows([family.path(seed), family.label, family.name, family.split] for seed in family.seeds)
-    write_aside(folder / MANIFEST, lambda file: file.write(table.getvalue().encode()))
+    put(folder / MANIFEST, table.getvalue().encode())
     return folder
 
 
@@ -153,12 +152,8 @@ def _fill(folder: Path, family: Family, say: Callable[[str], None]) -> None:
             continue
         made = dict(zip(seeds, photographs(family.make, seeds), strict=True))
         for seed in missing:
-            _write(folder / family.path(seed), made[seed])
+            put(folder / family.path(seed), made[seed])
         say(f"{family.name}, {family.split}: {start + len(seeds)} of {len(family.seeds)} pictures")
-
-
-def _write(path: Path, data: bytes) -> None:
-    write_aside(path, lambda file: file.write(data))
 
 
 def _recipe(suite: Suite) -> dict[str, str]:
@@ -180,8 +175,7 @@ def _check(path: Path, recipe: Mapping[str, str]) -> None:
                 f"the pictures {name!r} in {path.parent} were made by {stored[name][:12]}, this suite and edition make "
                 f"them by {recipe[name][:12]}: delete that folder, or name another one with miniature:FOLDER"
             )
-    text = json.dumps({**stored, **recipe}, indent=2, sort_keys=True)
-    write_aside(path, lambda file: file.write(text.encode("ascii")))
+    put(path, json.dumps({**stored, **recipe}, indent=2, sort_keys=True).encode())
 
 
 def make(workshop: Workshop) -> dict[str, float]:

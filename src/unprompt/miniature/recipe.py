@@ -1,4 +1,4 @@
-"""The recipe of the embedded suite: its stages in order, each made once, resumable, with a stamp of what it measured."""
+"""The recipe of the embedded suite: its stages in order, each made once and stamped with what it measured."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import time
 from importlib import import_module
 from typing import Final
 
-from unprompt.miniature.stage import Stage, Workshop
-from unprompt.store.files import write_aside
+from unprompt.miniature.stage import Stage, Workshop, put
 
 STAGES: Final = (
     "autoencoder",
@@ -42,8 +41,7 @@ def make(workshop: Workshop, name: str) -> None:
     began = time.monotonic()
     figures = stage.make(workshop)
     minutes = (time.monotonic() - began) / 60
-    text = json.dumps({"figures": figures, "minutes": round(minutes, 1)}, indent=1)
-    write_aside(workshop.stamp(name), lambda file: file.write(text.encode("ascii")))
+    put(workshop.stamp(name), json.dumps({"figures": figures, "minutes": round(minutes, 1)}, indent=1).encode())
     workshop.say(f"{name}: finished in {minutes:.1f} minutes ({_told(figures)})")
 
 

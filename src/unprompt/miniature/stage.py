@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from unprompt.miniature.corpus import HELD_OUT_SEEDS, INSTRUMENT_SEEDS, Corpus, Pictures, corpus
+from unprompt.store.files import write_aside
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,6 +77,11 @@ class Stage:
 
     name: str
     make: Callable[[Workshop], dict[str, float]]
+
+
+def put(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all; StoreError when it cannot be."""
+    write_aside(path, lambda file: file.write(data))
 
 
 def as_tensor(pictures: Pictures) -> Tensor:

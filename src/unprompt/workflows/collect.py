@@ -60,10 +60,10 @@ def joined(folders: Sequence[Store], detector: Detector[Any, Any], suite: Suite,
     for store in having:
         _collect(found, store, extractor, suite, split)
     if set(found.labels) != {REAL, GENERATED}:
+        places = ", ".join(str(store.root) for store in having)
         raise DataError(
-            f"the {split} split of {', '.join(str(store.root) for store in having)} has {found.labels.count(REAL)} real "
-            f"and {found.labels.count(GENERATED)} generated pictures, expected some of each: label them by folder "
-            "names or a manifest, and extract again"
+            f"the {split} split of {places} has {found.labels.count(REAL)} real and {found.labels.count(GENERATED)} "
+            "generated pictures, expected some of each: label them by folder names or a manifest, and extract again"
         )
     return found
 
@@ -86,9 +86,7 @@ def member_logits(
 def failures(folders: Sequence[Store], split: Split) -> tuple[list[Label], list[str]]:
     """Labels and generators of the labelled pictures of one split that could not be read."""
     rows = [row for store in folders for row in store.read_samples().to_pylist()]
-    failed = [
-        row for row in rows if row["status"] == "error" and row["label"] is not None and split_of(row) == split
-    ]
+    failed = [row for row in rows if row["status"] == "error" and row["label"] is not None and split_of(row) == split]
     return [row["label"] for row in failed], [row["generator"] for row in failed]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from unprompt.detectors import METHODS
+from unprompt.detectors.base import Detector
 from unprompt.errors import PictureError
 from unprompt.evidence.base import Extractor, ok_rows
 from unprompt.evidence.bench import Bench, PartShelves
@@ -36,9 +37,9 @@ def extract(
 
     ``panel`` extracts for its four members at once. Pictures that cannot be read become rows with an error.
     """
-    samples = samples_of(data)
+    made, samples = METHODS[method], samples_of(data)
     instruments, store = Suite.load(suite, device, dtype), Store(Path(out))
-    extractors = _extractors(method, instruments)
+    extractors = _extractors(made, instruments)
     parts = store.plan(samples)
     for number, part in enumerate(parts, 1):
         missing = [one for one in extractors if not _stored(store, part, one, instruments)]
@@ -50,9 +51,8 @@ def extract(
     return store.root
 
 
-def _extractors(method: str, suite: Suite) -> Sequence[Extractor[Any]]:
-    made = METHODS[method]
-    extractor = made.evidence_of(made.fitting_options(suite))
+def _extractors(method: type[Detector[Any, Any]], suite: Suite) -> Sequence[Extractor[Any]]:
+    extractor = method.evidence_of(method.fitting_options(suite))
     return list(extractor.extractors.values()) if isinstance(extractor, JointExtractor) else [extractor]
 
 

@@ -12,8 +12,9 @@ import numpy.typing as npt
 from unprompt.detectors import METHODS, load
 from unprompt.detectors.base import Detector
 from unprompt.detectors.calibration import Calibration, Thresholds
+from unprompt.detectors.options import Options
 from unprompt.detectors.panel import MEMBERS, Panel
-from unprompt.errors import DataError
+from unprompt.errors import DataError, OptionError
 from unprompt.evaluation import average_precision, fit_platt, fit_thresholds, roc_auc
 from unprompt.instruments import Suite
 from unprompt.store import Store
@@ -48,13 +49,15 @@ def train(
     ``fpr`` and ``fnr`` are what the two thresholds promise; ``half`` stores float16; ``options`` overrides the
     method's own defaults by name.
     """
-    folders, path = stores(evidence), Path(out)
-    instruments = Suite.load(suite if suite is not None else suite_of(folders, MEMBERS if method == "panel" else (method,)))
+    made, folders, path = METHODS[method], stores(evidence), Path(out)
+    instruments = Suite.load(
+        suite if suite is not None else suite_of(folders, MEMBERS if method == "panel" else (method,))
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     if method == "panel":
         detector, logits, found = _panel(folders, path, instruments, options)
     else:
-        detector, logits, found = _single(method, folders, path, instruments, seed, options, say)
+        detector, logits, found = _single(made, folders, path, instruments, seed, options, say)
     _judge(detector, logits, found, fpr, fnr)
     detector.save(path, half=half)
     _partial(path).unlink(missing_ok=True)
@@ -63,7 +66,7 @@ def train(
 
 
 def _single(
-    method: str,
+    method: type[Detector[Any, Any]],
     folders: Sequence[Store],
     path: Path,
     suite: Suite,
@@ -79,18 +82,27 @@ def _single(
         learned.evidence,
         learned.labels,
         seed,
-        on_epoch=lambda report: say(f"{method}: {_told(report)}"),
+        on_epoch=lambda report: say(f"{method.method}: {_told(report)}"),
         validation=Validation(found.evidence, found.labels),
         partial=_partial(path),
     )
     return detector, detector.logits(found.evidence), found
 
 
-def _made(method: str, suite: Suite, options: Mapping[str, Any] | None, seed: int) -> Detector[Any, Any]:
-    made = METHODS[method]
-    fitting = made.fitting_options(suite)
-    chosen = type(fitting).from_dict({**fitting.to_dict(), **options}) if options else fitting
-    return made(suite, chosen, seed)
+def _made(
+    method: type[Detector[Any, Any]], suite: Suite, options: Mapping[str, Any] | None, seed: int
+) -> Detector[Any, Any]:
+    fitting = method.fitting_options(suite)
+    return method(suite, _with(fitting, options), seed)
+
+
+def _with(fitting: Options, options: Mapping[str, Any] | None) -> Any:
+    """The method's options with some exchanged; OptionError for a name that it does not have."""
+    names = sorted(fitting.to_dict())
+    for name in options or {}:
+        if name not in names:
+            raise OptionError(f"got the option {name!r}, expected one of {', '.join(names)}")
+    return type(fitting).from_dict({**fitting.to_dict(), **(options or {})})
 
 
 def _panel(
@@ -103,7 +115,7 @@ def _panel(
             f"{path.parent} holds {len(members)} of the panel's members, expected two or more of "
             f"{', '.join(file.name for file in present)}: train them there first"
         )
-    panel = Panel(suite, members, Panel.Options.from_dict(options) if options else None)
+    panel = Panel(suite, members, _with(Panel.Options(), options))
     features, found = member_logits(folders, members, suite, "validation")
     labels = np.asarray(found.labels)
     logits = np.empty(len(found))
@@ -131,13 +143,17 @@ def _judge(detector: Detector[Any, Any], logits: Floats, found: Labelled, fpr: f
         "ap": average_precision(labels, logits),
         "n_real": int((labels == REAL).sum()),
         "n_generated": int((labels == GENERATED).sum()),
-        "generators": sorted({name for name, label in zip(found.generators, found.labels, strict=True) if label and name}),
+        "generators": sorted(
+            {name for name, label in zip(found.generators, found.labels, strict=True) if label and name}
+        ),
     }
 
 
 def _told(report: Report) -> str:
     validation = "" if report.validation_loss is None else f"  validation {report.validation_loss:.4f}"
-    return f"epoch {report.epoch:.1f}/{report.epochs}  loss {report.loss:.4f}{validation}{'  best' if report.best else ''}"
+    return (
+        f"epoch {report.epoch:.1f}/{report.epochs}  loss {report.loss:.4f}{validation}{'  best' if report.best else ''}"
+    )
 
 
 def _partial(path: Path) -> Path:
