@@ -118,7 +118,7 @@ class Detector(ABC, Generic[E, O]):
         return self
 
     def _extractor(self) -> Extractor[E]:
-        return self.evidence_of(cast(O, self.options))
+        return self.evidence_of(self.options)
 
     @classmethod
     @abstractmethod

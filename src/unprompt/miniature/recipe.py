@@ -7,6 +7,7 @@ import time
 from importlib import import_module
 from typing import Final
 
+from unprompt.instruments.loading import quietly
 from unprompt.miniature.stage import Stage, Workshop, put
 
 STAGES: Final = (
@@ -39,7 +40,8 @@ def make(workshop: Workshop, name: str) -> None:
         workshop.stamp(later).unlink(missing_ok=True)
     workshop.say(f"{name}: begins")
     began = time.monotonic()
-    figures = stage.make(workshop)
+    with quietly():  # The libraries' bars are no progress of ours.
+        figures = stage.make(workshop)
     minutes = (time.monotonic() - began) / 60
     put(workshop.stamp(name), json.dumps({"figures": figures, "minutes": round(minutes, 1)}, indent=1).encode())
     workshop.say(f"{name}: finished in {minutes:.1f} minutes ({_told(figures)})")

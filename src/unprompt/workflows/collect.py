@@ -79,7 +79,9 @@ def member_logits(
     ]
     first = each[0]
     kept = [i for i, pixels in enumerate(first.pixels) if all(pixels in column for column in told)]
-    found = Labelled([], *([column[i] for i in kept] for column in (first.labels, first.generators, first.pixels)))
+    found = Labelled(
+        [], [first.labels[i] for i in kept], [first.generators[i] for i in kept], [first.pixels[i] for i in kept]
+    )
     return np.array([[column[pixels] for column in told] for pixels in found.pixels]), found
 
 

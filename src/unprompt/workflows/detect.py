@@ -75,7 +75,7 @@ def samples_in(paths: Sequence[str | Path]) -> list[Sample]:
     if not paths:
         raise DataError("got no path, expected pictures or folders of pictures")
     found: list[Sample] = []
-    for path in map(os.fspath, paths):
+    for path in (os.fspath(one) for one in paths):
         found += load_folder(path) if os.path.isdir(path) else [Sample(path)]
     return found
 

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from typing import Literal
 
@@ -57,11 +58,19 @@ def _suite(name: str) -> Iterator[Finding]:
     """Every instrument is loaded, so a damaged or exchanged weight file shows; every head is opened."""
     manifest, suite = Manifest.read(name), Suite.load(name)
     for role in manifest.instruments:
-        yield _tried(f"{name}: {role}", lambda role=role: repr(getattr(suite, role)))
+        yield _tried(f"{name}: {role}", partial(_instrument, suite, role))
     for generator in manifest.generators:
-        yield _tried(f"{name}: {generator}", lambda generator=generator: repr(suite.generator(generator)))
+        yield _tried(f"{name}: {generator}", partial(_generator, suite, generator))
     for method in sorted(manifest.heads):
-        yield _tried(f"{name}: head {method}", lambda method=method: _head(suite, method))
+        yield _tried(f"{name}: head {method}", partial(_head, suite, method))
+
+
+def _instrument(suite: Suite, role: str) -> str:
+    return repr(getattr(suite, role))
+
+
+def _generator(suite: Suite, name: str) -> str:
+    return repr(suite.generator(name))
 
 
 def _head(suite: Suite, method: str) -> str:

@@ -54,6 +54,7 @@ def train(
         suite if suite is not None else suite_of(folders, MEMBERS if method == "panel" else (method,))
     )
     path.parent.mkdir(parents=True, exist_ok=True)
+    detector: Detector[Any, Any]
     if method == "panel":
         detector, logits, found = _panel(folders, path, instruments, options)
     else:

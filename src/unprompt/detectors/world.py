@@ -1,0 +1,249 @@
+"""Does a picture belong to the world that a suite was made for? A head is not asked about any other.
+
+Two descriptions of the picture at the encoder's size, what the encoder's image tower makes of it and its plain
+colours and textures, are each compared with many pictures of the world by a Mahalanobis distance: Lee et al.,
+2018, https://arxiv.org/abs/1807.03888. What is ordinary to both is inside.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from unprompt.detectors import checkpoint
+from unprompt.detectors.towers import as_pixels, clip_like
+from unprompt.errors import CheckpointError, DataError, OptionError
+from unprompt.images import centre_square
+from unprompt.instruments.base import Encoder
+from unprompt.types import RGB
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+VERSION: Final = 1
+KIND: Final = "world"
+BANDS: Final = 4
+"""Horizontal bands that are described apart: a world has an above and a below."""
+RANK: Final = 512
+"""Directions of a description whose variance is kept apart; the others share one."""
+FALSE_ALARMS: Final = 0.005
+LEAST_DEVIATION: Final = 1e-3
+LEAST_VARIANCE: Final = 1e-6
+STEP_QUANTILES: Final = (0.1, 0.25, 0.5, 0.75, 0.9)
+
+
+def token_features(layers: Sequence[Tensor]) -> Floats:
+    """Layers of N x rows x columns x d tokens -> N x F: mean of each band of rows, deviation over all tokens."""
+    parts = []
+    for tokens in layers:
+        bands = tokens.tensor_split(min(BANDS, tokens.shape[1]), dim=1)
+        parts += [band.mean(dim=(1, 2)) for band in bands] + [tokens.std(dim=(1, 2), correction=0)]
+    return np.asarray(torch.cat(parts, dim=1).cpu().numpy(), np.float64)
+
+
+def texture_features(rgb: RGB) -> Floats:
+    """64 numbers: by band the colours' mean and deviation, the lightest and darkest grey, and how neighbours differ.
+
+    A step is the sum of a grey pixel's absolute differences to the right and downwards; ln(1 + step) is described
+    by five quantiles, of which the lowest tells a sensor's grain from a flat surface.
+    """
+    x = rgb.astype(np.float64)
+    grey = np.pad(x.mean(axis=2), ((0, 1), (0, 1)), mode="edge")
+    steps = np.abs(np.diff(grey, axis=1))[:-1] + np.abs(np.diff(grey, axis=0))[:, :-1]
+    parts = []
+    for rows in np.array_split(np.arange(len(x)), BANDS):
+        band, light = x[rows], grey[rows, :-1]
+        quantiles = np.log1p(np.quantile(steps[rows], STEP_QUANTILES))
+        parts += [band.mean(axis=(0, 1)), band.std(axis=(0, 1)), np.quantile(light, (0.02, 0.98)), quantiles]
+    return np.concatenate(parts)
+
+
+def shrinkage(x: Floats) -> float:
+    """Share of the identity that makes X'X / n, for centred N x F rows, the best guess: Ledoit and Wolf, 2004."""
+    n, width = x.shape
+    gram = x @ x.T if n < width else x.T @ x
+    squared, mean = float(np.square(gram).sum()) / n**2, float(np.square(x).sum()) / (n * width)
+    distance = squared - width * mean**2
+    error = (float(np.square(np.square(x).sum(axis=1)).sum()) / n - squared) / n
+    return min(max(error, 0.0), distance) / distance if distance > 0 else 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Cloud:
+    """A Gaussian of F features with ``rank`` variances of its own and one for the rest: Tipping and Bishop, 1999."""
+
+    mean: npt.NDArray[np.float32]
+    scale: npt.NDArray[np.float32]
+    """F deviations, which every feature is divided by first."""
+    axes: npt.NDArray[np.float16]
+    """rank x F orthonormal directions of the most variance."""
+    variances: npt.NDArray[np.float32]
+    """rank + 1: along each axis, and along every direction across them."""
+
+    @classmethod
+    def fit(cls, rows: Floats, rank: int = RANK) -> Cloud:
+        """From N x F rows, by the eigenvectors of their shrunk covariance."""
+        mean, scale = rows.mean(axis=0), np.maximum(rows.std(axis=0), LEAST_DEVIATION)
+        x = (rows - mean) / scale
+        values, vectors = np.linalg.eigh(x.T @ x / len(x))
+        share = shrinkage(x)
+        values = np.maximum((1 - share) * values + share * values.mean(), LEAST_VARIANCE)[::-1]
+        rest = values[rank:].mean() if len(values) > rank else LEAST_VARIANCE
+        return cls(
+            mean.astype(np.float32),
+            scale.astype(np.float32),
+            vectors.T[::-1][:rank].astype(np.float16),
+            np.append(values[:rank], rest).astype(np.float32),
+        )
+
+    def distances(self, rows: Floats) -> Floats:
+        """N Mahalanobis distances, of mean square F on pictures like those of the fit."""
+        x = (rows - self.mean) / self.scale
+        along = x @ self.axes.T.astype(np.float64)
+        squares: Floats = (np.square(along) / self.variances[:-1]).sum(axis=1)
+        if len(self.axes) < x.shape[1]:
+            across = np.square(x).sum(axis=1) - np.square(along).sum(axis=1)
+            squares = squares + np.maximum(across, 0) / self.variances[-1]
+        distances: Floats = np.sqrt(squares)
+        return distances
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The header of a fitted check."""
+
+    encoder: str
+    """Digest of the encoder that it was fitted with."""
+    threshold: float
+    """Greatest distance inside; a distance is counted in the views' own thresholds, so it lies near 1."""
+    false_alarms: float
+    """Share of held-out pictures of the world that it may call outside."""
+    pictures: int
+    held_out: int
+    limits: tuple[float, float]
+    """The same quantile of each view alone: tokens, texture."""
+    version: int = VERSION
+    kind: str = KIND
+
+
+class World:
+    """Pictures like those that a suite was made for; ``outside`` says of which others it cannot judge."""
+
+    def __init__(self, encoder: Encoder, clouds: tuple[Cloud, Cloud], facts: Facts) -> None:
+        self._encoder, self._clouds, self.facts = encoder, clouds, facts
+
+    @classmethod
+    def fit(
+        cls, encoder: Encoder, pictures: Sequence[RGB], held_out: Sequence[RGB], false_alarms: float = FALSE_ALARMS
+    ) -> World:
+        """The clouds from ``pictures``, the threshold from ``held_out``: at most ``false_alarms`` of those outside."""
+        if not 0 < false_alarms < 1:
+            raise OptionError(f"false_alarms must lie between 0 and 1, got {false_alarms}")
+        if len(pictures) < 2 or len(held_out) * false_alarms < 1:
+            raise DataError(
+                f"got {len(pictures)} pictures and {len(held_out)} held-out ones, expected at least 2 and "
+                f"{np.ceil(1 / false_alarms):.0f} for a false-alarm rate of {false_alarms}: give more, or raise it"
+            )
+        tokens, texture = (Cloud.fit(rows) for rows in _views(encoder, pictures))
+        found = _distances((tokens, texture), _views(encoder, held_out))
+        limits = _quantile(found[0], false_alarms), _quantile(found[1], false_alarms)
+        threshold = _quantile(_worst(found, limits), false_alarms)
+        facts = Facts(encoder.card.digest, threshold, false_alarms, len(pictures), len(held_out), limits)
+        return cls(encoder, (tokens, texture), facts)
+
+    def distances(self, pictures: Sequence[RGB]) -> Floats:
+        """N distances >= 0 from the middle of the world, of pictures of any size; the greater of the two views."""
+        if not pictures:
+            return np.zeros(0)
+        return _worst(_distances(self._clouds, _views(self._encoder, pictures)), self.facts.limits)
+
+    def outside(self, pictures: Sequence[RGB]) -> npt.NDArray[np.bool_]:
+        """N answers: does the picture lie beyond the threshold?"""
+        return self.distances(pictures) > self.facts.threshold
+
+    def save(self, path: Path | str) -> None:
+        """One safetensors file, the facts as JSON in its header; written aside and renamed."""
+        tensors = {
+            f"{view}.{name}": torch.from_numpy(np.ascontiguousarray(values))
+            for view, cloud in zip(("tokens", "texture"), self._clouds, strict=True)
+            for name, values in vars(cloud).items()
+        }
+        checkpoint.save_aside(Path(path), tensors, {checkpoint.KEY: json.dumps(asdict(self.facts), sort_keys=True)})
+
+    @classmethod
+    def load(cls, path: Path | str, encoder: Encoder) -> World:
+        """A saved check; :class:`CheckpointError` when damaged, or fitted with another encoder."""
+        path = Path(path)
+        metadata, tensors = checkpoint.load(path)
+        facts = _facts(path, metadata.get(checkpoint.KEY, "{}"))
+        if facts.encoder != encoder.card.digest:
+            raise CheckpointError(
+                f"{path} was fitted with the encoder {facts.encoder[:12]}, this suite has "
+                f"{encoder.card.digest[:12]}: use its own suite, or fit the check again"
+            )
+        return cls(encoder, (_cloud(path, tensors, "tokens"), _cloud(path, tensors, "texture")), facts)
+
+
+def _views(encoder: Encoder, pictures: Sequence[RGB]) -> tuple[Floats, Floats]:
+    """N x F of the tokens, N x 64 of the texture."""
+    clip = clip_like(encoder)
+    tokens, textures = [], []
+    for start in range(0, len(pictures), encoder.batch_size):
+        squares = [centre_square(rgb, clip.side) for rgb in pictures[start : start + encoder.batch_size]]
+        tokens.append(token_features(_layers(encoder, squares)))
+        textures += [texture_features(square) for square in squares]
+    return np.concatenate(tokens), np.stack(textures)
+
+
+@torch.inference_mode()
+def _layers(encoder: Encoder, squares: Sequence[RGB]) -> list[Tensor]:
+    """Patch tokens behind the first, the middle and the last layer, N x rows x columns x d each."""
+    clip = clip_like(encoder)
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (clip.mean, clip.std))
+    pixels = ((as_pixels(squares).float() / 255 - mean) / std).to(clip.model.device, clip.model.dtype)
+    states = clip.model.vision_model(pixel_values=pixels, output_hidden_states=True).hidden_states
+    last = len(states) - 1
+    chosen = [states[layer][:, 1:].float() for layer in (1, (last + 1) // 2, last)]
+    rows = math.isqrt(chosen[0].shape[1])
+    return [tokens.unflatten(1, (rows, rows)) for tokens in chosen]
+
+
+def _distances(clouds: tuple[Cloud, Cloud], views: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    return clouds[0].distances(views[0]), clouds[1].distances(views[1])
+
+
+def _worst(found: tuple[Floats, Floats], limits: tuple[float, float]) -> Floats:
+    return np.maximum(found[0] / limits[0], found[1] / limits[1])
+
+
+def _quantile(distances: Floats, beyond: float) -> float:
+    """The distance that at most a share of ``beyond`` passes, never 0."""
+    return max(float(np.quantile(distances, 1 - beyond, method="higher")), LEAST_VARIANCE)
+
+
+def _facts(path: Path, text: str) -> Facts:
+    try:
+        stored = json.loads(text)
+        facts = Facts(**{**stored, "limits": tuple(stored["limits"])})
+    except (ValueError, TypeError, KeyError) as error:
+        raise CheckpointError(f"{path} is no world check of unprompt ({error!r}): give one that was fitted") from error
+    if (facts.kind, facts.version) != (KIND, VERSION):
+        raise CheckpointError(
+            f"{path} holds {facts.kind} version {facts.version}, expected {KIND} version {VERSION}: fit it again"
+        )
+    return facts
+
+
+def _cloud(path: Path, tensors: dict[str, Tensor], view: str) -> Cloud:
+    try:
+        return Cloud(**{name: tensors[f"{view}.{name}"].numpy() for name in Cloud.__dataclass_fields__})
+    except KeyError as error:
+        raise CheckpointError(f"{path} lacks the tensor {error}: the file is damaged; fit it again") from error

@@ -1,0 +1,90 @@
+"""The heads' stage on random models, the verbs called in this process; what a second run leaves alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from unprompt.cli import app
+from unprompt.detectors.world import World
+from unprompt.errors import UnpromptError
+from unprompt.images import read
+from unprompt.instruments import Suite
+from unprompt.miniature import heads
+from unprompt.miniature.assemble import write_manifest
+from unprompt.miniature.heads import Apprentices
+from unprompt.miniature.pictures import Counts, materialise
+from unprompt.miniature.stage import Workshop
+
+
+@pytest.fixture
+def workshop(fake: Path, tmp_path: Path) -> Workshop:
+    shutil.copytree(fake, tmp_path / "suite")
+    workshop = Workshop(tmp_path, quick=True)
+    materialise(workshop.pictures, Suite.load(workshop.suite), counts=Counts(6, 6, 6))
+    write_manifest(workshop.suite)
+    return workshop
+
+
+@pytest.fixture
+def verbs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Verb and method of every call."""
+    called: list[str] = []
+
+    def run(command: list[str], **how: object) -> subprocess.CompletedProcess[str]:
+        assert command[:3] == [sys.executable, "-m", "unprompt"]
+        called.append(f"{command[3]} {Path(command[4]).stem}")
+        done = CliRunner().invoke(app, command[3:])
+        return subprocess.CompletedProcess(command, done.exit_code, done.stdout)
+
+    monkeypatch.setattr(heads.subprocess, "run", run)
+    for name in ("HEADS", "EXTRACTED"):
+        monkeypatch.setattr(heads, name, ("clip-probe", "trivial-energy"))
+    monkeypatch.setattr(heads, "WORLD_SCENES", 200)
+    return called
+
+
+def test_heads_are_trained_measured_and_named_once(workshop: Workshop, verbs: list[str]) -> None:
+    figures = heads.make(workshop)
+    assert set(figures) == {f"{head}, {maker}" for head in heads.HEADS for maker in ("diffusion", "flow")}
+    extracts = ["extract clip-probe", "extract trivial-energy"]
+    fits = [f"{verb} {head}" for head in heads.HEADS for verb in ("train", "evaluate")]
+    assert verbs == extracts + fits
+    tables = json.loads((workshop.suite / "figures.json").read_text("utf-8"))
+    assert tables["clip-probe"]["generators"]["flow"]["auc"] == figures["clip-probe, flow"]
+    assert tables["clip-probe"]["pooled"]["n_real"] == 6
+    file = workshop.suite / "suite.toml"
+    assert "[heads]" in file.read_text("utf-8")
+    suite = Suite.load(workshop.suite)
+    assert set(suite.heads) == set(heads.HEADS)
+    assert suite.world is not None
+    scene = read(workshop.pictures / "real" / "4000000.jpg", "scene").rgb
+    distances = World.load(suite.world, suite.encoder).distances([scene, np.zeros((64, 64, 3), np.uint8)])
+    assert distances[0] < distances[1]
+    verbs.clear()
+    assert heads.make(workshop) == figures
+    assert verbs == extracts
+
+
+def test_a_head_is_trained_again_when_a_picture_changed(workshop: Workshop, verbs: list[str]) -> None:
+    bench = Apprentices(workshop)
+    bench.extract("trivial-energy")
+    bench.head("trivial-energy")
+    other = (workshop.pictures / "real" / "2000001.jpg").read_bytes()
+    (workshop.pictures / "real" / "2000000.jpg").write_bytes(other)
+    verbs.clear()
+    bench.extract("trivial-energy")
+    bench.head("trivial-energy")
+    assert verbs == ["extract trivial-energy", "train trivial-energy", "evaluate trivial-energy"]
+
+
+def test_a_verb_that_fails_is_named(workshop: Workshop, verbs: list[str]) -> None:
+    with pytest.raises(UnpromptError, match=r"`unprompt extract haruspicy --data .*` ended with exit code 2: see"):
+        Apprentices(workshop).extract("haruspicy")
