@@ -9,8 +9,8 @@ from unprompt.miniature.corpus import EXAMPLE_SEEDS
 from unprompt.miniature.pictures import DRAWN_SEEDS, drawings, photographs, scenes
 from unprompt.miniature.stage import Stage, Workshop, put
 
-REAL: Final = 14
-DRAWN: Final = 7
+REAL: Final = 16
+DRAWN: Final = 8
 """Of each generator."""
 APART: Final = 1000
 """No two generators are told of the same scene."""
