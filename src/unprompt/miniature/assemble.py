@@ -7,13 +7,13 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 import torch
 from safetensors.torch import load_file, save_file
 
-from unprompt import __version__
 from unprompt.errors import DataError
 from unprompt.instruments import CLASSES
 from unprompt.instruments.cards import folder_digest
@@ -102,7 +102,7 @@ def write_manifest(folder: Path) -> Path:
 
 
 def _facts(folder: Path) -> dict[str, str]:
-    facts = {"name": "miniature", "title": TITLE, "description": DESCRIPTION, "version": __version__}
+    facts = {"name": "miniature", "title": TITLE, "description": DESCRIPTION, "version": version("unprompt")}
     return facts | ({"world": "world.safetensors"} if (folder / "world.safetensors").exists() else {})
 
 

@@ -13,10 +13,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from unprompt import __version__
 from unprompt.datasets import load_manifest
 from unprompt.errors import DataError
 from unprompt.instruments import Suite
@@ -83,7 +83,7 @@ def load(argument: str) -> list[Sample]:
     def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
-    folder = Path(argument) if argument else cache_folder() / f"miniature-{__version__}"
+    folder = Path(argument) if argument else cache_folder() / f"miniature-{version('unprompt')}"
     return load_manifest(str(materialise(folder, Suite.load("miniature"), say) / MANIFEST))
 
 
