@@ -145,7 +145,7 @@ def test_the_data_specification_makes_them_at_first_use(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("unprompt.instruments.Suite.load", lambda name: {"miniature": suite}[name])
     monkeypatch.setattr(materialise, "__defaults__", (*(materialise.__defaults__ or ())[:1], COUNTS))
-    monkeypatch.setattr(pictures, "__version__", "7.8")
+    monkeypatch.setattr(pictures, "version", lambda name: "7.8")
     samples = load(str(tmp_path / "mine")) if named else load("")
     place = tmp_path / ("mine" if named else "unprompt/miniature-7.8")
     assert contents(place) == contents(folder)

@@ -53,9 +53,15 @@ def hard(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def bomb(width: int, height: int) -> bytes:
-    """A PNG that promises more pixels than it should ever be asked to show."""
-    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
+    """A PNG of a few bytes that promises more pixels than it should ever be asked to show."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
 
 
 def test_a_row_for_each_and_the_good_ones_judged(speaking: Path, hard: Path) -> None:
