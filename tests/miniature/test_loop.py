@@ -25,11 +25,11 @@ def linear() -> nn.Linear:
 
 
 def loss_of(model: nn.Module) -> Loss:
-    def loss(indices: Indices, noise: torch.Generator, progress: float) -> Tensor:
+    def loss(indices: Indices, noise: torch.Generator) -> Tensor:
         x = DATA[indices]
         x = x + 0.1 * torch.randn(x.shape, generator=noise)
         gap: Tensor = model(x)[:, 0] - TARGET[indices]
-        return (1 + progress) * gap.square().mean()
+        return gap.square().mean()
 
     return loss
 
@@ -38,10 +38,10 @@ def trained(checkpoint: Path, schedule: Schedule = SCHEDULE, killed_at: int | No
     model = linear()
     loss, steps = loss_of(model), iter(range(killed_at if killed_at is not None else schedule.steps))
 
-    def mortal(indices: Indices, noise: torch.Generator, progress: float) -> Tensor:
+    def mortal(indices: Indices, noise: torch.Generator) -> Tensor:
         if next(steps, None) is None:
             raise KeyboardInterrupt
-        return loss(indices, noise, progress)
+        return loss(indices, noise)
 
     Trainer(model, schedule, checkpoint).fit(mortal, len(DATA), lambda line: None)
     return {name: weight.detach().clone() for name, weight in model.named_parameters()}

@@ -48,7 +48,7 @@ def make(workshop: Workshop) -> dict[str, float]:
     torch.manual_seed(0)
     model, scenes = build().to(memory_format=torch.channels_last), workshop.scenes()
 
-    def loss(indices: Indices, noise: torch.Generator, progress: float) -> Tensor:
+    def loss(indices: Indices, noise: torch.Generator) -> Tensor:
         x = mixed(scenes, indices, noise).contiguous(memory_format=torch.channels_last)
         posterior = model.encode(x).latent_dist
         x_hat = model.decode(posterior.sample(noise)).sample

@@ -72,7 +72,7 @@ def make(workshop: Workshop) -> dict[str, float]:
     tokens = tokenizer(list(scenes.captions), padding=True, return_tensors="pt")
     tokens["input_ids"][:, 0] = tokenizer.bos_token_id
 
-    def loss(indices: Indices, noise: torch.Generator, progress: float) -> Tensor:
+    def loss(indices: Indices, noise: torch.Generator) -> Tensor:
         pixels = roughened(as_tensor(scenes.photographs[indices]), noise)
         words, mask = tokens["input_ids"][indices], tokens["attention_mask"][indices]
         targets = words.masked_fill(mask == 0, -100)

@@ -54,7 +54,7 @@ def make(workshop: Workshop) -> dict[str, float]:
     latents, told = encoded(autoencoder, scenes), prompts(tokenizer, scenes.captions)
     alphas = noising.alphas_cumprod
 
-    def loss(indices: Indices, noise: torch.Generator, progress: float) -> Tensor:
+    def loss(indices: Indices, noise: torch.Generator) -> Tensor:
         z = latents[indices].float()
         time = torch.randint(0, len(alphas), (len(z),), generator=noise)
         epsilon = torch.randn(z.shape, generator=noise)

@@ -50,7 +50,7 @@ def make(workshop: Workshop) -> dict[str, float]:
     tokenizer = clip_tokenizer(scenes.captions + scenes.long_captions)
     model = build(tokenizer)
 
-    def loss(indices: Indices, noise: torch.Generator, progress: float) -> Tensor:
+    def loss(indices: Indices, noise: torch.Generator) -> Tensor:
         short = torch.rand(len(indices), generator=noise) < 0.6
         told = [scenes.captions if brief else scenes.long_captions for brief in short.tolist()]
         captions = [texts[i] for texts, i in zip(told, indices, strict=True)]

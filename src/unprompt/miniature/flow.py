@@ -33,7 +33,7 @@ def make(workshop: Workshop) -> dict[str, float]:
     tokenizer = prompt_tokenizer(scenes.captions)
     model, told = Drawing(tokenizer, unet(3 * PATCH**2, (64, 128))), prompts(tokenizer, scenes.captions)
 
-    def loss(indices: Indices, noise: torch.Generator, progress: float) -> Tensor:
+    def loss(indices: Indices, noise: torch.Generator) -> Tensor:
         x = pixel_unshuffle(as_tensor(scenes.pictures[indices]), PATCH)
         time = torch.sigmoid(torch.randn(len(x), generator=noise) + SHIFT)
         t = time[:, None, None, None]

@@ -22,8 +22,8 @@ from unprompt.miniature.corpus import Indices, batches
 SAVE_EVERY_SECONDS = 120.0
 SAY_EVERY_STEPS = 100
 
-Loss = Callable[[Indices, torch.Generator, float], Tensor]
-"""Batch indices, the step's own random generator, progress in [0, 1] -> scalar loss."""
+Loss = Callable[[Indices, torch.Generator], Tensor]
+"""Batch indices, the step's own random generator -> scalar loss."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = schedule.rate_at(self.step)
         noise = torch.Generator().manual_seed(schedule.seed * 1_000_003 + self.step)
-        value = loss(indices, noise, self.step / schedule.steps)
+        value = loss(indices, noise)
         self.optimiser.zero_grad(set_to_none=True)
         value.backward()
         nn.utils.clip_grad_norm_(self.weights.values(), 1.0)
