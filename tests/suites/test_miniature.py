@@ -1,0 +1,90 @@
+"""The embedded suite as users meet it: the shipped pictures, pictures from outside, one score whatever the company."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unprompt.instruments import Manifest
+from unprompt.types import Judgement
+from unprompt.workflows.detect import OUTSIDE, detect
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples" / "pictures"
+PHOTOGRAPHS = ROOT.parent / "shared" / "data" / "real"
+LIMIT = 30e6
+"""Bytes of weights that are shipped."""
+
+
+@pytest.fixture(scope="module")
+def judged() -> list[Judgement]:
+    return detect([EXAMPLES])
+
+
+def test_every_shipped_picture_is_judged(judged: list[Judgement]) -> None:
+    assert len(judged) >= 24
+    assert {row.status for row in judged} == {"ok"}
+    assert {row.label for row in judged} == {0, 1}
+    assert all(row.caption for row in judged)
+    assert not [row.uri for row in judged if OUTSIDE in row.warnings]
+
+
+def test_what_is_decided_is_decided_rightly(judged: list[Judgement]) -> None:
+    decided = [row for row in judged if row.verdict != "inconclusive"]
+    right = [row for row in decided if (row.verdict == "generated") == (row.label == 1)]
+    assert len(decided) >= 0.5 * len(judged)
+    assert len(right) >= 0.85 * len(decided)
+
+
+def test_a_picture_gets_one_score_whatever_its_neighbours(judged: list[Judgement]) -> None:
+    paths = [row.uri for row in judged[:7]]
+    turned = detect(paths[::-1])[::-1]
+    np.testing.assert_allclose([row.score for row in turned], [row.score for row in judged[:7]], atol=1e-4)
+    assert detect(paths[0])[0].score == pytest.approx(judged[0].score, abs=1e-4)
+
+
+@pytest.mark.parametrize("method", ["sare", "semgir", "tidy", "item"])
+def test_each_method_speaks_alone_as_on_the_panel(method: str, judged: list[Judgement]) -> None:
+    for alone, row in zip(detect([row.uri for row in judged[:3]], method=method), judged, strict=False):
+        assert alone.method == method
+        assert alone.scores[method] == pytest.approx(row.scores[method], abs=1e-4)
+
+
+def test_a_picture_from_outside_gets_no_verdict(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    row = detect(tmp_path / "noise.png")[0]
+    assert (row.status, row.verdict, row.probability) == ("ok", "inconclusive", None)
+    assert row.warnings[0] == "outside this suite's world"
+
+
+@pytest.mark.skipif(not PHOTOGRAPHS.is_dir(), reason="needs photographs in ../shared/data/real, which are not shipped")
+def test_real_photographs_are_from_outside() -> None:
+    paths = sorted(PHOTOGRAPHS.rglob("*.jpg"))[::40][:12]
+    rows = detect(paths, method="tidy")
+    assert sum(OUTSIDE in row.warnings for row in rows) >= 0.9 * len(paths)
+
+
+def test_the_card_says_what_it_is() -> None:
+    manifest = Manifest.read("miniature")
+    assert "doll's house" in manifest.title
+    assert "any other picture means nothing" in manifest.description
+    assert not manifest.fake
+    assert all(spec.digest for spec in manifest.instruments.values())
+
+
+def test_the_weights_stay_small() -> None:
+    folder = Manifest.read("miniature").file.parent
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= LIMIT
+
+
+def test_the_readme_example_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    found = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert found is not None
+    monkeypatch.chdir(ROOT)
+    exec(found[1], {})
+    assert "the prompt would have been: a" in capsys.readouterr().out
