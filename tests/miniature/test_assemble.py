@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from unprompt.errors import DataError
 from unprompt.instruments import Suite
 from unprompt.miniature import assemble
-from unprompt.miniature.assemble import copy, write_manifest
+from unprompt.miniature.assemble import copy
 from unprompt.miniature.stage import SUITE, Workshop
 
 
@@ -71,13 +71,6 @@ def test_heads_and_world_are_named_when_they_lie_there(workshop: Workshop) -> No
     made = Suite.load(workshop.suite)
     assert dict(made.heads) == {m: workshop.suite / "heads" / f"{m}.safetensors" for m in ("clip-probe", "sare")}
     assert made.world == workshop.suite / "world.safetensors"
-
-
-def test_a_flow_becomes_a_further_generator(workshop: Workshop) -> None:
-    assemble.make(workshop)
-    (workshop.suite / "flow").mkdir()
-    write_manifest(workshop.suite)
-    assert Suite.load(workshop.suite).generators == ("diffusion", "flow")
 
 
 def test_no_folder_of_the_training_machine_is_told(tmp_path: Path) -> None:

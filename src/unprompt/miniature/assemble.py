@@ -52,7 +52,6 @@ ENTRIES: Final = {
         "stable-diffusion", "diffusion", {"strength": 0.5, "steps": 20, "guidance": 3.0, "side": 64}
     ),
     "instruments.perceptual": Entry("clip-perceptual", "encoder"),
-    "generators.flow": Entry("flow", "flow", {"steps": 20, "guidance": 2.0}),
 }
 
 

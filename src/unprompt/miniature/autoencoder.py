@@ -55,7 +55,7 @@ def make(workshop: Workshop) -> dict[str, float]:
         divergence: Tensor = posterior.kl().mean() / posterior.mean[0].numel()
         return error(x, x_hat) + KL_WEIGHT * divergence
 
-    schedule = Schedule(workshop.steps(5000), batch=16, rate=2e-3, average=0.999)
+    schedule = Schedule(workshop.steps(4000), batch=16, rate=2e-3, average=0.999)
     Trainer(model, schedule, workshop.checkpoint("autoencoder")).fit(loss, len(scenes), workshop.say)
     held_out = as_tensor(workshop.held_out().pictures)
     with torch.inference_mode():

@@ -79,7 +79,7 @@ def make(workshop: Workshop) -> dict[str, float]:
         told: Tensor = model(pixel_values=pixels, input_ids=words, attention_mask=mask, labels=targets).loss
         return told
 
-    schedule = Schedule(workshop.steps(6000), batch=32, rate=1e-3, warmup=500, decay=0.05, average=0.998)
+    schedule = Schedule(workshop.steps(7000), batch=32, rate=1e-3, warmup=500, decay=0.05, average=0.998)
     Trainer(model, schedule, workshop.checkpoint("captioner")).fit(loss, len(scenes), workshop.say)
     model.generation_config.update(max_new_tokens=CONTEXT - 2, num_beams=1, do_sample=False)
     images = BlipImageProcessorPil(size={"height": SIZE, "width": SIZE}, image_mean=[0.5] * 3, image_std=[0.5] * 3)

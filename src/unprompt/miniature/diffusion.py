@@ -50,7 +50,7 @@ def make(workshop: Workshop) -> dict[str, float]:
     scenes, noising = workshop.scenes(), scheduler()
     autoencoder = AutoencoderKL.from_pretrained(workshop.model("autoencoder")).eval()
     tokenizer = prompt_tokenizer(scenes.captions)
-    model = Drawing(tokenizer, unet(4, (64, 160)))
+    model = Drawing(tokenizer, unet(4, (64, 128)))
     latents, told = encoded(autoencoder, scenes), prompts(tokenizer, scenes.captions)
     alphas = noising.alphas_cumprod
 
@@ -64,7 +64,7 @@ def make(workshop: Workshop) -> dict[str, float]:
         weighted: Tensor = gap * snr.clamp(max=SNR_LIMIT) / (snr + 1)
         return weighted.mean()
 
-    schedule = Schedule(workshop.steps(2800), batch=32, rate=8e-4, warmup=300, average=0.9995)
+    schedule = Schedule(workshop.steps(6500), batch=32, rate=8e-4, warmup=300, average=0.9995)
     Trainer(model, schedule, workshop.checkpoint("diffusion")).fit(loss, len(scenes), workshop.say)
     pipeline = StableDiffusionPipeline(
         vae=autoencoder,

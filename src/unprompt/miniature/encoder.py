@@ -17,9 +17,9 @@ WIDTH, HEADS = 128, 4
 
 
 def build(tokenizer: CLIPTokenizer) -> CLIPModel:
-    """8 x 8 patches in five layers, words in three, one space of 128 dimensions."""
+    """8 x 8 patches in four layers, words in three, one space of 128 dimensions."""
     shared = {"hidden_size": WIDTH, "intermediate_size": 4 * WIDTH, "num_attention_heads": HEADS}
-    vision = {**shared, "num_hidden_layers": 5, "image_size": SIZE, "patch_size": 8, "projection_dim": WIDTH}
+    vision = {**shared, "num_hidden_layers": 4, "image_size": SIZE, "patch_size": 8, "projection_dim": WIDTH}
     text = {
         **shared,
         "num_hidden_layers": 3,

@@ -6,14 +6,16 @@ from typing import Final
 
 from unprompt.instruments import Suite
 from unprompt.miniature.corpus import EXAMPLE_SEEDS
-from unprompt.miniature.pictures import DRAWN_SEEDS, drawings, photographs, scenes
+from unprompt.miniature.pictures import DRAWN_SEEDS, drawings, kept, outsiders, photographs, scenes
 from unprompt.miniature.stage import Stage, Workshop, put
 
 REAL: Final = 16
 DRAWN: Final = 8
-"""Of each generator."""
+"""Of each generator and outsider."""
 APART: Final = 1000
 """No two generators are told of the same scene."""
+OUTSIDER_SEEDS: Final = range(EXAMPLE_SEEDS + 2 * DRAWN_SEEDS, EXAMPLE_SEEDS + 2 * DRAWN_SEEDS + DRAWN)
+"""Scenes that an outsider was told of."""
 
 
 def make(workshop: Workshop) -> dict[str, float]:
@@ -23,6 +25,8 @@ def make(workshop: Workshop) -> dict[str, float]:
     for number, name in enumerate(suite.generators):
         first = EXAMPLE_SEEDS + DRAWN_SEEDS + APART * number
         made[f"generated/{name}"] = photographs(drawings(suite, name), range(first, first + DRAWN))
+    for name, folder in outsiders(suite).items():
+        made[f"generated/{name}"] = kept(folder, OUTSIDER_SEEDS)
     for name, files in made.items():
         for number, jpeg in enumerate(files):
             put(workshop.examples / f"{name}-{number:02}.jpg", jpeg)

@@ -79,7 +79,7 @@ def _tiles(weave: Weave, u: Floats, v: Floats) -> Floats:
     light = np.mod(i + j, np.float32(2))
     shade = np.float32(1) + np.float32(0.07) * weave.of_cell(i, j, 0)
     shade += np.float32(0.04) * weave.smooth(u * np.float32(2), v * np.float32(2), 1)
-    pale = _mixed((0.62, 0.61, 0.58), (0.64, 0.54, 0.42), weave.tone)
+    pale = _mixed((0.52, 0.51, 0.48), (0.54, 0.45, 0.35), weave.tone)
     dark = _mixed((0.15, 0.19, 0.23), (0.33, 0.13, 0.075), weave.tone)
     grout = _seam(u / width - i, 0.045, 0.0) * _seam(v / width - j, 0.045, 0.0)
     tiles = dark + (pale - dark) * light
@@ -96,7 +96,7 @@ def _sand(weave: Weave, u: Floats, v: Floats) -> Floats:
     speckle = weave.smooth(u * np.float32(11), v * np.float32(11), 2)
     shade = np.float32(1) + np.float32(0.06) * dune + np.float32(0.09) * ripple
     shade += np.float32(0.05) * speckle
-    return _mixed((0.68, 0.52, 0.30), (0.56, 0.42, 0.27), weave.tone) * shade
+    return _mixed((0.60, 0.44, 0.24), (0.47, 0.35, 0.22), weave.tone) * shade
 
 
 def _grass(weave: Weave, u: Floats, v: Floats) -> Floats:
@@ -104,9 +104,9 @@ def _grass(weave: Weave, u: Floats, v: Floats) -> Floats:
     blotch = weave.smooth(u * np.float32(1.3), v * np.float32(1.3), 0)
     lean = weave.smooth(u * np.float32(1.1), v * np.float32(1.1), 1) * np.float32(0.5)
     blades = weave.smooth((u + lean * v) * np.float32(9), v * np.float32(3.5), 2)
-    shade = np.float32(1) + np.float32(0.16) * blotch + np.float32(0.26) * blades
-    fresh = _mixed((0.10, 0.24, 0.035), (0.15, 0.23, 0.05), weave.tone)
-    dry = np.array([[0.06], [0.02], [0.0]], dtype=np.float32)
+    shade = np.float32(1) + np.float32(0.10) * blotch + np.float32(0.17) * blades
+    fresh = _mixed((0.10, 0.19, 0.045), (0.15, 0.19, 0.06), weave.tone)
+    dry = np.array([[0.022], [0.012], [0.004]], dtype=np.float32)
     return (fresh + dry * blotch) * np.maximum(shade, np.float32(0.3))
 
 
@@ -119,7 +119,7 @@ def _cloth(weave: Weave, u: Floats, v: Floats) -> Floats:
     fold = weave.smooth(u * np.float32(0.6), v * np.float32(0.6), 0)
     thread = weave.smooth(u * np.float32(8), v * np.float32(8), 1)
     shade = np.float32(1) + np.float32(0.08) * fold + np.float32(0.03) * thread
-    linen = np.array([[0.66], [0.63], [0.57]], dtype=np.float32)
+    linen = np.array([[0.53], [0.50], [0.45]], dtype=np.float32)
     dye = np.array(_DYES[int(tone * len(_DYES))], dtype=np.float32)[:, None]
     return (linen + (dye - linen) * (np.float32(0.5) * (warp + weft))) * shade
 

@@ -1,7 +1,7 @@
-"""The little world on disk: photographs of real scenes, and of what a suite's generators draw of others.
+"""The little world on disk: photographs of real scenes, and of what generators draw of others.
 
 The suite's own diffusion draws for all splits, every further generator for the test split alone: no head has
-seen it. Both roads end at the same camera.
+seen it. An outsider is a generator of which the suite has pictures, but no weights. All roads end at the same camera.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ from typing import Final
 from unprompt.datasets import load_manifest
 from unprompt.errors import DataError
 from unprompt.instruments import Suite
+from unprompt.instruments.base import Generator
 from unprompt.instruments.cards import folder_digest
 from unprompt.miniature.camera import CAMERA_VERSION, photograph
 from unprompt.miniature.corpus import HEAD_SEEDS, SIZE
@@ -41,8 +43,13 @@ RECIPE: Final = "recipe.json"
 FILES: Final = ("**/*.json", "**/*.txt", "**/*.safetensors")
 """What of a generator's folder moves its drawings."""
 
+OUTSIDERS: Final = "outsiders"
+"""Folder of the suite with a folder of photographs for each outsider, by the seeds of the scenes it was told of."""
+
 Make = Callable[[Sequence[int]], Sequence[RGB]]
 """Scene seeds -> pictures before the camera."""
+Shoot = Callable[[Sequence[int]], Sequence[bytes]]
+"""Scene seeds -> JPEG files behind the camera."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +68,13 @@ QUICK: Final = Counts(32, 32, 32)
 
 @dataclass(frozen=True)
 class Family:
-    """Pictures of one origin in one split: their folder, their seeds, and who makes them."""
+    """Pictures of one origin in one split: their folder, their seeds, and where they come from."""
 
     name: str
     label: Label
     split: Split
-    seeds: range
-    make: Make
+    seeds: Sequence[int]
+    shoot: Shoot
 
     def path(self, seed: int) -> str:
         """Relative to the data folder."""
@@ -123,24 +130,47 @@ def scenes(seeds: Sequence[int]) -> list[RGB]:
     return [render(Scene.sample(seed), SIZE).picture for seed in seeds]
 
 
-def drawings(suite: Suite, generator: str) -> Make:
-    """What a generator draws of the scenes' captions, the seed being also that of its noise."""
+def prompted(generator: Generator) -> Make:
+    """What it draws of the scenes' captions, the seed being also that of its noise."""
 
     def make(seeds: Sequence[int]) -> list[RGB]:
-        captions = [Scene.sample(seed).caption for seed in seeds]
-        return suite.generator(generator).regenerate(captions, list(seeds))
+        return generator.regenerate([Scene.sample(seed).caption for seed in seeds], list(seeds))
 
     return make
 
 
+def drawings(suite: Suite, name: str) -> Make:
+    """What a generator of the suite draws; it is loaded at the first drawing."""
+    return lambda seeds: prompted(suite.generator(name))(seeds)
+
+
+def outsiders(suite: Suite) -> dict[str, Path]:
+    """Name -> folder of photographs, sorted by name."""
+    return {folder.name: folder for folder in sorted((suite.manifest.file.parent / OUTSIDERS).glob("*/"))}
+
+
+def kept(folder: Path, seeds: Sequence[int]) -> list[bytes]:
+    """An outsider's photographs."""
+    return [(folder / f"{seed}.jpg").read_bytes() for seed in seeds]
+
+
+def told(split: Split, count: int) -> range:
+    """Seeds of the scenes of a split that every generator is told of."""
+    first = HEAD_SEEDS[split] + DRAWN_SEEDS
+    return range(first, first + count)
+
+
 def _families(suite: Suite, counts: Counts) -> Iterator[Family]:
     for split, first in HEAD_SEEDS.items():
-        seeds = range(first, first + getattr(counts, split))
-        yield Family(SCENES, REAL, split, seeds, scenes)
-        told = range(seeds.start + DRAWN_SEEDS, seeds.stop + DRAWN_SEEDS)
+        count = getattr(counts, split)
+        yield Family(SCENES, REAL, split, range(first, first + count), partial(photographs, scenes))
         for name in suite.generators:
             if split == "test" or name == "diffusion":
-                yield Family(name, GENERATED, split, told, drawings(suite, name))
+                shoot = partial(photographs, drawings(suite, name))
+                yield Family(name, GENERATED, split, told(split, count), shoot)
+    for name, folder in outsiders(suite).items():
+        there = [seed for seed in told("test", counts.test) if (folder / f"{seed}.jpg").exists()]
+        yield Family(name, GENERATED, "test", there, partial(kept, folder))
 
 
 def _fill(folder: Path, family: Family, say: Callable[[str], None]) -> None:
@@ -150,7 +180,7 @@ def _fill(folder: Path, family: Family, say: Callable[[str], None]) -> None:
         missing = [seed for seed in seeds if not (folder / family.path(seed)).exists()]
         if not missing:
             continue
-        made = dict(zip(seeds, photographs(family.make, seeds), strict=True))
+        made = dict(zip(seeds, family.shoot(seeds), strict=True))
         for seed in missing:
             put(folder / family.path(seed), made[seed])
         say(f"{family.name}, {family.split}: {start + len(seeds)} of {len(family.seeds)} pictures")
@@ -163,7 +193,7 @@ def _recipe(suite: Suite) -> dict[str, str]:
         spec = suite.manifest.instruments[name] if name == "diffusion" else suite.manifest.generators[name]
         weights = folder_digest(suite.manifest.origin(spec).folder, FILES)
         made[name] = fingerprint(WORLD_VERSION, CAMERA_VERSION, weights, spec.parameters)
-    return made
+    return made | {name: folder_digest(folder, ("*.jpg",)) for name, folder in outsiders(suite).items()}
 
 
 def _check(path: Path, recipe: Mapping[str, str]) -> None:
@@ -178,10 +208,14 @@ def _check(path: Path, recipe: Mapping[str, str]) -> None:
     put(path, json.dumps({**stored, **recipe}, indent=2, sort_keys=True).encode())
 
 
+def counts_of(workshop: Workshop) -> Counts:
+    """How many pictures the heads of a workshop get."""
+    return QUICK if workshop.quick else DEFAULT
+
+
 def make(workshop: Workshop) -> dict[str, float]:
     """The pictures that the heads learn from and are measured on, drawn by the assembled suite."""
-    counts = QUICK if workshop.quick else DEFAULT
-    folder = materialise(workshop.pictures, Suite.load(workshop.suite), workshop.say, counts)
+    folder = materialise(workshop.pictures, Suite.load(workshop.suite), workshop.say, counts_of(workshop))
     return {"pictures": float(len(load_manifest(str(folder / MANIFEST))))}
 
 

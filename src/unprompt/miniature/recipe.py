@@ -17,6 +17,7 @@ STAGES: Final = (
     "diffusion",
     "flow",
     "assemble",
+    "outsider",
     "pictures",
     "heads",
     "examples",

@@ -18,8 +18,8 @@ from unprompt.miniature.things import COLOURS, Light, Thing
 _FINER: Final = 2
 """Rays along each side of a pixel."""
 _LAMP_BREADTH: Final = 0.09
-_SUN: Final = 2.1
-_SKY: Final = np.array([[0.44], [0.47], [0.52]], dtype=np.float32)
+_SUN: Final = 2.3
+_SKY: Final = np.array([[0.38], [0.41], [0.46]], dtype=np.float32)
 _SHINE: Final = {"matte": (0.0, 0.0), "shiny": (1.6, 0.11)}
 """Strength of the highlight and of the mirrored room."""
 _GLOSS: Final = 5

@@ -25,7 +25,7 @@ from unprompt.miniature.things import (
     View,
 )
 
-WORLD_VERSION: Final = 1
+WORLD_VERSION: Final = 2
 """Part of every scene's seed: raise it when the same seed is to mean another scene."""
 
 _SIDE: Final = 64
@@ -183,12 +183,11 @@ def _all_visible(view: View, things: tuple[Thing, ...]) -> bool:
 
 
 def _draw_unmentioned(dice: _Dice) -> Unmentioned:
-    wall_tone = dice.tint(0.55)
     return Unmentioned(
         grain=int(dice.share() * 2**31),
         floor_turn=dice.between(-0.7, 0.7),
         floor_tone=dice.share(),
-        wall=wall_tone,
+        wall=dice.tint(0.62),
         wall_z=dice.between(2.6, 5.5),
         specks=tuple(_draw_speck(dice) for _ in range(int(dice.between(0, 7)))),
         scratches=tuple(_draw_scratch(dice) for _ in range(int(dice.between(0, 3.5)))),

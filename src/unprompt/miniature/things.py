@@ -12,7 +12,7 @@ from typing import Final
 Colour = tuple[float, float, float]
 
 SHAPES: Final = ("ball", "cube", "cone", "cylinder", "ring")
-SIZES: Final = {"small": 0.44, "large": 0.66}
+SIZES: Final = {"small": 0.48, "large": 0.70}
 """Name to half height, in table units."""
 MATERIALS: Final = ("matte", "shiny")
 FLOORS: Final = ("wood", "tiles", "sand", "grass", "cloth")
@@ -20,7 +20,7 @@ COLOURS: Final[dict[str, Colour]] = {
     "red": (0.72, 0.015, 0.02),
     "orange": (0.98, 0.24, 0.005),
     "yellow": (0.98, 0.76, 0.02),
-    "green": (0.01, 0.42, 0.06),
+    "green": (0.005, 0.40, 0.09),
     "blue": (0.02, 0.10, 0.72),
     "purple": (0.28, 0.03, 0.46),
     "white": (0.92, 0.92, 0.90),
