@@ -7,7 +7,10 @@ from unprompt.evidence.alignment import item
 
 
 class ItemDetector(DiscrepancyDetector):
-    """MLP on D = I/|I| - T/|T| (ITEM eq. 3 and 9)."""
+    """ITEM: how the directions of picture and caption differ in CLIP's space, with sign.
+
+    An MLP on D = I/|I| - T/|T| (eq. 3 and 9).
+    """
 
     method = "item"
     discrepancy = staticmethod(item)

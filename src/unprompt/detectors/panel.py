@@ -30,7 +30,10 @@ MEMBERS: Final = ("sare", "semgir", "tidy", "item")
 
 
 class Panel(SolvedDetector[JointEvidence]):
-    """One weight a member and a bias; the members themselves are not touched."""
+    """The default: logistic stacking of the calibrated scores of sare, semgir, tidy and item.
+
+    One weight a member and a bias; the members themselves are not touched.
+    """
 
     method = "panel"
     Evidence = JointEvidence

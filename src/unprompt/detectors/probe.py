@@ -14,7 +14,7 @@ from unprompt.evidence.embedding import EmbeddingEvidence, EmbeddingExtractor
 
 
 class ClipProbe(SolvedDetector[EmbeddingEvidence]):
-    """Logistic regression on I = CLIP(x)."""
+    """Baseline: logistic regression on CLIP's vector of the picture, without any caption."""
 
     method = "clip-probe"
     Evidence = EmbeddingEvidence

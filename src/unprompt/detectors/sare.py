@@ -134,7 +134,10 @@ class SareNetwork(nn.Module):
 
 
 class SareDetector(Detector[SareEvidence, SareOptions]):
-    """Cross-attention between a tuned CLIP image encoder and a residual network on |x - x_hat|."""
+    """SARE: what a reconstruction guided by the caption changes, fused with the picture by cross-attention.
+
+    A tuned CLIP image encoder asks, a residual network on |x - x_hat| answers (section 3).
+    """
 
     method = "sare"
     Options = SareOptions

@@ -61,7 +61,10 @@ class SemgirNetwork(nn.Module):
 
 
 class SemgirDetector(Detector[SemgirEvidence, SemgirOptions]):
-    """s_d = E(I_c) || E(I_r), not normalised; the encoder starts as CLIP and is learned (eq. 4, 7)."""
+    """SemGIR: the picture beside what a generator draws from its caption.
+
+    s_d = E(I_c) || E(I_r), not normalised; the encoder starts as CLIP and is learned (eq. 4, 7).
+    """
 
     method = "semgir"
     Options = SemgirOptions

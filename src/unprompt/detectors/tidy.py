@@ -7,7 +7,10 @@ from unprompt.evidence.alignment import tidy
 
 
 class TidyDetector(DiscrepancyDetector):
-    """MLP on D = |I - T| (TIDY eq. 2 and 7)."""
+    """TIDY: how far picture and caption lie apart in CLIP's space, without sign.
+
+    An MLP on D = |I - T| (eq. 2 and 7).
+    """
 
     method = "tidy"
     discrepancy = staticmethod(tidy)

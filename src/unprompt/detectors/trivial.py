@@ -34,7 +34,7 @@ class TrivialDetector(SolvedDetector[TrivialEvidence]):
 
 
 class EnergyDetector(TrivialDetector):
-    """How much neighbouring pixels differ: blur, grain and compression in one number."""
+    """Baseline: how much neighbouring pixels differ: blur, grain and compression in one number."""
 
     method = "trivial-energy"
     field = "energy"
@@ -42,7 +42,7 @@ class EnergyDetector(TrivialDetector):
 
 
 class ThumbnailDetector(TrivialDetector):
-    """The picture at 8 x 8: colours and layout, no detail."""
+    """Baseline: the picture at 8 x 8: colours and layout, no detail."""
 
     method = "trivial-thumbnail"
     field = "thumbnail"
@@ -50,7 +50,7 @@ class ThumbnailDetector(TrivialDetector):
 
 
 class MetadataDetector(TrivialDetector):
-    """Format, size and quality: no pixel at all."""
+    """Baseline: format, size and quality: no pixel at all."""
 
     method = "trivial-metadata"
     field = "metadata"
