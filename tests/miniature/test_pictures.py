@@ -66,7 +66,7 @@ def test_a_generated_picture_is_the_photograph_of_a_drawing_of_another_scene(fol
 
 def test_scenes_of_labels_and_splits_are_disjoint() -> None:
     ranges = [
-        range(first + shift, first + shift + max(400, pictures.DRAWN_SEEDS))
+        range(first + shift, first + shift + max(pictures.FULL.train, pictures.DRAWN_SEEDS))
         for first in pictures.HEAD_SEEDS.values()
         for shift in (0, pictures.DRAWN_SEEDS)
     ]

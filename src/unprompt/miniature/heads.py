@@ -35,7 +35,7 @@ EXTRACTED: Final = ("panel", *BASELINES)
 FIGURES: Final = "figures.json"
 """Beside the suite's file: method -> what ``evaluate`` measured on the test split."""
 WORLD: Final = "world.safetensors"
-WORLD_SCENES: Final = 4000
+WORLD_SCENES: Final = 6000
 """Scenes of each split that the world check sees."""
 WORLD_SEEDS: Final = 100_000
 """This far behind a split's own scenes lie those of the world check."""
