@@ -21,7 +21,7 @@ from unprompt.miniature import heads
 from unprompt.miniature.assemble import write_manifest
 from unprompt.miniature.heads import Apprentices
 from unprompt.miniature.pictures import Counts, materialise
-from unprompt.miniature.stage import Workshop
+from unprompt.miniature.stage import Workshop, put
 
 
 @pytest.fixture
@@ -52,12 +52,16 @@ def verbs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_heads_are_trained_measured_and_named_once(workshop: Workshop, verbs: list[str]) -> None:
+    put(workshop.stamp("captioner"), b'{"figures": {"facts": 0.9}, "minutes": 1}')
     figures = heads.make(workshop)
     assert set(figures) == {f"{head}, {maker}" for head in heads.HEADS for maker in ("diffusion", "flow")}
     extracts = ["extract clip-probe", "extract trivial-energy"]
     fits = [f"{verb} {head}" for head in heads.HEADS for verb in ("train", "evaluate")]
     assert verbs == extracts + fits
-    tables = json.loads((workshop.suite / "figures.json").read_text("utf-8"))
+    measured = json.loads((workshop.suite / "figures.json").read_text("utf-8"))
+    assert measured["models"] == {"captioner": {"facts": 0.9}}
+    assert set(measured["world"]) == {"scenes", "diffusion", "flow"}
+    tables = measured["methods"]
     assert tables["clip-probe"]["generators"]["flow"]["auc"] == figures["clip-probe, flow"]
     assert tables["clip-probe"]["pooled"]["n_real"] == 6
     file = workshop.suite / "suite.toml"

@@ -41,7 +41,7 @@ def make(workshop: Workshop) -> dict[str, float]:
         x_hat: Tensor = model(x_t, time * TICKS, told.drawn(indices, noise))
         return ((x_hat - x) / t.clamp(min=LEAST_TIME)).square().mean()
 
-    schedule = Schedule(workshop.steps(2200), batch=32, rate=8e-4, warmup=300, average=0.9995)
+    schedule = Schedule(workshop.steps(4400), batch=32, rate=8e-4, warmup=300, average=0.9995)
     Trainer(model, schedule, workshop.checkpoint("flow")).fit(loss, len(scenes), workshop.say)
     folder = workshop.model("flow")
     model.unet.save_pretrained(folder / "unet")

@@ -19,21 +19,22 @@ from unprompt.detectors import METHODS, checkpoint
 from unprompt.detectors.panel import MEMBERS
 from unprompt.detectors.world import World
 from unprompt.errors import UnpromptError
-from unprompt.images import read
 from unprompt.instruments import Suite
 from unprompt.miniature.assemble import write_manifest
-from unprompt.miniature.corpus import HEAD_SEEDS
+from unprompt.miniature.corpus import HEAD_SEEDS, develop
 from unprompt.miniature.pictures import MANIFEST, photographs, scenes
 from unprompt.miniature.stage import Stage, Workshop, put
 from unprompt.store import Store, fingerprint
-from unprompt.types import GENERATED, RGB, Split
+from unprompt.types import RGB, Split
 
 BASELINES: Final = ("clip-probe", "trivial-energy", "trivial-thumbnail", "trivial-metadata")
 HEADS: Final = (*MEMBERS, *BASELINES, "panel")
 EXTRACTED: Final = ("panel", *BASELINES)
 """The panel's evidence is that of its members, made in one go."""
+MODELS: Final = ("autoencoder", "captioner", "encoder", "diffusion", "flow")
+"""Stages whose figures are told again beside those of the heads."""
 FIGURES: Final = "figures.json"
-"""Beside the suite's file: method -> what ``evaluate`` measured on the test split."""
+"""Beside the suite's file: what was measured of models, methods and world check, on scenes they had not seen."""
 WORLD: Final = "world.safetensors"
 WORLD_SCENES: Final = 6000
 """Scenes of each split that the world check sees."""
@@ -57,8 +58,12 @@ def make(workshop: Workshop) -> dict[str, float]:
     for method in EXTRACTED:
         bench.extract(method)
     tables = {method: bench.head(method) for method in HEADS}
-    put(workshop.suite / FIGURES, f"{json.dumps(tables, indent=1, sort_keys=True)}\n".encode())
-    fit_world(workshop)
+    measured = {
+        "models": {name: workshop.figures(name) for name in MODELS if workshop.stamp(name).exists()},
+        "methods": tables,
+        "world": fit_world(workshop),
+    }
+    put(workshop.suite / FIGURES, f"{json.dumps(measured, indent=1, sort_keys=True)}\n".encode())
     write_manifest(workshop.suite)
     return {
         f"{method}, {generator}": row["auc"]
@@ -67,19 +72,28 @@ def make(workshop: Workshop) -> dict[str, float]:
     }
 
 
-def fit_world(workshop: Workshop) -> None:
-    """The world check: fitted on scenes and drawings of the train split, its threshold found on validation ones."""
-    fitted, held_out = (_world_pictures(workshop, split) for split in ("train", "validation"))
-    World.fit(Suite.load(workshop.suite).encoder, fitted, held_out).save(workshop.suite / WORLD)
+def fit_world(workshop: Workshop) -> dict[str, float]:
+    """The world check: fitted on scenes and drawings of the train split, its threshold found on validation ones.
+
+    Returns the shares of test scenes and of each generator's test drawings that it calls outside.
+    """
+    fitted, held_out = (_scenes(split) + _pictures(workshop, split, "diffusion") for split in ("train", "validation"))
+    world = World.fit(Suite.load(workshop.suite).encoder, fitted, held_out)
+    world.save(workshop.suite / WORLD)
+    makers = sorted({sample.generator for sample in load_manifest(str(workshop.pictures / MANIFEST))})
+    return {maker: float(world.outside(_pictures(workshop, "test", maker)).mean()) for maker in makers}
 
 
-def _world_pictures(workshop: Workshop, split: Split) -> list[RGB]:
-    """Scenes that are no head's, since they cost little, and the drawings that were made for the split."""
+def _scenes(split: Split) -> list[RGB]:
+    """Scenes that are no head's, since they cost little."""
     first = HEAD_SEEDS[split] + WORLD_SEEDS
-    taken = photographs(scenes, range(first, first + WORLD_SCENES))
+    return [develop(jpeg) for jpeg in photographs(scenes, range(first, first + WORLD_SCENES))]
+
+
+def _pictures(workshop: Workshop, split: Split, maker: str) -> list[RGB]:
     samples = load_manifest(str(workshop.pictures / MANIFEST))
-    drawn = [Path(one.uri).read_bytes() for one in samples if one.split == split and one.label == GENERATED]
-    return [read(jpeg, "").rgb for jpeg in taken + drawn]
+    chosen = [one.uri for one in samples if (one.split, one.generator) == (split, maker)]
+    return [develop(Path(uri).read_bytes()) for uri in chosen]
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def run(workshop: Workshop, only: str | None = None) -> None:
     """Make all stages that have no stamp yet, or the one that is named, whether it has one or not."""
     for name in STAGES if only is None else (only,):
         if only is None and workshop.stamp(name).exists():
-            workshop.say(f"{name}: finished before ({_told(_figures(workshop, name))})")
+            workshop.say(f"{name}: finished before ({_told(workshop.figures(name))})")
         else:
             make(workshop, name)
 
@@ -46,11 +46,6 @@ def make(workshop: Workshop, name: str) -> None:
     minutes = (time.monotonic() - began) / 60
     put(workshop.stamp(name), json.dumps({"figures": figures, "minutes": round(minutes, 1)}, indent=1).encode())
     workshop.say(f"{name}: finished in {minutes:.1f} minutes ({_told(figures)})")
-
-
-def _figures(workshop: Workshop, name: str) -> dict[str, float]:
-    figures: dict[str, float] = json.loads(workshop.stamp(name).read_text("utf-8"))["figures"]
-    return figures
 
 
 def _told(figures: dict[str, float]) -> str:

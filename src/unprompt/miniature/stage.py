@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,6 +54,11 @@ class Workshop:
     def stamp(self, name: str) -> Path:
         """File that says that a stage is finished, and what it measured."""
         return self.cache / "stamps" / f"{name}.json"
+
+    def figures(self, name: str) -> dict[str, float]:
+        """What a finished stage measured."""
+        figures: dict[str, float] = json.loads(self.stamp(name).read_text("utf-8"))["figures"]
+        return figures
 
     def scenes(self) -> Corpus:
         """The scenes that train the instruments."""
