@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFile
 
 from unprompt.errors import OptionError, PictureError, PictureTooLarge, UnreadablePicture
 from unprompt.images import Limits, read
@@ -91,14 +90,12 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("format_", BOMBS)
-def test_a_bomb_is_refused_by_its_header(format_: str) -> None:
-    tracemalloc.start()
+def test_a_bomb_is_refused_by_its_header(format_: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda self: pytest.fail("nothing may be decompressed"))
     with pytest.raises(
         PictureTooLarge, match="bomb: the header says 50000 x 50000 = 2500000000 pixels; at most 100000000"
     ):
         read(BOMBS[format_], "bomb")
-    assert tracemalloc.get_traced_memory()[1] < 10e6
-    tracemalloc.stop()
 
 
 def test_a_webp_past_pillows_own_limit_is_refused() -> None:
