@@ -74,9 +74,10 @@ def read(source: Path | bytes, uri: str, limits: Limits = DEFAULT_LIMITS) -> Pic
             "whatever the suffix: convert the file, or leave it out"
         )
     with _translated(f"{uri}: damaged or truncated {name}", data):
-        image, orientation = _open(name, data)
+        image = _open(name, data)
+        limits.check_pixels(*image.size, uri)
+        orientation = _orientation(image)
         width, height = _stored_size(image, orientation)
-        limits.check_pixels(width, height, uri)
         image.load()
         rgb = np.array(_upright(to_rgb(image), 1 if name == "TIFF" else orientation))
     return Picture(
@@ -112,21 +113,24 @@ def _load(path: Path, uri: str, limits: Limits) -> bytes:
         ) from error
 
 
-def _open(name: str, data: bytes) -> tuple[ImageFile, int]:
-    """The picture with its header read, and its orientation."""
+def _open(name: str, data: bytes) -> ImageFile:
+    """The picture with its header read."""
     with _quiet, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about metadata, which does not touch the pixels
         image = _DECODERS[name](io.BytesIO(data))
-        if 0 in image.size:
-            raise ValueError(f"{image.width} x {image.height} pixels")
-        return image, _orientation(image)
+    if 0 in image.size:
+        raise ValueError(f"{image.width} x {image.height} pixels")
+    return image
 
 
 def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # Pillow raises a dozen kinds; damaged EXIF is no reason to refuse sound pixels
-        return 1
+    """The stored orientation, 1 to 8; Pillow decompresses a PNG to look for it behind the pixels."""
+    with _quiet, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+        except Exception:  # Pillow raises a dozen kinds; damaged EXIF is no reason to refuse sound pixels
+            return 1
 
 
 def _stored_size(image: Image.Image, orientation: int) -> tuple[int, int]:
