@@ -63,8 +63,11 @@ def test_embedded_suites_go_by_name(models: Path, monkeypatch: pytest.MonkeyPatc
         ("fake = 1", "at the top: fake must be of type bool, got 1"),
         ("[heads]\nsare = 3", "sare must be of type str, got 3"),
         ("[instruments]\nencoder = 3", r"at \[instruments.encoder\]: expected a table, got 3"),
-        ('[instruments.encoder]\nclass = "clap"\npath = "x"', "unknown class 'clap': expected one of blip, clip"),
-        ('[instruments.encoder]\nclass = "clip"', "either path or model, got path = '' and model = ''"),
+        (
+            '[instruments.encoder]\nclass = "clap"\npath = "x"',
+            "unknown class 'clap': expected one of blip, blip-2",
+        ),
+        ('[instruments.encoder]\nclass = "clip"', "expected path, model or url, got none of them"),
         ('[instruments.encoder]\nclass = "clip"\npath = "x"\nsize = 3', "unknown keys size"),
         ('[instruments.ear]\nclass = "clip"\npath = "x"', "unknown role 'ear': expected one of captioner, encoder"),
     ],
