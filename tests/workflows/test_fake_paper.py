@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from unprompt.detectors import METHODS, load
 from unprompt.detectors.checkpoint import read_header
@@ -39,12 +40,15 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def pictures(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four pictures a class and split of the common ones, and the file that is none."""
+    """Four pictures a class and split of the common ones, some real ones as JPEG, and the file that is none."""
     few = tmp_path_factory.mktemp("few")
     for path in sorted(pictures.rglob("*.*")):
-        if path.stem in ("0", "1", "2", "3", "text"):
-            (few / path.relative_to(pictures)).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, few / path.relative_to(pictures))
+        target = few / path.relative_to(pictures)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if path.stem == "0" and path.parent.name == "real":
+            Image.open(path).save(target.with_suffix(".jpg"))
+        elif path.stem in ("0", "1", "2", "3", "text"):
+            shutil.copy(path, target)
     return few
 
 

@@ -36,7 +36,7 @@ def write_bundle(manifest: Manifest, specs: Sequence[Spec], folder: Path, say: C
         aside.replace(made.file)
     except OSError as error:
         raise SuiteError(
-            f"the bundle {folder} cannot be written ({error}): free some space or choose another"
+            f"the bundle {folder} cannot be written ({error}): free some space, or choose another --to"
         ) from error
     return folder
 
