@@ -5,8 +5,33 @@ import os
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+
 import pytest
 import torch
+
+
+def _mend_torchvision() -> object:
+    """Where torchvision is installed without its operators, as beside a CPU build of torch, declare them.
+
+    Nothing here runs them; without their declaration it cannot be imported, and takes transformers with it.
+    """
+    try:
+        import_module("torchvision")
+    except RuntimeError:
+        for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        library = torch.library.Library("torchvision", "DEF")
+        for operator in ("nms", "qnms"):
+            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        return library
+    return None
+
+
+_DECLARED = _mend_torchvision() if find_spec("torchvision") else None
+"""Held as long as the tests run: the declarations go with it."""
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from unprompt.workflows.doctor import doctor
     from unprompt.workflows.evaluate import evaluate
     from unprompt.workflows.extract import extract
+    from unprompt.workflows.fetch import fetch
     from unprompt.workflows.train import train
 
 __version__ = "0.1.0"
@@ -55,11 +56,12 @@ __all__ = [
     "doctor",
     "evaluate",
     "extract",
+    "fetch",
     "train",
 ]
 
 _TYPES = frozenset({"Caption", "Judgement", "Picture", "Sample"})
-_WORKFLOWS = frozenset({"detect", "doctor", "evaluate", "extract", "train"})
+_WORKFLOWS = frozenset({"detect", "doctor", "evaluate", "extract", "fetch", "train"})
 
 
 def __getattr__(name: str) -> Any:

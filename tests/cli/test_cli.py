@@ -85,6 +85,7 @@ def test_detect_passes_every_option(put: Put) -> None:
     assert stand.args == (["./a", "b"],)
     assert stand.asked is not None
     assert stand.asked.pop("say")
+    assert stand.asked.pop("ask")
     assert stand.asked == {
         "suite": "s",
         "method": "sare",
@@ -94,6 +95,7 @@ def test_detect_passes_every_option(put: Put) -> None:
         "dtype": "bfloat16",
         "batch_size": 7,
         "report": Path("out"),
+        "yes": False,
     }
     assert "report: out/index.html" in done.stderr
     assert "index.html" not in done.stdout

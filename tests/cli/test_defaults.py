@@ -7,14 +7,15 @@ import inspect
 import pytest
 
 import unprompt
-from unprompt.cli import detect, fitting
+from unprompt.cli import detect, fetch, fitting
 
-PYTHON_ONLY = {"say", "options"}
+PYTHON_ONLY = {"ask", "say", "options"}
 WRITTEN_OTHERWISE = {"form", "settings"}
 """--format is no business of the function; --set NAME=VALUE becomes its options."""
 VERBS = {
     "detect": detect.detect,
     "extract": fitting.extract,
+    "fetch": fetch.fetch,
     "train": fitting.train,
     "evaluate": fitting.evaluate,
 }

@@ -40,7 +40,7 @@ def test_an_encoder_without_a_tower_is_refused() -> None:
         def _embed_pictures(self, pictures: Any) -> Any: ...
         def _embed_texts(self, texts: Any) -> Any: ...
 
-    with pytest.raises(SuiteError, match=r"encoder is Other\(\), expected a CLIP model of transformers"):
+    with pytest.raises(SuiteError, match=r"encoder is Other\(\), expected a CLIP model whose image tower"):
         ImageTower(Other())
 
 

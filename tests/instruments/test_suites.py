@@ -63,10 +63,20 @@ def test_embedded_suites_go_by_name(models: Path, monkeypatch: pytest.MonkeyPatc
         ("fake = 1", "at the top: fake must be of type bool, got 1"),
         ("[heads]\nsare = 3", "sare must be of type str, got 3"),
         ("[instruments]\nencoder = 3", r"at \[instruments.encoder\]: expected a table, got 3"),
-        ('[instruments.encoder]\nclass = "clap"\npath = "x"', "unknown class 'clap': expected one of blip, clip"),
-        ('[instruments.encoder]\nclass = "clip"', "either path or model, got path = '' and model = ''"),
+        (
+            '[instruments.encoder]\nclass = "clap"\npath = "x"',
+            "unknown class 'clap': expected one of blip, blip-2",
+        ),
+        ('[instruments.encoder]\nclass = "clip"', "expected path, model or url, got none of them"),
         ('[instruments.encoder]\nclass = "clip"\npath = "x"\nsize = 3', "unknown keys size"),
         ('[instruments.ear]\nclass = "clip"\npath = "x"', "unknown role 'ear': expected one of captioner, encoder"),
+        ('[instruments.encoder]\nclass = "clip"\nmodel = "a"\nurl = "b"', "expected model or url, got model = 'a' and"),
+        ('[instruments.encoder]\nclass = "clip"\npath = "x"\nneeds = { disk = "much" }', "disk must be of type float"),
+        ('[instruments.encoder]\nclass = "clip"\npath = "x"\nneeds = { time = 3 }', "unknown keys time"),
+        ("[methods]\nsemgir = 3", r"at \[methods.semgir\]: expected a table, got 3"),
+        ("[methods.semgir]\ncolour = 3", r"at \[methods.semgir\]: unknown keys colour"),
+        ('[methods.semgir.instruments.ear]\nclass = "clip"\npath = "x"', r"at \[methods.semgir\]: unknown role 'ear'"),
+        ("[methods.semgir.instruments]\nencoder = 3", r"at \[methods.semgir.instruments.encoder\]: expected a table"),
     ],
 )
 def test_a_wrong_file_says_where(tmp_path: Path, text: str, words: str) -> None:
@@ -112,6 +122,29 @@ def test_further_generators_go_by_name(models: Path) -> None:
     assert suite.generator("other") is not suite.diffusion
 
 
+def test_a_method_can_have_instruments_of_its_own(models: Path) -> None:
+    text = (models / "suite.toml").read_text("utf-8")
+    own = '[methods.tidy.instruments.captioner]\nclass = "blip"\npath = "captioner"\nparameters = { beams = 2 }\n'
+    again = '[methods.item.instruments.encoder]\nclass = "clip"\npath = "encoder"\n'
+    suite = Suite.load(write(models, text + own + again))
+    tidy = suite.of("tidy")
+    assert tidy.captioner.card.parameters["beams"] == 2
+    assert suite.captioner.card.parameters["beams"] == suite.of("sare").captioner.card.parameters["beams"] == 1
+    assert tidy.of("sare").captioner is suite.captioner
+    assert suite.of("tidy").captioner is tidy.captioner
+    assert tidy.encoder is suite.encoder
+    assert suite.of("item").encoder is suite.encoder  # The same model, named twice.
+    assert (tidy.departs("captioner"), tidy.departs("encoder"), suite.departs("captioner")) == (True, False, False)
+
+
+def test_a_methods_own_instrument_is_named_where_it_is_wrong(models: Path) -> None:
+    text = (models / "suite.toml").read_text("utf-8")
+    own = '[methods.tidy.instruments.captioner]\nclass = "clip"\npath = "encoder"\n'
+    suite = Suite.load(write(models, text + own))
+    with pytest.raises(SuiteError, match=r"at \[methods.tidy.instruments.captioner\]: class 'clip' is a ClipEncoder"):
+        _ = suite.of("tidy").captioner
+
+
 def test_instruments_are_built_once(suite: Suite) -> None:
     assert suite.encoder is suite.encoder
 
@@ -129,7 +162,9 @@ def test_wrong_device_and_dtype(fake: Path, option: dict[str, str], words: str) 
 
 def test_a_folder_that_is_not_there(models: Path) -> None:
     shutil.rmtree(models / "encoder")
-    with pytest.raises(MissingWeights, match=r"model 'encoder' are not .*`unprompt fetch fake`.*`--suite miniature`"):
+    with pytest.raises(
+        MissingWeights, match=r"model 'encoder' are not .*`unprompt fetch .*suite.toml`.*`--suite miniature`"
+    ):
         _ = Suite.load(models).encoder
 
 
@@ -137,7 +172,9 @@ def test_a_model_that_is_not_in_the_cache(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     entry = '[instruments.encoder]\nclass = "clip"\nmodel = "org/clip"\nrevision = "abc"'
     suite = Suite.load(write(tmp_path, f'name = "far"\n{entry}'))
-    with pytest.raises(MissingWeights, match=r"'org/clip' .*revision abc.*`unprompt fetch far`.*--suite miniature"):
+    with pytest.raises(
+        MissingWeights, match=r"'org/clip' .*revision abc.*`unprompt fetch .*suite.toml`.*--suite miniature"
+    ):
         _ = suite.encoder
 
 

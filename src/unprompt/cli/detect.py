@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from unprompt.cli.options import Device, Dtype, Format
+from unprompt.cli.options import Device, Dtype, Format, Yes
 
 
 def detect(
@@ -25,13 +25,14 @@ def detect(
     device: Device = "cpu",
     dtype: Dtype = "float32",
     batch_size: Annotated[int, typer.Option(help="Pictures at a time.")] = 32,
+    yes: Yes = False,
 ) -> None:
     """Judge pictures: generated, real or inconclusive.
 
     Exit code: 0 = every input got a verdict, 1 = some did not, 2 = wrong usage.
     """
     from unprompt.cli.judgements import print_judgements
-    from unprompt.cli.output import quiet_stdout, tell
+    from unprompt.cli.output import ask, quiet_stdout, tell
     from unprompt.workflows.detect import detect as work
 
     with quiet_stdout():
@@ -45,6 +46,8 @@ def detect(
             device=device,
             dtype=dtype,
             report=report,
+            yes=yes,
+            ask=ask,
             say=tell,
         )
     print_judgements(judgements, form)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unprompt.cli.options import Device, Dtype, Evidence, Method, Split, TableFormat
+from unprompt.cli.options import Device, Dtype, Evidence, Method, Split, TableFormat, Yes
 
 if TYPE_CHECKING:
     from unprompt.evaluation import EvaluationTable
@@ -21,13 +21,14 @@ def extract(
     suite: Annotated[str, typer.Option(help="The models to ask: `unprompt suites` lists them.")] = "miniature",
     device: Device = "cpu",
     dtype: Dtype = "float32",
+    yes: Yes = False,
 ) -> None:
     """Let the frozen models make a method's evidence, once."""
-    from unprompt.cli.output import quiet_stdout, tell
+    from unprompt.cli.output import ask, quiet_stdout, tell
     from unprompt.workflows.extract import extract as work
 
     with quiet_stdout():
-        folder = work(method, data=data, out=out, suite=suite, device=device, dtype=dtype, say=tell)
+        folder = work(method, data=data, out=out, suite=suite, device=device, dtype=dtype, yes=yes, ask=ask, say=tell)
     typer.echo(folder)
 
 

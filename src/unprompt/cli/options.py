@@ -31,4 +31,5 @@ Evidence: TypeAlias = Annotated[
     list[Path], typer.Option(help="A folder that `extract` wrote; may be given several times.", metavar="DIR")
 ]
 Device: TypeAlias = Annotated[str, typer.Option(help="Where the models run, as torch names it: cpu, cuda, cuda:1.")]
+Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Do not ask before a run that takes long on a CPU.")]
 Dtype: TypeAlias = Annotated[str, typer.Option(help="Numbers the frozen models run in: float32, bfloat16, float16.")]

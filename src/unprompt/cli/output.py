@@ -36,6 +36,15 @@ def tell(line: str) -> None:
     typer.echo(printable(line), err=True)
 
 
+def ask(told: str) -> None:
+    """Put a question to the one at the terminal, whose no ends the command; where there is no terminal it is a no."""
+    from unprompt.workflows.costs import refuse
+
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        refuse(told)
+    typer.confirm(f"{told}. Go on?", abort=True, err=True)
+
+
 @contextmanager
 def quiet_stdout() -> Iterator[None]:
     """Send to stderr what libraries print while a workflow runs: stdout is for the result."""

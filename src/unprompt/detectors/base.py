@@ -48,7 +48,7 @@ class Detector(ABC, Generic[E, O]):
     """Instruments that the head itself is built on, beside those of its evidence."""
 
     def __init__(self, suite: Suite, options: O | None = None, seed: int = 0) -> None:
-        self.suite = suite
+        self.suite = suite.of(self.method)
         self.options = options if options is not None else self.fitting_options(suite)
         self.extractor = self._extractor()
         with torch.random.fork_rng(devices=[]):

@@ -64,8 +64,12 @@ class Panel(SolvedDetector[JointEvidence]):
             return np.asarray(self.network(torch.from_numpy(features).float()).numpy(), np.float64)
 
     def instruments(self) -> dict[str, str]:
-        """All that the members depend on."""
-        return {role: digest for member in self.members for role, digest in member.instruments().items()}
+        """All that the members depend on; METHOD.ROLE where the suite gives a member an instrument of its own."""
+        return {
+            f"{member.method}.{role}" if member.suite.departs(role) else role: digest
+            for member in self.members
+            for role, digest in member.instruments().items()
+        }
 
     def to(self, device: Any) -> Self:
         for member in self.members:

@@ -19,7 +19,7 @@ from unprompt.detectors.base import Detector
 from unprompt.detectors.geometry import CENTRE, window
 from unprompt.detectors.heads import CrossAttention
 from unprompt.detectors.options import TrainedOptions, above_zero, at_least
-from unprompt.detectors.towers import ImageTower, as_pixels, clip_like
+from unprompt.detectors.towers import ImageTower, as_pixels, towered
 from unprompt.errors import OptionError
 from unprompt.evidence.sare import SareEvidence, SareExtractor
 from unprompt.types import RGB
@@ -148,7 +148,7 @@ class SareDetector(Detector[SareEvidence, SareOptions]):
     @classmethod
     def fitting_options(cls, suite: Suite) -> SareOptions:
         """The paper's for 224 pixels; for another encoder the same shares and a semantic encoder with a grid."""
-        side = clip_like(suite.encoder).side
+        side = towered(suite.of(cls.method).encoder).side
         semantic = Semantic() if Semantic().grid(side) >= CELLS else Semantic.small(side)
         return SareOptions(resize=round(side * 256 / 224), crop=side, semantic=semantic)
 

@@ -17,43 +17,63 @@ from unprompt.types import RGB
 
 
 @runtime_checkable
-class ClipLike(Protocol):
-    """An encoder that shows its model and its normalisation."""
+class Towered(Protocol):
+    """An encoder that shows its image tower and its normalisation."""
 
-    model: CLIPModel
     side: int
     mean: Sequence[float]
     std: Sequence[float]
 
+    def tower(self) -> tuple[nn.Module, nn.Module]:
+        """What reads N x 3 x side x side, and what carries its pooled feature to the joint space; both frozen."""
+
+
+@runtime_checkable
+class ClipLike(Towered, Protocol):
+    """One whose tower is a vision transformer of transformers, layer by layer."""
+
+    model: CLIPModel
+
+
+def towered(encoder: Encoder) -> Towered:
+    """The encoder, known to have an image tower that can be learned; :class:`SuiteError` otherwise."""
+    if not isinstance(encoder, Towered):
+        raise SuiteError(
+            f"the suite's encoder is {encoder!r}, expected a CLIP model whose image tower can be learned: "
+            "choose another suite, or one of the methods tidy and item"
+        )
+    return encoder
+
 
 def clip_like(encoder: Encoder) -> ClipLike:
-    """The encoder, known to have an image tower that can be learned; :class:`SuiteError` otherwise."""
+    """The encoder, known to be a CLIP model of transformers; :class:`SuiteError` otherwise."""
     if not isinstance(encoder, ClipLike):
         raise SuiteError(
-            f"the suite's encoder is {encoder!r}, expected a CLIP model of transformers, whose image tower can "
-            "be learned: choose another suite, or one of the methods tidy and item"
+            f"the suite's encoder is {encoder!r}, expected a CLIP model of transformers, whose layers can be read: "
+            'choose another suite, or give this one an encoder with class = "clip"'
         )
     return encoder
 
 
 class ImageTower(nn.Module):
-    """N x 3 x S x S uint8 -> N x d, not normalised: vision transformer, pooled feature, projection."""
+    """N x 3 x S x S uint8 -> N x d, not normalised: vision tower, pooled feature, projection."""
 
     mean: Tensor
     std: Tensor
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
-        clip = clip_like(encoder)
-        self.side, self.width = clip.side, encoder.width
-        self.vision = copy.deepcopy(clip.model.vision_model).cpu().float().requires_grad_(True)
-        self.projection = copy.deepcopy(clip.model.visual_projection).cpu().float().requires_grad_(True)
-        self.register_buffer("mean", torch.tensor(clip.mean).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(clip.std).view(3, 1, 1), persistent=False)
+        source = towered(encoder)
+        self.side, self.width = source.side, encoder.width
+        self.vision, self.projection = (
+            copy.deepcopy(part).cpu().float().requires_grad_(True) for part in source.tower()
+        )
+        self.register_buffer("mean", torch.tensor(source.mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(source.std).view(3, 1, 1), persistent=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        normal = (pixels.float() / 255 - self.mean) / self.std
-        return cast(Tensor, self.projection(self.vision(pixel_values=normal).pooler_output))
+        seen = self.vision((pixels.float() / 255 - self.mean) / self.std)
+        return cast(Tensor, self.projection(getattr(seen, "pooler_output", seen)))
 
 
 def as_pixels(pictures: Sequence[RGB]) -> Tensor:

@@ -65,6 +65,6 @@ class AlignmentExtractor(Extractor[AlignmentEvidence]):
     def products(self) -> Sequence[Product[Any]]:
         return CAPTIONS, PICTURE_EMBEDDINGS, CAPTION_EMBEDDINGS
 
-    def extract(self, bench: Bench) -> list[AlignmentEvidence]:
+    def _extract(self, bench: Bench) -> list[AlignmentEvidence]:
         made = zip(bench.picture_embeddings(), bench.caption_embeddings(), bench.captions(), strict=True)
         return [AlignmentEvidence(image, text, caption) for image, text, caption in made]

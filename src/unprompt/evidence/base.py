@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, final
 
 from unprompt.errors import StoreError
 from unprompt.evidence.bench import Bench, PartShelves
@@ -31,9 +31,13 @@ class Extractor(ABC, Generic[E]):
     def products(self) -> Sequence[Product[Any]]:
         """What it takes from the bench and has stored."""
 
-    @abstractmethod
+    @final
     def extract(self, bench: Bench) -> list[E]:
-        """One evidence a picture of the bench, in order."""
+        """One evidence a picture of the bench, in order, by the instruments that the suite gives this method."""
+        return self._extract(bench.of(self.method))
+
+    @abstractmethod
+    def _extract(self, bench: Bench) -> list[E]: ...
 
     def options(self) -> Mapping[str, object]:
         """What was chosen, as plain values."""
@@ -41,7 +45,8 @@ class Extractor(ABC, Generic[E]):
 
     def recipes(self, suite: Suite) -> dict[str, Recipe]:
         """Role -> recipe of each product."""
-        return {product.role: product.recipe(suite) for product in self.products()}
+        own = suite.of(self.method)
+        return {product.role: product.recipe(own) for product in self.products()}
 
     def view(self, suite: Suite) -> EvidenceView:
         """What a store says of this evidence under this suite."""

@@ -6,10 +6,11 @@ lives in memory. A panel over one bench captions each picture once.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import numpy as np
 
@@ -66,7 +67,14 @@ class Bench:
         self.suite = suite
         self.shelves = shelves
         self._made: dict[str, list[Any]] = {}
+        """Name of a recipe -> its products; one for the benches of all methods."""
         self._prepared: list[RGB] | None = None
+
+    def of(self, method: str) -> Self:
+        """The same pictures under the instruments of one method; products on which methods agree stay shared."""
+        bench = copy.copy(self)
+        bench.suite, bench._prepared = self.suite.of(method), None
+        return bench
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -114,14 +122,16 @@ class Bench:
         )
 
     def _product(self, product: Product[Made], make: Callable[[], list[Made]]) -> list[Made]:
-        if product.role not in self._made:
-            self._made[product.role] = self._fetch(product, make) if self.pixels else []
-        return cast("list[Made]", self._made[product.role])
+        if not self.pixels:
+            return []
+        recipe = product.recipe(self.suite)
+        if recipe.name not in self._made:
+            self._made[recipe.name] = self._fetch(product, recipe, make)
+        return cast("list[Made]", self._made[recipe.name])
 
-    def _fetch(self, product: Product[Made], make: Callable[[], list[Made]]) -> list[Made]:
+    def _fetch(self, product: Product[Made], recipe: Recipe, make: Callable[[], list[Made]]) -> list[Made]:
         if self.shelves is None:
             return make()
-        recipe = product.recipe(self.suite)
         stored = self.shelves.read(product, recipe, self.pixels)
         if stored is None:
             stored = make()

@@ -29,5 +29,5 @@ class EmbeddingExtractor(Extractor[EmbeddingEvidence]):
     def products(self) -> Sequence[Product[Any]]:
         return (PICTURE_EMBEDDINGS,)
 
-    def extract(self, bench: Bench) -> list[EmbeddingEvidence]:
+    def _extract(self, bench: Bench) -> list[EmbeddingEvidence]:
         return [EmbeddingEvidence(image) for image in bench.picture_embeddings()]

@@ -32,7 +32,7 @@ class JointExtractor(Extractor[JointEvidence]):
         made = {product.role: product for one in self.extractors.values() for product in one.products()}
         return tuple(made.values())
 
-    def extract(self, bench: Bench) -> list[JointEvidence]:
+    def _extract(self, bench: Bench) -> list[JointEvidence]:
         parts = {method: extractor.extract(bench) for method, extractor in self.extractors.items()}
         return [
             JointEvidence({method: part[index] for method, part in parts.items()})

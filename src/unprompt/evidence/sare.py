@@ -62,6 +62,6 @@ class SareExtractor(Extractor[SareEvidence]):
     def products(self) -> Sequence[Product[Any]]:
         return CAPTIONS, reconstructions(self.guided)
 
-    def extract(self, bench: Bench) -> list[SareEvidence]:
+    def _extract(self, bench: Bench) -> list[SareEvidence]:
         made = zip(bench.prepared(), bench.reconstructions(self.guided), bench.captions(), strict=True)
         return [SareEvidence(picture, reconstruction, caption) for picture, reconstruction, caption in made]

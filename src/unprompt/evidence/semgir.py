@@ -40,7 +40,7 @@ class SemgirExtractor(Extractor[SemgirEvidence]):
     def products(self) -> Sequence[Product[Any]]:
         return CAPTIONS, *(regenerations(index) for index in range(self.k))
 
-    def extract(self, bench: Bench) -> list[SemgirEvidence]:
+    def _extract(self, bench: Bench) -> list[SemgirEvidence]:
         drawn = zip(*(bench.regenerations(index) for index in range(self.k)), strict=True)
         made = zip(bench.pictures, drawn, bench.captions(), strict=True)
         return [SemgirEvidence(picture.rgb, regenerations, caption) for picture, regenerations, caption in made]

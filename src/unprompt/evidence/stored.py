@@ -11,6 +11,7 @@ from unprompt.errors import PictureError, StoreError
 from unprompt.evidence.bench import Bench, PartShelves
 from unprompt.evidence.products import Product
 from unprompt.images import read
+from unprompt.store import Recipe
 from unprompt.types import Picture
 
 if TYPE_CHECKING:
@@ -38,8 +39,7 @@ class StoredBench(Bench):
     def pixels(self) -> list[str]:
         return [row["pixels"] for row in self._rows]
 
-    def _fetch(self, product: Product[Made], make: Callable[[], list[Made]]) -> list[Made]:
-        recipe = product.recipe(self.suite)
+    def _fetch(self, product: Product[Made], recipe: Recipe, make: Callable[[], list[Made]]) -> list[Made]:
         stored = self._source.read(product, recipe, self.pixels)
         if stored is None:
             raise StoreError(

@@ -58,7 +58,7 @@ class TrivialExtractor(Extractor[TrivialEvidence]):
     def products(self) -> Sequence[Product[Any]]:
         return ()
 
-    def extract(self, bench: Bench) -> list[TrivialEvidence]:
+    def _extract(self, bench: Bench) -> list[TrivialEvidence]:
         return [_described(picture) for picture in bench.pictures]
 
 

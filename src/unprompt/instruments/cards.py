@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,16 @@ class Origin:
             f"the weights of model {self.name!r} are not on this machine{detail}: looked in {self.folder}; "
             f"run `{fetch}`, or use `--suite miniature`, which needs no download"
         )
+
+
+def lacking(folder: Path, patterns: Iterable[str]) -> list[str]:
+    """Weight files that a folder should have and has not: patterns without a match, and shards that an index names."""
+    weights = [pattern for pattern in patterns if pattern.endswith(".safetensors")]
+    absent = [pattern for pattern in weights if not any(folder.glob(pattern))]
+    for index in folder.glob("*.safetensors.index.json"):
+        shards = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        absent += sorted(shard for shard in shards if not (folder / shard).is_file())
+    return absent
 
 
 def folder_digest(folder: Path, patterns: Iterable[str] = FILES) -> str:

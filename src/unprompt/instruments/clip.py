@@ -48,6 +48,10 @@ class ClipEncoder(Encoder):
         """Deviation of each channel in [0, 1], divided by before the model."""
         return self._normalise.std
 
+    def tower(self) -> tuple[torch.nn.Module, torch.nn.Module]:
+        """What reads N x 3 x side x side, and what carries its pooled feature to the joint space."""
+        return self.model.vision_model, self.model.visual_projection
+
     def _embed_pictures(self, pictures: Sequence[RGB]) -> Sequence[Vectors]:
         pixels = self._normalise.cropped(pictures).to(self.device, self._dtype)
         return _rows(self.model.get_image_features(pixel_values=pixels))

@@ -37,9 +37,9 @@ SIDE = 32
 CONTEXT = 16
 """Longest text in tokens."""
 
-_WORDS = ["a", "red", "green", "blue", "ball", "cube", "cone", "on", "wood", "sand", "grass", "and"]
-_LAYERS: dict[str, Any] = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2}
-_VISION = {**_LAYERS, "image_size": SIDE, "patch_size": 8, "initializer_range": 0.02}  # BLIP says 1e-10.
+WORDS = ["a", "red", "green", "blue", "ball", "cube", "cone", "on", "wood", "sand", "grass", "and"]
+LAYERS: dict[str, Any] = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2}
+VISION = {**LAYERS, "image_size": SIDE, "patch_size": 8, "initializer_range": 0.02}  # BLIP says 1e-10.
 
 _SUITE = """\
 name = "fake"
@@ -77,22 +77,23 @@ def save_fake_suite(folder: Path | str, seed: int = 0) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with torch.random.fork_rng(devices=[]), quietly():
         torch.manual_seed(seed)
-        _save_blip(folder / "captioner")
-        _save_clip(folder / "encoder")
-        _save_stable_diffusion(folder / "diffusion")
+        save_blip(folder / "captioner")
+        save_clip(folder / "encoder")
+        save_stable_diffusion(folder / "diffusion")
     (folder / "suite.toml").write_text(_SUITE, "utf-8")
     return folder
 
 
-def _save_blip(folder: Path) -> None:
+def save_blip(folder: Path) -> None:
+    """A BLIP that says words of the list."""
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]"]
     tokenizer = BertTokenizer(
-        vocab={word: number for number, word in enumerate([*special, *_WORDS])},
+        vocab={word: number for number, word in enumerate([*special, *WORDS])},
         bos_token="[DEC]",
         model_max_length=CONTEXT,
     )
     text = {
-        **_LAYERS,
+        **LAYERS,
         "encoder_hidden_size": 16,
         "vocab_size": len(tokenizer),
         "max_position_embeddings": CONTEXT,
@@ -101,24 +102,26 @@ def _save_blip(folder: Path) -> None:
         "sep_token_id": tokenizer.sep_token_id,
         "pad_token_id": tokenizer.pad_token_id,
     }
-    model = BlipForConditionalGeneration(BlipConfig(text_config=text, vision_config=_VISION, projection_dim=16))
-    _spread(model, 8).text_decoder.cls.predictions.bias.data[: len(special)] = -99  # It is to say words.
-    _save(model, folder)
+    model = BlipForConditionalGeneration(BlipConfig(text_config=text, vision_config=VISION, projection_dim=16))
+    spread(model, 8).text_decoder.cls.predictions.bias.data[: len(special)] = -99  # It is to say words.
+    save(model, folder)
     tokenizer.save_pretrained(folder)
 
 
-def _save_clip(folder: Path) -> None:
-    tokenizer = _clip_tokenizer()
-    text = _text_config(tokenizer)
-    vision = {**_VISION, "projection_dim": 16}
-    _save(_spread(CLIPModel(CLIPConfig(text_config=text.to_dict(), vision_config=vision, projection_dim=16))), folder)
+def save_clip(folder: Path) -> None:
+    """A CLIP of two transformers."""
+    tokenizer = clip_tokenizer()
+    text = text_config(tokenizer)
+    vision = {**VISION, "projection_dim": 16}
+    save(spread(CLIPModel(CLIPConfig(text_config=text.to_dict(), vision_config=vision, projection_dim=16))), folder)
     tokenizer.save_pretrained(folder)
 
 
-def _save_stable_diffusion(folder: Path) -> None:
-    blocks, tokenizer = (16, 32, 32), _clip_tokenizer()
+def save_stable_diffusion(folder: Path, **unet_options: Any) -> None:
+    """Every part of a checkpoint; ``unet_options`` are further ones of its UNet."""
+    blocks, tokenizer = (16, 32, 32), clip_tokenizer()
     downs, ups = ("DownEncoderBlock2D",) * 3, ("UpDecoderBlock2D",) * 3
-    _save(
+    save(
         AutoencoderKL(
             down_block_types=downs, up_block_types=ups, block_out_channels=blocks, norm_num_groups=8, sample_size=SIDE
         ),
@@ -130,12 +133,12 @@ def _save_stable_diffusion(folder: Path) -> None:
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         layers_per_block=1,
-        cross_attention_dim=16,
         attention_head_dim=8,
         norm_num_groups=8,
+        **{"cross_attention_dim": 16, **unet_options},
     )
-    _save(unet, folder / "unet")
-    _save(_spread(CLIPTextModel(_text_config(tokenizer))), folder / "text_encoder")
+    save(unet, folder / "unet")
+    save(spread(CLIPTextModel(text_config(tokenizer))), folder / "text_encoder")
     tokenizer.save_pretrained(folder / "tokenizer")
     DDIMScheduler(
         beta_start=0.00085,
@@ -147,17 +150,19 @@ def _save_stable_diffusion(folder: Path) -> None:
     ).save_pretrained(folder / "scheduler")
 
 
-def _clip_tokenizer() -> CLIPTokenizer:
+def clip_tokenizer() -> CLIPTokenizer:
+    """Reads the words of the list, at most CONTEXT tokens."""
     tokenizer: CLIPTokenizer = CLIPTokenizer().train_new_from_iterator(
-        [" ".join(_WORDS)], vocab_size=600, show_progress=False
+        [" ".join(WORDS)], vocab_size=600, show_progress=False
     )
     tokenizer.model_max_length = CONTEXT
     return tokenizer
 
 
-def _text_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
+def text_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
+    """A text transformer for that tokenizer."""
     return CLIPTextConfig(
-        **_LAYERS,
+        **LAYERS,
         vocab_size=len(tokenizer),
         max_position_embeddings=CONTEXT,
         projection_dim=16,
@@ -167,7 +172,7 @@ def _text_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
     )
 
 
-def _spread(model: Any, factor: int = 4) -> Any:
+def spread(model: Any, factor: int = 4) -> Any:
     """Wider weights than an initialisation has, so that different inputs give clearly different outputs."""
     with torch.no_grad():
         for parameter in model.parameters():
@@ -175,5 +180,6 @@ def _spread(model: Any, factor: int = 4) -> Any:
     return model
 
 
-def _save(model: Any, folder: Path) -> None:
+def save(model: Any, folder: Path) -> None:
+    """As safetensors."""
     model.save_pretrained(folder, safe_serialization=True)

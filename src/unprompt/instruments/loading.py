@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 
-from unprompt.errors import OptionError, SuiteError
-from unprompt.instruments.cards import Origin
+from unprompt.errors import MissingExtra, OptionError, SuiteError
+from unprompt.instruments.cards import Origin, lacking
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -62,6 +64,8 @@ def load_model(build: Any, origin: Origin, device: torch.device, dtype: torch.dt
     folder = origin.folder / part
     if not list(folder.glob("*.safetensors")):
         raise origin.missing(f"no safetensors file in {folder.name!r}")
+    if absent := lacking(folder, ()):
+        raise origin.missing(f"{absent[0]} is lacking in {folder.name!r}")
     key = "torch_dtype" if build.__module__.startswith("diffusers") else "dtype"
     model, found = load_part(
         lambda: build.from_pretrained(
@@ -71,11 +75,37 @@ def load_model(build: Any, origin: Origin, device: torch.device, dtype: torch.dt
     )
     unset = sorted([*found["missing_keys"], *(str(entry) for entry in found["mismatched_keys"])])
     if unset:
-        raise SuiteError(
-            f"the weights of model {origin.name!r} in {folder} leave {len(unset)} parameters of "
-            f"{build.__name__} unset, {unset[0]!r} first: nothing is filled with random numbers; fetch it again"
-        )
+        raise SuiteError(_unset(replace(origin, folder=folder, model=origin.name), build.__name__, unset))
     return model.eval().requires_grad_(False).to(device)
+
+
+def filled(model: Any, weights: Mapping[str, torch.Tensor], origin: Origin) -> Any:
+    """``model`` with its parameters and buffers from ``weights``, evaluating and frozen; SuiteError for one unset."""
+    held = {name for name, _ in model.named_parameters()}
+    held |= {name for name, _ in model.named_buffers()} & set(model.state_dict())
+    unset = sorted(name for name in held - set(weights) if not name.endswith("num_batches_tracked"))
+    if unset:
+        raise SuiteError(_unset(origin, type(model).__name__, unset))
+    model.load_state_dict(weights, strict=False)
+    return model.eval().requires_grad_(False)
+
+
+def import_extra(module: str, extra: str, purpose: str) -> Any:
+    """An optional package; MissingExtra, with the line that installs it, when it cannot be imported."""
+    try:
+        return import_module(module)
+    except (ImportError, RuntimeError) as error:  # RuntimeError: a torchvision that does not fit torch.
+        raise MissingExtra(
+            f"{purpose} need the package {module}, which cannot be imported here ({error}): "
+            f"pip install 'unprompt[{extra}]', with a torchvision that fits torch {torch.__version__}"
+        ) from error
+
+
+def _unset(origin: Origin, model: str, names: list[str]) -> str:
+    return (
+        f"the weights of model {origin.name!r} in {origin.folder} leave {len(names)} parameters of {model} unset, "
+        f"{names[0]!r} first: nothing is filled with random numbers; fetch it again"
+    )
 
 
 def load_part(load: Callable[[], Any], origin: Origin) -> Any:

@@ -14,36 +14,58 @@
     [instruments.captioner.parameters]
     beams = 3
 
+    [methods.semgir.instruments.encoder]    # what one method alone uses instead; keys as above
+
     [generators.flow]                       # further generators, by name; keys as above
 
-Weights are named by their path beside the file, or by hub id and revision.
+Weights are named by their path beside the file, by hub id and revision, or by the url of a torchvision file; with a
+path, the others say where they come from. ``needs`` = { disk, memory, work } says what a model asks of a machine.
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import resources
-from pathlib import Path
-from typing import Any, TypeVar
+from importlib import import_module, resources
+from pathlib import Path, PurePosixPath
+from typing import Any
 
-from unprompt.errors import MissingHead, SuiteError
-from unprompt.instruments.cards import Origin
-
-T = TypeVar("T")
+from unprompt.errors import MissingHead, MissingWeights, SuiteError
+from unprompt.instruments.cache import cache_folder
+from unprompt.instruments.cards import Origin, lacking
 
 CLASSES = {
     "blip": "unprompt.instruments.blip:BlipCaptioner",
+    "blip-2": "unprompt.instruments.blip2:Blip2Captioner",
     "clip": "unprompt.instruments.clip:ClipEncoder",
     "clip-perceptual": "unprompt.instruments.perceptual:ClipPerceptual",
     "flow": "unprompt.instruments.flow:PixelFlow",
+    "llava-next": "unprompt.instruments.llava_next:LlavaNextCaptioner",
+    "lpips": "unprompt.instruments.lpips:LpipsPerceptual",
+    "open-clip": "unprompt.instruments.open_clip:OpenClipEncoder",
     "stable-diffusion": "unprompt.instruments.stable_diffusion:StableDiffusion",
+    "stable-diffusion-xl": "unprompt.instruments.stable_diffusion_xl:StableDiffusionXL",
 }
 """What ``class`` can say -> where the class is; it is imported when an instrument is built."""
 
 ROLES = {"captioner": "Captioner", "encoder": "Encoder", "diffusion": "Diffusion", "perceptual": "Perceptual"}
 """Roles of a suite -> the interface of :mod:`unprompt.instruments.base` that fills it."""
+
+
+FAKE = "fake"
+"""The embedded suite of random weights, which are made in the user's cache at its first use."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a model asks of a machine, as the suite's file states it; 0 = nothing worth a word."""
+
+    disk: float = 0.0
+    """GB (10^9 bytes) to fetch."""
+    memory: float = 0.0
+    """GB of weights in float32."""
+    work: float = 0.0
+    """TFLOP (10^12 floating-point operations) a picture; of a diffusion, one pass of its UNet."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +76,28 @@ class Spec:
     """Key of CLASSES."""
     path: str = ""
     model: str = ""
+    url: str = ""
     revision: str = ""
     digest: str = ""
     licence: str = ""
     parameters: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    needs: Needs = field(default_factory=Needs)
+
+    @property
+    def source(self) -> str:
+        """Hub id, address or path: what the model is called."""
+        return self.model or self.url or self.path
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal for specs that make the same instrument."""
+        where = (self.path, self.model, self.url, self.revision, self.digest)
+        return (self.kind, *where, *sorted(self.parameters.items()))
+
+    def build(self) -> Any:
+        """The class, imported."""
+        module, _, name = CLASSES[self.kind].partition(":")
+        return getattr(import_module(module), name)
 
 
 @dataclass(frozen=True)
@@ -71,6 +111,8 @@ class Manifest:
     version: str = ""
     fake: bool = False
     instruments: Mapping[str, Spec] = field(default_factory=dict)
+    methods: Mapping[str, Mapping[str, Spec]] = field(default_factory=dict)
+    """Method -> role -> the instrument that this method uses instead."""
     generators: Mapping[str, Spec] = field(default_factory=dict)
     heads: Mapping[str, Path] = field(default_factory=dict)
     """Method -> checkpoint, absolute; it need not exist yet."""
@@ -79,20 +121,40 @@ class Manifest:
     @classmethod
     def read(cls, name_or_path: str | Path) -> Manifest:
         """The manifest of an embedded suite by name, or of a folder or .toml file by path."""
-        file = _file_of(name_or_path)
-        try:
-            table = tomllib.loads(file.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise SuiteError(f"suite file {file} cannot be read: {error}") from error
-        return _Reader(file, "the top").manifest(table)
+        from unprompt.instruments.suite_file import parse  # Here, since that file is made of these classes.
+
+        return parse(_file_of(name_or_path))
+
+    @property
+    def spelling(self) -> str:
+        """What --suite and `unprompt fetch` are to be told: a shipped suite's name, the path of another."""
+        return self.name if self.file == shipped(self.name) else str(self.file)
+
+    def instruments_of(self, method: str = "") -> Mapping[str, Spec]:
+        """Role -> spec, with the method's own in place of the common ones."""
+        return {**self.instruments, **self.methods.get(method, {})}
+
+    def specs(self) -> list[Spec]:
+        """Every instrument that the file names, each once."""
+        named = [self.instruments, *self.methods.values(), self.generators]
+        return list({spec.key: spec for table in named for spec in table.values()}.values())
 
     def origin(self, spec: Spec) -> Origin:
         """Where the weights lie; MissingWeights when they are not on this machine."""
-        folder = self.file.parent / spec.path if spec.path else _cached(spec, self.name)
-        origin = Origin(folder, spec.model, spec.revision, spec.licence, spec.digest, self.name)
+        folder = self.file.parent / spec.path if spec.path else _cached(spec, self.spelling)
+        # A branch of the hub moves; the cache names the folder of a snapshot after its commit.
+        revision = spec.revision if spec.path or not spec.model else folder.name
+        origin = Origin(folder, spec.model, revision, spec.licence, spec.digest, self.spelling)
         if not folder.is_dir():
             raise origin.missing()
         return origin
+
+    def present(self, spec: Spec) -> bool:
+        """Whether all weights of an instrument are on this machine."""
+        try:
+            return not lacking(self.origin(spec).folder, spec.build().files)
+        except MissingWeights:
+            return False
 
     def head(self, method: str) -> Path:
         """The checkpoint of a method; MissingHead names the command that makes it."""
@@ -111,13 +173,27 @@ def embedded() -> list[str]:
     return sorted(file.parent.name for file in _shelf().glob("*/suite.toml"))
 
 
+def shipped(name: str) -> Path:
+    """The file of an embedded suite; reading it makes and loads nothing."""
+    return _shelf() / name / "suite.toml"
+
+
+def url_folder(url: str) -> Path:
+    """Where weights from an address lie, once fetched."""
+    return cache_folder() / "weights" / PurePosixPath(url).stem
+
+
 def _shelf() -> Path:
     return Path(str(resources.files("unprompt"))) / "suites"
 
 
 def _file_of(name_or_path: str | Path) -> Path:
     if isinstance(name_or_path, str) and name_or_path in embedded():
-        return _shelf() / name_or_path / "suite.toml"
+        if name_or_path == FAKE:
+            from unprompt.instruments.fake_paper import cached_fake_suite  # Here, since it loads torch.
+
+            return cached_fake_suite() / "suite.toml"
+        return shipped(name_or_path)
     path = Path(name_or_path)
     file = path / "suite.toml" if path.is_dir() else path
     if file.suffix != ".toml" or not file.is_file():
@@ -129,80 +205,15 @@ def _file_of(name_or_path: str | Path) -> Path:
 
 
 def _cached(spec: Spec, suite: str) -> Path:
-    """The folder of the hub's local cache; nothing is fetched."""
+    """The folder in the local cache; nothing is fetched."""
+    if not spec.model:
+        return url_folder(spec.url)
     from huggingface_hub import constants, snapshot_download  # Here, since most suites lie in folders.
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     revision = spec.revision or "main"
+    files = list(spec.build().files)  # Others of the model were left out when it was fetched.
     try:
-        return Path(snapshot_download(spec.model, revision=revision, local_files_only=True))
+        return Path(snapshot_download(spec.model, revision=revision, local_files_only=True, allow_patterns=files))
     except (LocalEntryNotFoundError, ValueError) as error:
         raise Origin(Path(constants.HF_HUB_CACHE), spec.model, suite=suite).missing(f"revision {revision}") from error
-
-
-@dataclass(frozen=True)
-class _Reader:
-    """Takes a TOML table apart; every error names the file and the place in it."""
-
-    file: Path
-    place: str
-
-    def manifest(self, table: dict[str, Any]) -> Manifest:
-        heads = {method: self._beside(path) for method, path in self.strings(table, "heads").items()}
-        world = self.take(table, "world", str, "")
-        made = Manifest(
-            self.file,
-            name=self.take(table, "name", str, self.file.parent.name),
-            title=self.take(table, "title", str, ""),
-            description=self.take(table, "description", str, ""),
-            version=self.take(table, "version", str, ""),
-            fake=self.take(table, "fake", bool, False),
-            instruments=self.specs(table, "instruments"),
-            generators=self.specs(table, "generators"),
-            heads=heads,
-            world=self._beside(world) if world else None,
-        )
-        self.nothing_else(table)
-        self.one_of("role", made.instruments, ROLES)
-        return made
-
-    def specs(self, table: dict[str, Any], key: str) -> dict[str, Spec]:
-        entries = self.take(table, key, dict, {})
-        return {name: _Reader(self.file, f"[{key}.{name}]").spec(entry) for name, entry in entries.items()}
-
-    def spec(self, table: Any) -> Spec:
-        if not isinstance(table, dict):
-            raise self.wrong(f"expected a table, got {table!r}")
-        texts = {name: self.take(table, name, str, "") for name in ("path", "model", "revision", "digest", "licence")}
-        made = Spec(self.take(table, "class", str, ""), **texts, parameters=self.take(table, "parameters", dict, {}))
-        self.nothing_else(table)
-        self.one_of("class", [made.kind], CLASSES)
-        if bool(made.path) == bool(made.model):
-            raise self.wrong(f"expected either path or model, got path = {made.path!r} and model = {made.model!r}")
-        return made
-
-    def strings(self, table: dict[str, Any], key: str) -> dict[str, str]:
-        entries = self.take(table, key, dict, {})
-        return {name: self.take(dict(entries), name, str, "") for name in entries}
-
-    def take(self, table: dict[str, Any], key: str, kind: type[T], default: T) -> T:
-        """The value of ``key``, taken out of the table."""
-        value = table.pop(key, default)
-        if not isinstance(value, kind):
-            raise self.wrong(f"{key} must be of type {kind.__name__}, got {value!r}")
-        return value
-
-    def nothing_else(self, table: dict[str, Any]) -> None:
-        if table:
-            raise self.wrong(f"unknown keys {', '.join(sorted(table))}")
-
-    def one_of(self, what: str, names: Any, known: Mapping[str, str]) -> None:
-        for name in names:
-            if name not in known:
-                raise self.wrong(f"unknown {what} {name!r}: expected one of {', '.join(known)}")
-
-    def wrong(self, what: str) -> SuiteError:
-        return SuiteError(f"suite file {self.file}, at {self.place}: {what}")
-
-    def _beside(self, path: str) -> Path:
-        return self.file.parent / path

@@ -23,8 +23,7 @@ from unprompt.instruments.loading import device_of, dtype_of, load_model, load_p
 from unprompt.types import RGB
 
 with quietly():  # Its import warns when torchvision is absent, which no part of this package needs.
-    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-    from diffusers import StableDiffusionImg2ImgPipeline as Img2Img
+    from diffusers import AutoencoderKL, AutoPipelineForImage2Image, DDIMScheduler, UNet2DConditionModel
     from diffusers import StableDiffusionPipeline as Text2Img
 
 
@@ -82,7 +81,7 @@ class StableDiffusion(Diffusion):
     black pictures. Each picture's noise is drawn on the CPU from its own seed, so neither batch nor device moves it.
     """
 
-    files = (
+    files: tuple[str, ...] = (
         "scheduler/scheduler_config.json",
         "text_encoder/config.json",
         "text_encoder/model.safetensors",
@@ -110,16 +109,24 @@ class StableDiffusion(Diffusion):
         self.sampling = Sampling(strength, steps, guidance, side)
         self.device, kind = device_of(device), dtype_of(dtype)
         self.card = origin.card("diffusion", self.files, {**asdict(self.sampling), "dtype": dtype})
-        parts = {
+        with quietly():
+            self._text2img = self._text_to_image(self._parts(origin, kind))
+            self._img2img = AutoPipelineForImage2Image.from_pipe(self._text2img)
+        for pipeline in (self._text2img, self._img2img):
+            pipeline.set_progress_bar_config(disable=True)
+        self._multiple = math.lcm(8, self._img2img.vae_scale_factor)
+
+    def _parts(self, origin: Origin, kind: torch.dtype) -> dict[str, Any]:
+        return {
             "vae": load_model(AutoencoderKL, origin, self.device, kind, "vae"),
             "text_encoder": load_model(CLIPTextModel, origin, self.device, kind, "text_encoder"),
             "unet": load_model(UNet2DConditionModel, origin, self.device, kind, "unet"),
-            "tokenizer": load_part(lambda: _tokenizer(origin), origin),
+            "tokenizer": load_part(lambda: tokenizer_of(origin, "tokenizer"), origin),
             "scheduler": load_part(lambda: _sampler(origin), origin),
         }
-        self._text2img = _pipeline(Text2Img, parts)
-        self._img2img = _pipeline(Img2Img, parts)
-        self._multiple = math.lcm(8, self._img2img.vae_scale_factor)
+
+    def _text_to_image(self, parts: dict[str, Any]) -> Any:
+        return Text2Img(**parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False)
 
     def prepare(self, picture: RGB) -> RGB:
         """The picture with its longer side at ``side`` pixels (bicubic)."""
@@ -182,8 +189,9 @@ def _noises(seeds: Iterable[int]) -> list[torch.Generator]:
     return [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
 
 
-def _tokenizer(origin: Origin) -> Any:
-    return AutoTokenizer.from_pretrained(origin.folder / "tokenizer", local_files_only=True)
+def tokenizer_of(origin: Origin, part: str) -> Any:
+    """The tokenizer in one part of a checkpoint's folder."""
+    return AutoTokenizer.from_pretrained(origin.folder / part, local_files_only=True)
 
 
 def _sampler(origin: Origin) -> Any:
@@ -194,10 +202,3 @@ def _sampler(origin: Origin) -> Any:
     return DDIMScheduler.from_pretrained(
         origin.folder / "scheduler", local_files_only=True, clip_sample=False, steps_offset=1
     )
-
-
-def _pipeline(build: Any, parts: dict[str, Any]) -> Any:
-    with quietly():
-        pipeline = build(**parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline

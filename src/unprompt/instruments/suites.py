@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from unprompt.errors import SuiteError
-from unprompt.instruments.manifest import CLASSES, ROLES, Manifest, Spec
+from unprompt.instruments.manifest import ROLES, Manifest, Spec
 
 if TYPE_CHECKING:
     from unprompt.instruments.base import Captioner, Diffusion, Encoder, Generator, Instrument, Perceptual
@@ -25,7 +26,10 @@ class Suite:
         self.device = device
         self.dtype = dtype
         self.batch_size = batch_size
-        self._built: dict[str, Instrument] = {}
+        self.method = ""
+        """The method whose instruments these are; empty = those of every method that has none of its own."""
+        self._built: dict[object, Instrument] = {}
+        """By their place in the file, and by what the file says of them, so that equal ones are loaded once."""
 
     @classmethod
     def load(
@@ -41,6 +45,19 @@ class Suite:
         stored in; ``batch_size``: of every instrument, None = each one's own.
         """
         return cls(Manifest.read(name_or_path), device, dtype, batch_size)
+
+    def of(self, method: str) -> Self:
+        """The suite as one method sees it: with the instruments that the file gives to this method alone.
+
+        What is loaded is shared: a model that two methods name with the same parameters is loaded once.
+        """
+        seen = copy.copy(self)
+        seen.method = method
+        return seen
+
+    def departs(self, role: str) -> bool:
+        """Whether the method of this view has an instrument of its own in ``role``."""
+        return role in self.manifest.methods.get(self.method, {})
 
     def __repr__(self) -> str:
         return f"Suite.load({self.name!r}, device={self.device!r}, dtype={self.dtype!r})"
@@ -99,7 +116,7 @@ class Suite:
     @property
     def generators(self) -> tuple[str, ...]:
         """Names that :meth:`generator` knows: the diffusion first, when there is one."""
-        own = ("diffusion",) if "diffusion" in self.manifest.instruments else ()
+        own = ("diffusion",) if "diffusion" in self.manifest.instruments_of(self.method) else ()
         return (*own, *self.manifest.generators)
 
     def generator(self, name: str = "diffusion") -> Generator:
@@ -111,24 +128,26 @@ class Suite:
         return cast("Generator", self._build(f"generators.{name}", self.manifest.generators[name], "Generator"))
 
     def _role(self, role: str) -> Instrument:
-        spec = self.manifest.instruments.get(role)
-        if spec is None:
-            raise self._lacks("instrument", role, tuple(self.manifest.instruments))
-        return self._build(f"instruments.{role}", spec, ROLES[role])
+        instruments = self.manifest.instruments_of(self.method)
+        if role not in instruments:
+            raise self._lacks("instrument", role, tuple(instruments))
+        place = f"methods.{self.method}.instruments.{role}" if self.departs(role) else f"instruments.{role}"
+        return self._build(place, instruments[role], ROLES[role])
 
     def _build(self, place: str, spec: Spec, interface: str) -> Instrument:
         if place not in self._built:
             build = self._class(place, spec, interface)
-            origin = self.manifest.origin(spec)
-            made = build(origin, device=self.device, dtype=self.dtype, **spec.parameters)
-            made.batch_size = self.batch_size or made.batch_size
-            self._built[place] = made
+            if spec.key not in self._built:
+                origin = self.manifest.origin(spec)
+                made = build(origin, device=self.device, dtype=self.dtype, **spec.parameters)
+                made.batch_size = self.batch_size or made.batch_size
+                self._built[spec.key] = made
+            self._built[place] = self._built[spec.key]
         return self._built[place]
 
     def _class(self, place: str, spec: Spec, interface: str) -> Any:
         """The class that a spec names, known to fit its place and to take its parameters."""
-        module, _, name = CLASSES[spec.kind].partition(":")
-        build = getattr(import_module(module), name)
+        build = spec.build()
         where = f"suite file {self.manifest.file}, at [{place}]"
         if not issubclass(build, getattr(import_module("unprompt.instruments.base"), interface)):
             raise SuiteError(f"{where}: class {spec.kind!r} is a {build.__name__}, expected a {interface}")

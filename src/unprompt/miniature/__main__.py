@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from unprompt.errors import UnpromptError
-from unprompt.miniature.pictures import cache_folder
+from unprompt.instruments.cache import cache_folder
 from unprompt.miniature.recipe import STAGES, run
 from unprompt.miniature.stage import Workshop
 

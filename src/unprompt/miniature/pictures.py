@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from unprompt.datasets import load_manifest
 from unprompt.errors import DataError
 from unprompt.instruments import Suite
 from unprompt.instruments.base import Generator
+from unprompt.instruments.cache import cache_folder
 from unprompt.instruments.cards import folder_digest
 from unprompt.miniature.camera import CAMERA_VERSION, photograph
 from unprompt.miniature.corpus import HEAD_SEEDS, SIZE
@@ -95,11 +95,6 @@ def load(argument: str) -> list[Sample]:
 
     folder = Path(argument) if argument else cache_folder() / f"miniature-{version('unprompt')}"
     return load_manifest(str(materialise(folder, Suite.load("miniature"), say) / MANIFEST))
-
-
-def cache_folder() -> Path:
-    """The package's folder in the user's cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unprompt"
 
 
 def materialise(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from unprompt.datasets import NAMES
 from unprompt.detectors import METHODS
 from unprompt.instruments import Manifest, embedded
+from unprompt.instruments.manifest import shipped
 from unprompt.workflows.sources import LOADERS
 
 
@@ -17,15 +18,26 @@ class Entry:
     name: str
     title: str
     details: str = ""
+    licences: str = ""
 
 
 def suites() -> list[Entry]:
-    """The embedded suites, with the methods that each has heads for."""
-    manifests = [Manifest.read(name) for name in embedded()]
-    return [
-        Entry(one.name, one.title, ", ".join(sorted(name for name, head in one.heads.items() if head.is_file())))
-        for one in manifests
-    ]
+    """The embedded suites, with the methods that each has heads for, and what its models may be used for."""
+    manifests = [Manifest.read(shipped(name)) for name in embedded()]
+    return [Entry(one.name, one.title, _heads(one), _licences(one)) for one in manifests]
+
+
+def _heads(manifest: Manifest) -> str:
+    return ", ".join(sorted(name for name, head in manifest.heads.items() if head.is_file()))
+
+
+def _licences(manifest: Manifest) -> str:
+    """Each licence with its models, in the order of the file."""
+    models: dict[str, list[str]] = {}
+    for spec in manifest.specs():
+        if spec.licence and (name := spec.source.split("/")[-1]) not in models.setdefault(spec.licence, []):
+            models[spec.licence].append(name)
+    return "; ".join(f"{licence} ({', '.join(names)})" for licence, names in models.items())
 
 
 def methods() -> list[Entry]:

@@ -22,6 +22,7 @@ from unprompt.evidence.joint import JointEvidence
 from unprompt.instruments import Suite
 from unprompt.report import Exhibit, write_page
 from unprompt.types import Judgement, Picture, Sample
+from unprompt.workflows.costs import agree, refuse
 from unprompt.workflows.extract import read_or_error, silent
 
 OUTSIDE = "outside this suite's world"
@@ -41,6 +42,8 @@ def detect(
     device: str = "cpu",
     dtype: str = "float32",
     report: str | Path | None = None,
+    yes: bool = False,
+    ask: Callable[[str], None] = refuse,
     say: Callable[[str], None] = silent,
 ) -> list[Judgement]:
     """Judge pictures and folders of pictures; the judgements come in the order of the inputs.
@@ -48,7 +51,7 @@ def detect(
     A folder is walked recursively and judged by content. A picture that cannot be judged is a row with
     ``status = "error"``. ``prior``, the share of generated pictures where they come from, moves the probability,
     not the verdict; ``fpr`` moves the upper threshold to another false-positive rate. With ``report`` a page is
-    written into that folder.
+    written into that folder. What takes long on a CPU goes to ``ask`` first, which raises to stop it; ``yes`` = go on.
 
     >>> unprompt.detect(["picture.jpg"])[0].verdict  # doctest: +SKIP
     'generated'
@@ -57,6 +60,7 @@ def detect(
         raise OptionError(f"--batch-size is {batch_size}, expected 1 or more")
     samples = samples_in([paths] if isinstance(paths, (str, Path)) else paths)
     bureau = Bureau(_spoken(suite, device, dtype), method, prior, fpr)
+    agree(bureau.suite, bureau.detector.extractor, len(samples), yes=yes, ask=ask, say=say)
     exhibits: list[Exhibit] = []
     judgements: list[Judgement] = []
     for start in range(0, len(samples), batch_size):

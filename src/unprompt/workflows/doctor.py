@@ -15,6 +15,9 @@ from typing import Literal
 from unprompt.detectors import load
 from unprompt.errors import UnpromptError
 from unprompt.instruments import Manifest, Suite, embedded
+from unprompt.instruments.manifest import shipped
+from unprompt.workflows.costs import extractors_of, specs_of
+from unprompt.workflows.fetch import GB
 
 FREE_GIB = 2
 LIBRARIES = ("torch", "transformers", "diffusers", "safetensors", "pyarrow", "pillow")
@@ -31,8 +34,10 @@ class Finding:
 
 
 def doctor() -> list[Finding]:
-    """Look at Python, the libraries, the disk, and every embedded suite with its instruments and heads."""
-    return [_python(), *map(_library, LIBRARIES), _disk(), *(row for name in embedded() for row in _suite(name))]
+    """Look at Python, the libraries, the disk, and every embedded suite: what is shipped works, what else is here."""
+    manifests = [Manifest.read(shipped(name)) for name in embedded()]
+    looked = (row for manifest in manifests for row in (fetched(manifest) if remote(manifest) else _suite(manifest)))
+    return [_python(), *map(_library, LIBRARIES), _disk(), *looked]
 
 
 def _python() -> Finding:
@@ -54,9 +59,43 @@ def _disk() -> Finding:
     return Finding("disk", "pass", f"{free:.0f} GiB free here")
 
 
-def _suite(name: str) -> Iterator[Finding]:
+def remote(manifest: Manifest) -> bool:
+    """Whether some of a suite's models are to be fetched."""
+    return any(spec.model or spec.url for spec in manifest.specs())
+
+
+def fetched(manifest: Manifest) -> Iterator[Finding]:
+    """A suite whose models come from the hub: which are here, and what disk and memory each method asks for."""
+    for spec in manifest.specs():
+        needs = f"{spec.needs.disk:.1f} GB of disk, {spec.needs.memory:.1f} GB of memory in float32"
+        there = manifest.present(spec)
+        state = f"fetched, {manifest.origin(spec).revision or 'of one edition'}" if there else "not fetched"
+        fix = "" if there else f"unprompt fetch {manifest.spelling}"
+        yield Finding(
+            f"{manifest.name}: {spec.source.split('/')[-1]}", "pass", f"{state}; {needs}; {spec.licence}", fix
+        )
+    gigabytes = {
+        method: sum(spec.needs.memory for spec in specs_of(manifest, extractors_of(method)))
+        for method in ("sare", "semgir", "tidy", "item", "panel")
+    }
+    told = ", ".join(f"{method} {need:.1f}" for method, need in gigabytes.items())
+    here = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GB
+    enough = here > max(gigabytes.values())
+    yield Finding(
+        f"{manifest.name}: memory",
+        "pass" if enough else "warn",
+        f"{told} GB of weights in float32; this machine has {here:.0f} GB",
+        "" if enough else "one method at a time, or --dtype bfloat16, which halves it",
+    )
+
+
+def _suite(manifest: Manifest) -> Iterator[Finding]:
     """Every instrument is loaded, so a damaged or exchanged weight file shows; every head is opened."""
-    manifest, suite = Manifest.read(name), Suite.load(name)
+    name = manifest.name
+    if manifest.fake:
+        yield Finding(f"{name}: models", "pass", "random numbers, made in the user's cache at their first use")
+        return
+    suite = Suite(manifest)
     for role in manifest.instruments:
         yield _tried(f"{name}: {role}", partial(_instrument, suite, role))
     for generator in manifest.generators:

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from unprompt.detectors import METHODS
-from unprompt.detectors.base import Detector
 from unprompt.errors import PictureError
 from unprompt.evidence.base import Extractor, ok_rows
 from unprompt.evidence.bench import Bench, PartShelves
-from unprompt.evidence.joint import JointExtractor
 from unprompt.images import read
 from unprompt.instruments import Suite
 from unprompt.store import Part, Store, sample_rows
 from unprompt.types import Picture, Sample
+from unprompt.workflows.costs import agree, members, refuse
 from unprompt.workflows.sources import samples_of
 
 
@@ -31,15 +30,20 @@ def extract(
     suite: str | Path = "miniature",
     device: str = "cpu",
     dtype: str = "float32",
+    yes: bool = False,
+    ask: Callable[[str], None] = refuse,
     say: Callable[[str], None] = silent,
 ) -> Path:
     """Store the evidence that ``method`` needs of all pictures of ``data`` in the folder ``out``, and return it.
 
-    ``panel`` extracts for its four members at once. Pictures that cannot be read become rows with an error.
+    ``panel`` extracts for its four members at once. Pictures that cannot be read become rows with an error. A run
+    that takes long on a CPU goes to ``ask`` first, which raises to stop it; ``yes`` = go on without asking.
     """
     made, samples = METHODS[method], samples_of(data)
     instruments, store = Suite.load(suite, device, dtype), Store(Path(out))
-    extractors = _extractors(made, instruments)
+    extractor = made.evidence_of(made.fitting_options(instruments))
+    agree(instruments, extractor, len(samples), yes=yes, ask=ask, say=say)
+    extractors = members(extractor)
     parts = store.plan(samples)
     for number, part in enumerate(parts, 1):
         missing = [one for one in extractors if not _stored(store, part, one, instruments)]
@@ -49,11 +53,6 @@ def extract(
     for one in extractors:
         store.write_view(one.view(instruments))
     return store.root
-
-
-def _extractors(method: type[Detector[Any, Any]], suite: Suite) -> Sequence[Extractor[Any]]:
-    extractor = method.evidence_of(method.fitting_options(suite))
-    return list(extractor.extractors.values()) if isinstance(extractor, JointExtractor) else [extractor]
 
 
 def _stored(store: Store, part: Part, extractor: Extractor[Any], suite: Suite) -> bool:

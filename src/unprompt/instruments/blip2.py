@@ -1,0 +1,60 @@
+"""BLIP-2, the captioner of TIDY and ITEM (blip2-opt-2.7b): Li et al., 2023, https://arxiv.org/abs/2301.12597."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from transformers import AutoTokenizer, Blip2ForConditionalGeneration, GenerationConfig
+
+from unprompt.errors import OptionError, SuiteError
+from unprompt.instruments.base import Captioner
+from unprompt.instruments.cards import FILES, Origin
+from unprompt.instruments.loading import device_of, dtype_of, load_model, load_part, quietly
+from unprompt.instruments.preprocessing import Normaliser
+from unprompt.types import RGB
+
+
+class Blip2Captioner(Captioner):
+    """Any saved ``Blip2ForConditionalGeneration`` with a decoder as language model (OPT): picture -> text.
+
+    The whole picture, stretched to the model's square; no prompt. Greedy with ``beams = 1``, beam search above;
+    never sampled. At most ``max_new_tokens`` tokens.
+    """
+
+    files = FILES
+
+    def __init__(
+        self, origin: Origin, beams: int = 1, max_new_tokens: int = 30, device: str = "cpu", dtype: str = "float32"
+    ) -> None:
+        if beams < 1 or max_new_tokens < 1:
+            raise OptionError(f"beams and max_new_tokens must be at least 1, got {beams} and {max_new_tokens}")
+        self.device, self._dtype = device_of(device), dtype_of(dtype)
+        self.card = origin.card(
+            "captioner", self.files, {"beams": beams, "max_new_tokens": max_new_tokens, "dtype": dtype}
+        )
+        self._model = load_model(Blip2ForConditionalGeneration, origin, self.device, self._dtype)
+        config = self._model.config
+        if config.image_token_index is None or config.text_config.is_encoder_decoder:
+            raise SuiteError(
+                f"model {origin.name!r} has image_token_index {config.image_token_index} and the language model "
+                f"{config.text_config.model_type}, expected a token that stands for the picture and a decoder such as "
+                "OPT: fetch a newer revision, or name another model"
+            )
+        self._tokenizer = load_part(lambda: AutoTokenizer.from_pretrained(origin.folder, local_files_only=True), origin)
+        self._normalise = Normaliser.of(origin.folder, config.vision_config.image_size)
+        self._search = GenerationConfig(
+            do_sample=False,
+            num_beams=beams,
+            max_new_tokens=max_new_tokens,
+            bos_token_id=config.text_config.bos_token_id,
+            eos_token_id=self._model.generation_config.eos_token_id,
+            pad_token_id=config.text_config.pad_token_id,
+        )
+
+    def _caption(self, pictures: Sequence[RGB]) -> list[str]:
+        pixels = self._normalise.whole(pictures).to(self.device, self._dtype)
+        told = self._model.config.num_query_tokens + 1  # The picture's tokens and the start of the text.
+        with quietly():
+            tokens = self._model.generate(pixel_values=pixels, generation_config=self._search)
+        texts: list[str] = self._tokenizer.batch_decode(tokens[:, told:], skip_special_tokens=True)
+        return texts

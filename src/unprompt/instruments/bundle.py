@@ -1,0 +1,83 @@
+"""A suite as one folder, for a machine without network: every model beside a ``suite.toml`` that names it by path."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from unprompt.errors import SuiteError
+from unprompt.instruments.cards import folder_digest
+from unprompt.instruments.manifest import Manifest, Spec
+from unprompt.instruments.suite_file import to_toml
+
+
+def write_bundle(manifest: Manifest, specs: Sequence[Spec], folder: Path, say: Callable[[str], None]) -> Path:
+    """Write the models of ``specs``, the heads and the file of a suite into ``folder``, and return it.
+
+    Cards say the same there as here: hub id, the revision that was fetched, digest and licence are written down.
+    What lies there already is kept; ``suite.toml`` comes last. SuiteError when the folder cannot be written.
+    """
+    try:
+        kept = {spec.key: _carried(manifest, spec, folder, say) for spec in specs}
+        made = replace(
+            manifest,
+            file=folder / "suite.toml",
+            instruments=_only(manifest.instruments, kept),
+            methods={method: _only(own, kept) for method, own in manifest.methods.items()},
+            generators=_only(manifest.generators, kept),
+            heads={method: _copied(head, folder / "heads") for method, head in manifest.heads.items()},
+            world=_copied(manifest.world, folder) if manifest.world else None,
+        )
+        aside = folder / ".suite.toml"
+        aside.write_text(to_toml(made), "utf-8")
+        aside.replace(made.file)
+    except OSError as error:
+        raise SuiteError(
+            f"the bundle {folder} cannot be written ({error}): free some space, or choose another --to"
+        ) from error
+    return folder
+
+
+def _only(specs: Mapping[str, Spec], kept: Mapping[tuple[object, ...], Spec]) -> dict[str, Spec]:
+    return {name: kept[spec.key] for name, spec in specs.items() if spec.key in kept}
+
+
+def _carried(manifest: Manifest, spec: Spec, folder: Path, say: Callable[[str], None]) -> Spec:
+    """The spec of the same model inside the bundle."""
+    origin, files = manifest.origin(spec), spec.build().files
+    name = _folder_name(spec)
+    say(f"writing {folder / name}")
+    for source in _matching(origin.folder, files):
+        _copied(source, (folder / name / source.relative_to(origin.folder)).parent)
+    digest = folder_digest(folder / name, files)
+    return replace(spec, path=name, revision=origin.revision, digest=digest)
+
+
+def _folder_name(spec: Spec) -> str:
+    if spec.model:
+        return "--".join([*spec.model.split("/"), *([spec.revision] if spec.revision else [])])
+    source = PurePosixPath(spec.url).stem if spec.url else spec.path
+    return "--".join(part for part in PurePosixPath(source).parts if part not in ("..", "/"))
+
+
+def _matching(folder: Path, patterns: Iterable[str]) -> list[Path]:
+    return sorted({path for pattern in patterns for path in folder.glob(pattern)})
+
+
+def _copied(source: Path, folder: Path) -> Path:
+    """``source`` in ``folder``: as a second name of the same file where the disk allows it, else as a copy."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / source.name
+    there, here = (path.stat() if path.is_file() else None for path in (target, source))
+    if there and here and (there.st_size, there.st_mtime_ns) == (here.st_size, here.st_mtime_ns):
+        return target
+    aside = folder / f".{source.name}"
+    aside.unlink(missing_ok=True)
+    try:
+        os.link(os.path.realpath(source), aside)
+    except OSError:  # Another disk, or one that knows no second names.
+        shutil.copy2(source, aside)
+    return aside.replace(target)

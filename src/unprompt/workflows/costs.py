@@ -1,0 +1,129 @@
+"""What a run asks of a machine: its models, and on a CPU its minutes, told and agreed to before it begins.
+
+The minutes come from a model: the work that the suite's file states for each instrument (TFLOP a picture, or one pass
+of a UNet), times its passes, over EFFICIENCY of the speed at which this machine multiplies matrices, measured now.
+Left out are the autoencoder of a diffusion, texts and the heads: a few percent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from unprompt.detectors import METHODS
+from unprompt.errors import OptionError
+from unprompt.evidence.base import Extractor
+from unprompt.evidence.joint import JointExtractor
+from unprompt.instruments import Manifest, Suite
+from unprompt.instruments.manifest import Spec
+
+PATIENCE = 5.0
+"""Minutes of a whole run that nobody is asked about."""
+EFFICIENCY = 0.7
+"""Share of a matrix product's speed that UNets and transformers reach on a CPU; measured: 0.6 to 0.8."""
+SIDE = 1024
+"""Height and width of the matrices that are multiplied to measure."""
+
+
+def refuse(told: str) -> None:
+    """Where nobody can be asked, the answer is no: OptionError with the flag that says yes."""
+    raise OptionError(
+        f"{told}: add --yes (yes=True in Python) to go on, choose --device cuda where there is one, or use "
+        "--suite miniature, which is quick"
+    )
+
+
+def agree(
+    suite: Suite,
+    extractor: Extractor[Any],
+    pictures: int,
+    *,
+    yes: bool,
+    ask: Callable[[str], None],
+    say: Callable[[str], None],
+) -> None:
+    """Nothing for a run that is quick or not on a CPU; else its minutes go to ``say`` with ``yes``, to ``ask`` without.
+
+    ``ask`` raises to stop the run. MissingWeights for a run that cannot begin, before anything is asked.
+    """
+    from unprompt.instruments.loading import device_of  # Here, since it loads torch.
+
+    for spec in specs_of(suite.manifest, [extractor]):
+        suite.manifest.origin(spec)
+    work = tflop(suite.manifest, extractor)
+    if not (work and pictures) or device_of(suite.device).type != "cpu":
+        return
+    minutes = work / (EFFICIENCY * speed(suite.dtype)) / 60
+    if minutes * pictures > PATIENCE:
+        told = (
+            f"{extractor.method} with the suite {suite.name} takes about {minutes:.1f} minutes a picture on this CPU, "
+            f"{_spelt(minutes * pictures)} for {pictures}"
+        )
+        say(told) if yes else ask(told)
+
+
+def tflop(manifest: Manifest, extractor: Extractor[Any]) -> float:
+    """10^12 operations a picture; what two methods share counts once."""
+    asked: dict[object, float] = {}
+    for one in members(extractor):
+        specs = manifest.instruments_of(one.method)
+        for role in set(one.roles) & set(specs):
+            if role != "diffusion":
+                asked[specs[role].key] = specs[role].needs.work
+            elif specs[role].needs.work:
+                for product in one.products():
+                    asked[specs[role].key, product.role] = specs[role].needs.work * _passes(product.role, specs[role])
+    return sum(asked.values())
+
+
+def members(extractor: Extractor[Any]) -> list[Extractor[Any]]:
+    """The extractors of a panel, or the one itself."""
+    return list(extractor.extractors.values()) if isinstance(extractor, JointExtractor) else [extractor]
+
+
+def extractors_of(method: str) -> list[Extractor[Any]]:
+    """What makes a method's evidence by its paper's options; no model is loaded."""
+    made = METHODS[method]
+    return members(made.evidence_of(made.Options()))
+
+
+def specs_of(manifest: Manifest, extractors: Iterable[Extractor[Any]]) -> list[Spec]:
+    """The instruments that some extractors and the heads on them are built on, each once."""
+    found: dict[object, Spec] = {}
+    for one in (member for extractor in extractors for member in members(extractor)):
+        specs = manifest.instruments_of(one.method)
+        for role in (*one.roles, *METHODS[one.method].roles):
+            if role in specs:
+                found[specs[role].key] = specs[role]
+    return list(found.values())
+
+
+def speed(dtype: str) -> float:
+    """TFLOP a second of a matrix product in ``dtype`` on this CPU; the best of three, some 0.1 s."""
+    import torch
+
+    from unprompt.instruments.loading import dtype_of
+
+    matrix = torch.ones(SIDE, SIDE, dtype=dtype_of(dtype))
+    taken: list[float] = []
+    for _ in range(4):
+        start = time.perf_counter()
+        torch.mm(matrix, matrix)
+        taken.append(time.perf_counter() - start)
+    return 2 * SIDE**3 / min(taken[1:]) / 1e12
+
+
+def _passes(product: str, spec: Spec) -> int:
+    """Passes of the UNet for one product: two a step, with and without the words."""
+    from unprompt.instruments.stable_diffusion import Sampling
+
+    stated: dict[str, Any] = {name: spec.parameters[name] for name in ("strength", "steps") if name in spec.parameters}
+    sampling = Sampling(**stated)
+    if product.startswith("regenerations"):
+        return 2 * sampling.steps
+    return {"reconstructions": 2, "free_reconstructions": 1}.get(product, 0) * sampling.real_steps
+
+
+def _spelt(minutes: float) -> str:
+    return f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.0f} hours"

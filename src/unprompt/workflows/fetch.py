@@ -1,0 +1,157 @@
+"""``unprompt fetch``: a suite's weights from the hub, into its cache or as a bundle for a machine without network."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unprompt.errors import MissingWeights, SuiteError
+from unprompt.instruments import Manifest
+from unprompt.instruments.bundle import write_bundle
+from unprompt.instruments.cards import lacking
+from unprompt.instruments.manifest import Spec, url_folder
+from unprompt.workflows.costs import extractors_of, specs_of
+from unprompt.workflows.extract import silent
+
+GB = 1e9
+
+
+@dataclass(frozen=True)
+class Download:
+    """One model of the hub, with the files that a suite takes of it; or the weights at an address."""
+
+    model: str
+    revision: str
+    url: str
+    files: tuple[str, ...]
+    stated: float
+    """GB, by the suite's file."""
+
+    @property
+    def name(self) -> str:
+        return self.model or self.url
+
+    def failed(self, why: str, suite: str) -> MissingWeights:
+        """The error of a download that did not come about."""
+        return MissingWeights(
+            f"model {self.name!r} is not on this machine and cannot be fetched: {why}; run `unprompt fetch {suite}` "
+            f"where there is network, with --to DIR for a bundle that --suite DIR takes here, or use "
+            "`--suite miniature`, which needs no download"
+        )
+
+
+def fetch(
+    suite: str | Path,
+    *,
+    method: str | None = None,
+    to: str | Path | None = None,
+    say: Callable[[str], None] = silent,
+) -> Path:
+    """Fetch what a suite's instruments need and this machine has not, and return where it lies.
+
+    Only configurations, vocabularies and safetensors; sizes are told first, and an interrupted fetch goes on by the
+    same command. ``method`` = only what that method needs. ``to`` = also a folder with every model and a
+    ``suite.toml`` that names them by path: ``--suite`` takes it, offline. What is there is never exchanged, though
+    the hub's branch may have moved on.
+    """
+    from huggingface_hub import constants
+
+    manifest = Manifest.read(suite)
+    wanted = specs_of(manifest, extractors_of(method)) if method else manifest.specs()
+    absent = [spec for spec in wanted if not manifest.present(spec)]
+    downloads = _downloads(absent, manifest)
+    _announce(downloads, manifest.spelling, Path(constants.HF_HUB_CACHE), say)
+    for download in downloads:
+        say(f"fetching {download.name}")
+        _fetch(download, manifest.spelling)
+    for spec in wanted:
+        origin = manifest.origin(spec)
+        if files := lacking(origin.folder, spec.build().files):
+            raise origin.missing(f"{files[0]} is not among its files")
+        say(f"{spec.source}: {origin.revision or 'no revision'}, licence {origin.licence or 'not stated'}")
+    if to is None:
+        return Path(constants.HF_HUB_CACHE)
+    return write_bundle(manifest, wanted, Path(to), say)
+
+
+def _downloads(specs: Sequence[Spec], manifest: Manifest) -> list[Download]:
+    """What to fetch for these specs; one for all specs of a model."""
+    found: dict[tuple[str, str, str], Download] = {}
+    for spec in specs:
+        if not (spec.model or spec.url) or spec.path:
+            raise manifest.origin(spec).missing()
+        known = found.get((spec.model, spec.revision, spec.url))
+        files = dict.fromkeys([*(known.files if known else ()), *spec.build().files])
+        stated = max(spec.needs.disk, known.stated if known else 0)
+        made = Download(spec.model, spec.revision, spec.url, tuple(files), stated)
+        found[spec.model, spec.revision, spec.url] = made
+    return list(found.values())
+
+
+def _announce(downloads: Sequence[Download], suite: str, cache: Path, say: Callable[[str], None]) -> None:
+    """The size of each download and of all; SuiteError when the disk has no room for them."""
+    total = 0.0
+    for download in downloads:
+        size = _size(download, suite)
+        total += size
+        say(f"to fetch: {download.name}, {size:.1f} GB")
+    if not downloads:
+        return
+    standing = next(folder for folder in (cache, *cache.parents) if folder.is_dir())
+    free = shutil.disk_usage(standing).free / GB
+    say(f"to fetch in all: {total:.1f} GB; free in {standing}: {free:.1f} GB")
+    if total > free:
+        raise SuiteError(
+            f"suite {suite!r} needs {total:.1f} GB more, {standing} has {free:.1f} GB free: make room, set HF_HOME to "
+            "a folder on a larger disk, or fetch what one method needs by --method"
+        )
+
+
+def _size(download: Download, suite: str) -> float:
+    """GB that are not there yet, by the hub; by the suite's file for an address, which tells no size beforehand."""
+    if download.url:
+        return download.stated
+    files = _asked(download, suite, dry_run=True)
+    return sum(file.file_size or 0 for file in files if file.will_download) / GB
+
+
+def _fetch(download: Download, suite: str) -> None:
+    if download.url:
+        _convert(download, suite)
+    else:
+        _asked(download, suite)
+
+
+def _asked(download: Download, suite: str, dry_run: bool = False) -> Any:
+    """The hub's answer; every error of its client becomes MissingWeights."""
+    from huggingface_hub import snapshot_download
+
+    revision, files = download.revision or "main", list(download.files)
+    try:
+        return snapshot_download(download.model, revision=revision, allow_patterns=files, dry_run=dry_run)
+    except Exception as error:  # It raises what its HTTP library does, which differs between editions.
+        cause = error.__cause__ or error
+        raise download.failed(f"{type(cause).__name__}: {' '.join(str(cause).split())}", suite) from error
+
+
+def _convert(download: Download, suite: str) -> None:
+    """Weights of torchvision, whose name ends in their hash, as safetensors; no pickle is run."""
+    import torch
+    from safetensors.torch import save_file
+
+    folder = url_folder(download.url)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        weights = torch.hub.load_state_dict_from_url(
+            download.url, model_dir=str(folder), map_location="cpu", check_hash=True, weights_only=True
+        )
+    except (OSError, RuntimeError, ValueError) as error:  # URLError is an OSError, another hash a RuntimeError.
+        raise download.failed(f"{type(error).__name__}: {error}", suite) from error
+    aside = folder / ".model.safetensors"
+    save_file({name: tensor.contiguous() for name, tensor in weights.items()}, aside)
+    aside.rename(folder / "model.safetensors")
+    for pickled in folder.glob("*.pth"):
+        pickled.unlink()

@@ -1,0 +1,188 @@
+"""Instruments of optional packages: CLIP's residual networks and LPIPS. Without the packages only their errors."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from unprompt.errors import MissingExtra, MissingWeights, SuiteError
+from unprompt.images import centre_square, resize
+from unprompt.instruments import Suite
+from unprompt.instruments.cards import Origin
+from unprompt.instruments.fake_paper import save_fake_paper, save_open_clip
+from unprompt.instruments.lpips import LpipsPerceptual
+from unprompt.instruments.open_clip import CONFIG, WEIGHTS, OpenClipEncoder
+from unprompt.types import RGB
+
+TRUNK = {0: (3, 64, 11), 3: (64, 192, 5), 6: (192, 384, 3), 8: (384, 256, 3), 10: (256, 256, 3)}
+"""Convolutions of AlexNet: channels in and out, side."""
+
+
+@pytest.fixture(scope="module")
+def residual(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("open_clip", reason="needs the extra openclip", exc_type=ImportError)
+    folder = tmp_path_factory.mktemp("rn")
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        save_open_clip(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def alexnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("lpips", reason="needs the extra lpips", exc_type=ImportError)
+    folder, weights = tmp_path_factory.mktemp("alexnet"), {}
+    with torch.random.fork_rng():
+        torch.manual_seed(6)
+        for layer, (inwards, outwards, side) in TRUNK.items():
+            conv = torch.nn.Conv2d(inwards, outwards, side)
+            weights |= {f"features.{layer}.weight": conv.weight.data, f"features.{layer}.bias": conv.bias.data}
+    save_file(weights, folder / "model.safetensors")
+    return folder
+
+
+def test_residual_embeddings_against_the_model_itself(residual: Path, pictures: list[RGB]) -> None:
+    import open_clip
+
+    stated = json.loads((residual / CONFIG).read_text("utf-8"))["model_cfg"]
+    model = open_clip.model.CLIP(**stated).eval()
+    model.load_state_dict(load_file(residual / WEIGHTS))
+    encoder = OpenClipEncoder(Origin(residual))
+    mean, std = np.array([0.48145466, 0.4578275, 0.40821073]), np.array([0.26862954, 0.26130258, 0.27577711])
+    squares = np.stack([(centre_square(rgb, encoder.side) / 255 - mean) / std for rgb in pictures])
+    with torch.no_grad():
+        seen = model.encode_image(torch.from_numpy(squares.transpose(0, 3, 1, 2)).float()).numpy()
+        read = model.encode_text(open_clip.SimpleTokenizer(context_length=16)(["a red ball"])).numpy()
+    np.testing.assert_allclose(encoder.embed_pictures(pictures), seen, atol=1e-4)
+    np.testing.assert_allclose(encoder.embed_texts(["a red ball"]), read, atol=1e-4)
+    assert encoder.embed_pictures([]).shape == (0, encoder.width)
+
+
+def test_residual_embeddings_alone_and_in_company(residual: Path, pictures: list[RGB]) -> None:
+    encoder = OpenClipEncoder(Origin(residual))
+    together = encoder.embed_pictures(pictures)
+    assert together.std(axis=0).mean() > 1e-2
+    alone = np.concatenate([encoder.embed_pictures([rgb]) for rgb in pictures])
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+    np.testing.assert_array_equal(encoder.embed_texts(["a ball " * 40]), encoder.embed_texts(["a ball " * 80]))
+
+
+def test_a_residual_network_is_frozen_and_whole(residual: Path, tmp_path: Path) -> None:
+    model = OpenClipEncoder(Origin(residual)).model
+    assert not any(module.training for module in model.modules())
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+    copy = Path(shutil.copytree(residual, tmp_path / "rn"))
+    weights = load_file(copy / WEIGHTS)
+    del weights["visual.bn1.running_mean"]
+    save_file(weights, copy / WEIGHTS)
+    with pytest.raises(SuiteError, match=r"leave 1 parameters of CLIP unset, 'visual.bn1.running_mean' first"):
+        OpenClipEncoder(Origin(copy))
+    (copy / WEIGHTS).unlink()
+    with pytest.raises(MissingWeights, match=f"'org/rn' .*no {WEIGHTS}.*`unprompt fetch paper`.*--suite miniature"):
+        OpenClipEncoder(Origin(copy, "org/rn", suite="paper"))
+
+
+def test_another_vocabulary_is_refused(residual: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(residual, tmp_path / "rn"))
+    stated = json.loads((copy / CONFIG).read_text("utf-8"))
+    stated["model_cfg"]["text_cfg"]["hf_tokenizer_name"] = "org/words"
+    (copy / CONFIG).write_text(json.dumps(stated), "utf-8")
+    with pytest.raises(SuiteError, match="'rn' reads by the tokenizer 'org/words', expected one with CLIP's own"):
+        OpenClipEncoder(Origin(copy))
+
+
+def test_semgir_learns_a_residual_tower(residual: Path, tmp_path: Path, pictures: list[RGB]) -> None:
+    from unprompt.detectors import METHODS, load
+    from unprompt.evidence.semgir import SemgirEvidence
+    from unprompt.types import Caption
+
+    suite = Suite.load(save_fake_paper(tmp_path / "suite", with_open_clip=True))
+    detector = METHODS["semgir"](suite)
+    assert isinstance(detector.suite.encoder, OpenClipEncoder)
+    assert not isinstance(suite.encoder, OpenClipEncoder)
+    evidence = [SemgirEvidence(rgb, (rgb[::-1].copy(),), Caption("a ball")) for rgb in pictures]
+    logits = detector.logits(evidence)
+    detector.network.train()
+    detector.network(*detector.collate(evidence)).sum().backward()
+    assert all(weight.grad is not None for weight in detector.network.tower.parameters())
+    assert not any(weight.requires_grad for weight in detector.suite.encoder.model.parameters())
+    detector.network.eval()
+    detector.save(tmp_path / "semgir.safetensors")
+    found = load(tmp_path / "semgir.safetensors", suite)
+    assert found.logits(evidence).shape == logits.shape
+    assert found.instruments()["encoder"] == detector.suite.encoder.card.digest
+
+
+def test_distance_against_a_computation_by_hand(alexnet: Path, pictures: list[RGB]) -> None:
+    import lpips
+    from torch.nn import functional as F
+
+    left, right = pictures[5], resize(pictures[0], 48, 64)
+    assert left.shape == right.shape == (64, 48, 3)
+    linear = torch.load(Path(lpips.__file__).parent / "weights/v0.1/alex.pth", map_location="cpu", weights_only=True)
+    trunk = load_file(alexnet / "model.safetensors")
+    shift = torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1)
+    scale = torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1)
+
+    def features(rgb: RGB) -> list[torch.Tensor]:
+        large = resize(rgb, 64, 64)  # The short side, 48, is enlarged.
+        x = (torch.from_numpy(large.astype(np.float32)).permute(2, 0, 1)[None] / 127.5 - 1 - shift) / scale
+        found = []
+        for layer, (stride, padding, pool) in {
+            0: (4, 2, 0),
+            3: (1, 2, 1),
+            6: (1, 1, 1),
+            8: (1, 1, 0),
+            10: (1, 1, 0),
+        }.items():
+            x = F.max_pool2d(x, 3, 2) if pool else x
+            x = F.relu(F.conv2d(x, trunk[f"features.{layer}.weight"], trunk[f"features.{layer}.bias"], stride, padding))
+            found.append(x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10))
+        return found
+
+    pairs = zip(features(left), features(right), strict=True)
+    total = sum(
+        float(F.conv2d((f - g).square(), linear[f"lin{number}.model.1.weight"]).mean())
+        for number, (f, g) in enumerate(pairs)
+    )
+    metric = LpipsPerceptual(Origin(alexnet))
+    assert metric.distances([left], [right])[0] == pytest.approx(total, rel=1e-3)
+    assert (metric.distances(pictures, pictures) == 0).all()
+    there, back = metric.distances([left], [right]), metric.distances([right], [left])
+    np.testing.assert_allclose(there, back, rtol=1e-4)
+    assert metric.card.parameters["net"] == "alex"
+
+
+def test_a_trunk_without_a_layer_is_refused(alexnet: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(alexnet, tmp_path / "alexnet"))
+    weights = load_file(copy / "model.safetensors")
+    del weights["features.6.bias"]
+    save_file(weights, copy / "model.safetensors")
+    with pytest.raises(SuiteError, match=r"model 'alexnet' cannot be loaded from .*KeyError: 'features.6.bias'"):
+        LpipsPerceptual(Origin(copy))
+
+
+@pytest.mark.parametrize(
+    ("module", "build", "line"),
+    [
+        (
+            "open_clip",
+            OpenClipEncoder,
+            r"CLIP RN50 and RN50x4 need the package open_clip.*pip install 'unprompt\[openclip\]'",
+        ),
+        ("lpips", LpipsPerceptual, r"LPIPS need the package lpips.*pip install 'unprompt\[lpips\]'"),
+    ],
+)
+def test_without_the_package_the_line_that_installs_it(
+    module: str, build: type, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtra, match=line):
+        build(Origin(tmp_path))

@@ -1,0 +1,128 @@
+"""The suite ``fake`` walks every road of the suite ``paper``, each method with its own classes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unprompt.detectors import METHODS, load
+from unprompt.detectors.checkpoint import read_header
+from unprompt.errors import SuiteError
+from unprompt.evidence.bench import Bench
+from unprompt.images import read
+from unprompt.instruments import Manifest, Suite
+from unprompt.instruments.manifest import shipped
+from unprompt.store import Store
+from unprompt.workflows.collect import joined, stores
+from unprompt.workflows.detect import detect
+from unprompt.workflows.evaluate import evaluate
+from unprompt.workflows.extract import extract
+from unprompt.workflows.train import train
+
+SMALL = {"epochs": 1}
+FITTED = tuple(method for method in METHODS if method != "panel")
+PAPERS = ("sare", "semgir", "tidy", "item")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A user's cache of our own."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def pictures(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four pictures a class and split of the common ones, some real ones as JPEG, and the file that is none."""
+    few = tmp_path_factory.mktemp("few")
+    for path in sorted(pictures.rglob("*.*")):
+        target = few / path.relative_to(pictures)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if path.stem == "0" and path.parent.name == "real":
+            Image.open(path).save(target.with_suffix(".jpg"))
+        elif path.stem in ("0", "1", "2", "3", "text"):
+            shutil.copy(path, target)
+    return few
+
+
+@pytest.fixture(scope="module")
+def evidence(pictures: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Evidence of every method, by the name of the suite alone."""
+    out = tmp_path_factory.mktemp("paper") / "evidence"
+    for method in METHODS:
+        extract(method, data=f"folder:{pictures}", out=out, suite="fake")
+    return out
+
+
+@pytest.fixture(scope="module")
+def trained(evidence: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("heads")
+    for method in (*FITTED, "panel"):
+        options = SMALL if method in PAPERS else None
+        out = folder / f"{method}.safetensors"
+        train(method, evidence=evidence, out=out, suite="fake", options=options, fpr=0.25, fnr=0.25)
+    return folder
+
+
+def test_each_method_has_the_classes_of_the_suite_paper() -> None:
+    """But one: TIDY and ITEM share a captioner there, and walk two classes here."""
+    paper, fake = Manifest.read(shipped("paper")), Manifest.read(shipped("fake"))
+    assert {spec.kind for spec in paper.specs()} - {spec.kind for spec in fake.specs()} == {"open-clip", "lpips"}
+    assert {spec.kind for spec in fake.specs()} >= {"blip", "blip-2", "llava-next", "stable-diffusion-xl"}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_extract_train_evaluate(method: str, evidence: Path, trained: Path) -> None:
+    table = evaluate(trained / f"{method}.safetensors", evidence=evidence, suite="fake")
+    assert (table.pooled.n_real, table.pooled.n_generated, table.pooled.n_failed) == (4, 4, 1)
+
+
+def test_products_are_shared_where_models_agree(evidence: Path) -> None:
+    views = {method: Store(evidence).read_view(method).shelves for method in PAPERS}
+    assert views["sare"]["captions"] == views["semgir"]["captions"]
+    assert len({views[method]["captions"] for method in PAPERS}) == 3
+    assert views["tidy"]["picture_embeddings"] == views["item"]["picture_embeddings"]
+    assert views["tidy"]["caption_embeddings"] != views["item"]["caption_embeddings"]
+
+
+def test_a_panel_knows_its_members_own_instruments(trained: Path) -> None:
+    suite = Suite.load("fake")
+    stored = read_header(trained / "panel.safetensors").instruments
+    assert stored["captioner"] == suite.captioner.card.digest
+    assert stored["tidy.captioner"] == suite.of("tidy").captioner.card.digest
+    assert stored["item.captioner"] == suite.of("item").captioner.card.digest
+    assert stored["semgir.diffusion"] == suite.of("semgir").diffusion.card.digest
+    assert len({stored[name] for name in ("captioner", "tidy.captioner", "item.captioner")}) == 3
+    assert load(trained / "panel.safetensors", suite).instruments() == stored
+
+
+def test_it_gives_no_verdict(pictures: Path) -> None:
+    with pytest.raises(SuiteError, match="suite 'fake' has random weights and gives no verdict"):
+        detect(pictures / "test", suite="fake")
+
+
+def test_it_is_made_once_and_whole(cache: Path) -> None:
+    (folder,) = (cache / "unprompt").glob("fake-*")
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    assert Manifest.read("fake").file.parent == folder
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    assert list((cache / "unprompt").iterdir()) == [folder]
+
+
+def test_live_and_stored_it_says_the_same(evidence: Path, trained: Path, pictures: Path) -> None:
+    suite = Suite.load("fake")
+    head = load(trained / "panel.safetensors", suite)
+    wanted = sorted((pictures / "test" / "real").iterdir())[:3]
+    shown = [read(path, str(path)) for path in wanted]
+    live = head.features(head.extractor.extract(Bench(shown, suite)))  # Pictures x members.
+    for member, column in zip(head.members, live.T, strict=True):
+        found = joined(stores(evidence), member, suite, "test")
+        stored = dict(zip(found.pixels, member.logits(found.evidence), strict=True))
+        np.testing.assert_allclose([stored[picture.pixels] for picture in shown], column, atol=1e-4)
