@@ -65,11 +65,17 @@ parameters = { side = 32, steps = 4 }
 [instruments.perceptual]
 class = "clip-perceptual"
 path = "encoder"
+
+[generators.sibling]
+class = "stable-diffusion"
+path = "sibling"
+candidate = true
+parameters = { side = 32, steps = 4 }
 """
 
 
 def save_fake_suite(folder: Path | str, seed: int = 0) -> Path:
-    """Write ``captioner``, ``encoder``, ``diffusion`` and ``suite.toml`` into a folder, and return it.
+    """Write ``captioner``, ``encoder``, two latent diffusions and ``suite.toml`` into a folder, and return it.
 
     The same seed gives the same weights; the caller's random state is left as it was.
     """
@@ -79,7 +85,8 @@ def save_fake_suite(folder: Path | str, seed: int = 0) -> Path:
         torch.manual_seed(seed)
         _save_blip(folder / "captioner")
         _save_clip(folder / "encoder")
-        _save_stable_diffusion(folder / "diffusion")
+        _save_stable_diffusion(folder / "diffusion", (16, 32, 32))
+        _save_stable_diffusion(folder / "sibling", (16, 24, 24))
     (folder / "suite.toml").write_text(_SUITE, "utf-8")
     return folder
 
@@ -115,8 +122,8 @@ def _save_clip(folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def _save_stable_diffusion(folder: Path) -> None:
-    blocks, tokenizer = (16, 32, 32), _clip_tokenizer()
+def _save_stable_diffusion(folder: Path, blocks: tuple[int, int, int]) -> None:
+    tokenizer = _clip_tokenizer()
     downs, ups = ("DownEncoderBlock2D",) * 3, ("UpDecoderBlock2D",) * 3
     _save(
         AutoencoderKL(

@@ -14,7 +14,8 @@
     [instruments.captioner.parameters]
     beams = 3
 
-    [generators.flow]                       # further generators, by name; keys as above
+    [generators.sdxl]                       # further generators, by name; keys as above, and:
+    candidate = true                        # false = only ever an outsider; the diffusion is always a candidate
 
 Weights are named by their path beside the file, or by hub id and revision.
 """
@@ -58,6 +59,8 @@ class Spec:
     digest: str = ""
     licence: str = ""
     parameters: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    candidate: bool = False
+    """Of a further generator: attribution asks whether it made a picture."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,9 @@ class _Reader:
         if not isinstance(table, dict):
             raise self.wrong(f"expected a table, got {table!r}")
         texts = {name: self.take(table, name, str, "") for name in ("path", "model", "revision", "digest", "licence")}
-        made = Spec(self.take(table, "class", str, ""), **texts, parameters=self.take(table, "parameters", dict, {}))
+        candidate = self.place.startswith("[generators.") and self.take(table, "candidate", bool, False)
+        parameters = self.take(table, "parameters", dict, {})
+        made = Spec(self.take(table, "class", str, ""), **texts, parameters=parameters, candidate=candidate)
         self.nothing_else(table)
         self.one_of("class", [made.kind], CLASSES)
         if bool(made.path) == bool(made.model):

@@ -102,6 +102,12 @@ class Suite:
         own = ("diffusion",) if "diffusion" in self.manifest.instruments else ()
         return (*own, *self.manifest.generators)
 
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """The generators that attribution asks about: the diffusion, and those that the suite's file declares."""
+        further = self.manifest.generators
+        return tuple(name for name in self.generators if name not in further or further[name].candidate)
+
     def generator(self, name: str = "diffusion") -> Generator:
         """A generator by name; ``diffusion`` is the suite's own."""
         if name not in self.generators:
