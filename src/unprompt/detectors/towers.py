@@ -1,4 +1,4 @@
-"""CLIP's image encoder as a part that can be learned: a copy, so that the suite's own stays frozen."""
+"""CLIP's image and text encoders as parts that can be learned: copies, so that the suite's own stay frozen."""
 
 from __future__ import annotations
 
@@ -36,6 +36,25 @@ def clip_like(encoder: Encoder) -> ClipLike:
     return encoder
 
 
+@runtime_checkable
+class ReadingClip(ClipLike, Protocol):
+    """A CLIP that also shows how it spells a text."""
+
+    def tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """N x context ids and attention mask."""
+
+
+def reading_clip(encoder: Encoder) -> ReadingClip:
+    """As :func:`clip_like`, with a text tower that can be learned too."""
+    clip = clip_like(encoder)
+    if not isinstance(clip, ReadingClip):
+        raise SuiteError(
+            f"the suite's encoder is {encoder!r}, expected a CLIP model of transformers, whose text tower can be "
+            "learned too: choose another suite"
+        )
+    return clip
+
+
 class ImageTower(nn.Module):
     """N x 3 x S x S uint8 -> N x d, not normalised: vision transformer, pooled feature, projection."""
 
@@ -54,6 +73,19 @@ class ImageTower(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         normal = (pixels.float() / 255 - self.mean) / self.std
         return cast(Tensor, self.projection(self.vision(pixel_values=normal).pooler_output))
+
+
+class TextTower(nn.Module):
+    """N x context ids and mask -> N x d, not normalised: text transformer, pooled feature, projection."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        clip = reading_clip(encoder)
+        self.text = copy.deepcopy(clip.model.text_model).cpu().float().requires_grad_(True)
+        self.projection = copy.deepcopy(clip.model.text_projection).cpu().float().requires_grad_(True)
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        return cast(Tensor, self.projection(self.text(input_ids=ids, attention_mask=mask).pooler_output))
 
 
 def as_pixels(pictures: Sequence[RGB]) -> Tensor:
