@@ -24,7 +24,8 @@ if TYPE_CHECKING:
         UnpromptError,
         UnreadablePicture,
     )
-    from unprompt.types import Caption, Judgement, Picture, Sample
+    from unprompt.types import Attribution, Caption, Judgement, Picture, Sample
+    from unprompt.workflows.attribute import attribute
     from unprompt.workflows.detect import detect
     from unprompt.workflows.doctor import doctor
     from unprompt.workflows.evaluate import evaluate
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Attribution",
     "Caption",
     "CheckpointError",
     "DataError",
@@ -51,6 +53,7 @@ __all__ = [
     "UnpromptError",
     "UnreadablePicture",
     "__version__",
+    "attribute",
     "detect",
     "doctor",
     "evaluate",
@@ -58,8 +61,8 @@ __all__ = [
     "train",
 ]
 
-_TYPES = frozenset({"Caption", "Judgement", "Picture", "Sample"})
-_WORKFLOWS = frozenset({"detect", "doctor", "evaluate", "extract", "train"})
+_TYPES = frozenset({"Attribution", "Caption", "Judgement", "Picture", "Sample"})
+_WORKFLOWS = frozenset({"attribute", "detect", "doctor", "evaluate", "extract", "train"})
 
 
 def __getattr__(name: str) -> Any:

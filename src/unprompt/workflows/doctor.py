@@ -12,7 +12,7 @@ from functools import partial
 from importlib import metadata
 from typing import Literal
 
-from unprompt.detectors import load
+from unprompt.detectors import ATTRIBUTORS, load, load_attributor
 from unprompt.errors import UnpromptError
 from unprompt.instruments import Manifest, Suite, embedded
 
@@ -74,6 +74,9 @@ def _generator(suite: Suite, name: str) -> str:
 
 
 def _head(suite: Suite, method: str) -> str:
+    if method in ATTRIBUTORS:
+        figures = load_attributor(suite.head(method), suite).figures
+        return f"accuracy {figures['accuracy']:.3f} on {figures['n']} validation pictures"
     figures = load(suite.head(method), suite).figures
     return f"AUC {figures['auc']:.3f} on {figures['n_real'] + figures['n_generated']} validation pictures"
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from unprompt.detectors import METHODS
-from unprompt.detectors.base import Detector
+from unprompt.detectors import EVERY
+from unprompt.detectors.base import Fitted
 from unprompt.errors import PictureError
 from unprompt.evidence.base import Extractor, ok_rows
 from unprompt.evidence.bench import Bench, PartShelves
@@ -37,7 +37,7 @@ def extract(
 
     ``panel`` extracts for its four members at once. Pictures that cannot be read become rows with an error.
     """
-    made, samples = METHODS[method], samples_of(data)
+    made, samples = EVERY[method], samples_of(data)
     instruments, store = Suite.load(suite, device, dtype), Store(Path(out))
     extractors = _extractors(made, instruments)
     parts = store.plan(samples)
@@ -51,7 +51,7 @@ def extract(
     return store.root
 
 
-def _extractors(method: type[Detector[Any, Any]], suite: Suite) -> Sequence[Extractor[Any]]:
+def _extractors(method: type[Fitted[Any, Any]], suite: Suite) -> Sequence[Extractor[Any]]:
     extractor = method.evidence_of(method.fitting_options(suite))
     return list(extractor.extractors.values()) if isinstance(extractor, JointExtractor) else [extractor]
 
