@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from unprompt.detectors.choice import LEAST
+from unprompt.evaluation import REAL_PICTURES
 from unprompt.report.page import LONGEST, TITLES, Figure, facts, figure, template, written
 from unprompt.types import NONE_OF_THESE, RGB, Attribution
 
@@ -76,8 +77,8 @@ def answer_truth(attribution: Attribution) -> str:
     """
     if attribution.truth is None:
         return ""
-    stranger = "" if right_answer(attribution) == attribution.truth or not attribution.scores else ", no candidate"
-    told = f"In truth {attribution.truth}{stranger}"
+    familiar = attribution.truth in (REAL_PICTURES, *attribution.scores) or not attribution.scores
+    told = f"In truth {attribution.truth}{'' if familiar else ', no candidate'}"
     if attribution.generator is None:
         return told
     return f"{told}: {'rightly' if attribution.generator == right_answer(attribution) else 'wrongly'} answered"
