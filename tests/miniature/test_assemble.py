@@ -80,6 +80,17 @@ def test_a_flow_becomes_a_further_generator(workshop: Workshop) -> None:
     assert Suite.load(workshop.suite).generators == ("diffusion", "flow")
 
 
+def test_the_sibling_is_a_candidate_and_the_flow_is_not(workshop: Workshop) -> None:
+    (workshop.cache / "models" / "sibling").symlink_to(workshop.cache / "models" / "diffusion")
+    assemble.make(workshop)
+    (workshop.suite / "flow").mkdir()
+    write_manifest(workshop.suite)
+    suite = Suite.load(workshop.suite)
+    assert suite.generators == ("diffusion", "sibling", "flow")
+    assert suite.candidates == ("diffusion", "sibling")
+    assert suite.generator("sibling").card.parameters["steps"] == 20
+
+
 def test_no_folder_of_the_training_machine_is_told(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "config.json").write_text('{"_name_or_path": "/home/me", "side": 3}', "utf-8")

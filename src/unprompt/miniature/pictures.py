@@ -1,7 +1,7 @@
 """The little world on disk: photographs of real scenes, and of what a suite's generators draw of others.
 
-The suite's own diffusion draws for all splits, every further generator for the test split alone: no head has
-seen it. Both roads end at the same camera.
+The suite's candidates draw for all splits, every outsider for the test split alone: no head has seen it. All roads
+end at the same camera.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def _families(suite: Suite, counts: Counts) -> Iterator[Family]:
         yield Family(SCENES, REAL, split, seeds, scenes)
         told = range(seeds.start + DRAWN_SEEDS, seeds.stop + DRAWN_SEEDS)
         for name in suite.generators:
-            if split == "test" or name == "diffusion":
+            if split == "test" or name in suite.candidates:
                 yield Family(name, GENERATED, split, told, drawings(suite, name))
 
 
