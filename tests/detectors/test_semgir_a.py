@@ -97,7 +97,7 @@ def test_an_encoder_that_shows_no_tokens_is_refused(suite: Suite) -> None:
         def _embed_texts(self, texts: Any) -> Any: ...
 
     assert ImageTower(Mute()).side == 32
-    with pytest.raises(SuiteError, match=r"encoder is Mute\(\), expected a CLIP model .* whose text tower"):
+    with pytest.raises(SuiteError, match=r"encoder is Mute\(\), expected a CLIP model whose text tower"):
         TextTower(Mute())
 
 

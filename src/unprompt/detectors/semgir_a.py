@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from unprompt.detectors.attributor import Attributor, AttributorOptions, candidates_of
 from unprompt.detectors.heads import Combiner, TwoClassHead
 from unprompt.detectors.options import Optimiser, at_least
-from unprompt.detectors.towers import ImageTower, TextTower, as_pixels, reading_clip
+from unprompt.detectors.towers import ImageTower, TextTower, as_pixels, reading
 from unprompt.errors import DataError, OptionError
 from unprompt.evidence.attribution import AttributionEvidence, AttributionExtractor
 from unprompt.images import centre_square
@@ -121,5 +121,5 @@ class SemgirAttributor(Attributor[AttributionEvidence, SemgirAOptions]):
         drawn = [
             as_pixels([centre_square(one.regenerations[name], side) for name in self.candidates]) for one in evidence
         ]
-        ids, mask = reading_clip(self.suite.encoder).tokens([one.caption.text for one in evidence])
+        ids, mask = reading(self.suite.encoder).tokens([one.caption.text for one in evidence])
         return candidates, ids, mask, torch.stack(drawn)

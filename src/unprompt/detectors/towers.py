@@ -37,22 +37,24 @@ def clip_like(encoder: Encoder) -> ClipLike:
 
 
 @runtime_checkable
-class ReadingClip(ClipLike, Protocol):
-    """A CLIP that also shows how it spells a text."""
+class Reading(Protocol):
+    """An encoder that shows its text tower and how it spells a text."""
 
     def tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """N x context ids and attention mask."""
+        """N x context token ids and attention mask."""
+
+    def reader(self) -> tuple[nn.Module, nn.Module]:
+        """What reads ids and mask, and what carries its pooled feature to the joint space; both frozen."""
 
 
-def reading_clip(encoder: Encoder) -> ReadingClip:
-    """As :func:`clip_like`, with a text tower that can be learned too."""
-    clip = clip_like(encoder)
-    if not isinstance(clip, ReadingClip):
+def reading(encoder: Encoder) -> Reading:
+    """The encoder, known to have a text tower that can be learned; :class:`SuiteError` otherwise."""
+    if not isinstance(encoder, Reading):
         raise SuiteError(
-            f"the suite's encoder is {encoder!r}, expected a CLIP model of transformers, whose text tower can be "
-            "learned too: choose another suite"
+            f"the suite's encoder is {encoder!r}, expected a CLIP model whose text tower can be learned too: "
+            "choose another suite"
         )
-    return clip
+    return encoder
 
 
 class ImageTower(nn.Module):
@@ -76,16 +78,17 @@ class ImageTower(nn.Module):
 
 
 class TextTower(nn.Module):
-    """N x context ids and mask -> N x d, not normalised: text transformer, pooled feature, projection."""
+    """N x context ids and mask -> N x d, not normalised: text tower, pooled feature, projection."""
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
-        clip = reading_clip(encoder)
-        self.text = copy.deepcopy(clip.model.text_model).cpu().float().requires_grad_(True)
-        self.projection = copy.deepcopy(clip.model.text_projection).cpu().float().requires_grad_(True)
+        self.text, self.projection = (
+            copy.deepcopy(part).cpu().float().requires_grad_(True) for part in reading(encoder).reader()
+        )
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        return cast(Tensor, self.projection(self.text(input_ids=ids, attention_mask=mask).pooler_output))
+        told = self.text(ids, mask)
+        return cast(Tensor, self.projection(getattr(told, "pooler_output", told)))
 
 
 def as_pixels(pictures: Sequence[RGB]) -> Tensor:

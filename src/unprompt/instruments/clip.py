@@ -52,6 +52,10 @@ class ClipEncoder(Encoder):
         pixels = self._normalise.cropped(pictures).to(self.device, self._dtype)
         return _rows(self.model.get_image_features(pixel_values=pixels))
 
+    def reader(self) -> tuple[torch.nn.Module, torch.nn.Module]:
+        """What reads ids and mask, and what carries its pooled feature to the joint space."""
+        return self.model.text_model, self.model.text_projection
+
     def tokens(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """N x context token ids and attention mask: cut, and filled up."""
         made = self._tokenizer(
