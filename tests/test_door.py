@@ -11,8 +11,8 @@ import pytest
 import unprompt
 from unprompt import errors
 
-VERBS = ("detect", "doctor", "evaluate", "extract", "fetch", "train")
-NOUNS = ("Caption", "Judgement", "Picture", "Sample")
+VERBS = ("attribute", "detect", "doctor", "evaluate", "extract", "fetch", "train")
+NOUNS = ("Attribution", "Caption", "Judgement", "Picture", "Sample")
 ERRORS = tuple(name for name, value in vars(errors).items() if inspect.isclass(value))
 
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
         UnpromptError,
         UnreadablePicture,
     )
-    from unprompt.types import Caption, Judgement, Picture, Sample
+    from unprompt.types import Attribution, Caption, Judgement, Picture, Sample
+    from unprompt.workflows.attribute import attribute
     from unprompt.workflows.detect import detect
     from unprompt.workflows.doctor import doctor
     from unprompt.workflows.evaluate import evaluate
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Attribution",
     "Caption",
     "CheckpointError",
     "DataError",
@@ -52,6 +54,7 @@ __all__ = [
     "UnpromptError",
     "UnreadablePicture",
     "__version__",
+    "attribute",
     "detect",
     "doctor",
     "evaluate",
@@ -60,8 +63,8 @@ __all__ = [
     "train",
 ]
 
-_TYPES = frozenset({"Caption", "Judgement", "Picture", "Sample"})
-_WORKFLOWS = frozenset({"detect", "doctor", "evaluate", "extract", "fetch", "train"})
+_TYPES = frozenset({"Attribution", "Caption", "Judgement", "Picture", "Sample"})
+_WORKFLOWS = frozenset({"attribute", "detect", "doctor", "evaluate", "extract", "fetch", "train"})
 
 
 def __getattr__(name: str) -> Any:

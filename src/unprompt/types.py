@@ -7,7 +7,7 @@ more likely generated.** Papers that count the other way are turned round in the
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,8 @@ Status: TypeAlias = Literal["ok", "error"]
 Verdict: TypeAlias = Literal["real", "generated", "inconclusive"]
 Split: TypeAlias = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+NONE_OF_THESE: Final = "none of these"
+"""The answer of ``attribute`` where no candidate's head says yes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +96,31 @@ class Judgement:
     warnings: tuple[str, ...] = ()
     scores: dict[str, float] = field(default_factory=dict)
     """Calibrated probability of every method that was asked."""
+    width: int | None = None
+    height: int | None = None
+    format: str | None = None
+    quality: int | None = None
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What ``attribute`` says of one input; a failed input is one too, with ``status = "error"``."""
+
+    uri: str
+    status: Status
+    error: str | None = None
+    sha256: str | None = None
+    pixels: str | None = None
+    truth: str | None = None
+    """The generator's name or ``real``, where folder names tell it; never used for the answer."""
+    method: str | None = None
+    suite: str | None = None
+    generator: str | None = None
+    """The answer: the name of a candidate, or :data:`NONE_OF_THESE`."""
+    scores: dict[str, float] = field(default_factory=dict)
+    """Calibrated probability of every candidate that it made the picture rather than another or none."""
+    caption: str | None = None
+    warnings: tuple[str, ...] = ()
     width: int | None = None
     height: int | None = None
     format: str | None = None

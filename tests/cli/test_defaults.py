@@ -7,12 +7,13 @@ import inspect
 import pytest
 
 import unprompt
-from unprompt.cli import detect, fetch, fitting
+from unprompt.cli import attribute, detect, fetch, fitting
 
 PYTHON_ONLY = {"ask", "say", "options"}
 WRITTEN_OTHERWISE = {"form", "settings"}
 """--format is no business of the function; --set NAME=VALUE becomes its options."""
 VERBS = {
+    "attribute": attribute.attribute,
     "detect": detect.detect,
     "extract": fitting.extract,
     "fetch": fetch.fetch,

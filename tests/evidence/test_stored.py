@@ -10,6 +10,7 @@ import pytest
 
 from unprompt.errors import StoreError
 from unprompt.evidence.alignment import AlignmentExtractor
+from unprompt.evidence.attribution import AttributionExtractor
 from unprompt.evidence.base import Extractor, ok_rows, rows_by_part
 from unprompt.evidence.bench import Bench, PartShelves
 from unprompt.evidence.embedding import EmbeddingExtractor
@@ -25,6 +26,7 @@ EXTRACTORS: list[Callable[[], Extractor[Any]]] = [
     SareExtractor,
     lambda: SareExtractor(guided=False),
     lambda: SemgirExtractor(k=2),
+    lambda: AttributionExtractor(("diffusion", "sibling")),
     lambda: AlignmentExtractor("item"),
     EmbeddingExtractor,
     lambda: TrivialExtractor("trivial-energy"),
@@ -44,7 +46,10 @@ def forbid(suite: Suite, patch: pytest.MonkeyPatch) -> None:
 
 def same(left: Any, right: Any) -> bool:
     for field in fields(left):
-        one, other = getattr(left, field.name), getattr(right, field.name)
+        one, other = (
+            tuple(value.values()) if isinstance(value, dict) else value
+            for value in (getattr(left, field.name), getattr(right, field.name))
+        )
         pairs = zip(one, other, strict=True) if isinstance(one, tuple) else [(one, other)]
         if not all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b for a, b in pairs):
             return False

@@ -116,7 +116,7 @@ def test_missing_roles_and_generators_list_what_exists(tmp_path: Path) -> None:
 def test_further_generators_go_by_name(models: Path) -> None:
     text = (models / "suite.toml").read_text("utf-8")
     suite = Suite.load(write(models, text + '[generators.other]\nclass = "stable-diffusion"\npath = "diffusion"'))
-    assert suite.generators == ("diffusion", "other")
+    assert suite.generators == ("diffusion", "sibling", "other")
     assert suite.generator() is suite.diffusion
     assert suite.generator("other") is suite.generator("other")
     assert suite.generator("other") is not suite.diffusion
@@ -143,6 +143,15 @@ def test_a_methods_own_instrument_is_named_where_it_is_wrong(models: Path) -> No
     suite = Suite.load(write(models, text + own))
     with pytest.raises(SuiteError, match=r"at \[methods.tidy.instruments.captioner\]: class 'clip' is a ClipEncoder"):
         _ = suite.of("tidy").captioner
+def test_a_further_generator_is_a_candidate_when_its_suite_says_so(models: Path) -> None:
+    text = (models / "suite.toml").read_text("utf-8")
+    further = '[generators.{}]\nclass = "stable-diffusion"\npath = "diffusion"\n'
+    text += further.format("outsider") + further.format("other") + "candidate = true\n"
+    assert Suite.load(write(models, text)).candidates == ("diffusion", "sibling", "other")
+    with pytest.raises(SuiteError, match="candidate must be of type bool, got 'yes'"):
+        Suite.load(write(models, text.replace("candidate = true", 'candidate = "yes"', 1)))
+    with pytest.raises(SuiteError, match=r"at \[instruments\.encoder\]: unknown keys candidate"):
+        Suite.load(write(models, '[instruments.encoder]\nclass = "clip"\npath = "encoder"\ncandidate = true'))
 
 
 def test_instruments_are_built_once(suite: Suite) -> None:

@@ -73,6 +73,14 @@ def test_heads_and_world_are_named_when_they_lie_there(workshop: Workshop) -> No
     assert made.world == workshop.suite / "world.safetensors"
 
 
+def test_the_sibling_is_a_candidate(workshop: Workshop) -> None:
+    (workshop.cache / "models" / "sibling").symlink_to(workshop.cache / "models" / "diffusion")
+    assemble.make(workshop)
+    suite = Suite.load(workshop.suite)
+    assert suite.generators == suite.candidates == ("diffusion", "sibling")
+    assert suite.generator("sibling").card.parameters["steps"] == 20
+
+
 def test_no_folder_of_the_training_machine_is_told(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "config.json").write_text('{"_name_or_path": "/home/me", "side": 3}', "utf-8")

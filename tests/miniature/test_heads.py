@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from unprompt.cli import app
+from unprompt.detectors import load, load_attributor
 from unprompt.detectors.world import World
 from unprompt.errors import UnpromptError
 from unprompt.images import read
@@ -54,7 +55,7 @@ def verbs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_heads_are_trained_measured_and_named_once(workshop: Workshop, verbs: list[str]) -> None:
     put(workshop.stamp("captioner"), b'{"figures": {"facts": 0.9}, "minutes": 1}')
     figures = heads.make(workshop)
-    assert set(figures) == {f"{head}, {maker}" for head in heads.HEADS for maker in ("diffusion", "flow")}
+    assert set(figures) == {f"{head}, {maker}" for head in heads.HEADS for maker in ("diffusion", "sibling", "flow")}
     extracts = ["extract clip-probe", "extract trivial-energy"]
     fits = [f"{verb} {head}" for head in heads.HEADS for verb in ("train", "evaluate")]
     assert verbs == extracts + fits
@@ -92,3 +93,21 @@ def test_a_head_is_trained_again_when_a_picture_changed(workshop: Workshop, verb
 def test_a_verb_that_fails_is_named(workshop: Workshop, verbs: list[str]) -> None:
     with pytest.raises(UnpromptError, match=r"`unprompt extract haruspicy --data .*` ended with exit code 2: see"):
         Apprentices(workshop).extract("haruspicy")
+
+
+def test_detection_meets_the_sibling_only_in_the_test_and_attribution_learns_it(
+    workshop: Workshop, verbs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HEADS", "EXTRACTED"):
+        monkeypatch.setattr(heads, name, ("clip-probe", "semgir-a"))
+    monkeypatch.setitem(heads.SETTINGS, "semgir-a", {"epochs": 1})
+    figures = heads.make(workshop)
+    makers = ("diffusion", "sibling", "flow")
+    assert set(figures) == {f"clip-probe, {one}" for one in makers} | {f"semgir-a, {one}" for one in (*makers, "real")}
+    suite = Suite.load(workshop.suite)
+    assert load(suite.head("clip-probe"), suite).figures["generators"] == ["diffusion"]
+    told = load_attributor(suite.head("semgir-a"), suite)
+    assert (told.candidates, told.figures["n"]) == (("diffusion", "sibling"), 18)
+    tables = json.loads((workshop.suite / "figures.json").read_text("utf-8"))
+    assert tables["semgir-a"]["generators"]["flow"]["kind"] == "outsider"
+    assert figures["semgir-a, flow"] == tables["semgir-a"]["outsiders"]

@@ -112,9 +112,9 @@ def test_an_error_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pyt
 def test_examples_are_photographs_of_all_families(fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(examples, "DRAWN", 2)
     figures = examples.make(Workshop(tmp_path, elsewhere=fake))
-    assert figures == {"real/scene": 16, "generated/diffusion": 2, "generated/flow": 2}
+    assert figures == {"real/scene": 16, "generated/diffusion": 2, "generated/sibling": 2, "generated/flow": 2}
     files = sorted(path.relative_to(tmp_path / "examples").as_posix() for path in tmp_path.rglob("*.jpg"))
-    assert files[:4] == [f"generated/{name}-0{i}.jpg" for name in ("diffusion", "flow") for i in (0, 1)]
-    assert files[4:] == [f"real/scene-{number:02}.jpg" for number in range(16)]
+    assert files[:6] == [f"generated/{name}-0{i}.jpg" for name in ("diffusion", "flow", "sibling") for i in (0, 1)]
+    assert files[6:] == [f"real/scene-{number:02}.jpg" for number in range(16)]
     pictures = {path.read_bytes() for path in tmp_path.rglob("*.jpg")}
-    assert len(pictures) == 20
+    assert len(pictures) == 22

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from unprompt.detectors import METHODS
+from unprompt.detectors import EVERY
 from unprompt.errors import MissingHead, MissingWeights
 from unprompt.instruments import Manifest, Suite, embedded
 from unprompt.instruments.manifest import shipped
@@ -67,7 +67,7 @@ def test_what_two_methods_name_is_one_model(paper: Manifest) -> None:
 def test_suites_name_methods_that_exist(name: str) -> None:
     manifest = Manifest.read(shipped(name))
     assert manifest.name == name
-    assert set(manifest.methods) | set(manifest.heads) <= set(METHODS)
+    assert set(manifest.methods) | set(manifest.heads) <= set(EVERY)
 
 
 def test_every_model_states_its_licence_and_its_needs(paper: Manifest) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from unprompt.detectors import METHODS
+from unprompt.detectors import EVERY
 from unprompt.workflows.catalogue import datasets, methods
 from unprompt.workflows.doctor import doctor
 
 
 def test_every_method_says_what_it_is() -> None:
     rows = methods()
-    assert [row.name for row in rows] == list(METHODS)
+    assert [row.name for row in rows] == list(EVERY)
     assert all(row.title.endswith(".") or row.title for row in rows)
 
 

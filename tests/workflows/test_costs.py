@@ -36,25 +36,37 @@ def test_work_is_counted_as_the_papers_run_their_models() -> None:
     paper = Manifest.read(shipped("paper"))
     blip, clip, sd = (paper.instruments[role].needs.work for role in ("captioner", "encoder", "diffusion"))
     blip2 = paper.methods["tidy"]["captioner"].needs.work
-    found = {method: tflop(paper, extractors_of(method)[0]) for method in ("sare", "semgir", "tidy", "item")}
+    found = {method: tflop(paper, extractors_of(method, paper)[0]) for method in ("sare", "semgir", "tidy", "item")}
     assert found["sare"] == pytest.approx(blip + 25 * 2 * sd)
     assert found["semgir"] == pytest.approx(blip + 50 * 2 * sd)
     assert found["tidy"] == found["item"]
     assert found["tidy"] >= blip2 + clip
 
 
+def test_an_attribution_pays_for_every_candidates_drawing() -> None:
+    """SemGIR-A: a caption, and 50 steps of two passes by each candidate."""
+    paper = Manifest.read(shipped("paper"))
+    blip = paper.instruments["captioner"].needs.work
+    works = {spec.key: spec.needs.work for spec in paper.generators_of("semgir-a").values()}
+    (made,) = extractors_of("semgir-a", paper)
+    assert tflop(paper, made) == pytest.approx(blip + 50 * 2 * sum(works.values()))
+    assert {spec.source for spec in paper.generators_of("semgir-a").values()} <= {
+        spec.source for spec in specs_of(paper, [made])
+    }
+
+
 def test_a_panel_pays_for_what_is_shared_once() -> None:
     from unprompt.detectors import METHODS
 
     paper, made = Manifest.read(shipped("paper")), METHODS["panel"]
-    each = {method: tflop(paper, extractors_of(method)[0]) for method in ("sare", "semgir", "tidy")}
+    each = {method: tflop(paper, extractors_of(method, paper)[0]) for method in ("sare", "semgir", "tidy")}
     blip = paper.instruments["captioner"].needs.work
     assert tflop(paper, made.evidence_of(made.Options())) == pytest.approx(sum(each.values()) - blip)
 
 
 def test_a_method_needs_its_own_models_and_no_others() -> None:
     paper = Manifest.read(shipped("paper"))
-    models = {spec.source for spec in specs_of(paper, extractors_of("semgir"))}
+    models = {spec.source for spec in specs_of(paper, extractors_of("semgir", paper))}
     assert models == {
         "Salesforce/blip-image-captioning-base",
         "timm/resnet50x4_clip.openai",

@@ -11,7 +11,7 @@ import typer
 from unprompt.cli.options import Device, Dtype, Evidence, Method, Split, TableFormat, Yes
 
 if TYPE_CHECKING:
-    from unprompt.evaluation import EvaluationTable
+    from unprompt.evaluation import AttributionTable, EvaluationTable
 
 
 def extract(
@@ -43,6 +43,9 @@ def train(
     fpr: Annotated[float, typer.Option(help="Share of real pictures that may be called generated, in (0, 1).")] = 0.05,
     fnr: Annotated[float, typer.Option(help="Share of generated pictures that may be called real, in (0, 1).")] = 0.05,
     half: Annotated[bool, typer.Option("--half", help="Store the weights as float16.")] = False,
+    generators: Annotated[
+        str | None, typer.Option(metavar="a,b,c", help="Leave out what other generators drew; default: use all.")
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -67,6 +70,7 @@ def train(
             fpr=fpr,
             fnr=fnr,
             half=half,
+            generators=generators,
             options=_settings(settings or []),
             say=tell,
         )
@@ -109,9 +113,14 @@ def evaluate(
         _print_table(table)
 
 
-def _print_table(table: EvaluationTable) -> None:
+def _print_table(table: EvaluationTable | AttributionTable) -> None:
+    from unprompt.cli.attributions import print_attribution_table
     from unprompt.cli.output import print_table
+    from unprompt.evaluation import AttributionTable
 
+    if isinstance(table, AttributionTable):
+        print_attribution_table(table)
+        return
     header = ["generator", *(name.replace("_", " ") for name in vars(table.macro))]
     rows = [
         [name, *(f"{value:.3f}" if isinstance(value, float) else str(value) for value in vars(row).values())]

@@ -3,12 +3,14 @@
 A method supplies its ``Options``, its extractor, ``_build`` (the network) and ``collate`` (evidence -> the
 network's inputs). Every network answers one logit a picture, **higher = more likely generated**; a paper's
 cross-entropy over two outputs is the binary cross-entropy of their difference, so one loss serves all.
+What a detector shares with an attributor, whose network answers one logit a picture and candidate, is ``Fitted``.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
@@ -36,8 +38,8 @@ BATCH = 32
 """Pictures that go through a network at once when it predicts."""
 
 
-class Detector(ABC, Generic[E, O]):
-    """One method's trained head over one suite; in evaluation mode from birth."""
+class Fitted(ABC, Generic[E, O]):
+    """One method's trained network over one suite; in evaluation mode from birth."""
 
     method: ClassVar[str]
     version: ClassVar[int] = 1
@@ -54,8 +56,6 @@ class Detector(ABC, Generic[E, O]):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.network = self._build().eval()
-        self.calibration: Calibration | None = None
-        self.thresholds: Thresholds | None = None
         self.figures: dict[str, Any] = {}
         self.digest: str | None = None
         """SHA-256 of the checkpoint that this was loaded from or saved to; None before."""
@@ -70,7 +70,7 @@ class Detector(ABC, Generic[E, O]):
         return cast(O, cls.Options())
 
     def logits(self, evidence: Sequence[E]) -> Floats:
-        """N float64, finite, independent of batch and order to 1e-4."""
+        """N float64 (N x candidates of an attributor), finite, independent of batch and order to 1e-4."""
         self._check(evidence)
         self.network.eval()
         with torch.inference_mode():
@@ -84,18 +84,12 @@ class Detector(ABC, Generic[E, O]):
         return found
 
     def predict_evidence(self, evidence: Sequence[E]) -> Floats:
-        """N scores in [0, 1], the sigmoid of the logits; not calibrated."""
+        """Scores in [0, 1], the sigmoid of the logits; not calibrated."""
         return np.asarray(np.exp(-np.logaddexp(0, -self.logits(evidence))))
 
     def predict(self, pictures: Sequence[Picture]) -> Floats:
         """Extract, then :meth:`predict_evidence`; without a store."""
         return self.predict_evidence(self.extractor.extract(Bench(pictures, self.suite)))
-
-    def probability(self, logits: npt.ArrayLike, prior: float = 0.5) -> Floats:
-        """Calibrated probabilities of "generated"; :class:`CheckpointError` before a calibration."""
-        if self.calibration is None:
-            raise CheckpointError(f"{self.method} has no calibration: train it with validation evidence")
-        return self.calibration.probability(logits, prior)
 
     def instruments(self) -> dict[str, str]:
         """Role -> digest of every instrument that the score depends on."""
@@ -127,7 +121,7 @@ class Detector(ABC, Generic[E, O]):
 
     @abstractmethod
     def _build(self) -> nn.Module:
-        """The network, from the options and the suite; N logits from what ``collate`` returns."""
+        """The network, from the options and the suite; logits from what ``collate`` returns."""
 
     @abstractmethod
     def collate(self, evidence: Sequence[E], chance: np.random.Generator | None = None) -> tuple[Tensor, ...]:
@@ -151,8 +145,7 @@ class Detector(ABC, Generic[E, O]):
         made = cls._from_header(header, path, suite)
         _check_instruments(path, header.instruments, made.instruments())
         checkpoint.restore(made.network, tensors, path)
-        made.calibration = Calibration.from_dict(header.calibration) if header.calibration else None
-        made.thresholds = Thresholds.from_dict(header.thresholds) if header.thresholds else None
+        made._take(header)
         made.figures = dict(header.figures)
         made.path, made.digest = path, checkpoint.digest(path)
         return made
@@ -167,10 +160,12 @@ class Detector(ABC, Generic[E, O]):
             version=self.version,
             options=self.options.to_dict(),
             instruments=self.instruments(),
-            calibration=self.calibration.to_dict() if self.calibration else None,
-            thresholds=self.thresholds.to_dict() if self.thresholds else None,
             figures=self.figures,
         )
+
+    @abstractmethod
+    def _take(self, header: Header) -> None:
+        """Take what was fitted on validation data from a checkpoint's header."""
 
     def _forward(self, evidence: Sequence[E]) -> Floats:
         inputs = [tensor.to(self.device) for tensor in self.collate(evidence)]
@@ -183,6 +178,32 @@ class Detector(ABC, Generic[E, O]):
                     f"evidence[{index}] is {type(one).__name__}, {self.method} expects {self.Evidence.__name__}: "
                     f"extract it with unprompt extract {self.extractor.method}"
                 )
+
+
+class Detector(Fitted[E, O]):
+    """A method that tells generated pictures from real ones: N logits, higher = more likely generated."""
+
+    def __init__(self, suite: Suite, options: O | None = None, seed: int = 0) -> None:
+        super().__init__(suite, options, seed)
+        self.calibration: Calibration | None = None
+        self.thresholds: Thresholds | None = None
+
+    def probability(self, logits: npt.ArrayLike, prior: float = 0.5) -> Floats:
+        """Calibrated probabilities of "generated"; :class:`CheckpointError` before a calibration."""
+        if self.calibration is None:
+            raise CheckpointError(f"{self.method} has no calibration: train it with validation evidence")
+        return self.calibration.probability(logits, prior)
+
+    def _header(self) -> Header:
+        return replace(
+            super()._header(),
+            calibration=self.calibration.to_dict() if self.calibration else None,
+            thresholds=self.thresholds.to_dict() if self.thresholds else None,
+        )
+
+    def _take(self, header: Header) -> None:
+        self.calibration = Calibration.from_dict(header.calibration) if header.calibration else None
+        self.thresholds = Thresholds.from_dict(header.thresholds) if header.thresholds else None
 
 
 def _check_instruments(path: Path, stored: Mapping[str, str], present: Mapping[str, str]) -> None:

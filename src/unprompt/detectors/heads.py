@@ -67,6 +67,30 @@ class CrossAttention(nn.Module):
         return rows.reshape(*rows.shape[:2], self.heads, -1).transpose(1, 2)
 
 
+class Combiner(nn.Module):
+    """g(E_I, E_T): a picture's and its caption's features as one feature of length 1 (SemGIR eq. 5).
+
+    Both are widened to ``widening`` x d and joined; out of that come a new feature and a share s, and the result
+    is norm(new + s E_T + (1 - s) E_I): Baldrati et al., 2023, https://arxiv.org/abs/2308.11485, by way of GeneCIS.
+    It starts at random: no CLIP has one.
+    """
+
+    def __init__(self, width: int, widening: int, dropout: float) -> None:
+        super().__init__()
+        wide, joined = widening * width, 2 * widening * width
+        self.text, self.image = nn.Linear(width, wide), nn.Linear(width, wide)
+        self.hidden, self.out = nn.Linear(joined, joined), nn.Linear(joined, width)
+        self.share_hidden, self.share = nn.Linear(joined, joined), nn.Linear(joined, 1)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, image: Tensor, text: Tensor) -> Tensor:
+        """N x d and N x d -> N x d."""
+        joined = torch.cat([self.dropout(F.relu(self.text(text))), self.dropout(F.relu(self.image(image)))], dim=-1)
+        share = torch.sigmoid(self.share(self.dropout(F.relu(self.share_hidden(joined)))))
+        made = self.out(self.dropout(F.relu(self.hidden(joined))))
+        return F.normalize(made + share * text + (1 - share) * image, dim=-1)
+
+
 def mean_score_logit(logits: Tensor) -> Tensor:
     """The logit of the mean score: N x k -> N, without leaving the logarithms."""
     generated, real = F.logsigmoid(logits), F.logsigmoid(-logits)

@@ -1,16 +1,20 @@
-"""Which methods there are. Names load nothing; asking for a class imports its file, and torch with it."""
+"""Which methods there are. Names load nothing; asking for a class imports its file, and torch with it.
+
+``METHODS`` are the detectors, which tell generated pictures from real ones; ``ATTRIBUTORS`` tell generators apart.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from unprompt.errors import CheckpointError, OptionError
 
 if TYPE_CHECKING:
-    from unprompt.detectors.base import Detector
+    from unprompt.detectors.attributor import Attributor
+    from unprompt.detectors.base import Detector, Fitted
     from unprompt.instruments import Suite
 
 _FILES: Final = {
@@ -26,34 +30,65 @@ _FILES: Final = {
 }
 
 
-class Methods(Mapping[str, "type[Detector[Any, Any]]"]):
+_ATTRIBUTOR_FILES: Final = {"semgir-a": "semgir_a:SemgirAttributor"}
+
+M_co = TypeVar("M_co", covariant=True)
+
+
+class Methods(Mapping[str, M_co]):
     """Name -> class, imported when it is asked for; :class:`OptionError` for a name that is none."""
 
-    def __getitem__(self, name: str) -> type[Detector[Any, Any]]:
-        if name not in _FILES:
-            raise OptionError(f"method is {name!r}, expected one of {', '.join(_FILES)}")
-        file, made = _FILES[name].split(":")
-        found: type[Detector[Any, Any]] = getattr(import_module(f"unprompt.detectors.{file}"), made)
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self._files = files
+
+    def __getitem__(self, name: str) -> M_co:
+        if name not in self._files:
+            raise OptionError(f"method is {name!r}, expected one of {', '.join(self._files)}")
+        file, made = self._files[name].split(":")
+        found: M_co = getattr(import_module(f"unprompt.detectors.{file}"), made)
         return found
 
     def __contains__(self, name: object) -> bool:
-        return name in _FILES
+        return name in self._files
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_FILES)
+        return iter(self._files)
 
     def __len__(self) -> int:
-        return len(_FILES)
+        return len(self._files)
 
 
-METHODS: Final = Methods()
+METHODS: Final[Methods[type[Detector[Any, Any]]]] = Methods(_FILES)
+ATTRIBUTORS: Final[Methods[type[Attributor[Any, Any]]]] = Methods(_ATTRIBUTOR_FILES)
+EVERY: Final[Methods[type[Fitted[Any, Any]]]] = Methods({**_FILES, **_ATTRIBUTOR_FILES})
 
 
 def load(path: Path | str, suite: Suite) -> Detector[Any, Any]:
     """The detector in a checkpoint, of whatever method; :class:`CheckpointError` when it does not fit the suite."""
+    method = _method(path)
+    if method in ATTRIBUTORS:
+        raise CheckpointError(
+            f"{path} holds {method}, which tells generators apart and not generated from real: "
+            "ask it with unprompt attribute, or give the checkpoint of a detector"
+        )
+    return METHODS[method].load(path, suite)
+
+
+def load_attributor(path: Path | str, suite: Suite) -> Attributor[Any, Any]:
+    """As :func:`load`, the attributor in a checkpoint."""
+    method = _method(path)
+    if method not in ATTRIBUTORS:
+        raise CheckpointError(
+            f"{path} holds {method}, which tells no generators apart, expected {' or '.join(ATTRIBUTORS)}: "
+            "ask it with unprompt detect, or give the checkpoint of an attributor"
+        )
+    return ATTRIBUTORS[method].load(path, suite)
+
+
+def _method(path: Path | str) -> str:
     from unprompt.detectors import checkpoint  # here, so that names alone import no torch
 
     method = checkpoint.read_header(Path(path)).method
-    if method not in METHODS:
-        raise CheckpointError(f"{path} holds the method {method!r}, this edition knows {', '.join(METHODS)}")
-    return METHODS[method].load(path, suite)
+    if method not in EVERY:
+        raise CheckpointError(f"{path} holds the method {method!r}, this edition knows {', '.join(EVERY)}")
+    return method

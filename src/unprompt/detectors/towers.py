@@ -1,4 +1,4 @@
-"""CLIP's image encoder as a part that can be learned: a copy, so that the suite's own stays frozen."""
+"""CLIP's image and text encoders as parts that can be learned: copies, so that the suite's own stay frozen."""
 
 from __future__ import annotations
 
@@ -55,6 +55,27 @@ def clip_like(encoder: Encoder) -> ClipLike:
     return encoder
 
 
+@runtime_checkable
+class Reading(Protocol):
+    """An encoder that shows its text tower and how it spells a text."""
+
+    def tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """N x context token ids and attention mask."""
+
+    def reader(self) -> tuple[nn.Module, nn.Module]:
+        """What reads ids and mask, and what carries its pooled feature to the joint space; both frozen."""
+
+
+def reading(encoder: Encoder) -> Reading:
+    """The encoder, known to have a text tower that can be learned; :class:`SuiteError` otherwise."""
+    if not isinstance(encoder, Reading):
+        raise SuiteError(
+            f"the suite's encoder is {encoder!r}, expected a CLIP model whose text tower can be learned too: "
+            "choose another suite"
+        )
+    return encoder
+
+
 class ImageTower(nn.Module):
     """N x 3 x S x S uint8 -> N x d, not normalised: vision tower, pooled feature, projection."""
 
@@ -74,6 +95,20 @@ class ImageTower(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         seen = self.vision((pixels.float() / 255 - self.mean) / self.std)
         return cast(Tensor, self.projection(getattr(seen, "pooler_output", seen)))
+
+
+class TextTower(nn.Module):
+    """N x context ids and mask -> N x d, not normalised: text tower, pooled feature, projection."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.text, self.projection = (
+            copy.deepcopy(part).cpu().float().requires_grad_(True) for part in reading(encoder).reader()
+        )
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        told = self.text(ids, mask)
+        return cast(Tensor, self.projection(getattr(told, "pooler_output", told)))
 
 
 def as_pixels(pictures: Sequence[RGB]) -> Tensor:

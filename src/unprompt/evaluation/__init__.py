@@ -1,5 +1,6 @@
 """Metrics, their table and intervals, and the fitting of calibration and thresholds. No torch, no files."""
 
+from unprompt.evaluation.attribution import REAL_PICTURES, AttributionTable, evaluate_attribution
 from unprompt.evaluation.bootstrap import Interval, bootstrap
 from unprompt.evaluation.calibration import fit_platt, fit_thresholds
 from unprompt.evaluation.metrics import (
@@ -16,6 +17,8 @@ from unprompt.evaluation.metrics import (
 from unprompt.evaluation.table import EvaluationTable, Metrics, evaluate_scores
 
 __all__ = [
+    "REAL_PICTURES",
+    "AttributionTable",
     "EvaluationTable",
     "Interval",
     "Metrics",
@@ -25,6 +28,7 @@ __all__ = [
     "bootstrap",
     "ece",
     "eer",
+    "evaluate_attribution",
     "evaluate_scores",
     "fake_accuracy",
     "fit_platt",

@@ -115,11 +115,13 @@ class Bench:
 
         return self._product(reconstructions(guided), make)
 
-    def regenerations(self, index: int = 0) -> list[RGB]:
-        """text2img of each picture's caption; another ``index`` draws from other noise."""
-        return self._product(
-            regenerations(index), lambda: self.suite.generator().regenerate(self._texts(), self._seeds(index))
-        )
+    def regenerations(self, index: int = 0, generator: str = "diffusion") -> list[RGB]:
+        """text2img of each picture's caption by one of the suite's generators; another ``index``, other noise."""
+
+        def make() -> list[RGB]:
+            return self.suite.generator(generator).regenerate(self._texts(), self._seeds(index))
+
+        return self._product(regenerations(index, generator), make)
 
     def _product(self, product: Product[Made], make: Callable[[], list[Made]]) -> list[Made]:
         if not self.pixels:

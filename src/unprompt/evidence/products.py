@@ -50,6 +50,8 @@ class Product(Generic[Made]):
     role: str
     codec: Codec[Made]
     recipe: Callable[[Suite], Recipe]
+    generator: str = ""
+    """Who draws it, by name in the suite; empty = nobody."""
 
 
 CAPTIONS = Product(
@@ -76,14 +78,15 @@ def reconstructions(guided: bool = True) -> Product[RGB]:
         cards = [suite.diffusion.card, *([suite.captioner.card] if guided else [])]
         return Recipe("picture", VERSION, cards, {"of": "reconstruction", "guided": guided})
 
-    return Product("reconstructions" if guided else "free_reconstructions", PICTURES, recipe)
+    return Product("reconstructions" if guided else "free_reconstructions", PICTURES, recipe, "diffusion")
 
 
-def regenerations(index: int = 0) -> Product[RGB]:
-    """text2img of the caption, drawing ``index``."""
+def regenerations(index: int = 0, generator: str = "diffusion") -> Product[RGB]:
+    """text2img of the caption by one of the suite's generators, drawing ``index``."""
 
     def recipe(suite: Suite) -> Recipe:
-        cards = [suite.generator().card, suite.captioner.card]
+        cards = [suite.generator(generator).card, suite.captioner.card]
         return Recipe("picture", VERSION, cards, {"of": "regeneration", "index": index})
 
-    return Product(f"regenerations_{index}", PICTURES, recipe)
+    role = "regenerations" if generator == "diffusion" else f"regenerations_{generator}"
+    return Product(f"{role}_{index}", PICTURES, recipe, generator)

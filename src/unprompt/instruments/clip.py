@@ -56,12 +56,20 @@ class ClipEncoder(Encoder):
         pixels = self._normalise.cropped(pictures).to(self.device, self._dtype)
         return _rows(self.model.get_image_features(pixel_values=pixels))
 
-    def _embed_texts(self, texts: Sequence[str]) -> Sequence[Vectors]:
-        tokens = self._tokenizer(
+    def reader(self) -> tuple[torch.nn.Module, torch.nn.Module]:
+        """What reads ids and mask, and what carries its pooled feature to the joint space."""
+        return self.model.text_model, self.model.text_projection
+
+    def tokens(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        """N x context token ids and attention mask: cut, and filled up."""
+        made = self._tokenizer(
             list(texts), padding="max_length", truncation=True, max_length=self._context, return_tensors="pt"
-        ).to(self.device)
-        features = self.model.get_text_features(tokens.input_ids, attention_mask=tokens.attention_mask)
-        return _rows(features)
+        )
+        return made.input_ids, made.attention_mask
+
+    def _embed_texts(self, texts: Sequence[str]) -> Sequence[Vectors]:
+        ids, mask = (tensor.to(self.device) for tensor in self.tokens(texts))
+        return _rows(self.model.get_text_features(ids, attention_mask=mask))
 
 
 def _rows(features: Any) -> Sequence[Vectors]:

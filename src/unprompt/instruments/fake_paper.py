@@ -37,6 +37,10 @@ OPEN_CLIP = """
 [methods.semgir.instruments.encoder]
 class = "open-clip"
 path = "encoder-rn"
+
+[methods.semgir-a.instruments.encoder]
+class = "open-clip"
+path = "encoder-rn"
 """
 """What the suite's file says besides where open_clip can be imported."""
 
@@ -71,7 +75,7 @@ def save_fake_paper(folder: Path | str, seed: int = 0, with_open_clip: bool = Fa
     """Write every model of the suite and its ``suite.toml`` into a folder, and return it.
 
     The same seed gives the same weights; the caller's random state is left as it was. ``with_open_clip`` gives
-    SemGIR an encoder of that package.
+    SemGIR and SemGIR-A an encoder of that package.
     """
     folder = fakes.save_fake_suite(folder, seed)
     with torch.random.fork_rng(devices=[]), quietly():

@@ -65,11 +65,17 @@ parameters = { side = 32, steps = 4 }
 [instruments.perceptual]
 class = "clip-perceptual"
 path = "encoder"
+
+[generators.sibling]
+class = "stable-diffusion"
+path = "sibling"
+candidate = true
+parameters = { side = 32, steps = 4 }
 """
 
 
 def save_fake_suite(folder: Path | str, seed: int = 0) -> Path:
-    """Write ``captioner``, ``encoder``, ``diffusion`` and ``suite.toml`` into a folder, and return it.
+    """Write ``captioner``, ``encoder``, two latent diffusions and ``suite.toml`` into a folder, and return it.
 
     The same seed gives the same weights; the caller's random state is left as it was.
     """
@@ -80,6 +86,7 @@ def save_fake_suite(folder: Path | str, seed: int = 0) -> Path:
         save_blip(folder / "captioner")
         save_clip(folder / "encoder")
         save_stable_diffusion(folder / "diffusion")
+        save_stable_diffusion(folder / "sibling", (16, 24, 24))
     (folder / "suite.toml").write_text(_SUITE, "utf-8")
     return folder
 
@@ -117,9 +124,9 @@ def save_clip(folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def save_stable_diffusion(folder: Path, **unet_options: Any) -> None:
-    """Every part of a checkpoint; ``unet_options`` are further ones of its UNet."""
-    blocks, tokenizer = (16, 32, 32), clip_tokenizer()
+def save_stable_diffusion(folder: Path, blocks: tuple[int, int, int] = (16, 32, 32), **unet_options: Any) -> None:
+    """Every part of a checkpoint; ``blocks`` are its widths, ``unet_options`` further ones of its UNet."""
+    tokenizer = clip_tokenizer()
     downs, ups = ("DownEncoderBlock2D",) * 3, ("UpDecoderBlock2D",) * 3
     save(
         AutoencoderKL(

@@ -16,7 +16,8 @@
 
     [methods.semgir.instruments.encoder]    # what one method alone uses instead; keys as above
 
-    [generators.flow]                       # further generators, by name; keys as above
+    [generators.sdxl]                       # further generators, by name; keys as above, and:
+    candidate = true                        # false = only ever an outsider; the diffusion is always a candidate
 
 Weights are named by their path beside the file, by hub id and revision, or by the url of a torchvision file; with a
 path, the others say where they come from. ``needs`` = { disk, memory, work } says what a model asks of a machine.
@@ -98,6 +99,8 @@ class Spec:
         """The class, imported."""
         module, _, name = CLASSES[self.kind].partition(":")
         return getattr(import_module(module), name)
+    candidate: bool = False
+    """Of a further generator: attribution asks whether it made a picture."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,17 @@ class Manifest:
     def instruments_of(self, method: str = "") -> Mapping[str, Spec]:
         """Role -> spec, with the method's own in place of the common ones."""
         return {**self.instruments, **self.methods.get(method, {})}
+
+    def generators_of(self, method: str = "") -> Mapping[str, Spec]:
+        """Name -> spec of all that draws: the diffusion first, when there is one."""
+        own = self.instruments_of(method)
+        return {**({"diffusion": own["diffusion"]} if "diffusion" in own else {}), **self.generators}
+
+    def candidates_of(self, method: str = "") -> tuple[str, ...]:
+        """The generators that attribution asks about: the diffusion, and those that the file declares."""
+        return tuple(
+            name for name, spec in self.generators_of(method).items() if name not in self.generators or spec.candidate
+        )
 
     def specs(self) -> list[Spec]:
         """Every instrument that the file names, each once."""

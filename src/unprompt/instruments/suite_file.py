@@ -51,6 +51,8 @@ def _lines(manifest: Manifest) -> Iterator[str]:
         yield from (f"{name} = {_value(getattr(spec, name))}" for name in _TEXTS if getattr(spec, name))
         yield f"parameters = {_inline(spec.parameters)}"
         yield f"needs = {_inline(asdict(spec.needs))}"
+        if spec.candidate:
+            yield "candidate = true"
 
 
 def _inline(table: Mapping[str, Any]) -> str:
@@ -109,7 +111,9 @@ class _Reader:
             raise self.wrong(f"expected a table, got {table!r}")
         texts = {name: self.take(table, name, str, "") for name in _TEXTS}
         kind, parameters = self.take(table, "class", str, ""), self.take(table, "parameters", dict, {})
-        made = Spec(kind, **texts, parameters=parameters, needs=self.needs(self.take(table, "needs", dict, {})))
+        needs = self.needs(self.take(table, "needs", dict, {}))
+        candidate = self.place.startswith("[generators.") and self.take(table, "candidate", bool, False)
+        made = Spec(kind, **texts, parameters=parameters, needs=needs, candidate=candidate)
         self.nothing_else(table)
         self.one_of("class", [made.kind], CLASSES)
         if not made.source:

@@ -116,8 +116,12 @@ class Suite:
     @property
     def generators(self) -> tuple[str, ...]:
         """Names that :meth:`generator` knows: the diffusion first, when there is one."""
-        own = ("diffusion",) if "diffusion" in self.manifest.instruments_of(self.method) else ()
-        return (*own, *self.manifest.generators)
+        return tuple(self.manifest.generators_of(self.method))
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """The generators that attribution asks about: the diffusion, and those that the suite's file declares."""
+        return self.manifest.candidates_of(self.method)
 
     def generator(self, name: str = "diffusion") -> Generator:
         """A generator by name; ``diffusion`` is the suite's own."""

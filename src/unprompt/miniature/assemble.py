@@ -36,6 +36,8 @@ class Entry:
     path: str
     """Name of the finished model, and of its folder in the suite."""
     parameters: Mapping[str, str | int | float] = field(default_factory=dict)
+    candidate: bool = False
+    """Of a further generator: attribution asks about it."""
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -52,6 +54,9 @@ ENTRIES: Final = {
         "stable-diffusion", "diffusion", {"strength": 0.5, "steps": 20, "guidance": 3.0, "side": 64}
     ),
     "instruments.perceptual": Entry("clip-perceptual", "encoder"),
+    "generators.sibling": Entry(
+        "stable-diffusion", "sibling", {"strength": 0.5, "steps": 20, "guidance": 3.0, "side": 64}, candidate=True
+    ),
 }
 
 
@@ -109,13 +114,14 @@ def _entries(folder: Path) -> Iterator[str]:
     for place, entry in ENTRIES.items():
         if (folder / entry.path).is_dir():
             digest = folder_digest(folder / entry.path, entry.files)
-            facts = {"class": entry.kind, "path": entry.path, "digest": digest, "licence": "Apache-2.0"}
+            facts: dict[str, str | bool] = {"class": entry.kind, "path": entry.path, "digest": digest}
+            facts |= {"licence": "Apache-2.0"} | ({"candidate": True} if entry.candidate else {})
             inline = ", ".join(f"{name} = {json.dumps(value)}" for name, value in entry.parameters.items())
             yield _table(place, facts) + (f"\nparameters = {{ {inline} }}" if inline else "")
 
 
-def _table(name: str, facts: Mapping[str, str]) -> str:
-    # A string of JSON without control characters is one of TOML too.
+def _table(name: str, facts: Mapping[str, str | bool]) -> str:
+    # A string of JSON without control characters is one of TOML too, and so is true.
     lines = [f"{key} = {json.dumps(value)}" for key, value in facts.items()]
     return "\n".join([f"[{name}]", *lines] if name else lines)
 

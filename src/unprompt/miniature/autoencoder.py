@@ -1,4 +1,4 @@
-"""Stage: the autoencoder whose 16 x 16 x 4 latents the diffusion works in."""
+"""Stage: the autoencoder whose 16 x 16 x 4 latents the diffusion works in; and how the sibling's is trained."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ EDGE_WEIGHT = 1.0
 """Weight of the differences between neighbouring pixels: edges and grain are what a mean error forgets."""
 
 
-def build() -> AutoencoderKL:
-    """64 x 64 x 3 -> 16 x 16 x 4: small enough for two cores."""
+def build(widths: tuple[int, int, int] = (16, 32, 64), channels: int = 4) -> AutoencoderKL:
+    """64 x 64 x 3 -> 16 x 16 x channels: small enough for two cores."""
     return AutoencoderKL(
-        block_out_channels=(16, 32, 64),
+        block_out_channels=widths,
         down_block_types=("DownEncoderBlock2D",) * 3,
         up_block_types=("UpDecoderBlock2D",) * 3,
         layers_per_block=1,
-        latent_channels=4,
+        latent_channels=channels,
         norm_num_groups=8,
         sample_size=64,
         mid_block_add_attention=False,
@@ -44,9 +44,15 @@ def error(x: Tensor, x_hat: Tensor) -> Tensor:
 
 
 def make(workshop: Workshop) -> dict[str, float]:
-    """Train, fit the scaling factor of the latents, save, and measure PSNR on held-out scenes."""
+    """Train the diffusion's."""
     torch.manual_seed(0)
-    model, scenes = build().to(memory_format=torch.channels_last), workshop.scenes()
+    schedule = Schedule(workshop.steps(4000), batch=16, rate=2e-3, average=0.999)
+    return train(workshop, "autoencoder", build(), schedule)
+
+
+def train(workshop: Workshop, name: str, built: AutoencoderKL, schedule: Schedule) -> dict[str, float]:
+    """Train, fit the scaling factor of the latents, save under ``name``, and measure PSNR on held-out scenes."""
+    model, scenes = built.to(memory_format=torch.channels_last), workshop.scenes()
 
     def loss(indices: Indices, noise: torch.Generator) -> Tensor:
         x = mixed(scenes, indices, noise).contiguous(memory_format=torch.channels_last)
@@ -55,14 +61,13 @@ def make(workshop: Workshop) -> dict[str, float]:
         divergence: Tensor = posterior.kl().mean() / posterior.mean[0].numel()
         return error(x, x_hat) + KL_WEIGHT * divergence
 
-    schedule = Schedule(workshop.steps(4000), batch=16, rate=2e-3, average=0.999)
-    Trainer(model, schedule, workshop.checkpoint("autoencoder")).fit(loss, len(scenes), workshop.say)
+    Trainer(model, schedule, workshop.checkpoint(name)).fit(loss, len(scenes), workshop.say)
     held_out = as_tensor(workshop.held_out().pictures)
     with torch.inference_mode():
         latents = torch.cat([model.encode(x).latent_dist.mean for x in held_out.split(64)])
         x_hat = torch.cat([model.decode(z).sample for z in latents.split(64)]).clamp(-1, 1)
     model.register_to_config(scaling_factor=float(1 / latents.std()))
-    model.save_pretrained(workshop.model("autoencoder"))
+    model.save_pretrained(workshop.model(name))
     mse = ((held_out - x_hat) / 2).square().mean(dim=(1, 2, 3))
     return {"psnr": float(-10 * mse.log10().mean()), "latent_std": float(latents.std())}
 

@@ -1,6 +1,9 @@
-"""Stage: the latent diffusion of the suite, a Stable-Diffusion pipeline in small."""
+"""Stage: the latent diffusion of the suite, a Stable-Diffusion pipeline in small; and how its sibling is trained."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -18,12 +21,32 @@ SNR_LIMIT = 5.0
 """Gamma of the min-SNR weighting."""
 
 
-def scheduler() -> DDIMScheduler:
+@dataclass(frozen=True)
+class Plan:
+    """What one latent diffusion is, and how long it is trained."""
+
+    name: str
+    autoencoder: str
+    """Name of the finished model whose latents it works in."""
+    seed: int
+    widths: tuple[int, int]
+    """Channels of the UNet on 16 x 16 and on 8 x 8."""
+    text_width: int
+    text_layers: int
+    noise: str
+    """Schedule of the noise, as diffusers names it."""
+    steps: int
+
+
+PLAN: Final = Plan("diffusion", "autoencoder", 3, (64, 128), 128, 3, "scaled_linear", 6500)
+
+
+def scheduler(noise: str = PLAN.noise) -> DDIMScheduler:
     """Velocity prediction down to pure noise, so that dark and bright pictures can both begin."""
     return DDIMScheduler(
         beta_start=0.00085,
         beta_end=0.012,
-        beta_schedule="scaled_linear",
+        beta_schedule=noise,
         prediction_type="v_prediction",
         timestep_spacing="trailing",
         rescale_betas_zero_snr=True,
@@ -34,7 +57,7 @@ def scheduler() -> DDIMScheduler:
 
 
 def encoded(autoencoder: AutoencoderKL, scenes: Corpus) -> Tensor:
-    """Scaled latent means of the scenes before the camera, N x 4 x 16 x 16 float16."""
+    """Scaled latent means of the scenes before the camera, N x C x 16 x 16 float16."""
     parts = []
     with torch.inference_mode():
         for start in range(0, len(scenes), 256):
@@ -45,12 +68,17 @@ def encoded(autoencoder: AutoencoderKL, scenes: Corpus) -> Tensor:
 
 
 def make(workshop: Workshop) -> dict[str, float]:
+    """Train the suite's own."""
+    return train(workshop, PLAN)
+
+
+def train(workshop: Workshop, plan: Plan) -> dict[str, float]:
     """Train on the latents of scenes, save the pipeline, and judge drawn scenes by the captioner."""
-    torch.manual_seed(3)
-    scenes, noising = workshop.scenes(), scheduler()
-    autoencoder = AutoencoderKL.from_pretrained(workshop.model("autoencoder")).eval()
-    tokenizer = prompt_tokenizer(scenes.captions)
-    model = Drawing(tokenizer, unet(4, (64, 128)))
+    torch.manual_seed(plan.seed)
+    scenes, noising = workshop.scenes(), scheduler(plan.noise)
+    autoencoder = AutoencoderKL.from_pretrained(workshop.model(plan.autoencoder)).eval()
+    tokenizer, channels = prompt_tokenizer(scenes.captions), autoencoder.config.latent_channels
+    model = Drawing(tokenizer, unet(channels, plan.widths, plan.text_width), plan.text_layers)
     latents, told = encoded(autoencoder, scenes), prompts(tokenizer, scenes.captions)
     alphas = noising.alphas_cumprod
 
@@ -64,8 +92,8 @@ def make(workshop: Workshop) -> dict[str, float]:
         weighted: Tensor = gap * snr.clamp(max=SNR_LIMIT) / (snr + 1)
         return weighted.mean()
 
-    schedule = Schedule(workshop.steps(6500), batch=32, rate=8e-4, warmup=300, average=0.9995)
-    Trainer(model, schedule, workshop.checkpoint("diffusion")).fit(loss, len(scenes), workshop.say)
+    schedule = Schedule(workshop.steps(plan.steps), batch=32, rate=8e-4, warmup=300, average=0.9995)
+    Trainer(model, schedule, workshop.checkpoint(plan.name)).fit(loss, len(scenes), workshop.say)
     pipeline = StableDiffusionPipeline(
         vae=autoencoder,
         text_encoder=model.text_encoder.eval(),
@@ -76,7 +104,7 @@ def make(workshop: Workshop) -> dict[str, float]:
         feature_extractor=None,
         requires_safety_checker=False,
     )
-    pipeline.save_pretrained(workshop.model("diffusion"))
+    pipeline.save_pretrained(workshop.model(plan.name))
     return agreement(workshop, lambda captions, seeds: draw(pipeline, captions, seeds))
 
 

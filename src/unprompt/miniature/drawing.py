@@ -1,4 +1,4 @@
-"""What the two text-to-image families share: words that steer a UNet on a 16 x 16 grid."""
+"""What the text-to-image families share: words that steer a UNet on a 16 x 16 grid."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from unprompt.miniature.corpus import Indices
 from unprompt.miniature.words import clip_tokenizer
 
-TEXT_WIDTH = 128
 CONTEXT = 24
 """Tokens of a prompt: the short captions fit, longer ones are cut."""
 DROPPED = 0.1
@@ -20,18 +19,19 @@ DROPPED = 0.1
 
 
 class Drawing(nn.Module):
-    """A text encoder and the UNet that it steers."""
+    """A text encoder of some layers and the UNet that it steers."""
 
-    def __init__(self, tokenizer: CLIPTokenizer, unet: UNet2DConditionModel) -> None:
+    def __init__(self, tokenizer: CLIPTokenizer, unet: UNet2DConditionModel, layers: int = 3) -> None:
         super().__init__()
+        width = unet.config.cross_attention_dim
         config = CLIPTextConfig(
             vocab_size=len(tokenizer),
-            hidden_size=TEXT_WIDTH,
-            intermediate_size=4 * TEXT_WIDTH,
-            num_hidden_layers=3,
+            hidden_size=width,
+            intermediate_size=4 * width,
+            num_hidden_layers=layers,
             num_attention_heads=4,
             max_position_embeddings=CONTEXT,
-            projection_dim=TEXT_WIDTH,
+            projection_dim=width,
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
@@ -75,7 +75,7 @@ def prompts(tokenizer: CLIPTokenizer, captions: tuple[str, ...]) -> Prompts:
     return Prompts(tokens(list(captions)), tokens([""]))
 
 
-def unet(channels: int, widths: tuple[int, int]) -> UNet2DConditionModel:
+def unet(channels: int, widths: tuple[int, int], text_width: int = 128) -> UNet2DConditionModel:
     """Convolutions on 16 x 16, attention to itself and to the words on 8 x 8."""
     return UNet2DConditionModel(
         sample_size=16,
@@ -85,7 +85,7 @@ def unet(channels: int, widths: tuple[int, int]) -> UNet2DConditionModel:
         block_out_channels=widths,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        cross_attention_dim=TEXT_WIDTH,
+        cross_attention_dim=text_width,
         attention_head_dim=8,
         norm_num_groups=16,
     )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from unprompt.datasets import load_manifest
-from unprompt.detectors import METHODS, checkpoint
+from unprompt.detectors import ATTRIBUTORS, EVERY, checkpoint
 from unprompt.detectors.panel import MEMBERS
 from unprompt.detectors.world import World
 from unprompt.errors import UnpromptError
@@ -28,11 +28,13 @@ from unprompt.store import Store, fingerprint
 from unprompt.types import RGB, Split
 
 BASELINES: Final = ("clip-probe", "trivial-energy", "trivial-thumbnail", "trivial-metadata")
-HEADS: Final = (*MEMBERS, *BASELINES, "panel")
-EXTRACTED: Final = ("panel", *BASELINES)
+HEADS: Final = (*MEMBERS, *BASELINES, "panel", *ATTRIBUTORS)
+EXTRACTED: Final = ("panel", *BASELINES, *ATTRIBUTORS)
 """The panel's evidence is that of its members, made in one go."""
-MODELS: Final = ("autoencoder", "captioner", "encoder", "diffusion", "flow")
+MODELS: Final = ("autoencoder", "captioner", "encoder", "diffusion", "flow", "sibling")
 """Stages whose figures are told again beside those of the heads."""
+TAUGHT: Final = "diffusion"
+"""What detection learns from: it meets the other generators in the test split alone. Attribution learns from all."""
 FIGURES: Final = "figures.json"
 """Beside the suite's file: what was measured of models, methods and world check, on scenes they had not seen."""
 WORLD: Final = "world.safetensors"
@@ -43,6 +45,7 @@ WORLD_SEEDS: Final = 100_000
 SETTINGS: Final[dict[str, dict[str, float]]] = {
     "sare": {"epochs": 30, "batch": 32, "rate": 5e-4, "encoder_rate": 5e-5},
     "semgir": {"epochs": 30},
+    "semgir-a": {"epochs": 30},
     "tidy": {"batch": 64},
     "item": {"batch": 64},
 }
@@ -66,7 +69,7 @@ def make(workshop: Workshop) -> dict[str, float]:
     put(workshop.suite / FIGURES, f"{json.dumps(measured, indent=1, sort_keys=True)}\n".encode())
     write_manifest(workshop.suite)
     return {
-        f"{method}, {generator}": row["auc"]
+        f"{method}, {generator}": row["accuracy" if method in ATTRIBUTORS else "auc"]
         for method, table in tables.items()
         for generator, row in table["generators"].items()
     }
@@ -118,6 +121,7 @@ class Apprentices:
             return found
         evidence = ("--evidence", str(self._store.root))
         chosen = [word for pair in SETTINGS.get(method, {}).items() for word in ("--set", f"{pair[0]}={pair[1]}")]
+        chosen += [] if method in ATTRIBUTORS else ["--generators", TAUGHT]
         self._verb("train", method, *evidence, "--out", str(head), "--half", *chosen)
         table: Table = json.loads(self._verb("evaluate", str(head), *evidence, "--format", "json"))
         put(stamp, json.dumps({"key": key, "table": table}).encode())
@@ -141,9 +145,10 @@ class Apprentices:
         parts = [
             (
                 self._store.read_view(one).fingerprint,
-                METHODS[one].version,
-                METHODS[one].fitting_options(self._suite),
+                EVERY[one].version,
+                EVERY[one].fitting_options(self._suite),
                 SETTINGS.get(one, {}),
+                "" if one in ATTRIBUTORS else TAUGHT,
             )
             for one in members or (method,)
         ]

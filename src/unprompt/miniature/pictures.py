@@ -1,7 +1,7 @@
 """The little world on disk: photographs of real scenes, and of what generators draw of others.
 
-The suite's own diffusion draws for all splits, every further generator for the test split alone: no head has
-seen it. An outsider is a generator of which the suite has pictures, but no weights. All roads end at the same camera.
+The suite's candidates draw for all splits, every further generator for the test split alone: no head has seen it.
+An outsider is a generator of which the suite has pictures, but no weights. All roads end at the same camera.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def _families(suite: Suite, counts: Counts) -> Iterator[Family]:
         count = getattr(counts, split)
         yield Family(SCENES, REAL, split, range(first, first + count), partial(photographs, scenes))
         for name in suite.generators:
-            if split == "test" or name == "diffusion":
+            if split == "test" or name in suite.candidates:
                 shoot = partial(photographs, drawings(suite, name))
                 yield Family(name, GENERATED, split, told(split, count), shoot)
     for name, folder in outsiders(suite).items():

@@ -1,8 +1,8 @@
-"""The page of ``detect``: one HTML file and the pictures that it shows, readable without a network or a script."""
+"""A page: one HTML file and the pictures that it shows, readable without a network or a script."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,15 +14,15 @@ from unprompt.errors import StoreError
 from unprompt.report import words
 from unprompt.report.exhibit import GAIN, Exhibit
 from unprompt.report.summary import OUTCOMES, Outcome, Summary, outcome
-from unprompt.types import RGB, Judgement
+from unprompt.types import RGB, Attribution, Judgement
 
 LONGEST: Final = 768
 """Longer side, in pixels, above which a picture is shown smaller."""
 _TINY: Final = 256
 """Longer side below which the pixels are drawn as squares and not smeared."""
 
-_SIGNS: Final[dict[Outcome, str]] = {"generated": "◆", "inconclusive": "◐", "real": "○", "error": "✕"}
-_TITLES: Final = {
+SIGNS: Final[dict[Outcome, str]] = {"generated": "◆", "inconclusive": "◐", "real": "○", "error": "✕"}
+TITLES: Final = {
     "picture": "The picture",
     "reconstruction": "Reconstructed, with its caption",
     "map": f"What that changed (SARE map, brightness × {GAIN})",  # noqa: RUF001
@@ -31,7 +31,7 @@ _TITLES: Final = {
 
 
 @dataclass(frozen=True)
-class _Figure:
+class Figure:
     source: str
     """Relative to the page."""
     title: str
@@ -46,21 +46,30 @@ class _Card:
     headline: str
     truth: str
     facts: str
-    figures: tuple[_Figure, ...]
+    figures: tuple[Figure, ...]
     bars: dict[str, float]
 
 
 def write_page(folder: Path, exhibits: Sequence[Exhibit], title: str) -> Path:
-    """Write ``folder/index.html`` and ``folder/pictures/NNN-*.png``; the page's path.
+    """The page of ``detect``: ``folder/index.html`` and ``folder/pictures/NNN-*.png``; the page's path.
 
     The page is written last, so that it never names a picture that is not there. Pictures whose longer side
     is above ``LONGEST`` pixels are stored smaller. Raises StoreError when the folder cannot be written.
     """
+
+    def render() -> str:
+        cards = [_card(folder, number, exhibit) for number, exhibit in enumerate(exhibits, 1)]
+        return _render(cards, Summary.of(card.judgement for card in cards), title)
+
+    return written(folder, render)
+
+
+def written(folder: Path, render: Callable[[], str]) -> Path:
+    """Write ``folder/index.html`` as ``render`` returns it, whose pictures lie there by then; the page's path."""
     try:
         (folder / "pictures").mkdir(parents=True, exist_ok=True)
-        cards = [_card(folder, number, exhibit) for number, exhibit in enumerate(exhibits, 1)]
         page = folder / "index.html"
-        page.write_text(_render(cards, Summary.of(card.judgement for card in cards), title), encoding="utf-8")
+        page.write_text(render(), encoding="utf-8")
     except OSError as error:
         raise StoreError(
             f"{folder}: the report cannot be written ({error}); expected a folder with free space that you may "
@@ -77,22 +86,27 @@ def _card(folder: Path, number: int, exhibit: Exhibit) -> _Card:
         outcome=outcome(judgement),
         headline=words.headline(judgement),
         truth=words.truth_words(judgement),
-        facts=" · ".join(_facts(judgement)),
-        figures=tuple(_figure(folder, f"{number:03d}", part, rgb) for part, rgb in exhibit.pictures().items()),
+        facts=facts(judgement),
+        figures=tuple(figure(folder, number, part, rgb, TITLES[part]) for part, rgb in exhibit.pictures().items()),
         bars=exhibit.bars(),
     )
 
 
-def _figure(folder: Path, number: str, part: str, rgb: RGB) -> _Figure:
+def figure(folder: Path, number: int, part: str, rgb: RGB, title: str) -> Figure:
     """Store a picture, not longer than ``LONGEST``."""
-    source = f"pictures/{number}-{part}.png"
+    source = f"pictures/{number:03d}-{part}.png"
     longest = max(rgb.shape[:2])
     shown = images.fit_long(rgb, LONGEST) if longest > LONGEST else rgb
     (folder / source).write_bytes(images.encode_png(shown))
-    return _Figure(source, _TITLES[part], tiny=longest < _TINY)
+    return Figure(source, title, tiny=longest < _TINY)
 
 
-def _facts(judgement: Judgement) -> Iterator[str]:
+def facts(row: Judgement | Attribution) -> str:
+    """What is known of the file, in one line."""
+    return " · ".join(_facts(row))
+
+
+def _facts(judgement: Judgement | Attribution) -> Iterator[str]:
     if judgement.format:
         yield judgement.format
     if judgement.width and judgement.height:
@@ -103,7 +117,8 @@ def _facts(judgement: Judgement) -> Iterator[str]:
         yield f"suite {judgement.suite}"
 
 
-def _render(cards: Sequence[_Card], summary: Summary, title: str) -> str:
+def template(name: str) -> jinja2.Template:
+    """A template of this room, with everything that is filled in escaped."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("unprompt.report"),
         autoescape=True,  # file names and captions may hold anything
@@ -113,11 +128,15 @@ def _render(cards: Sequence[_Card], summary: Summary, title: str) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["printable"] = words.printable
-    return environment.get_template("page.html.jinja").render(
+    return environment.get_template(name)
+
+
+def _render(cards: Sequence[_Card], summary: Summary, title: str) -> str:
+    return template("page.html.jinja").render(
         cards=cards,
         summary=summary,
         title=title,
-        signs=_SIGNS,
+        signs=SIGNS,
         outcomes=OUTCOMES,
         truths=words.TRUTHS,
         truth_line=words.truth_line(summary),

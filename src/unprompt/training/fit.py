@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unprompt.detectors.base import Detector
+from unprompt.detectors.base import Fitted
 from unprompt.detectors.labels import labelled
 from unprompt.detectors.options import TrainedOptions
 from unprompt.detectors.solved import SolvedDetector
@@ -28,7 +28,8 @@ from unprompt.training.partial import Best, Partial, Progress, identity
 SAVE_SECONDS = 120.0
 """An interrupted run loses no more work than this."""
 
-Labels = Sequence[int] | npt.NDArray[np.integer]
+Labels = Sequence[int] | npt.NDArray[np.integer] | npt.NDArray[np.floating]
+"""N zeros and ones; for an attributor N x K, one column a candidate."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Report:
 
 
 def fit(
-    detector: Detector[Any, Any],
+    detector: Fitted[Any, Any],
     evidence: Sequence[Any],
     labels: Labels,
     seed: int = 0,
@@ -63,13 +64,14 @@ def fit(
     validation: Validation | None = None,
     partial: Path | None = None,
 ) -> None:
-    """Fit the detector in place, by its own options; labels are 0 and 1.
+    """Fit the detector or attributor in place, by its own options; labels are 0 and 1.
 
     With ``validation`` the weights of the epoch with the lowest validation loss are kept, else the last ones.
     With ``partial`` the state is saved there at each epoch's end and every two minutes, and an interrupted run
     goes on from it; the caller removes the file once the detector is saved.
     """
-    labelled(len(evidence), labels)
+    for column in np.atleast_2d(np.asarray(labels).T):
+        labelled(len(evidence), column)
     if isinstance(detector, SolvedDetector):
         detector.solve(evidence, labels)
     else:
@@ -81,7 +83,7 @@ class Training:
 
     def __init__(
         self,
-        detector: Detector[Any, Any],
+        detector: Fitted[Any, Any],
         evidence: Sequence[Any],
         labels: Labels,
         seed: int,
@@ -160,7 +162,7 @@ class Training:
         return Report(epoch, self.options.epochs, progress.loss / progress.seen, loss, best)
 
 
-def _optimiser(detector: Detector[Any, Any], options: TrainedOptions) -> torch.optim.Optimizer:
+def _optimiser(detector: Fitted[Any, Any], options: TrainedOptions) -> torch.optim.Optimizer:
     made = torch.optim.Adam if options.optimiser == "adam" else torch.optim.AdamW
     return made(detector.parameter_groups(), lr=options.rate, weight_decay=options.weight_decay)
 

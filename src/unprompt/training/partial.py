@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from unprompt.detectors import checkpoint
-from unprompt.detectors.base import Detector
+from unprompt.detectors.base import Fitted
 from unprompt.errors import CheckpointError
 
 
@@ -91,7 +91,7 @@ class Partial:
         self.optimiser.load_state_dict({"state": state, "param_groups": groups})
 
 
-def identity(detector: Detector[Any, Any], evidence: Sequence[Any], labels: npt.NDArray[np.float32], seed: int) -> str:
+def identity(detector: Fitted[Any, Any], evidence: Sequence[Any], labels: npt.NDArray[np.float32], seed: int) -> str:
     """SHA-256 of options, labels, seed and starting weights; of the evidence its number, first and last inputs."""
     plain = [detector.method, detector.version, detector.options.to_dict(), seed, len(evidence)]
     total = hashlib.sha256(json.dumps(plain, sort_keys=True).encode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from unprompt.datasets import NAMES
-from unprompt.detectors import METHODS
+from unprompt.detectors import EVERY
 from unprompt.instruments import Manifest, embedded
 from unprompt.instruments.manifest import shipped
 from unprompt.workflows.sources import LOADERS
@@ -42,7 +42,7 @@ def _licences(manifest: Manifest) -> str:
 
 def methods() -> list[Entry]:
     """The methods, with the first line of what each says of itself."""
-    return [Entry(name, _first_line(made.__doc__)) for name, made in METHODS.items()]
+    return [Entry(name, _first_line(made.__doc__)) for name, made in EVERY.items()]
 
 
 def datasets() -> list[Entry]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from unprompt.detectors.base import Detector
+from unprompt.detectors.base import Detector, Fitted
 from unprompt.errors import DataError, StoreError
 from unprompt.evidence.base import Extractor, rows_by_part
 from unprompt.instruments import Suite
@@ -49,18 +49,39 @@ def suite_of(folders: Sequence[Store], methods: Sequence[str]) -> str:
     return folders[0].read_view(methods[0]).suite
 
 
-def joined(folders: Sequence[Store], detector: Detector[Any, Any], suite: Suite, split: Split) -> Labelled:
+def gathered(
+    folders: Sequence[Store],
+    fitted: Fitted[Any, Any],
+    suite: Suite,
+    split: Split,
+    generators: Sequence[str] | None = None,
+) -> Labelled:
     """The labelled evidence of one split, from every store that has some of this method.
 
-    Raises DataError when a class is missing, StoreError when no store has evidence of the method.
+    With ``generators`` the generated pictures are those of these generators alone. Raises StoreError when no store
+    has evidence of the method, DataError for a generator that drew none of the pictures.
     """
-    extractor = detector.extractor
+    extractor = fitted.extractor
     having = [store for store in folders if _has_view(store, extractor.method)] or list(folders[:1])
+    if generators is not None:
+        _check_names(having, generators)
     found = Labelled([], [], [], [])
     for store in having:
-        _collect(found, store, extractor, suite, split)
+        _collect(found, store, extractor, suite, split, generators)
+    return found
+
+
+def joined(
+    folders: Sequence[Store],
+    detector: Detector[Any, Any],
+    suite: Suite,
+    split: Split,
+    generators: Sequence[str] | None = None,
+) -> Labelled:
+    """As :func:`gathered`; DataError when a class is missing."""
+    found = gathered(folders, detector, suite, split, generators)
     if set(found.labels) != {REAL, GENERATED}:
-        places = ", ".join(str(store.root) for store in having)
+        places = ", ".join(str(store.root) for store in folders)
         raise DataError(
             f"the {split} split of {places} has {found.labels.count(REAL)} real and {found.labels.count(GENERATED)} "
             "generated pictures, expected some of each: label them by folder names or a manifest, and extract again"
@@ -69,10 +90,14 @@ def joined(folders: Sequence[Store], detector: Detector[Any, Any], suite: Suite,
 
 
 def member_logits(
-    folders: Sequence[Store], members: Sequence[Detector[Any, Any]], suite: Suite, split: Split
+    folders: Sequence[Store],
+    members: Sequence[Detector[Any, Any]],
+    suite: Suite,
+    split: Split,
+    generators: Sequence[str] | None = None,
 ) -> tuple[Floats, Labelled]:
     """N x members logits of the pictures that every member has evidence of, joined by ``pixels``."""
-    each = [joined(folders, member, suite, split) for member in members]
+    each = [joined(folders, member, suite, split, generators) for member in members]
     told = [
         dict(zip(one.pixels, member.logits(one.evidence), strict=True))
         for one, member in zip(each, members, strict=True)
@@ -92,10 +117,31 @@ def failures(folders: Sequence[Store], split: Split) -> tuple[list[Label], list[
     return [row["label"] for row in failed], [row["generator"] for row in failed]
 
 
-def _collect(found: Labelled, store: Store, extractor: Extractor[Any], suite: Suite, split: Split) -> None:
+def _check_names(folders: Sequence[Store], generators: Sequence[str]) -> None:
+    rows = [row for store in folders for row in store.read_samples().to_pylist()]
+    there = sorted({row["generator"] for row in rows if row["label"] == GENERATED and row["generator"]})
+    for name in generators:
+        if name not in there:
+            raise DataError(f"--generators names {name!r}, the generated pictures are by {', '.join(there) or 'none'}")
+
+
+def _collect(
+    found: Labelled,
+    store: Store,
+    extractor: Extractor[Any],
+    suite: Suite,
+    split: Split,
+    generators: Sequence[str] | None,
+) -> None:
     view = store.read_view(extractor.method)
     for part, rows in rows_by_part(store).items():
-        wanted = [row for row in rows if row["label"] is not None and split_of(row) == split]
+        wanted = [
+            row
+            for row in rows
+            if row["label"] is not None
+            and split_of(row) == split
+            and (generators is None or row["label"] == REAL or row["generator"] in generators)
+        ]
         if wanted:
             found.evidence.extend(extractor.load_part(store, view, part, suite, wanted))
             found.labels.extend(row["label"] for row in wanted)

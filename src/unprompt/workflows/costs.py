@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from unprompt.detectors import METHODS
+from unprompt.detectors import ATTRIBUTORS, EVERY
 from unprompt.errors import OptionError
 from unprompt.evidence.base import Extractor
 from unprompt.evidence.joint import JointExtractor
@@ -67,13 +67,13 @@ def tflop(manifest: Manifest, extractor: Extractor[Any]) -> float:
     """10^12 operations a picture; what two methods share counts once."""
     asked: dict[object, float] = {}
     for one in members(extractor):
-        specs = manifest.instruments_of(one.method)
-        for role in set(one.roles) & set(specs):
-            if role != "diffusion":
-                asked[specs[role].key] = specs[role].needs.work
-            elif specs[role].needs.work:
-                for product in one.products():
-                    asked[specs[role].key, product.role] = specs[role].needs.work * _passes(product.role, specs[role])
+        specs, drawing = manifest.instruments_of(one.method), manifest.generators_of(one.method)
+        for role in set(one.roles) & set(specs) - {"diffusion"}:
+            asked[specs[role].key] = specs[role].needs.work
+        for product in one.products():
+            spec = drawing.get(product.generator)
+            if spec is not None and spec.needs.work:
+                asked[spec.key, product.role] = spec.needs.work * _passes(product.role, spec)
     return sum(asked.values())
 
 
@@ -82,20 +82,22 @@ def members(extractor: Extractor[Any]) -> list[Extractor[Any]]:
     return list(extractor.extractors.values()) if isinstance(extractor, JointExtractor) else [extractor]
 
 
-def extractors_of(method: str) -> list[Extractor[Any]]:
-    """What makes a method's evidence by its paper's options; no model is loaded."""
-    made = METHODS[method]
-    return members(made.evidence_of(made.Options()))
+def extractors_of(method: str, manifest: Manifest) -> list[Extractor[Any]]:
+    """What makes a method's evidence by its paper's options, for all candidates of the suite; no model is loaded."""
+    made = EVERY[method]
+    asked = {"generators": manifest.candidates_of(method)} if method in ATTRIBUTORS else {}
+    return members(made.evidence_of(made.Options(**asked)))
 
 
 def specs_of(manifest: Manifest, extractors: Iterable[Extractor[Any]]) -> list[Spec]:
     """The instruments that some extractors and the heads on them are built on, each once."""
     found: dict[object, Spec] = {}
     for one in (member for extractor in extractors for member in members(extractor)):
-        specs = manifest.instruments_of(one.method)
-        for role in (*one.roles, *METHODS[one.method].roles):
-            if role in specs:
-                found[specs[role].key] = specs[role]
+        specs = {**manifest.generators_of(one.method), **manifest.instruments_of(one.method)}
+        drawing = [product.generator for product in one.products() if product.generator]
+        for name in (*one.roles, *EVERY[one.method].roles, *drawing):
+            if name in specs:
+                found[specs[name].key] = specs[name]
     return list(found.values())
 
 

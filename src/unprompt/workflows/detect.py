@@ -59,7 +59,7 @@ def detect(
     if batch_size < 1:
         raise OptionError(f"--batch-size is {batch_size}, expected 1 or more")
     samples = samples_in([paths] if isinstance(paths, (str, Path)) else paths)
-    bureau = Bureau(_spoken(suite, device, dtype), method, prior, fpr)
+    bureau = Bureau(speaking(suite, device, dtype), method, prior, fpr)
     agree(bureau.suite, bureau.detector.extractor, len(samples), yes=yes, ask=ask, say=say)
     exhibits: list[Exhibit] = []
     judgements: list[Judgement] = []
@@ -84,7 +84,8 @@ def samples_in(paths: Sequence[str | Path]) -> list[Sample]:
     return found
 
 
-def _spoken(name: str | Path, device: str, dtype: str) -> Suite:
+def speaking(name: str | Path, device: str, dtype: str) -> Suite:
+    """The suite that is to give an answer; SuiteError for one of random weights."""
     suite = Suite.load(AUTO if name == "auto" else name, device, dtype)
     if suite.fake:
         raise SuiteError(

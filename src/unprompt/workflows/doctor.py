@@ -12,7 +12,7 @@ from functools import partial
 from importlib import metadata
 from typing import Literal
 
-from unprompt.detectors import load
+from unprompt.detectors import ATTRIBUTORS, load, load_attributor
 from unprompt.errors import UnpromptError
 from unprompt.instruments import Manifest, Suite, embedded
 from unprompt.instruments.manifest import shipped
@@ -75,8 +75,8 @@ def fetched(manifest: Manifest) -> Iterator[Finding]:
             f"{manifest.name}: {spec.source.split('/')[-1]}", "pass", f"{state}; {needs}; {spec.licence}", fix
         )
     gigabytes = {
-        method: sum(spec.needs.memory for spec in specs_of(manifest, extractors_of(method)))
-        for method in ("sare", "semgir", "tidy", "item", "panel")
+        method: sum(spec.needs.memory for spec in specs_of(manifest, extractors_of(method, manifest)))
+        for method in ("sare", "semgir", "semgir-a", "tidy", "item", "panel")
     }
     told = ", ".join(f"{method} {need:.1f}" for method, need in gigabytes.items())
     here = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GB
@@ -113,6 +113,9 @@ def _generator(suite: Suite, name: str) -> str:
 
 
 def _head(suite: Suite, method: str) -> str:
+    if method in ATTRIBUTORS:
+        figures = load_attributor(suite.head(method), suite).figures
+        return f"accuracy {figures['accuracy']:.3f} on {figures['n']} validation pictures"
     figures = load(suite.head(method), suite).figures
     return f"AUC {figures['auc']:.3f} on {figures['n_real'] + figures['n_generated']} validation pictures"
 

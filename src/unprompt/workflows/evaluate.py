@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from unprompt.detectors import load
+from unprompt.detectors import ATTRIBUTORS, load, load_attributor
 from unprompt.detectors.base import Detector, Floats
 from unprompt.detectors.checkpoint import read_header
 from unprompt.detectors.panel import MEMBERS, Panel
-from unprompt.evaluation import EvaluationTable, evaluate_scores
+from unprompt.evaluation import AttributionTable, EvaluationTable, evaluate_scores
 from unprompt.instruments import Suite
 from unprompt.store import Store
 from unprompt.types import Split
+from unprompt.workflows.attributors import measure
 from unprompt.workflows.collect import Labelled, failures, joined, member_logits, stores, suite_of
 
 
@@ -24,15 +25,18 @@ def evaluate(
     split: Split = "test",
     suite: str | Path | None = None,
     threshold: float = 0.5,
-) -> EvaluationTable:
+) -> EvaluationTable | AttributionTable:
     """Per generator, macro and pooled figures of one split; ``threshold`` cuts the calibrated probability.
 
-    Pictures that could not be read are counted, and enter no figure.
+    Of an attributor: the confusion matrix, each generator's accuracy, and how often an outsider is called none of
+    these; ``threshold`` is not its business. Pictures that could not be read are counted, and enter no figure.
     """
     folders, path = stores(evidence), Path(checkpoint)
     header = read_header(path)
     names = MEMBERS if header.method == "panel" else (header.method,)
     instruments = Suite.load(suite if suite is not None else suite_of(folders, names))
+    if header.method in ATTRIBUTORS:
+        return measure(load_attributor(path, instruments), folders, split)
     detector = load(path, instruments)
     logits, found = _logits(folders, detector, instruments, split)
     labels, generators = failures(folders, split)

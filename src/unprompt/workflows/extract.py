@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from unprompt.detectors import METHODS
+from unprompt.detectors import EVERY
 from unprompt.errors import PictureError
 from unprompt.evidence.base import Extractor, ok_rows
 from unprompt.evidence.bench import Bench, PartShelves
@@ -39,7 +39,7 @@ def extract(
     ``panel`` extracts for its four members at once. Pictures that cannot be read become rows with an error. A run
     that takes long on a CPU goes to ``ask`` first, which raises to stop it; ``yes`` = go on without asking.
     """
-    made, samples = METHODS[method], samples_of(data)
+    made, samples = EVERY[method], samples_of(data)
     instruments, store = Suite.load(suite, device, dtype), Store(Path(out))
     extractor = made.evidence_of(made.fitting_options(instruments))
     agree(instruments, extractor, len(samples), yes=yes, ask=ask, say=say)

@@ -60,7 +60,7 @@ def fetch(
     from huggingface_hub import constants
 
     manifest = Manifest.read(suite)
-    wanted = specs_of(manifest, extractors_of(method)) if method else manifest.specs()
+    wanted = specs_of(manifest, extractors_of(method, manifest)) if method else manifest.specs()
     absent = [spec for spec in wanted if not manifest.present(spec)]
     downloads = _downloads(absent, manifest)
     _announce(downloads, manifest.spelling, Path(constants.HF_HUB_CACHE), say)

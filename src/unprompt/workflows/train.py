@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from unprompt.detectors import METHODS, load
-from unprompt.detectors.base import Detector
+from unprompt.detectors import ATTRIBUTORS, EVERY, METHODS, load
+from unprompt.detectors.base import Detector, Fitted
 from unprompt.detectors.calibration import Calibration, Thresholds
 from unprompt.detectors.options import Options
 from unprompt.detectors.panel import MEMBERS, Panel
@@ -18,8 +18,9 @@ from unprompt.errors import DataError, OptionError
 from unprompt.evaluation import average_precision, fit_platt, fit_thresholds, roc_auc
 from unprompt.instruments import Suite
 from unprompt.store import Store
-from unprompt.training.fit import Report, Validation, fit
+from unprompt.training.fit import Labels, Report, Validation, fit
 from unprompt.types import GENERATED, REAL
+from unprompt.workflows.attributors import fit_attributor, names_in
 from unprompt.workflows.collect import Labelled, joined, member_logits, stores, suite_of
 from unprompt.workflows.extract import silent
 
@@ -39,6 +40,7 @@ def train(
     fpr: float = 0.05,
     fnr: float = 0.05,
     half: bool = False,
+    generators: Sequence[str] | str | None = None,
     options: Mapping[str, Any] | None = None,
     say: Callable[[str], None] = silent,
 ) -> Path:
@@ -46,55 +48,38 @@ def train(
 
     ``panel`` is fitted on the validation split, over the members whose checkpoints lie beside ``out``. Pictures
     whose index names no split get one from their hash. An interrupted training goes on by the same command.
-    ``fpr`` and ``fnr`` are what the two thresholds promise; ``half`` stores float16; ``options`` overrides the
-    method's own defaults by name.
+    ``fpr`` and ``fnr`` are what the two thresholds promise (an attributor has none); ``half`` stores float16;
+    ``generators`` leaves out what other generators drew; ``options`` overrides the method's own defaults by name.
     """
-    made, folders, path = METHODS[method], stores(evidence), Path(out)
+    made, folders, path = EVERY[method], stores(evidence), Path(out)
     instruments = Suite.load(
         suite if suite is not None else suite_of(folders, MEMBERS if method == "panel" else (method,))
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    detector: Detector[Any, Any]
+    names = names_in(generators)
+
+    def learn(fitted: Fitted[Any, Any], learned: Sequence[Any], labels: Labels, validation: Validation) -> None:
+        def told(report: Report) -> None:
+            say(f"{method}: {_told(report)}")
+
+        fit(fitted, learned, labels, seed, told, validation, _partial(path))
+
+    fitted: Fitted[Any, Any]
     if method == "panel":
-        detector, logits, found = _panel(folders, path, instruments, options)
+        fitted, logits, found = _panel(folders, path, instruments, options, names)
+        reached = _judge(fitted, logits, found, fpr, fnr)
+    elif method in ATTRIBUTORS:
+        fitted = attributor = ATTRIBUTORS[method](instruments, _with(made.fitting_options(instruments), options), seed)
+        reached = fit_attributor(attributor, folders, names, learn)
     else:
-        detector, logits, found = _single(made, folders, path, instruments, seed, options, say)
-    _judge(detector, logits, found, fpr, fnr)
-    detector.save(path, half=half)
+        fitted = detector = METHODS[method](instruments, _with(made.fitting_options(instruments), options), seed)
+        learned, found = (joined(folders, detector, instruments, split, names) for split in ("train", "validation"))
+        learn(detector, learned.evidence, learned.labels, Validation(found.evidence, found.labels))
+        reached = _judge(detector, detector.logits(found.evidence), found, fpr, fnr)
+    fitted.save(path, half=half)
     _partial(path).unlink(missing_ok=True)
-    say(f"{method}: validation AUC {detector.figures['auc']:.3f} on {len(found)} pictures; saved {path}")
+    say(f"{method}: validation {reached}; saved {path}")
     return path
-
-
-def _single(
-    method: type[Detector[Any, Any]],
-    folders: Sequence[Store],
-    path: Path,
-    suite: Suite,
-    seed: int,
-    options: Mapping[str, Any] | None,
-    say: Callable[[str], None],
-) -> tuple[Detector[Any, Any], Floats, Labelled]:
-    detector = _made(method, suite, options, seed)
-    learned = joined(folders, detector, suite, "train")
-    found = joined(folders, detector, suite, "validation")
-    fit(
-        detector,
-        learned.evidence,
-        learned.labels,
-        seed,
-        on_epoch=lambda report: say(f"{method.method}: {_told(report)}"),
-        validation=Validation(found.evidence, found.labels),
-        partial=_partial(path),
-    )
-    return detector, detector.logits(found.evidence), found
-
-
-def _made(
-    method: type[Detector[Any, Any]], suite: Suite, options: Mapping[str, Any] | None, seed: int
-) -> Detector[Any, Any]:
-    fitting = method.fitting_options(suite)
-    return method(suite, _with(fitting, options), seed)
 
 
 def _with(fitting: Options, options: Mapping[str, Any] | None) -> Any:
@@ -107,7 +92,11 @@ def _with(fitting: Options, options: Mapping[str, Any] | None) -> Any:
 
 
 def _panel(
-    folders: Sequence[Store], path: Path, suite: Suite, options: Mapping[str, Any] | None
+    folders: Sequence[Store],
+    path: Path,
+    suite: Suite,
+    options: Mapping[str, Any] | None,
+    generators: Sequence[str] | None,
 ) -> tuple[Panel, Floats, Labelled]:
     present = [path.parent / f"{name}.safetensors" for name in MEMBERS]
     members = [load(file, suite) for file in present if file.is_file()]
@@ -117,7 +106,7 @@ def _panel(
             f"{', '.join(file.name for file in present)}: train them there first"
         )
     panel = Panel(suite, members, _with(Panel.Options(), options))
-    features, found = member_logits(folders, members, suite, "validation")
+    features, found = member_logits(folders, members, suite, "validation", generators)
     labels = np.asarray(found.labels)
     logits = np.empty(len(found))
     fold = np.asarray([int(one[-8:], 16) % FOLDS for one in found.pixels])
@@ -129,8 +118,8 @@ def _panel(
     return panel, logits, found
 
 
-def _judge(detector: Detector[Any, Any], logits: Floats, found: Labelled, fpr: float, fnr: float) -> None:
-    """Calibration, thresholds and the card's figures, all from validation pictures."""
+def _judge(detector: Detector[Any, Any], logits: Floats, found: Labelled, fpr: float, fnr: float) -> str:
+    """Calibration, thresholds and the card's figures, all from validation pictures; what was reached, in words."""
     labels = np.asarray(found.labels)
     detector.calibration = Calibration(*fit_platt(labels, logits))
     probabilities = detector.calibration.probability(logits)
@@ -148,6 +137,7 @@ def _judge(detector: Detector[Any, Any], logits: Floats, found: Labelled, fpr: f
             {name for name, label in zip(found.generators, found.labels, strict=True) if label and name}
         ),
     }
+    return f"AUC {detector.figures['auc']:.3f} on {len(found)} pictures"
 
 
 def _told(report: Report) -> str:

@@ -1,0 +1,53 @@
+"""``unprompt attribute``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unprompt.cli.options import Device, Dtype, Format, Yes
+
+
+def attribute(
+    paths: Annotated[list[str], typer.Argument(help="Pictures, or folders of them.", show_default=False)],
+    generators: Annotated[
+        str | None, typer.Option(metavar="a,b,c", help="Ask about these candidates alone; default: all of the suite's.")
+    ] = None,
+    suite: Annotated[str, typer.Option(help="The models to ask; auto = those whose world the picture is of.")] = "auto",
+    form: Annotated[Format, typer.Option("--format", help="What is printed on stdout.")] = Format.TABLE,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Also write a page with the pictures into this folder.")
+    ] = None,
+    device: Device = "cpu",
+    dtype: Dtype = "float32",
+    batch_size: Annotated[int, typer.Option(help="Pictures at a time.")] = 32,
+    yes: Yes = False,
+) -> None:
+    """Tell which generator made a picture, or none of these.
+
+    Exit code: 0 = every input got an answer, 1 = some did not, 2 = wrong usage.
+    """
+    from unprompt.cli.attributions import print_attributions
+    from unprompt.cli.output import ask, quiet_stdout, tell
+    from unprompt.workflows.attribute import attribute as work
+
+    with quiet_stdout():
+        attributions = work(
+            paths,
+            generators=generators,
+            suite=suite,
+            batch_size=batch_size,
+            device=device,
+            dtype=dtype,
+            report=report,
+            yes=yes,
+            ask=ask,
+            say=tell,
+        )
+    print_attributions(attributions, form)
+    if report is not None:
+        tell(f"report: {report / 'index.html'}")
+    if any(attribution.generator is None for attribution in attributions):
+        raise typer.Exit(1)

@@ -1,0 +1,126 @@
+"""SemGIR-A: whose drawing of the caption does the picture resemble, given the caption? (section 3.3, 3.4)
+
+Each candidate is a binary problem of its own: its pictures against all others. The paper trains one network a
+candidate; here the candidates share the encoders and the Combiner, and each has its own classifier. The Combiner's
+feature has length 1, CLIP's has some ten or more, which the paper leaves beside each other: the drawing would drown
+the picture, so by default it is brought to length 1 too (``unit``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unprompt.detectors.attributor import Attributor, AttributorOptions, candidates_of
+from unprompt.detectors.heads import Combiner, TwoClassHead
+from unprompt.detectors.options import Optimiser, at_least
+from unprompt.detectors.towers import ImageTower, TextTower, as_pixels, reading
+from unprompt.errors import DataError, OptionError
+from unprompt.evidence.attribution import AttributionEvidence, AttributionExtractor
+from unprompt.images import centre_square
+
+if TYPE_CHECKING:
+    from unprompt.instruments import Suite
+
+WIDE = 512
+"""Encoders at least this wide get the Combiner of the literature, smaller ones a slim one."""
+
+
+@dataclass(frozen=True)
+class SemgirAOptions(AttributorOptions):
+    """Adam, rate 1e-4, batch 32 (section 4.1); the epochs are ours."""
+
+    epochs: int = 10
+    """Passes over the training evidence."""
+    batch: int = 32
+    """Pictures in a step."""
+    rate: float = 1e-4
+    """Learning rate, of the encoders too."""
+    weight_decay: float = 0.0
+    """Weight decay of the optimiser."""
+    optimiser: Optimiser = "adam"
+    """adam or adamw."""
+    widening: int = 4
+    """The Combiner widens each feature this many times."""
+    dropout: float = 0.5
+    """Share of the Combiner's inner features that are left out in training."""
+    unit: bool = True
+    """Bring E(I_r) to length 1 as the Combiner brings its own feature; False = as the encoder says it."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("widening", self.widening, 1)
+        if not 0 <= self.dropout < 1:
+            raise OptionError(f"--dropout is {self.dropout}, expected a share from 0 to below 1")
+
+
+class SemgirANetwork(nn.Module):
+    """Phi of the pictures, Psi of the caption, the Combiner, then 2d -> d -> 2 for each candidate."""
+
+    def __init__(
+        self, image: ImageTower, text: TextTower, combiner: Combiner, heads: Sequence[nn.Module], unit: bool
+    ) -> None:
+        super().__init__()
+        self.image, self.text, self.combiner, self.unit = image, text, combiner, unit
+        self.heads = nn.ModuleList(heads)
+
+    def forward(self, candidate: Tensor, ids: Tensor, mask: Tensor, regenerations: Tensor) -> Tensor:
+        """N x 3 x S x S uint8, N x context twice, N x K x 3 x S x S uint8 -> N x K logits."""
+        drawn = self.image(regenerations.flatten(0, 1)).unflatten(0, (-1, len(self.heads)))  # N x K x d
+        drawn = F.normalize(drawn, dim=-1) if self.unit else drawn
+        fused = self.combiner(self.image(candidate), self.text(ids, mask))  # g(E_Ic, E_T), N x d (eq. 5)
+        s_a = torch.cat([fused[:, None].expand_as(drawn), drawn], dim=-1)  # N x K x 2d (eq. 6)
+        return torch.stack([head(s_a[:, k]) for k, head in enumerate(self.heads)], dim=1)
+
+
+class SemgirAttributor(Attributor[AttributionEvidence, SemgirAOptions]):
+    """Which candidate's drawing of its caption a picture resembles, or none: Combiner(E(I_c), E(T)) || E(I_r)."""
+
+    method = "semgir-a"
+    Options = SemgirAOptions
+    Evidence = AttributionEvidence
+    network: SemgirANetwork
+    roles: ClassVar[tuple[str, ...]] = ("encoder",)
+
+    @classmethod
+    def fitting_options(cls, suite: Suite) -> SemgirAOptions:
+        """The suite's candidates; a slim Combiner for a small encoder."""
+        own = suite.of(cls.method)
+        return SemgirAOptions(generators=candidates_of(own), widening=4 if own.encoder.width >= WIDE else 1)
+
+    @classmethod
+    def evidence_of(cls, options: SemgirAOptions) -> AttributionExtractor:
+        return AttributionExtractor(options.generators)
+
+    def _build(self) -> SemgirANetwork:
+        image, text = ImageTower(self.suite.encoder), TextTower(self.suite.encoder)
+        combiner = Combiner(image.width, self.options.widening, self.options.dropout)
+        heads = [TwoClassHead(2 * image.width, image.width) for _ in self.options.generators]
+        return SemgirANetwork(image, text, combiner, heads, self.options.unit)
+
+    def _network_of(self, heads: Sequence[int]) -> SemgirANetwork:
+        own, kept = self.network, [self.network.heads[k] for k in heads]
+        return SemgirANetwork(own.image, own.text, own.combiner, kept, own.unit).train(own.training)
+
+    def collate(
+        self, evidence: Sequence[AttributionEvidence], chance: np.random.Generator | None = None
+    ) -> tuple[Tensor, ...]:
+        for index, one in enumerate(evidence):
+            if lacking := [name for name in self.candidates if name not in one.regenerations]:
+                raise DataError(
+                    f"evidence[{index}] has no regeneration by {', '.join(lacking)}, only by "
+                    f"{', '.join(one.regenerations) or 'none'}: extract it again with this suite"
+                )
+        side = self.network.image.side
+        candidates = as_pixels([centre_square(one.candidate, side) for one in evidence])
+        drawn = [
+            as_pixels([centre_square(one.regenerations[name], side) for name in self.candidates]) for one in evidence
+        ]
+        ids, mask = reading(self.suite.encoder).tokens([one.caption.text for one in evidence])
+        return candidates, ids, mask, torch.stack(drawn)

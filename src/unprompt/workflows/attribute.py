@@ -1,0 +1,113 @@
+"""``unprompt attribute``: pictures in, for each the candidate generator that made it, or none of these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from unprompt.detectors import load_attributor
+from unprompt.detectors.choice import answers
+from unprompt.detectors.semgir_a import SemgirAttributor
+from unprompt.detectors.world import World
+from unprompt.errors import OptionError
+from unprompt.evaluation import REAL_PICTURES
+from unprompt.evidence.bench import Bench
+from unprompt.instruments import Suite
+from unprompt.report import AttributionExhibit, write_attribution_page
+from unprompt.types import NONE_OF_THESE, REAL, Attribution, Picture, Sample
+from unprompt.workflows.attributors import names_in
+from unprompt.workflows.costs import agree, refuse
+from unprompt.workflows.detect import OUTSIDE, SPEECHLESS, samples_in, speaking
+from unprompt.workflows.extract import read_or_error, silent
+
+
+def attribute(
+    paths: Sequence[str | Path] | str | Path,
+    *,
+    generators: Sequence[str] | str | None = None,
+    suite: str | Path = "auto",
+    batch_size: int = 32,
+    device: str = "cpu",
+    dtype: str = "float32",
+    report: str | Path | None = None,
+    yes: bool = False,
+    ask: Callable[[str], None] = refuse,
+    say: Callable[[str], None] = silent,
+) -> list[Attribution]:
+    """Tell who made pictures and folders of pictures; the answers come in the order of the inputs.
+
+    ``generators`` asks about some of the candidates alone (names, or one text with commas between them). The answer
+    is the candidate whose calibrated head is highest, or "none of these" when all are under 0.5 or the picture lies
+    outside the suite's world. Whether a picture is generated at all is the question of ``detect``: a real one should
+    be none of these. A picture that cannot be read is a row with ``status = "error"``. With ``report`` a page is
+    written into that folder. A run that takes long on a CPU goes to ``ask`` first; ``yes`` = go on without asking.
+
+    >>> unprompt.attribute(["picture.jpg"])[0].generator  # doctest: +SKIP
+    'diffusion'
+    """
+    if batch_size < 1:
+        raise OptionError(f"--batch-size is {batch_size}, expected 1 or more")
+    samples = samples_in([paths] if isinstance(paths, (str, Path)) else paths)
+    office = Office(speaking(suite, device, dtype), names_in(generators))
+    agree(office.suite, office.attributor.extractor, len(samples), yes=yes, ask=ask, say=say)
+    exhibits: list[AttributionExhibit] = []
+    attributions: list[Attribution] = []
+    for start in range(0, len(samples), batch_size):
+        made = list(office.attribute(samples[start : start + batch_size]))
+        attributions += [exhibit.attribution for exhibit in made]
+        if report is not None:
+            exhibits += made
+        say(f"attributed {len(attributions)} of {len(samples)}")
+    if report is not None:
+        write_attribution_page(Path(report), exhibits, "Whose answer is this picture?")
+    return attributions
+
+
+class Office:
+    """A suite's attributor with everything that turns its heads into answers."""
+
+    def __init__(self, suite: Suite, generators: Sequence[str] | None) -> None:
+        self.suite = suite
+        whole = load_attributor(suite.head(SemgirAttributor.method), suite)
+        self.attributor = whole if generators is None else whole.among(generators)
+        self.world = World.load(suite.world, suite.encoder) if suite.world else None
+
+    def attribute(self, samples: Sequence[Sample]) -> Iterator[AttributionExhibit]:
+        """One exhibit a sample, in order."""
+        found = [read_or_error(sample) for sample in samples]
+        answered = iter(self._answered([one for one in found if isinstance(one, Picture)]))
+        for sample, one in zip(samples, found, strict=True):
+            truth = REAL_PICTURES if sample.label == REAL else sample.generator or None
+            if isinstance(one, Picture):
+                exhibit = next(answered)
+                yield replace(exhibit, attribution=replace(exhibit.attribution, truth=truth))
+            else:
+                yield AttributionExhibit(Attribution(sample.uri, "error", str(one), truth=truth))
+
+    def _answered(self, pictures: Sequence[Picture]) -> Iterator[AttributionExhibit]:
+        if not pictures:
+            return
+        evidence = self.attributor.extractor.extract(Bench(pictures, self.suite))
+        told = self.attributor.probabilities(self.attributor.logits(evidence))
+        outside = self.world.outside([one.rgb for one in pictures]) if self.world else [False] * len(pictures)
+        said = answers(self.attributor.candidates, told)
+        for picture, one, row, answer, far in zip(pictures, evidence, told, said, outside, strict=True):
+            warnings = [OUTSIDE] * bool(far) + [SPEECHLESS] * one.caption.fallback
+            attribution = Attribution(
+                uri=picture.uri,
+                status="ok",
+                sha256=picture.sha256,
+                pixels=picture.pixels,
+                method=self.attributor.method,
+                suite=self.suite.name,
+                generator=NONE_OF_THESE if far else answer,
+                scores=dict(zip(self.attributor.candidates, row.tolist(), strict=True)),
+                caption=one.caption.text,
+                warnings=tuple(warnings),
+                width=picture.width,
+                height=picture.height,
+                format=picture.format,
+                quality=picture.quality,
+            )
+            yield AttributionExhibit(attribution, picture.rgb, one.regenerations)

@@ -1,0 +1,216 @@
+"""Attribute: extracted, trained, measured and asked; a row for every input, none of these for a stranger."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unprompt.detectors import load_attributor
+from unprompt.detectors.attributor import Attributor
+from unprompt.errors import CheckpointError, DataError, MissingHead, OptionError, SuiteError
+from unprompt.evaluation import AttributionTable, fit_platt
+from unprompt.instruments import Suite
+from unprompt.store import Store
+from unprompt.types import NONE_OF_THESE, Split
+from unprompt.workflows import attribute as verb
+from unprompt.workflows.attribute import attribute
+from unprompt.workflows.attributors import attributable, names_in
+from unprompt.workflows.detect import OUTSIDE, detect
+from unprompt.workflows.evaluate import evaluate
+from unprompt.workflows.extract import extract
+from unprompt.workflows.train import train
+
+CANDIDATES = ("diffusion", "sibling")
+COLOURS = {"diffusion": (200, 60, 40), "sibling": (40, 60, 200), "flow": (60, 200, 60), "real": (128, 128, 128)}
+OPTIONS = {"epochs": 12, "batch": 8, "rate": 1e-3}
+SPLITS: dict[Split, int] = {"train": 8, "validation": 6, "test": 5}
+
+
+def paint(path: Path, maker: str, seed: int) -> None:
+    grain = np.random.default_rng(seed).normal(0, 2, (34, 40, 3))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.clip(COLOURS[maker] + grain, 0, 255).astype(np.uint8)).save(path)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Each candidate and the real pictures in every split, the outsider and a file that is none in the last."""
+    root = tmp_path_factory.mktemp("makers")
+    for split, count in SPLITS.items():
+        for maker in ("diffusion", "sibling", "real", *(["flow"] if split == "test" else [])):
+            for number in range(count):
+                folder = root / split / ("real" if maker == "real" else f"fake/{maker}")
+                paint(
+                    folder / f"{number}.png",
+                    maker,
+                    100 * list(SPLITS).index(split) + 10 * list(COLOURS).index(maker) + number,
+                )
+    (root / "test" / "fake" / "flow" / "text.jpg").write_text("this is no picture")
+    return root
+
+
+@pytest.fixture(scope="module")
+def store(pictures: Path, suite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return extract("semgir-a", data=f"folder:{pictures}", out=tmp_path_factory.mktemp("evidence"), suite=suite)
+
+
+@pytest.fixture(scope="module")
+def head(store: Path, suite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("heads") / "semgir-a.safetensors"
+    return train("semgir-a", evidence=store, out=out, suite=suite, options=OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def speaking(suite: Path, head: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The random suite with its head, for once allowed to speak."""
+    folder = tmp_path_factory.mktemp("speaking") / "suite"
+    shutil.copytree(suite, folder)
+    shutil.copy(head, folder / "semgir-a.safetensors")
+    manifest = folder / "suite.toml"
+    text = manifest.read_text().replace("fake = true", "fake = false")
+    manifest.write_text(f'{text}\n[heads]\nsemgir-a = "semgir-a.safetensors"\n')
+    return folder
+
+
+@pytest.fixture
+def attributor(head: Path, suite: Path) -> Attributor:
+    return load_attributor(head, Suite.load(suite))
+
+
+def test_it_learns_and_is_calibrated_on_the_validation_split(attributor: Attributor, store: Path) -> None:
+    evidence, makers = attributable(attributor, [Store(store)], "validation", None)
+    assert (len(evidence), makers.count(None), makers.count("sibling")) == (18, 6, 6)
+    logits = attributor.logits(evidence)
+    for k, name in enumerate(CANDIDATES):
+        calibration = attributor.calibrations[name]
+        expected = fit_platt([maker == name for maker in makers], logits[:, k])
+        assert (calibration.slope, calibration.intercept) == pytest.approx(expected)
+    figures = attributor.figures
+    assert (figures["data"], figures["n"], figures["candidates"]) == ("validation", 18, ["diffusion", "sibling"])
+    assert figures["accuracy"] > 0.8  # plain colours: else it has learned nothing
+
+
+def test_training_again_gives_the_same_file(head: Path, store: Path, suite: Path, tmp_path: Path) -> None:
+    again = train("semgir-a", evidence=store, out=tmp_path / "again", suite=suite, options=OPTIONS)
+    assert again.read_bytes() == head.read_bytes()
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_evaluate_measures_candidates_outsiders_and_real_pictures(head: Path, store: Path, suite: Path) -> None:
+    table = evaluate(head, evidence=store, suite=suite)
+    assert isinstance(table, AttributionTable)
+    assert list(table.rows) == ["diffusion", "sibling", "flow", "real"]
+    assert [row.n for row in table.rows.values()] == [5, 5, 5, 5]
+    assert [row.n_failed for row in table.rows.values()] == [0, 0, 1, 0]
+    assert min(table.rows[name].accuracy for name in CANDIDATES) >= 0.8
+    assert table.outsiders == table.rows["flow"].accuracy
+
+
+def test_without_real_pictures_it_is_the_papers(store: Path, suite: Path, tmp_path: Path) -> None:
+    out = train("semgir-a", evidence=store, out=tmp_path / "one", suite=suite, options={"epochs": 1, "reals": False})
+    assert load_attributor(out, Suite.load(suite)).figures["n"] == 12
+
+
+def test_a_generator_can_be_left_out_of_the_training(store: Path, suite: Path, tmp_path: Path) -> None:
+    words = "the train split has 0 pictures by the candidate 'sibling' and 16 others"
+    with pytest.raises(DataError, match=words):
+        train("semgir-a", evidence=store, out=tmp_path / "one", suite=suite, generators="diffusion")
+    with pytest.raises(DataError, match="--generators names 'gan', the generated pictures are by diffusion, flow, sib"):
+        train("semgir-a", evidence=store, out=tmp_path / "one", suite=suite, generators=["gan"])
+
+
+def test_a_picture_whose_generator_has_no_name_is_named(suite: Path, tmp_path: Path) -> None:
+    for number, (label, split) in enumerate([(1, "train"), (0, "train")]):
+        paint(tmp_path / "data" / str(split) / ("fake" if label else "real") / "0.png", "flow", number)
+    store = extract("semgir-a", data=f"folder:{tmp_path / 'data'}", out=tmp_path / "out", suite=suite)
+    with pytest.raises(DataError, match="1 generated pictures of the train split name no generator: put each"):
+        train("semgir-a", evidence=store, out=tmp_path / "one", suite=suite)
+
+
+def test_every_input_gets_a_row(speaking: Path, pictures: Path) -> None:
+    rows = attribute([pictures / "test", pictures / "gone.png"], suite=speaking)
+    assert [row.status for row in rows].count("error") == 2
+    assert [Path(row.uri).name for row in rows if row.generator is None] == ["text.jpg", "gone.png"]
+    good = [row for row in rows if row.status == "ok"]
+    assert len(good) == 20
+    for row in good:
+        assert list(row.scores) == list(CANDIDATES)
+        best = max(row.scores, key=row.scores.__getitem__)
+        assert row.generator == (best if row.scores[best] >= 0.5 else NONE_OF_THESE)
+        assert (row.method, row.suite) == ("semgir-a", "fake")
+        assert row.caption is not None
+        assert len(row.sha256 or "") == len(row.pixels or "") == 64
+    assert {row.truth for row in good} == {"diffusion", "sibling", "flow", "real"}
+    known = [row for row in good if row.truth in CANDIDATES]
+    assert np.mean([row.generator == row.truth for row in known]) >= 0.8
+
+
+def test_alone_and_in_company_a_picture_gets_one_answer(speaking: Path, pictures: Path) -> None:
+    paths = sorted((pictures / "test").rglob("*.png"))[:6]
+    together = attribute(paths, suite=speaking)
+    turned = attribute(paths[::-1], suite=speaking, batch_size=4)[::-1]
+    alone = attribute(paths[2], suite=speaking)
+    scores = [[list(row.scores.values()) for row in rows] for rows in (together, turned)]
+    np.testing.assert_allclose(scores[0], scores[1], atol=1e-4)
+    np.testing.assert_allclose(list(alone[0].scores.values()), scores[0][2], atol=1e-4)
+
+
+@pytest.mark.parametrize("generators", ["sibling", ["sibling"], " sibling , sibling"])
+def test_some_candidates_alone(speaking: Path, pictures: Path, generators: str | list[str]) -> None:
+    path = pictures / "test" / "fake" / "sibling" / "0.png"
+    (whole,), (one,) = attribute(path, suite=speaking), attribute(path, suite=speaking, generators=generators)
+    assert one.scores == {"sibling": pytest.approx(whole.scores["sibling"], abs=1e-4)}
+
+
+def test_outside_the_world_it_is_none_of_these(speaking: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Elsewhere:
+        def outside(self, pictures: list[np.ndarray]) -> np.ndarray:
+            return np.arange(len(pictures)) % 2 == 0
+
+    monkeypatch.setattr(verb.World, "load", lambda path, encoder: Elsewhere())
+    text = (speaking / "suite.toml").read_text()
+    file = speaking / "worldly.toml"
+    file.write_text(f'world = "world.safetensors"\n{text}')
+    paths = sorted((pictures / "test" / "fake" / "diffusion").iterdir())[:2]
+    far, near = attribute(paths, suite=file)
+    assert (far.status, far.generator, far.warnings) == ("ok", NONE_OF_THESE, (OUTSIDE,))
+    assert near.warnings == ()
+    assert list(far.scores) == list(CANDIDATES)
+
+
+def test_the_page_is_written(speaking: Path, pictures: Path, tmp_path: Path) -> None:
+    attribute([pictures / "test" / "fake"], suite=speaking, report=tmp_path / "page")
+    page = (tmp_path / "page" / "index.html").read_text()
+    assert "Drawn by sibling" in page
+    assert "text.jpg" in page
+    assert len(list((tmp_path / "page" / "pictures").iterdir())) == 3 * 15
+
+
+def test_a_random_suite_gives_no_answer(suite: Path, pictures: Path) -> None:
+    with pytest.raises(SuiteError, match="'fake' has random weights and gives no verdict"):
+        attribute([pictures], suite=suite)
+
+
+def test_wrong_use_is_named(speaking: Path, pictures: Path) -> None:
+    with pytest.raises(DataError, match="got no path, expected pictures or folders"):
+        attribute([], suite=speaking)
+    with pytest.raises(OptionError, match="--batch-size is 0, expected 1 or more"):
+        attribute([pictures], suite=speaking, batch_size=0)
+    with pytest.raises(OptionError, match=r"--generators names 'flow', .* has heads for diffusion, sibling"):
+        attribute([pictures], suite=speaking, generators="diffusion,flow")
+    for empty in ("", "a,,b", []):
+        with pytest.raises(OptionError, match=r"--generators is .*, expected names with commas"):
+            names_in(empty)
+    with pytest.raises(CheckpointError, match="holds semgir-a, which tells generators apart"):
+        detect([pictures], suite=speaking, method="semgir-a")
+
+
+def test_a_suite_without_the_head_says_how_to_make_it(speaking: Path, pictures: Path) -> None:
+    file = speaking / "headless.toml"
+    file.write_text((speaking / "suite.toml").read_text().partition("[heads]")[0])
+    with pytest.raises(MissingHead, match=r"no trained head for method 'semgir-a' .*unprompt train semgir-a --evid"):
+        attribute([pictures], suite=file)
