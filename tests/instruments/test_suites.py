@@ -143,6 +143,8 @@ def test_a_methods_own_instrument_is_named_where_it_is_wrong(models: Path) -> No
     suite = Suite.load(write(models, text + own))
     with pytest.raises(SuiteError, match=r"at \[methods.tidy.instruments.captioner\]: class 'clip' is a ClipEncoder"):
         _ = suite.of("tidy").captioner
+
+
 def test_a_further_generator_is_a_candidate_when_its_suite_says_so(models: Path) -> None:
     text = (models / "suite.toml").read_text("utf-8")
     further = '[generators.{}]\nclass = "stable-diffusion"\npath = "diffusion"\n'

@@ -153,7 +153,7 @@ def save_llava_next(folder: Path) -> None:
 def save_stable_diffusion_xl(folder: Path) -> None:
     """An SDXL of the fake Stable Diffusion's sizes, whose UNet is told of two texts and the picture's size."""
     reader = fakes.text_config(fakes.clip_tokenizer())
-    more = {
+    more: dict[str, Any] = {
         "cross_attention_dim": 32,  # Both text encoders side by side.
         "addition_embed_type": "text_time",
         "addition_time_embed_dim": 8,

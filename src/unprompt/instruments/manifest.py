@@ -99,6 +99,7 @@ class Spec:
         """The class, imported."""
         module, _, name = CLASSES[self.kind].partition(":")
         return getattr(import_module(module), name)
+
     candidate: bool = False
     """Of a further generator: attribution asks whether it made a picture."""
 
