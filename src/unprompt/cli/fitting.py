@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unprompt.cli.options import Device, Dtype, Evidence, Method, Split, TableFormat
+from unprompt.cli.options import Device, Dtype, Evidence, Method, Settings, Split, TableFormat
 
 if TYPE_CHECKING:
     from unprompt.evaluation import EvaluationTable
@@ -21,13 +21,16 @@ def extract(
     suite: Annotated[str, typer.Option(help="The models to ask: `unprompt suites` lists them.")] = "miniature",
     device: Device = "cpu",
     dtype: Dtype = "float32",
+    settings: Settings = None,
 ) -> None:
     """Let the frozen models make a method's evidence, once."""
     from unprompt.cli.output import quiet_stdout, tell
     from unprompt.workflows.extract import extract as work
 
     with quiet_stdout():
-        folder = work(method, data=data, out=out, suite=suite, device=device, dtype=dtype, say=tell)
+        folder = work(
+            method, data=data, out=out, suite=suite, device=device, dtype=dtype, options=_settings(settings), say=tell
+        )
     typer.echo(folder)
 
 
@@ -42,12 +45,7 @@ def train(
     fpr: Annotated[float, typer.Option(help="Share of real pictures that may be called generated, in (0, 1).")] = 0.05,
     fnr: Annotated[float, typer.Option(help="Share of generated pictures that may be called real, in (0, 1).")] = 0.05,
     half: Annotated[bool, typer.Option("--half", help="Store the weights as float16.")] = False,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="Another value for one of the method's options, as epochs=30."
-        ),
-    ] = None,
+    settings: Settings = None,
 ) -> None:
     """Train a method's head on stored evidence.
 
@@ -66,16 +64,16 @@ def train(
             fpr=fpr,
             fnr=fnr,
             half=half,
-            options=_settings(settings or []),
+            options=_settings(settings),
             say=tell,
         )
     typer.echo(checkpoint)
 
 
-def _settings(pairs: list[str]) -> dict[str, Any]:
+def _settings(pairs: list[str] | None) -> dict[str, Any]:
     """NAME=VALUE texts as a mapping; values are JSON (30, 0.5, true), anything else is a text."""
     found: dict[str, Any] = {}
-    for pair in pairs:
+    for pair in pairs or []:
         name, equals, value = pair.partition("=")
         if not (name and equals):
             raise typer.BadParameter(f"got {pair!r}, expected NAME=VALUE, as epochs=30", param_hint="--set")

@@ -12,7 +12,7 @@ from unprompt.errors import SuiteError
 from unprompt.instruments.manifest import CLASSES, ROLES, Manifest, Spec
 
 if TYPE_CHECKING:
-    from unprompt.instruments.base import Captioner, Diffusion, Encoder, Generator, Instrument, Perceptual
+    from unprompt.instruments.base import Captioner, Diffusion, Encoder, Generator, Grounder, Instrument, Perceptual
 
 
 class Suite:
@@ -81,6 +81,11 @@ class Suite:
         return self.manifest.head(method)
 
     @property
+    def roles(self) -> tuple[str, ...]:
+        """The instruments that the suite has, by role; none is built to tell."""
+        return tuple(self.manifest.instruments)
+
+    @property
     def captioner(self) -> Captioner:
         return cast("Captioner", self._role("captioner"))
 
@@ -91,6 +96,10 @@ class Suite:
     @property
     def diffusion(self) -> Diffusion:
         return cast("Diffusion", self._role("diffusion"))
+
+    @property
+    def grounder(self) -> Grounder:
+        return cast("Grounder", self._role("grounder"))
 
     @property
     def perceptual(self) -> Perceptual:

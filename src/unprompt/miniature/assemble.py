@@ -37,6 +37,11 @@ class Entry:
     """Name of the finished model, and of its folder in the suite."""
     parameters: Mapping[str, str | int | float] = field(default_factory=dict)
 
+    def digest(self, folder: Path) -> str:
+        """Digest of the model in the suite's folder, with that of the trunk it stands on."""
+        trunk = folder / str(self.parameters["trunk"]) if "trunk" in self.parameters else None
+        return folder_digest(folder / self.path, self.files, trunk)
+
     @property
     def files(self) -> tuple[str, ...]:
         """What the instrument reads of its folder."""
@@ -51,6 +56,7 @@ ENTRIES: Final = {
     "instruments.diffusion": Entry(
         "stable-diffusion", "diffusion", {"strength": 0.5, "steps": 20, "guidance": 3.0, "side": 64}
     ),
+    "instruments.grounder": Entry("owlv2", "grounder", {"trunk": "encoder"}),
     "instruments.perceptual": Entry("clip-perceptual", "encoder"),
     "generators.flow": Entry("flow", "flow", {"steps": 20, "guidance": 2.0}),
 }
@@ -109,8 +115,7 @@ def _facts(folder: Path) -> dict[str, str]:
 def _entries(folder: Path) -> Iterator[str]:
     for place, entry in ENTRIES.items():
         if (folder / entry.path).is_dir():
-            digest = folder_digest(folder / entry.path, entry.files)
-            facts = {"class": entry.kind, "path": entry.path, "digest": digest, "licence": "Apache-2.0"}
+            facts = {"class": entry.kind, "path": entry.path, "digest": entry.digest(folder), "licence": "Apache-2.0"}
             inline = ", ".join(f"{name} = {json.dumps(value)}" for name, value in entry.parameters.items())
             yield _table(place, facts) + (f"\nparameters = {{ {inline} }}" if inline else "")
 

@@ -16,6 +16,7 @@ STAGES: Final = (
     "encoder",
     "diffusion",
     "flow",
+    "grounder",
     "assemble",
     "pictures",
     "heads",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +31,17 @@ def extract(
     suite: str | Path = "miniature",
     device: str = "cpu",
     dtype: str = "float32",
+    options: Mapping[str, Any] | None = None,
     say: Callable[[str], None] = silent,
 ) -> Path:
     """Store the evidence that ``method`` needs of all pictures of ``data`` in the folder ``out``, and return it.
 
     ``panel`` extracts for its four members at once. Pictures that cannot be read become rows with an error.
+    ``options`` overrides the method's own defaults by name, as ``{"scope": "global"}``.
     """
     made, samples = METHODS[method], samples_of(data)
     instruments, store = Suite.load(suite, device, dtype), Store(Path(out))
-    extractors = _extractors(made, instruments)
+    extractors = _extractors(made, instruments, options)
     parts = store.plan(samples)
     for number, part in enumerate(parts, 1):
         missing = [one for one in extractors if not _stored(store, part, one, instruments)]
@@ -51,9 +53,13 @@ def extract(
     return store.root
 
 
-def _extractors(method: type[Detector[Any, Any]], suite: Suite) -> Sequence[Extractor[Any]]:
-    extractor = method.evidence_of(method.fitting_options(suite))
-    return list(extractor.extractors.values()) if isinstance(extractor, JointExtractor) else [extractor]
+def _extractors(
+    method: type[Detector[Any, Any]], suite: Suite, options: Mapping[str, Any] | None
+) -> Sequence[Extractor[Any]]:
+    extractor = method.evidence_of(method.fitting_options(suite).having(options))
+    if not isinstance(extractor, JointExtractor):
+        return [extractor]
+    return [one for name in extractor.extractors for one in _extractors(METHODS[name], suite, None)]
 
 
 def _stored(store: Store, part: Part, extractor: Extractor[Any], suite: Suite) -> bool:

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from unprompt.detectors import METHODS, load
 from unprompt.detectors.base import Detector
 from unprompt.detectors.calibration import Calibration, Thresholds
-from unprompt.detectors.options import Options
+from unprompt.detectors.options import SolvedOptions
 from unprompt.detectors.panel import MEMBERS, Panel
-from unprompt.errors import DataError, OptionError
+from unprompt.errors import DataError
 from unprompt.evaluation import average_precision, fit_platt, fit_thresholds, roc_auc
 from unprompt.instruments import Suite
 from unprompt.store import Store
@@ -93,17 +93,7 @@ def _single(
 def _made(
     method: type[Detector[Any, Any]], suite: Suite, options: Mapping[str, Any] | None, seed: int
 ) -> Detector[Any, Any]:
-    fitting = method.fitting_options(suite)
-    return method(suite, _with(fitting, options), seed)
-
-
-def _with(fitting: Options, options: Mapping[str, Any] | None) -> Any:
-    """The method's options with some exchanged; OptionError for a name that it does not have."""
-    names = sorted(fitting.to_dict())
-    for name in options or {}:
-        if name not in names:
-            raise OptionError(f"got the option {name!r}, expected one of {', '.join(names)}")
-    return type(fitting).from_dict({**fitting.to_dict(), **(options or {})})
+    return method(suite, method.fitting_options(suite).having(options), seed)
 
 
 def _panel(
@@ -116,7 +106,7 @@ def _panel(
             f"{path.parent} holds {len(members)} of the panel's members, expected two or more of "
             f"{', '.join(file.name for file in present)}: train them there first"
         )
-    panel = Panel(suite, members, _with(Panel.Options(), options))
+    panel = Panel(suite, members, SolvedOptions().having(options))
     features, found = member_logits(folders, members, suite, "validation")
     labels = np.asarray(found.labels)
     logits = np.empty(len(found))
