@@ -1,4 +1,4 @@
-"""What TIDY and ITEM share: an MLP on the distance between a picture and its caption."""
+"""What TIDY and ITEM share: an MLP on the distance between a picture and its caption, as a whole and object by object."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class DiscrepancyDetector(Detector[AlignmentEvidence, DiscrepancyOptions]):
     @staticmethod
     @abstractmethod
     def discrepancy(image: Vector, text: Vector) -> Vector:
-        """The paper's D of N x d pictures and their N x d captions."""
+        """The paper's D of N x d pictures and their N x d captions, or of objects and their phrases."""
 
     @classmethod
     def fitting_options(cls, suite: Suite) -> DiscrepancyOptions:

@@ -7,7 +7,7 @@ from unprompt.evidence.alignment import item
 
 
 class ItemDetector(DiscrepancyDetector):
-    """MLP on D = I/|I| - T/|T| (ITEM eq. 3 and 9)."""
+    """MLP on D = w1 Dg + w2 Dl, sums of I/|I| - T/|T| (ITEM eq. 3 to 9)."""
 
     method = "item"
     discrepancy = staticmethod(item)

@@ -7,7 +7,7 @@ from unprompt.evidence.alignment import tidy
 
 
 class TidyDetector(DiscrepancyDetector):
-    """MLP on D = |I - T| (TIDY eq. 2 and 7)."""
+    """MLP on D = w1 Dg + w2 Dl, sums of |I - T| (TIDY eq. 2 to 7)."""
 
     method = "tidy"
     discrepancy = staticmethod(tidy)

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -136,15 +135,11 @@ def recall(grounder: Grounder, scenes: Corpus, known: Sequence[Mapping[str, Floa
         for caption, boxes in zip(captions, known, strict=True)
     ]
     found = grounder.ground(list(scenes.photographs), asked)
-    pairs = [
-        ((box.left, box.top, box.right, box.bottom), boxes[box.phrase])
-        for row, boxes in zip(found, known, strict=True)
-        for box in row
-    ]
-    left, right = (
-        torch.tensor(np.array(side), dtype=torch.float32).reshape(-1, 4) for side in zip(*pairs, strict=True)
-    )
-    return float((overlap(left, right) >= OVERLAP).sum()) / sum(map(len, asked))
+    boxes = [box for row in found for box in row]
+    left = torch.tensor([(box.left, box.top, box.right, box.bottom) for box in boxes]).reshape(-1, 4)
+    right = [torch.from_numpy(here[box.phrase]) for row, here in zip(found, known, strict=True) for box in row]
+    hits = overlap(left, torch.stack(right)) >= OVERLAP if right else torch.zeros(0)
+    return float(hits.sum()) / sum(map(len, asked))
 
 
 STAGE = Stage("grounder", make)
