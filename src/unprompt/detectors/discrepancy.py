@@ -1,4 +1,4 @@
-"""What TIDY and ITEM share: an MLP on the distance between a picture and its caption, as a whole and object by object."""
+"""What TIDY and ITEM share: an MLP on the distance of picture and caption, as a whole and object by object."""
 
 from __future__ import annotations
 

@@ -66,12 +66,16 @@ def _begin(model: Any) -> None:
 
 
 def loss_of(model: Any, pixels: Tensor, queries: Tensor, wanted: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-    """Focal loss of phrases and objectness, L1 and generalised IoU of the boxes, each for a cell that has a thing."""
+    """Focal loss of phrases and objectness, L1 and generalised IoU of the boxes, by the number of cells with a thing.
+
+    What a cell should say of a phrase is how well its own box lies (Li et al., 2020): the best box then scores best.
+    """
     there, names, edges = wanted
     logits, boxes, features = look(model, pixels, queries[None])
-    seen = focal(logits, names) + focal(model.objectness_predictor(features), there.float())
     found = corners(boxes[there])
     off = (found - edges[there]).abs().sum() + (1 - overlap(found, edges[there], generalised=True)).sum()
+    fit = torch.zeros(there.shape).masked_scatter(there, overlap(found.detach(), edges[there]))
+    seen = focal(logits, names * fit[..., None]) + focal(model.objectness_predictor(features), fit)
     return (seen + 2 * off) / there.sum()
 
 
@@ -96,7 +100,7 @@ def make(workshop: Workshop) -> dict[str, float]:
         pixels = roughened(as_tensor(scenes.photographs[indices]), noise)
         return loss_of(model, pixels, queries, lessons.on_cells(indices, side))
 
-    schedule = Schedule(workshop.steps(6000), batch=64, rate=1e-3, warmup=200, decay=0.05, average=0.998)
+    schedule = Schedule(workshop.steps(5000), batch=64, rate=1e-3, warmup=200, decay=0.05, average=0.998)
     Trainer(model, schedule, workshop.checkpoint("grounder")).fit(loss, len(scenes), workshop.say)
     save(model, folder)
     return measure(Owlv2Grounder(Origin(folder), trunk=TRUNK), workshop.held_out(), HELD_OUT_SEEDS)

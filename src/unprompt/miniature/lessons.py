@@ -55,9 +55,9 @@ class Lessons:
         return cls(tuple(phrases), torch.from_numpy(boxes), torch.from_numpy(named))
 
     def on_cells(self, indices: Indices, side: int) -> tuple[Tensor, Tensor, Tensor]:
-        """For scenes and a grid of side x side cells: is there a thing, which phrases name it, and its edges.
+        """For scenes and a grid of side x side cells: is a thing near, which phrases name the nearest, and its edges.
 
-        B x cells bool, B x cells x phrases of 0 and 1, B x cells x 4.
+        B x cells bool, B x cells x phrases of 0 and 1 (all 0 where none is near), B x cells x 4.
         """
         boxes, named = self.boxes[indices], self.named[indices]
         middle = (boxes[..., :2] + boxes[..., 2:]) / 2  # B x MOST x 2
@@ -65,10 +65,10 @@ class Lessons:
         down, across = torch.meshgrid(steps, steps, indexing="ij")
         cells = torch.stack([across, down], -1).reshape(-1, 1, 2)
         apart = (middle[:, None] - cells).abs().amax(-1).nan_to_num(nan=np.inf) * side  # B x cells x MOST
-        near = apart < REACH
         names = torch.nn.functional.one_hot(named + 1, len(self.phrases) + 1)[..., 1:].amax(2).float()
-        owner = apart.argmin(-1)[..., None].expand(-1, -1, 4)
-        return near.any(-1), (near.float() @ names).clamp(max=1), boxes.gather(1, owner)
+        steps, nearest = apart.min(-1)
+        there, rows = steps < REACH, torch.arange(len(boxes))[:, None]
+        return there, names[rows, nearest] * there[..., None], boxes[rows, nearest]
 
 
 def overlap(left: Tensor, right: Tensor, generalised: bool = False) -> Tensor:
