@@ -22,7 +22,7 @@ from unprompt.instruments.cards import Origin
 from unprompt.instruments.owlv2 import Owlv2Grounder, config_on, corners, look, on_trunk, read
 from unprompt.miniature.captioner import roughened
 from unprompt.miniature.corpus import HELD_OUT_SEEDS, INSTRUMENT_SEEDS, Corpus, Indices
-from unprompt.miniature.lessons import Lessons, overlap, truth
+from unprompt.miniature.lessons import Lessons, kind, overlap, truth
 from unprompt.miniature.loop import Schedule, Trainer
 from unprompt.miniature.scene import Scene
 from unprompt.miniature.shapes import Floats
@@ -59,9 +59,9 @@ def _begin(model: Any) -> None:
             if isinstance(layer, nn.Linear):  # OWLv2's own beginning has deviation 1 and never settles.
                 layer.reset_parameters()
     with torch.no_grad():
-        for layer, bias in ((model.class_head.logit_scale, 9.0), (model.class_head.logit_shift, -0.5)):
+        for layer, bias in ((model.class_head.logit_scale, 19.0), (model.class_head.logit_shift, -0.5)):
             layer.weight.zero_()
-            layer.bias.fill_(bias)  # 10 (cosine - 0.5)
+            layer.bias.fill_(bias)  # 20 (cosine - 0.5)
         model.objectness_head.dense2.bias.fill_(-3)
 
 
@@ -125,7 +125,7 @@ def measure(grounder: Grounder, scenes: Corpus, first: int) -> dict[str, float]:
         for name, captions in (("short", scenes.captions), ("long", scenes.long_captions))
     }
     others = [
-        [phrase for phrase in there if phrase not in here]
+        [phrase for phrase in there if kind(phrase) not in map(kind, here)]
         for here, there in zip(known, known[1:] + known[:1], strict=True)
     ]
     found = grounder.ground(list(scenes.photographs), others)

@@ -28,47 +28,58 @@ def truth(scene: Scene) -> dict[str, Floats]:
     return dict(zip(scene.phrases, boxes, strict=True)) | dict(zip(long, boxes, strict=True))
 
 
+def kind(phrase: str) -> str:
+    """Colour and shape, which tell a thing from all others of its scene: ``red ball`` of ``a small matte red ball``."""
+    return " ".join(phrase.split()[-2:])
+
+
 @dataclass(frozen=True, eq=False)
 class Lessons:
-    """What there is to find in N scenes."""
+    """What there is to find in N scenes.
+
+    A phrase names a thing of its colour and shape, whatever it says of size and make: it tells where to look.
+    """
 
     phrases: tuple[str, ...]
     """All that their captions speak of: things, and floors, which have no box."""
     boxes: Tensor
     """N x MOST x 4 edges; NaN where a scene has fewer things."""
-    named: Tensor
-    """N x MOST x 2 places in ``phrases``: the short and the long name of each thing; -1 where there is none."""
+    kinds: Tensor
+    """N x MOST rows of ``names``; the last one where a scene has fewer things."""
+    names: Tensor
+    """Kinds x phrases of 0 and 1; the last row names nothing."""
 
     @classmethod
     def of(cls, scenes: Corpus, first: int) -> Lessons:
         """Lessons of the scenes from seed ``first`` on."""
         captions = {*scenes.captions, *scenes.long_captions}
         phrases = sorted({phrase for caption in captions for phrase in noun_phrases(caption)})
-        place = {phrase: number for number, phrase in enumerate(phrases)}
+        order = {name: row for row, name in enumerate(sorted({kind(phrase) for phrase in phrases}))}
+        names = np.array([[kind(phrase) == name for phrase in phrases] for name in [*order, None]])
         boxes = np.full((len(scenes), MOST, 4), np.nan, np.float32)
-        named = np.full((len(scenes), MOST, 2), -1, np.int64)
+        kinds = np.full((len(scenes), MOST), len(order))
         for row in range(len(scenes)):
-            found = truth(Scene.sample(first + row))
-            number = len(found) // 2
-            boxes[row, :number] = list(found.values())[:number]
-            named[row, :number] = np.reshape([place.get(phrase, -1) for phrase in found], (2, number)).T
-        return cls(tuple(phrases), torch.from_numpy(boxes), torch.from_numpy(named))
+            scene = Scene.sample(first + row)
+            here = truth(scene)
+            for place, phrase in enumerate(scene.phrases):
+                boxes[row, place], kinds[row, place] = here[phrase], order[kind(phrase)]
+        return cls(tuple(phrases), torch.from_numpy(boxes), torch.from_numpy(kinds), torch.from_numpy(names).float())
 
     def on_cells(self, indices: Indices, side: int) -> tuple[Tensor, Tensor, Tensor]:
         """For scenes and a grid of side x side cells: is a thing near, which phrases name the nearest, and its edges.
 
         B x cells bool, B x cells x phrases of 0 and 1 (all 0 where none is near), B x cells x 4.
         """
-        boxes, named = self.boxes[indices], self.named[indices]
+        boxes = self.boxes[indices]
         middle = (boxes[..., :2] + boxes[..., 2:]) / 2  # B x MOST x 2
         steps = (torch.arange(side) + 0.5) / side
         down, across = torch.meshgrid(steps, steps, indexing="ij")
         cells = torch.stack([across, down], -1).reshape(-1, 1, 2)
         apart = (middle[:, None] - cells).abs().amax(-1).nan_to_num(nan=np.inf) * side  # B x cells x MOST
-        names = torch.nn.functional.one_hot(named + 1, len(self.phrases) + 1)[..., 1:].amax(2).float()
-        steps, nearest = apart.min(-1)
-        there, rows = steps < REACH, torch.arange(len(boxes))[:, None]
-        return there, names[rows, nearest] * there[..., None], boxes[rows, nearest]
+        least, nearest = apart.min(-1)
+        there, rows = least < REACH, torch.arange(len(boxes))[:, None]
+        named = self.names[self.kinds[indices][rows, nearest]]
+        return there, named * there[..., None], boxes[rows, nearest]
 
 
 def overlap(left: Tensor, right: Tensor, generalised: bool = False) -> Tensor:
