@@ -75,6 +75,22 @@ class Caption:
 
 
 @dataclass(frozen=True)
+class Box:
+    """Where a phrase of the caption is seen in a picture: edges in shares of its width and height, 0 to 1.
+
+    All numbers are float32, so that a stored box is the box that was made.
+    """
+
+    phrase: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+    score: float
+    """How sure the grounder is, 0 to 1."""
+
+
+@dataclass(frozen=True)
 class Judgement:
     """What ``detect`` says of one input; a failed input is one too, with ``status = "error"``."""
 

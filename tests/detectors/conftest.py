@@ -50,13 +50,15 @@ def bench(pictures: list[Picture], suite: Suite) -> Bench:
 
 @pytest.fixture
 def build(suite: Suite, bench: Bench) -> Build:
-    """A fresh detector by name; one that is solved rather than trained has been solved."""
+    """A fresh detector by name, as ``tidy`` or ``tidy:local``; one that is solved and not trained has been solved."""
 
     def made(method: str) -> Detector[Any, Any]:
         if method == "panel":
             detector: Detector[Any, Any] = Panel(suite, [made("tidy"), made("sare"), made("semgir")])
         else:
-            detector = METHODS[method](suite)
+            name, _, scope = method.partition(":")
+            kind = METHODS[name]
+            detector = kind(suite, kind.fitting_options(suite).having({"scope": scope} if scope else None))
         if isinstance(detector, SolvedDetector):
             detector.solve(detector.extractor.extract(bench), LABELS)
         return detector

@@ -5,15 +5,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from unprompt.detectors import METHODS, load
 from unprompt.detectors.checkpoint import KEY, read_header
+from unprompt.detectors.discrepancy import DiscrepancyOptions
 from unprompt.detectors.item import ItemDetector
 from unprompt.detectors.tidy import TidyDetector
 from unprompt.errors import CheckpointError, DataError, OptionError
+from unprompt.evidence.bench import Bench
 from unprompt.instruments import Suite
 
 
@@ -75,8 +78,31 @@ def test_unknown_options(path: Path, suite: Suite) -> None:
 
 
 def test_options_that_the_weights_do_not_have(path: Path, suite: Suite) -> None:
-    rewrite(path, options={"hidden": 3})
+    rewrite(path, options={"hidden": 3, "scope": "both"})
     with pytest.raises(CheckpointError, match=r"tensor first\.bias has shape \(256,\), expected \(3,\)"):
+        load(path, suite)
+
+
+def test_a_head_from_before_there_was_a_scope_is_a_global_one(suite: Suite, tmp_path: Path, bench: Bench) -> None:
+    head = TidyDetector(suite, DiscrepancyOptions(scope="global"))
+    path = tmp_path / "old.safetensors"
+    head.save(path)
+    stored = {name: value for name, value in read_header(path).options.items() if name not in ("scope", "w2")}
+    rewrite(path, options=stored)
+    old = load(path, suite)
+    assert "grounder" in suite.manifest.instruments
+    assert old.options == head.options
+    assert set(old.instruments()) == {"captioner", "encoder"}
+    evidence = old.extractor.extract(bench)
+    assert {one.objects for one in evidence} == {None}
+    np.testing.assert_array_equal(old.logits(evidence), head.logits(evidence))
+
+
+def test_a_local_head_needs_the_grounder_that_it_was_fitted_with(path: Path, suite: Suite) -> None:
+    assert read_header(path).options["scope"] == "both"
+    digests = dict(read_header(path).instruments)
+    rewrite(path, instruments={**digests, "grounder": "0" * 64})
+    with pytest.raises(CheckpointError, match=r"fitted with the grounder 0{12}, this suite has [0-9a-f]{12}"):
         load(path, suite)
 
 

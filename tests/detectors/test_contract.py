@@ -20,7 +20,9 @@ from unprompt.images import encode_png, read
 from unprompt.instruments import Suite
 from unprompt.types import Picture
 
-pytestmark = pytest.mark.parametrize("method", list(METHODS))
+ROWS = [*METHODS, "tidy:global", "tidy:local", "item:global", "item:local"]
+"""Every method by its defaults, and the other scopes of those that have some."""
+pytestmark = pytest.mark.parametrize("method", ROWS)
 Build = Callable[[str], Detector[Any, Any]]
 
 
@@ -171,7 +173,9 @@ def test_extreme_pictures_get_a_score(
 
 def test_foreign_evidence_is_refused(method: str, build: Build) -> None:
     detector = build(method)
-    with pytest.raises(DataError, match=rf"evidence\[0\] is str, {method} expects {detector.Evidence.__name__}"):
+    with pytest.raises(
+        DataError, match=rf"evidence\[0\] is str, {detector.method} expects {detector.Evidence.__name__}"
+    ):
         detector.logits(["a picture"])
 
 
@@ -180,5 +184,5 @@ def test_broken_weights_are_an_error_and_no_score(method: str, build: Build, ben
     with torch.no_grad():
         for weight in detector.network.parameters():
             weight.fill_(torch.nan)
-    with pytest.raises(CheckpointError, match=rf"{method} answers 7 of 7 logits that are NaN or infinite"):
+    with pytest.raises(CheckpointError, match=rf"{detector.method} answers 7 of 7 logits that are NaN or infinite"):
         detector.logits(evidence_of(detector, bench))

@@ -1,5 +1,7 @@
 """Each method's whole road from evidence to logit, computed once more from the paper."""
 
+import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from unprompt.detectors.discrepancy import DiscrepancyOptions
 from unprompt.detectors.geometry import window
 from unprompt.detectors.item import ItemDetector
 from unprompt.detectors.sare import SareDetector, SareOptions, Semantic
@@ -15,12 +18,12 @@ from unprompt.detectors.solved import logistic
 from unprompt.detectors.tidy import TidyDetector
 from unprompt.detectors.towers import ImageTower
 from unprompt.errors import DataError, OptionError, SuiteError
-from unprompt.evidence.alignment import AlignmentEvidence
+from unprompt.evidence.alignment import AlignmentEvidence, Objects
 from unprompt.evidence.bench import Bench
 from unprompt.images import centre_crop, centre_square, fit_short
 from unprompt.instruments import Suite
 from unprompt.instruments.base import Encoder
-from unprompt.types import Caption
+from unprompt.types import Box, Caption
 
 
 def test_the_tower_starts_as_the_suites_encoder(suite: Suite, bench: Bench) -> None:
@@ -46,7 +49,7 @@ def test_an_encoder_without_a_tower_is_refused() -> None:
 
 @pytest.mark.parametrize("detector_class", [TidyDetector, ItemDetector])
 def test_tidy_and_item_are_an_mlp_on_their_distance(detector_class: Any, suite: Suite, bench: Bench) -> None:
-    detector = detector_class(suite)
+    detector = detector_class(suite, DiscrepancyOptions(scope="global"))
     evidence = detector.extractor.extract(bench)
     image = np.stack([one.image for one in evidence]).astype(np.float64)
     text = np.stack([one.text for one in evidence]).astype(np.float64)
@@ -59,6 +62,59 @@ def test_tidy_and_item_are_an_mlp_on_their_distance(detector_class: Any, suite: 
     assert hidden.shape == (7, 256)
     z = hidden @ W["second.weight"].T + W["second.bias"]
     np.testing.assert_allclose(detector.logits(evidence), z[:, 1] - z[:, 0], atol=1e-4)
+
+
+@pytest.mark.parametrize("detector_class", [TidyDetector, ItemDetector])
+@pytest.mark.parametrize(("scope", "w1", "w2"), [("both", 1.0, 1.0), ("both", 0.5, 2.0), ("local", 0.25, 3.0)])
+def test_local_and_both_are_the_papers_equations(
+    detector_class: Any, scope: Any, w1: float, w2: float, suite: Suite, bench: Bench
+) -> None:
+    """TIDY eq. 3 to 6, ITEM eq. 4 to 8, one number at a time; without a phrase w1 Dg, whatever the scope."""
+
+    def distance(I: Any, T: Any) -> list[float]:  # noqa: E741
+        I, T = [float(x) for x in I], [float(x) for x in T]  # noqa: E741
+        if detector_class is TidyDetector:
+            return [abs(i - t) for i, t in zip(I, T, strict=True)]
+        long_i, long_t = math.sqrt(sum(i * i for i in I)), math.sqrt(sum(t * t for t in T))
+        return [i / long_i - t / long_t for i, t in zip(I, T, strict=True)]
+
+    detector = detector_class(suite, DiscrepancyOptions(scope=scope, w1=w1, w2=w2))
+    evidence = detector.extractor.extract(bench)
+    expected = []
+    for one in evidence:
+        Dg, n = distance(one.image, one.text), len(one.objects.boxes)
+        Dli = [distance(i, t) for i, t in zip(one.objects.images, one.objects.texts, strict=True)]
+        Dl = [sum(column) / n for column in zip(*Dli, strict=True)]
+        if not n:
+            expected.append([w1 * g for g in Dg])
+        elif scope == "local":
+            expected.append([w2 * li for li in Dl])
+        else:
+            expected.append([w1 * g + w2 * li for g, li in zip(Dg, Dl, strict=True)])
+    assert {len(one.objects.boxes) for one in evidence} > {0, 1}
+    np.testing.assert_allclose(detector.collate(evidence)[0], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_both_is_the_default_where_there_is_a_grounder(suite: Suite) -> None:
+    manifest = replace(suite.manifest, instruments={"encoder": suite.manifest.instruments["encoder"]})
+    assert TidyDetector(suite).options.scope == ItemDetector(suite).options.scope == "both"
+    assert TidyDetector(Suite(manifest)).options.scope == "global"
+    assert DiscrepancyOptions().scope == "global"
+
+
+def test_evidence_without_objects_is_refused_by_a_local_head(suite: Suite, bench: Bench) -> None:
+    whole = TidyDetector(suite, DiscrepancyOptions(scope="global")).extractor.extract(bench)
+    with pytest.raises(DataError, match=r"evidence\[0\] has no objects, tidy with scope 'local' expects them: extract"):
+        TidyDetector(suite, DiscrepancyOptions(scope="local")).logits(whole)
+    box = Box("a ball", 0.0, 0.0, 1.0, 1.0, 0.5)
+    wrong = replace(whole[0], objects=Objects((box,), np.zeros((2, 16), np.float32), np.zeros((1, 16), np.float32)))
+    with pytest.raises(DataError, match=r"object vectors of shape \(2, 16\) and \(1, 16\), expected \(1, 16\)"):
+        TidyDetector(suite).logits([wrong])
+
+
+def test_an_unknown_scope_is_refused() -> None:
+    with pytest.raises(OptionError, match="--scope is 'everything', expected one of global, local, both"):
+        DiscrepancyOptions(scope="everything")  # type: ignore[arg-type]
 
 
 def test_vectors_of_another_encoder_are_refused(suite: Suite) -> None:

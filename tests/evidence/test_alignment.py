@@ -1,12 +1,14 @@
 """TIDY and ITEM against sums written element by element from the papers."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
-from unprompt.evidence.alignment import AlignmentExtractor, combine, item, tidy
+from unprompt.evidence.alignment import AlignmentExtractor, combine, item, local, tidy
 from unprompt.evidence.bench import Bench
+from unprompt.evidence.phrases import noun_phrases
 from unprompt.instruments import Suite
 from unprompt.types import Picture
 
@@ -55,6 +57,30 @@ def test_combine_is_equation_6(w1: float, w2: float) -> None:
 def test_without_phrases_only_the_global_distance_counts() -> None:
     np.testing.assert_allclose(combine(I, None, 0.5), I / 2)
     np.testing.assert_array_equal(combine(I), I)
+
+
+@pytest.mark.parametrize("distance", [tidy, item])
+def test_local_is_the_mean_over_the_objects(distance: Any) -> None:
+    each = distance(I, T).tolist()
+    expected = [sum(column) / len(each) for column in zip(*each, strict=True)]
+    np.testing.assert_allclose(local(distance(I, T)), expected, rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(local(distance(I[:1], T[:1])), distance(I, T)[0])
+
+
+def test_objects_are_what_the_boxes_cut_out_beside_their_phrases(suite: Suite, pictures: list[Picture]) -> None:
+    bench = Bench(pictures, suite)
+    found = [one.objects for one in AlignmentExtractor("item", objects=True).extract(bench)]
+    assert any(one.boxes for one in found)
+    for picture, caption, one in zip(pictures, bench.captions(), found, strict=True):
+        assert one.boxes == suite.grounder.ground([picture.rgb], [noun_phrases(caption.text)])[0]
+        assert one.images.shape == one.texts.shape == (len(one.boxes), suite.encoder.width)
+        height, width = picture.rgb.shape[:2]
+        for box, image, text in zip(one.boxes, one.images, one.texts, strict=True):
+            rows = slice(int(np.floor(box.top * height)), int(np.ceil(box.bottom * height)))
+            columns = slice(int(np.floor(box.left * width)), int(np.ceil(box.right * width)))
+            crop = picture.rgb[rows, columns]
+            np.testing.assert_allclose(image, suite.encoder.embed_pictures([crop])[0], atol=1e-4)
+            np.testing.assert_allclose(text, suite.encoder.embed_texts([box.phrase])[0], atol=1e-4)
 
 
 def test_the_extractor_embeds_the_picture_and_its_own_caption(suite: Suite, pictures: list[Picture]) -> None:

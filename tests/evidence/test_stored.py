@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from unprompt.errors import StoreError
-from unprompt.evidence.alignment import AlignmentExtractor
+from unprompt.evidence.alignment import AlignmentExtractor, Objects
 from unprompt.evidence.attribution import AttributionExtractor
 from unprompt.evidence.base import Extractor, ok_rows, rows_by_part
 from unprompt.evidence.bench import Bench, PartShelves
@@ -28,6 +28,7 @@ EXTRACTORS: list[Callable[[], Extractor[Any]]] = [
     lambda: SemgirExtractor(k=2),
     lambda: AttributionExtractor(("diffusion", "sibling")),
     lambda: AlignmentExtractor("item"),
+    lambda: AlignmentExtractor("tidy", objects=True),
     EmbeddingExtractor,
     lambda: TrivialExtractor("trivial-energy"),
 ]
@@ -40,8 +41,15 @@ def forbid(suite: Suite, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(suite.captioner, "_caption", run)
     for name in ("_embed_pictures", "_embed_texts"):
         patch.setattr(suite.encoder, name, run)
+    patch.setattr(suite.grounder, "_search", run)
     for name in ("_reconstruct", "_regenerate"):
         patch.setattr(suite.diffusion, name, run)
+
+
+def equal(one: Any, other: Any) -> bool:
+    if isinstance(one, Objects):
+        return same(one, other)
+    return np.array_equal(one, other) if isinstance(one, np.ndarray) else bool(one == other)
 
 
 def same(left: Any, right: Any) -> bool:
@@ -51,7 +59,7 @@ def same(left: Any, right: Any) -> bool:
             for value in (getattr(left, field.name), getattr(right, field.name))
         )
         pairs = zip(one, other, strict=True) if isinstance(one, tuple) else [(one, other)]
-        if not all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b for a, b in pairs):
+        if not all(equal(a, b) for a, b in pairs):
             return False
     return True
 
@@ -90,6 +98,43 @@ def test_a_second_run_makes_nothing(
 
 def test_tidy_and_item_share_their_shelves(suite: Suite) -> None:
     assert AlignmentExtractor("tidy").view(suite).shelves == AlignmentExtractor("item").view(suite).shelves
+
+
+def test_a_store_of_both_scopes_serves_a_global_head_and_not_the_other_way_round(
+    suite: Suite, pictures: list[Picture], store: Store, part: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rich, poor = AlignmentExtractor("tidy", objects=True), AlignmentExtractor("tidy")
+    made = rich.extract(Bench(pictures, suite, PartShelves(store, part.index)))
+    assert all(one.objects and one.objects.boxes for one in made)
+    forbid(suite, monkeypatch)
+    found = poor.load_part(store, rich.view(suite), part.index, suite)
+    assert [one.objects for one in found] == [None] * len(pictures)
+    assert all(np.array_equal(one.image, other.image) for one, other in zip(found, made, strict=True))
+    with pytest.raises(StoreError, match=r"expected .*'boxes': 'boxes-[0-9a-f]{12}'.* of tidy from suite 'fake'"):
+        rich.load_part(store, poor.view(suite), part.index, suite)
+    assert not rich.view(suite).serves(AlignmentExtractor("item").view(suite))
+
+
+def test_pictures_in_which_nothing_is_found_come_back_so(
+    suite: Suite, pictures: list[Picture], store: Store, part: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suite.grounder, "threshold", 0.9999)
+    extractor = AlignmentExtractor("tidy", objects=True)
+    made = extractor.extract(Bench(pictures, suite, PartShelves(store, part.index)))
+    found = extractor.load_part(store, extractor.view(suite), part.index, suite)
+    assert all(same(one, other) for one, other in zip(made, found, strict=True))
+    for one in found:
+        assert one.objects is not None
+        assert one.objects.boxes == ()
+        assert one.objects.images.shape == one.objects.texts.shape == (0, suite.encoder.width)
+
+
+def test_global_evidence_does_not_depend_on_the_grounder(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = [AlignmentExtractor("tidy", objects=objects).view(suite).fingerprint for objects in (False, True)]
+    monkeypatch.setattr(suite.grounder, "card", replace(suite.grounder.card, digest="another"))
+    after = [AlignmentExtractor("tidy", objects=objects).view(suite).fingerprint for objects in (False, True)]
+    assert before[0] == after[0]
+    assert before[1] != after[1]
 
 
 def test_an_unguided_reconstruction_does_not_depend_on_the_captioner(
@@ -165,5 +210,6 @@ def test_a_bench_of_nothing_asks_nobody(suite: Suite, store: Store, monkeypatch:
     forbid(suite, monkeypatch)
     bench = Bench([], suite, PartShelves(store, 0))
     assert bench.captions() == bench.reconstructions() == bench.regenerations() == bench.prepared() == []
+    assert bench.boxes() == bench.object_embeddings() == bench.phrase_embeddings() == []
     assert bench.picture_embeddings().shape == (0, suite.encoder.width)
     assert SemgirExtractor(k=2).extract(bench) == []

@@ -7,11 +7,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unprompt.images import centre_crop, centre_square, fit_long, fit_short, resize
+from unprompt.images import centre_crop, centre_square, cut_out, fit_long, fit_short, resize
+from unprompt.types import Box
 
 from .files import scene
 
 SIDES = st.integers(1, 90)
+SHARES = st.floats(0, 1, width=32)
+
+
+@given(width=SIDES, height=SIDES, across=st.tuples(SHARES, SHARES), down=st.tuples(SHARES, SHARES))
+def test_what_a_box_cuts_out_is_the_pixels_that_it_touches(
+    width: int, height: int, across: tuple[float, float], down: tuple[float, float]
+) -> None:
+    (left, right), (top, bottom) = sorted(across), sorted(down)
+    rgb = np.zeros((height, width, 3), np.uint8)
+    rgb[..., 0], rgb[..., 1] = np.arange(width), np.arange(height)[:, None]
+    crop = cut_out(rgb, Box("a ball", left, top, right, bottom, 0.5))
+    columns, rows = crop[0, :, 0].tolist(), crop[:, 0, 1].tolist()
+    for found, low, high, side in ((columns, left, right, width), (rows, top, bottom, height)):
+        touched = [pixel for pixel in range(side) if pixel < high * side and pixel + 1 > low * side]
+        assert found == touched or (low == high and len(found) == 1)
 
 
 def test_resize_keeps_what_fits_already() -> None:

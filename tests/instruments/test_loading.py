@@ -21,7 +21,7 @@ from unprompt.instruments.clip import ClipEncoder
 from unprompt.instruments.loading import quietly
 from unprompt.types import RGB
 
-ROLES = ["captioner", "encoder", "diffusion", "perceptual"]
+ROLES = ["captioner", "encoder", "diffusion", "grounder", "perceptual"]
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from unprompt.miniature.stage import SUITE, Workshop
 def workshop(fake: Path, tmp_path: Path) -> Workshop:
     """A workshop whose finished models are the fake ones; the flow is not there yet."""
     (tmp_path / "models").mkdir()
-    for name in ("captioner", "encoder", "diffusion"):
+    for name in ("captioner", "encoder", "diffusion", "grounder"):
         (tmp_path / "models" / name).symlink_to(fake / name)
     return Workshop(tmp_path, quick=True)
 
@@ -50,6 +50,9 @@ def test_the_suite_loads_and_speaks(workshop: Workshop, suite: Suite, capsys: py
     stated = {key: made.diffusion.card.parameters[key] for key in ("strength", "steps", "guidance", "side")}
     assert stated == {"strength": 0.5, "steps": 20, "guidance": 3.0, "side": 64}
     assert made.manifest.instruments["encoder"].digest == made.encoder.card.digest
+    assert made.manifest.instruments["grounder"].digest == made.grounder.card.digest  # the trunk's bytes are in it
+    assert not list((workshop.suite / "grounder").glob("tokenizer*"))
+    assert made.grounder.card.parameters["trunk"] == "encoder"
     said = capsys.readouterr().err.splitlines()
     assert said[-1] == f"{workshop.suite}: {figures['mebibytes']:.1f} MiB"
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from unprompt.miniature.render import render
 from unprompt.miniature.scene import Scene
 from unprompt.report import Exhibit, write_page
 from unprompt.report.page import LONGEST
-from unprompt.types import Judgement, Label, Verdict
+from unprompt.types import Box, Judgement, Label, Verdict
 
 
 class Page(HTMLParser):
@@ -119,6 +120,20 @@ def test_shows_four_pictures_a_card_and_needs_nothing_else(page: Page) -> None:
     assert len(page.images) == 12
     assert not page.links
     assert "script" not in page.tags
+
+
+def test_boxes_are_drawn_on_the_picture_alone_and_named_beside_it(tmp_path: Path) -> None:
+    boxes = (Box("a red ball", 0.25, 0.5, 0.5, 1.0, 0.934), Box("<b>a cone</b>", 0.0, 0.1, 0.6, 0.2, 0.4))
+    wide = np.zeros((48, 64, 3), np.uint8)
+    told = replace(exhibit(judgement("real", 0.1)), picture=wide, boxes=boxes)
+    path = write_page(tmp_path, [told, exhibit(judgement("real", 0.1))], "t")
+    page, source = Page(path), path.read_text()
+    assert source.count("<svg") == 1
+    assert '<svg class="boxes" viewBox="0 0 1000 750"' in source
+    assert '<rect x="250.0" y="375.0" width="250.0" height="375.0"/>' in source
+    assert source.index("001-picture.png") < source.index("<svg") < source.index("001-reconstruction.png")
+    assert "a red ball 0.93 <b>a cone</b> 0.40" in page.text
+    assert "<b>a cone" not in source
 
 
 def test_map_is_twice_as_bright_and_pictures_are_lossless(tmp_path: Path) -> None:

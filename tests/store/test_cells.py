@@ -1,22 +1,28 @@
-"""Objects to rows and back, for the three kinds and the samples."""
+"""Objects to rows and back, for every kind and the samples."""
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from unprompt.errors import OptionError, StoreError, UnreadablePicture
 from unprompt.store import (
     Recipe,
     Store,
+    box_rows,
+    boxes,
     caption_rows,
     captions,
     embedding_rows,
+    embeddings_rows,
     fingerprint,
     picture_rows,
     pictures,
     sample_rows,
+    several_vectors,
     vectors,
 )
-from unprompt.types import Caption, Picture, Sample
+from unprompt.types import Box, Caption, Picture, Sample
 
 
 def picture(uri: str) -> Picture:
@@ -51,6 +57,28 @@ def test_vectors_of_two_widths_are_an_error():
     mixed = embedding_rows(recipe, [], np.zeros((0, 2))).from_pylist(table)
     with pytest.raises(StoreError, match=r"widths \[2, 3\] in one table; expected one width"):
         vectors(mixed)
+
+
+edges = st.floats(0, 1, width=32)
+some_boxes = st.lists(st.builds(Box, st.text(max_size=9), edges, edges, edges, edges, edges), max_size=4).map(tuple)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(found=st.lists(some_boxes, max_size=4))
+def test_boxes(tmp_path, found):
+    shelf = Store(tmp_path).shelf(Recipe("boxes", 1))
+    shelf.write(0, box_rows(shelf.recipe, [str(place) for place in range(len(found))], found))
+    assert boxes(shelf.read(0)) == found
+
+
+def test_several_vectors(tmp_path):
+    recipe = Recipe("embeddings", 1)
+    made = [np.random.default_rng(n).normal(size=(n, 5)).astype(np.float32) for n in (2, 0, 1)]
+    shelf = Store(tmp_path).shelf(recipe)
+    shelf.write(0, embeddings_rows(recipe, ["a", "b", "c"], made))
+    found = several_vectors(shelf.read(0))
+    assert [one.shape for one in found] == [(2, 5), (0, 0), (1, 5)]
+    assert all(one.tobytes() == other.tobytes() for one, other in zip(found, made, strict=True))
 
 
 def test_pictures(tmp_path):

@@ -13,8 +13,12 @@ import pytest
 from PIL import Image
 
 from unprompt.errors import DataError, MissingHead, OptionError, SuiteError
+from unprompt.instruments.owlv2 import Owlv2Grounder
 from unprompt.types import Judgement
-from unprompt.workflows.detect import detect
+from unprompt.workflows.detect import UNGROUNDED, detect
+
+NOTHING = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+"""Boxes and scores of a phrase that is nowhere."""
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +127,26 @@ def test_the_page_is_written(speaking: Path, hard: Path, tmp_path: Path) -> None
     page = (tmp_path / "page" / "index.html").read_text()
     assert "truncated.jpg" in page
     assert "suffixless" in page
+
+
+def test_the_page_shows_where_phrases_were_found(speaking: Path, pictures: Path, tmp_path: Path) -> None:
+    some = sorted((pictures / "test" / "real").iterdir())[:4]
+    rows = detect(some, suite=speaking, method="item", report=tmp_path / "page")
+    page = (tmp_path / "page" / "index.html").read_text()
+    found = [row for row in rows if UNGROUNDED not in row.warnings]
+    assert found
+    assert page.count('<svg class="boxes"') == page.count('<ol class="found"') == len(found)
+
+
+def test_a_picture_in_which_no_phrase_is_found_says_so(
+    speaking: Path, hard: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Owlv2Grounder, "_search", lambda self, picture, phrases: [NOTHING] * len(phrases))
+    for method in ("tidy", "panel"):
+        row = detect(hard / "good.jpg", suite=speaking, method=method)[0]
+        assert (row.status, row.warnings) == ("ok", ("no phrase of the caption was found in the picture; only the "
+                                                     "whole picture was compared",))  # fmt: skip
+    assert detect(hard / "good.jpg", suite=speaking, method="sare")[0].warnings == ()
 
 
 def test_a_random_suite_gives_no_verdict(suite: Path, hard: Path) -> None:

@@ -9,11 +9,12 @@ import pytest
 
 from unprompt.detectors import load
 from unprompt.detectors.panel import Panel
-from unprompt.errors import DataError, StoreError
+from unprompt.errors import DataError, OptionError, StoreError
 from unprompt.instruments import Suite
 from unprompt.types import REAL
 from unprompt.workflows.collect import joined, stores
 from unprompt.workflows.evaluate import evaluate
+from unprompt.workflows.extract import extract
 from unprompt.workflows.sources import split_of
 from unprompt.workflows.train import train
 
@@ -53,6 +54,28 @@ def test_evaluate_reads_the_test_split_and_counts_failures(method: str, heads: P
     table = evaluate(heads / f"{method}.safetensors", evidence=store, suite=suite)
     assert list(table.generators) == ["gradient"]
     assert (table.pooled.n_real, table.pooled.n_generated, table.pooled.n_failed) == (10, 10, 1)
+
+
+@pytest.mark.parametrize("scope", ["global", "local"])
+def test_one_store_serves_every_scope(scope: str, heads: Path, store: Path, suite: Path, tmp_path: Path) -> None:
+    out = tmp_path / "item.safetensors"
+    train("item", evidence=store, out=out, suite=suite, options={**SMALL, "scope": scope}, fpr=0.1, fnr=0.1)
+    made, both = (load(path, Suite.load(suite)) for path in (out, heads / "item.safetensors"))
+    assert (made.options.scope, both.options.scope) == (scope, "both")
+    assert ("grounder" in made.instruments()) == (scope == "local")
+    assert out.read_bytes() != (heads / "item.safetensors").read_bytes()
+    assert evaluate(out, evidence=store, suite=suite).pooled.n_real == 10
+
+
+def test_global_evidence_does_not_serve_both_scopes(pictures: Path, suite: Path, tmp_path: Path) -> None:
+    folder = extract("tidy", data=f"folder:{pictures}", out=tmp_path / "fast", suite=suite, options={"scope": "global"})
+    assert not list((folder / "products").glob("boxes-*"))
+    with pytest.raises(StoreError, match=r"holds evidence of tidy .* expected .*'boxes': 'boxes-"):
+        train("tidy", evidence=folder, out=tmp_path / "tidy.safetensors", suite=suite, options=SMALL)
+    options = {**SMALL, "scope": "global"}
+    train("tidy", evidence=folder, out=tmp_path / "tidy.safetensors", suite=suite, options=options, fpr=0.1, fnr=0.1)
+    with pytest.raises(OptionError, match=r"got the option 'scope', expected one of .*regenerations"):
+        extract("semgir", data=f"folder:{pictures}", out=tmp_path / "x", suite=suite, options={"scope": "global"})
 
 
 def test_a_panel_combines_what_its_members_say(heads: Path, store: Path, suite: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unprompt.cli.options import Device, Dtype, Evidence, Method, Split, TableFormat, Yes
+from unprompt.cli.options import Device, Dtype, Evidence, Method, Settings, Split, TableFormat, Yes
 
 if TYPE_CHECKING:
     from unprompt.evaluation import AttributionTable, EvaluationTable
@@ -21,6 +21,7 @@ def extract(
     suite: Annotated[str, typer.Option(help="The models to ask: `unprompt suites` lists them.")] = "miniature",
     device: Device = "cpu",
     dtype: Dtype = "float32",
+    settings: Settings = None,
     yes: Yes = False,
 ) -> None:
     """Let the frozen models make a method's evidence, once."""
@@ -28,7 +29,18 @@ def extract(
     from unprompt.workflows.extract import extract as work
 
     with quiet_stdout():
-        folder = work(method, data=data, out=out, suite=suite, device=device, dtype=dtype, yes=yes, ask=ask, say=tell)
+        folder = work(
+            method,
+            data=data,
+            out=out,
+            suite=suite,
+            device=device,
+            dtype=dtype,
+            options=_settings(settings),
+            yes=yes,
+            ask=ask,
+            say=tell,
+        )
     typer.echo(folder)
 
 
@@ -46,12 +58,7 @@ def train(
     generators: Annotated[
         str | None, typer.Option(metavar="a,b,c", help="Leave out what other generators drew; default: use all.")
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="Another value for one of the method's options, as epochs=30."
-        ),
-    ] = None,
+    settings: Settings = None,
 ) -> None:
     """Train a method's head on stored evidence.
 
@@ -71,16 +78,16 @@ def train(
             fnr=fnr,
             half=half,
             generators=generators,
-            options=_settings(settings or []),
+            options=_settings(settings),
             say=tell,
         )
     typer.echo(checkpoint)
 
 
-def _settings(pairs: list[str]) -> dict[str, Any]:
+def _settings(pairs: list[str] | None) -> dict[str, Any]:
     """NAME=VALUE texts as a mapping; values are JSON (30, 0.5, true), anything else is a text."""
     found: dict[str, Any] = {}
-    for pair in pairs:
+    for pair in pairs or []:
         name, equals, value = pair.partition("=")
         if not (name and equals):
             raise typer.BadParameter(f"got {pair!r}, expected NAME=VALUE, as epochs=30", param_hint="--set")

@@ -33,3 +33,7 @@ Evidence: TypeAlias = Annotated[
 Device: TypeAlias = Annotated[str, typer.Option(help="Where the models run, as torch names it: cpu, cuda, cuda:1.")]
 Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Do not ask before a run that takes long on a CPU.")]
 Dtype: TypeAlias = Annotated[str, typer.Option(help="Numbers the frozen models run in: float32, bfloat16, float16.")]
+Settings: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Another value for one of the method's options, as epochs=30."),
+]

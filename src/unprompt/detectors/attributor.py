@@ -24,7 +24,7 @@ from unprompt.detectors.options import TrainedOptions
 from unprompt.errors import CheckpointError, DataError, OptionError, SuiteError
 
 if TYPE_CHECKING:
-    from unprompt.instruments import Suite
+    from unprompt.instruments import Manifest, Suite
 
 
 @dataclass(frozen=True)
@@ -125,11 +125,12 @@ def targets(
     return made.astype(np.float32)
 
 
-def candidates_of(suite: Suite) -> tuple[str, ...]:
-    """The suite's candidates; :class:`SuiteError` when it has none."""
-    if not suite.candidates:
+def candidates_of(manifest: Manifest, method: str) -> tuple[str, ...]:
+    """The candidates of a suite's file; :class:`SuiteError` when it has none."""
+    candidates = manifest.candidates_of(method)
+    if not candidates:
         raise SuiteError(
-            f"suite {suite.name!r} has no candidate generators: give it a diffusion, or set candidate = true in one "
-            f"of its [generators] in {suite.manifest.file}"
+            f"suite {manifest.name!r} has no candidate generators: give it a diffusion, or set candidate = true in one "
+            f"of its [generators] in {manifest.file}"
         )
-    return suite.candidates
+    return candidates

@@ -29,7 +29,7 @@ from unprompt.evidence.bench import Bench
 from unprompt.types import Picture
 
 if TYPE_CHECKING:
-    from unprompt.instruments import Suite
+    from unprompt.instruments import Manifest, Suite
 
 E = TypeVar("E")
 O = TypeVar("O", bound=AnyOptions)  # noqa: E741
@@ -65,9 +65,14 @@ class Fitted(ABC, Generic[E, O]):
         return f"{type(self).__name__}({self.options!r})"
 
     @classmethod
-    def fitting_options(cls, suite: Suite) -> O:
-        """The paper's options, with the sizes that fit the suite's instruments."""
+    def options_for(cls, manifest: Manifest) -> O:
+        """The paper's options, with what a suite's file alone can tell: enough to know which evidence is needed."""
         return cast(O, cls.Options())
+
+    @classmethod
+    def fitting_options(cls, suite: Suite) -> O:
+        """The same, with the sizes that fit the suite's instruments."""
+        return cls.options_for(suite.manifest)
 
     def logits(self, evidence: Sequence[E]) -> Floats:
         """N float64 (N x candidates of an attributor), finite, independent of batch and order to 1e-4."""

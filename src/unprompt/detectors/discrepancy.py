@@ -1,11 +1,11 @@
-"""What TIDY and ITEM share: an MLP on the distance between a picture and its caption."""
+"""What TIDY and ITEM share: an MLP on the distance of picture and caption, as a whole and object by object."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -14,8 +14,13 @@ from torch import Tensor, nn
 from unprompt.detectors.base import Detector
 from unprompt.detectors.heads import TwoClassHead
 from unprompt.detectors.options import TrainedOptions, at_least
-from unprompt.errors import DataError
-from unprompt.evidence.alignment import AlignmentEvidence, AlignmentExtractor, Vector, combine
+from unprompt.errors import DataError, OptionError
+from unprompt.evidence.alignment import AlignmentEvidence, AlignmentExtractor, Vector, combine, local
+
+if TYPE_CHECKING:
+    from unprompt.instruments import Manifest
+
+Scope: TypeAlias = Literal["global", "local", "both"]
 
 
 @dataclass(frozen=True)
@@ -26,10 +31,16 @@ class DiscrepancyOptions(TrainedOptions):
     """Width of the MLP's hidden layer."""
     w1: float = 1.0
     """Weight of the global distance."""
+    w2: float = 1.0
+    """Weight of the local distance."""
+    scope: Scope = "global"
+    """Which distances count; a head that was saved before there was a choice is a global one."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least("hidden", self.hidden, 1)
+        if self.scope not in get_args(Scope):
+            raise OptionError(f"--scope is {self.scope!r}, expected one of {', '.join(get_args(Scope))}")
 
 
 class DiscrepancyDetector(Detector[AlignmentEvidence, DiscrepancyOptions]):
@@ -42,11 +53,16 @@ class DiscrepancyDetector(Detector[AlignmentEvidence, DiscrepancyOptions]):
     @staticmethod
     @abstractmethod
     def discrepancy(image: Vector, text: Vector) -> Vector:
-        """The paper's D of N x d pictures and their N x d captions."""
+        """The paper's D of N x d pictures and their N x d captions, or of objects and their phrases."""
+
+    @classmethod
+    def options_for(cls, manifest: Manifest) -> DiscrepancyOptions:
+        """Both distances, as in the papers; where the suite has no grounder the global one, as ITEM IV.C allows."""
+        return DiscrepancyOptions(scope="both" if "grounder" in manifest.instruments_of(cls.method) else "global")
 
     @classmethod
     def evidence_of(cls, options: DiscrepancyOptions) -> AlignmentExtractor:
-        return AlignmentExtractor(cls.method)
+        return AlignmentExtractor(cls.method, objects=options.scope != "global")
 
     def _build(self) -> nn.Module:
         return TwoClassHead(self.suite.encoder.width, self.options.hidden)
@@ -62,4 +78,27 @@ class DiscrepancyDetector(Detector[AlignmentEvidence, DiscrepancyOptions]):
                     f"({width},) like this suite's encoder: extract it again with this suite"
                 )
         image, text = np.stack([one.image for one in evidence]), np.stack([one.text for one in evidence])
-        return (torch.from_numpy(combine(self.discrepancy(image, text), w1=self.options.w1)),)
+        whole = self.discrepancy(image, text)
+        if self.options.scope == "global":
+            return (torch.from_numpy(combine(whole, w1=self.options.w1)),)
+        rows = [self._distance(index, Dg, one) for index, (Dg, one) in enumerate(zip(whole, evidence, strict=True))]
+        return (torch.from_numpy(np.stack(rows)),)
+
+    def _distance(self, index: int, Dg: Vector, one: AlignmentEvidence) -> Vector:
+        """D of a picture with its objects; without any that was grounded w1 Dg, whatever the scope."""
+        objects, width = one.objects, self.suite.encoder.width
+        if objects is None:
+            raise DataError(
+                f"evidence[{index}] has no objects, {self.method} with scope {self.options.scope!r} expects them: "
+                "extract it again with a suite that has a grounder, or choose scope=global"
+            )
+        if not objects.boxes:
+            return combine(Dg, None, self.options.w1)
+        expected = (len(objects.boxes), width)
+        if objects.images.shape != expected or objects.texts.shape != expected:
+            raise DataError(
+                f"evidence[{index}] has object vectors of shape {objects.images.shape} and {objects.texts.shape}, "
+                f"expected {expected} like this suite's encoder: extract it again with this suite"
+            )
+        Dl = local(self.discrepancy(objects.images, objects.texts))
+        return combine(Dg, Dl, 0.0 if self.options.scope == "local" else self.options.w1, self.options.w2)

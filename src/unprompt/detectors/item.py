@@ -9,7 +9,7 @@ from unprompt.evidence.alignment import item
 class ItemDetector(DiscrepancyDetector):
     """ITEM: how the directions of picture and caption differ in CLIP's space, with sign.
 
-    An MLP on D = I/|I| - T/|T| (eq. 3 and 9).
+    An MLP on D = w1 Dg + w2 Dl, sums of I/|I| - T/|T| over the whole and its objects (eq. 3 to 9).
     """
 
     method = "item"

@@ -31,6 +31,14 @@ class Options:
         """JSON-ready fields."""
         return asdict(self)
 
+    def having(self, chosen: Mapping[str, Any] | None) -> Self:
+        """These options with some exchanged by name; :class:`OptionError` for a name that is none."""
+        names = sorted(self.to_dict())
+        for name in chosen or {}:
+            if name not in names:
+                raise OptionError(f"got the option {name!r}, expected one of {', '.join(names)}")
+        return self.from_dict({**self.to_dict(), **(chosen or {})})
+
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
         """The inverse of :meth:`to_dict`; :class:`CheckpointError` for names that this method does not know."""

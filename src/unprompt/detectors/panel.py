@@ -78,7 +78,7 @@ class Panel(SolvedDetector[JointEvidence]):
 
     @classmethod
     def evidence_of(cls, options: SolvedOptions) -> JointExtractor:
-        """The evidence of the four papers' methods, by their defaults; a fitted panel asks its own members."""
+        """The evidence of the four papers' methods, whatever the suite; a fitted panel asks its own members."""
         methods = {method: METHODS[method] for method in MEMBERS}
         return JointExtractor({method: made.evidence_of(made.Options()) for method, made in methods.items()})
 

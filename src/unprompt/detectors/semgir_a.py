@@ -9,7 +9,7 @@ the picture, so by default it is brought to length 1 too (``unit``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -26,7 +26,7 @@ from unprompt.evidence.attribution import AttributionEvidence, AttributionExtrac
 from unprompt.images import centre_square
 
 if TYPE_CHECKING:
-    from unprompt.instruments import Suite
+    from unprompt.instruments import Manifest, Suite
 
 WIDE = 512
 """Encoders at least this wide get the Combiner of the literature, smaller ones a slim one."""
@@ -89,10 +89,15 @@ class SemgirAttributor(Attributor[AttributionEvidence, SemgirAOptions]):
     roles: ClassVar[tuple[str, ...]] = ("encoder",)
 
     @classmethod
+    def options_for(cls, manifest: Manifest) -> SemgirAOptions:
+        """Asks about the suite's candidates."""
+        return SemgirAOptions(generators=candidates_of(manifest, cls.method))
+
+    @classmethod
     def fitting_options(cls, suite: Suite) -> SemgirAOptions:
-        """The suite's candidates; a slim Combiner for a small encoder."""
-        own = suite.of(cls.method)
-        return SemgirAOptions(generators=candidates_of(own), widening=4 if own.encoder.width >= WIDE else 1)
+        """A slim Combiner for a small encoder."""
+        wide = suite.of(cls.method).encoder.width >= WIDE
+        return replace(cls.options_for(suite.manifest), widening=4 if wide else 1)
 
     @classmethod
     def evidence_of(cls, options: SemgirAOptions) -> AttributionExtractor:

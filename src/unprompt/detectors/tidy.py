@@ -9,7 +9,7 @@ from unprompt.evidence.alignment import tidy
 class TidyDetector(DiscrepancyDetector):
     """TIDY: how far picture and caption lie apart in CLIP's space, without sign.
 
-    An MLP on D = |I - T| (eq. 2 and 7).
+    An MLP on D = w1 Dg + w2 Dl, sums of |I - T| over the whole and its objects (eq. 2 to 7).
     """
 
     method = "tidy"

@@ -14,8 +14,16 @@ import numpy.typing as npt
 
 from unprompt.evidence.base import Extractor
 from unprompt.evidence.bench import Bench
-from unprompt.evidence.products import CAPTION_EMBEDDINGS, CAPTIONS, PICTURE_EMBEDDINGS, Product
-from unprompt.types import Caption
+from unprompt.evidence.products import (
+    BOXES,
+    CAPTION_EMBEDDINGS,
+    CAPTIONS,
+    OBJECT_EMBEDDINGS,
+    PHRASE_EMBEDDINGS,
+    PICTURE_EMBEDDINGS,
+    Product,
+)
+from unprompt.types import Box, Caption
 
 Vector: TypeAlias = npt.NDArray[np.float32]
 TINY = np.float32(1e-12)
@@ -32,6 +40,11 @@ def item(image: Vector, text: Vector) -> Vector:
     return _direction(image) - _direction(text)
 
 
+def local(distances: Vector) -> Vector:
+    """D_l = 1/n sum of D_l^i over the n objects that were grounded; n x d -> d, n >= 1 (TIDY eq. 5, ITEM eq. 7)."""
+    return np.asarray(distances.mean(axis=0), np.float32)
+
+
 def combine(whole: Vector, local: Vector | None = None, w1: float = 1.0, w2: float = 1.0) -> Vector:
     """D = w1 D_g + w2 D_l (TIDY eq. 6, ITEM eq. 8); without grounded phrases (``None``) D = w1 D_g."""
     weighted = np.float32(w1) * whole
@@ -44,6 +57,18 @@ def _direction(vector: Vector) -> Vector:
 
 
 @dataclass(frozen=True, eq=False)
+class Objects:
+    """What the caption names and the picture shows: (I_i, T_i) = CLIP(x_i, p_i) (TIDY eq. 4, ITEM eq. 5 and 6)."""
+
+    boxes: tuple[Box, ...]
+    """Of the n phrases p_i that were grounded; () when none was."""
+    images: Vector
+    """I_1 to I_n of what the boxes cut out, n x d float32."""
+    texts: Vector
+    """T_1 to T_n of the phrases, n x d float32."""
+
+
+@dataclass(frozen=True, eq=False)
 class AlignmentEvidence:
     """A picture and its caption as two points of one space, neither normalised."""
 
@@ -52,19 +77,30 @@ class AlignmentEvidence:
     text: Vector
     """T_0, d float32."""
     caption: Caption
+    objects: Objects | None = None
+    """None where none were looked for."""
 
 
 class AlignmentExtractor(Extractor[AlignmentEvidence]):
-    """(I_0, T_0) = CLIP(x, p) of the whole picture and its full caption (TIDY eq. 1, ITEM eq. 2)."""
+    """(I_0, T_0) = CLIP(x, p) of the whole picture and its full caption (TIDY eq. 1, ITEM eq. 2).
 
-    roles = ("captioner", "encoder")
+    With ``objects`` also (I_i, T_i) of each phrase that is grounded.
+    """
 
-    def __init__(self, method: str) -> None:
+    def __init__(self, method: str, objects: bool = False) -> None:
         self.method = method  # tidy and item look at the same evidence, each through a view of its own
+        self.objects = objects
+        self.roles = ("captioner", "encoder", *(("grounder",) if objects else ()))
 
     def products(self) -> Sequence[Product[Any]]:
-        return CAPTIONS, PICTURE_EMBEDDINGS, CAPTION_EMBEDDINGS
+        whole = CAPTIONS, PICTURE_EMBEDDINGS, CAPTION_EMBEDDINGS
+        return (*whole, BOXES, OBJECT_EMBEDDINGS, PHRASE_EMBEDDINGS) if self.objects else whole
 
     def _extract(self, bench: Bench) -> list[AlignmentEvidence]:
-        made = zip(bench.picture_embeddings(), bench.caption_embeddings(), bench.captions(), strict=True)
-        return [AlignmentEvidence(image, text, caption) for image, text, caption in made]
+        parts = self._objects(bench) if self.objects else [None] * len(bench.pixels)
+        made = zip(bench.picture_embeddings(), bench.caption_embeddings(), bench.captions(), parts, strict=True)
+        return [AlignmentEvidence(*row) for row in made]
+
+    def _objects(self, bench: Bench) -> list[Objects]:
+        made = zip(bench.boxes(), bench.object_embeddings(), bench.phrase_embeddings(), strict=True)
+        return [Objects(*row) for row in made]

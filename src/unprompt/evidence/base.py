@@ -67,7 +67,7 @@ class Extractor(ABC, Generic[E]):
         picture that the evidence shows was changed since.
         """
         expected = self.view(suite)
-        if view.fingerprint != expected.fingerprint:
+        if not view.serves(expected):
             raise StoreError(
                 f"{store.root} holds evidence of {view.method} from suite {view.suite!r} with {dict(view.shelves)}, "
                 f"expected {dict(expected.shelves)} of {expected.method} from suite {suite.name!r}: extract it again "

@@ -15,17 +15,22 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 import numpy as np
 
 from unprompt.errors import StoreError
+from unprompt.evidence.phrases import noun_phrases
 from unprompt.evidence.products import (
+    BOXES,
     CAPTION_EMBEDDINGS,
     CAPTIONS,
+    OBJECT_EMBEDDINGS,
+    PHRASE_EMBEDDINGS,
     PICTURE_EMBEDDINGS,
     Product,
     reconstructions,
     regenerations,
 )
+from unprompt.images import cut_out
 from unprompt.instruments.base import Vectors
 from unprompt.store import Recipe, Store
-from unprompt.types import RGB, Caption, Picture
+from unprompt.types import RGB, Box, Caption, Picture
 
 if TYPE_CHECKING:
     from unprompt.instruments import Suite
@@ -100,6 +105,33 @@ class Bench:
         made = self._product(CAPTION_EMBEDDINGS, lambda: list(self.suite.encoder.embed_texts(self._texts())))
         return self._stacked(made)
 
+    def boxes(self) -> list[tuple[Box, ...]]:
+        """Where each picture shows the phrases of its caption; () where it shows none."""
+
+        def make() -> list[tuple[Box, ...]]:
+            return self.suite.grounder.ground(self._rgbs(), [noun_phrases(text) for text in self._texts()])
+
+        return self._product(BOXES, make)
+
+    def object_embeddings(self) -> list[Vectors]:
+        """Of each picture n x d float32: what its boxes cut out, embedded like a picture."""
+
+        def make() -> list[Vectors]:
+            pairs = zip(self._rgbs(), self.boxes(), strict=True)
+            return self._split(
+                self.suite.encoder.embed_pictures([cut_out(rgb, box) for rgb, of in pairs for box in of])
+            )
+
+        return self._wide(self._product(OBJECT_EMBEDDINGS, make))
+
+    def phrase_embeddings(self) -> list[Vectors]:
+        """Of each picture n x d float32: the phrases of its boxes."""
+
+        def make() -> list[Vectors]:
+            return self._split(self.suite.encoder.embed_texts([box.phrase for of in self.boxes() for box in of]))
+
+        return self._wide(self._product(PHRASE_EMBEDDINGS, make))
+
     def prepared(self) -> list[RGB]:
         """Each picture at the diffusion model's working size; cheap, so never stored."""
         if self._prepared is None:
@@ -148,6 +180,15 @@ class Bench:
 
     def _seeds(self, index: int) -> list[int]:
         return [mixed(picture.seed, index) for picture in self.pictures]
+
+    def _split(self, rows: Vectors) -> list[Vectors]:
+        """Rows of all boxes, picture by picture."""
+        counts = [len(of) for of in self.boxes()]
+        return np.split(rows, np.cumsum(counts)[:-1])
+
+    def _wide(self, several: Sequence[Vectors]) -> list[Vectors]:
+        """0 x d for a picture without a box, of which a table knows no d."""
+        return [one if len(one) else np.zeros((0, self.suite.encoder.width), np.float32) for one in several]
 
     def _stacked(self, rows: Sequence[Vectors]) -> Vectors:
         return np.stack(rows) if rows else np.zeros((0, self.suite.encoder.width), np.float32)

@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from unprompt import store
+from unprompt.evidence import phrases
 from unprompt.images import decode_png, encode_png
 from unprompt.instruments.base import Vectors
 from unprompt.store import Recipe
-from unprompt.types import RGB, Caption
+from unprompt.types import RGB, Box, Caption
 
 if TYPE_CHECKING:
     from unprompt.instruments import Suite
@@ -42,6 +43,9 @@ PICTURES: Codec[RGB] = Codec(
     lambda table: [decode_png(png) for png in store.pictures(table)],
 )
 
+SEVERAL: Codec[Vectors] = Codec(store.embeddings_rows, store.several_vectors)
+BOXED: Codec[tuple[Box, ...]] = Codec(store.box_rows, store.boxes)
+
 
 @dataclass(frozen=True)
 class Product(Generic[Made]):
@@ -69,6 +73,21 @@ CAPTION_EMBEDDINGS = Product(
     VECTORS,
     lambda suite: Recipe("embedding", VERSION, [suite.encoder.card, suite.captioner.card], {"of": "caption"}),
 )
+
+
+def _local(kind: str, of: str) -> Callable[[Suite], Recipe]:
+    """Recipe of what rests on the boxes of a caption's phrases; the encoder enters where something is embedded."""
+
+    def recipe(suite: Suite) -> Recipe:
+        cards = [suite.grounder.card, suite.captioner.card, *([suite.encoder.card] if kind == "embeddings" else [])]
+        return Recipe(kind, VERSION, cards, {"of": of, "phrases": phrases.VERSION})
+
+    return recipe
+
+
+BOXES = Product("boxes", BOXED, _local("boxes", "phrases"))
+OBJECT_EMBEDDINGS = Product("object_embeddings", SEVERAL, _local("embeddings", "objects"))
+PHRASE_EMBEDDINGS = Product("phrase_embeddings", SEVERAL, _local("embeddings", "phrases"))
 
 
 def reconstructions(guided: bool = True) -> Product[RGB]:

@@ -5,7 +5,7 @@ The policy is one for all formats and is part of every result; :func:`read` stat
 
 from unprompt.images.decode import hash_pixels, read
 from unprompt.images.formats import FORMATS, sniff
-from unprompt.images.geometry import centre_crop, centre_square, fit_long, fit_short, resize
+from unprompt.images.geometry import centre_crop, centre_square, cut_out, fit_long, fit_short, resize
 from unprompt.images.limits import Limits
 from unprompt.images.png import decode_png, encode_png
 from unprompt.images.quality import estimate_quality
@@ -15,6 +15,7 @@ __all__ = [
     "Limits",
     "centre_crop",
     "centre_square",
+    "cut_out",
     "decode_png",
     "encode_png",
     "estimate_quality",

@@ -6,10 +6,12 @@ the wanted size already comes back unchanged.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from PIL import Image
 
-from unprompt.types import RGB
+from unprompt.types import RGB, Box
 
 
 def resize(rgb: RGB, width: int, height: int) -> RGB:
@@ -55,6 +57,18 @@ def centre_square(rgb: RGB, side: int) -> RGB:
     across, down = width / wide, height / high
     box = (left * across, top * down, (left + side) * across, (top + side) * down)
     return np.array(Image.fromarray(rgb).resize((side, side), Image.Resampling.BICUBIC, box=box))
+
+
+def cut_out(rgb: RGB, box: Box) -> RGB:
+    """The whole pixels that a box touches: at least one, at most the picture.
+
+    >>> cut_out(np.zeros((10, 20, 3), np.uint8), Box("a ball", 0.5, 0.0, 0.96, 0.21, score=0.9)).shape
+    (3, 10, 3)
+    """
+    height, width = rgb.shape[:2]
+    left, top = min(math.floor(box.left * width), width - 1), min(math.floor(box.top * height), height - 1)
+    right, bottom = math.ceil(box.right * width), math.ceil(box.bottom * height)
+    return rgb[top : max(bottom, top + 1), left : max(right, left + 1)]
 
 
 def _scaled(width: int, height: int, side: int, measured: int) -> tuple[int, int]:

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from unprompt.types import RGB, Caption
+from unprompt.errors import OptionError
+from unprompt.types import RGB, Box, Caption
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -29,7 +30,7 @@ class Card:
     """What is known of a model: enough to fetch it again and to know when a result is comparable."""
 
     kind: str
-    """captioner, encoder, diffusion, generator, perceptual."""
+    """captioner, encoder, diffusion, generator, grounder, perceptual."""
     model: str
     """Hub id, or the folder's name inside its suite."""
     digest: str
@@ -122,6 +123,52 @@ class Diffusion(Generator):
 
     @abstractmethod
     def _reconstruct(self, tasks: Sequence[tuple[RGB, str, int]]) -> Sequence[RGB]: ...
+
+
+class Grounder(Instrument):
+    """Picture and phrases -> where each phrase is seen: open-vocabulary detection."""
+
+    threshold: float
+    """A phrase is found where a box scores above this."""
+
+    def ground(self, pictures: Sequence[RGB], phrases: Sequence[Sequence[str]]) -> list[tuple[Box, ...]]:
+        """For each picture the one best box of every phrase that is found in it, in the order of its phrases.
+
+        Pictures go one at a time: a neighbour in the batch would move an edge by a hair, and a crop by a pixel.
+        """
+        with torch.inference_mode():
+            return [self._found(picture, texts) for picture, texts in zip(pictures, phrases, strict=True)]
+
+    def _found(self, picture: RGB, phrases: Sequence[str]) -> tuple[Box, ...]:
+        seen = self._search(picture, phrases) if phrases else ()
+        best = [best_box(phrase, *boxes, self.threshold) for phrase, boxes in zip(phrases, seen, strict=True)]
+        return tuple(box for box in best if box is not None)
+
+    @abstractmethod
+    def _search(self, picture: RGB, phrases: Sequence[str]) -> Sequence[tuple[Vectors, Vectors]]:
+        """For each phrase m x 4 edges (left, top, right, bottom; shares of the picture) and m scores in [0, 1]."""
+
+
+def best_box(phrase: str, edges: Vectors, scores: Vectors, threshold: float) -> Box | None:
+    """The box with the highest score above ``threshold``, cut to the picture; None when none of them shows any of it.
+
+    >>> best_box("a ball", np.float32([[0.5, 0, 1.5, 1], [0, 0, 1, 1]]), np.float32([0.75, 0.5]), 0.35)
+    Box(phrase='a ball', left=0.5, top=0.0, right=1.0, bottom=1.0, score=0.75)
+    """
+    inside = np.clip(edges, 0, 1).astype(np.float32)
+    sound = (inside[:, 2:] > inside[:, :2]).all(axis=1) & (scores > threshold)
+    if not sound.any():
+        return None
+    best = int(np.where(sound, scores, -1).argmax())
+    left, top, right, bottom = (float(edge) for edge in inside[best])
+    return Box(phrase, left, top, right, bottom, float(np.float32(scores[best])))
+
+
+def share(name: str, value: float) -> float:
+    """``value``; :class:`OptionError` unless it is in [0, 1)."""
+    if not 0 <= value < 1:
+        raise OptionError(f"{name} must be in [0, 1), got {value}")
+    return value
 
 
 class Perceptual(Instrument):

@@ -37,12 +37,19 @@ class Origin:
         return self.model or self.folder.name
 
     def card(
-        self, kind: str, files: Iterable[str], parameters: Mapping[str, str | int | float | bool] | None = None
+        self,
+        kind: str,
+        files: Iterable[str],
+        parameters: Mapping[str, str | int | float | bool] | None = None,
+        trunk: Path | None = None,
     ) -> Card:
-        """The card of the model: reads every file once; another digest than the expected one is a SuiteError."""
+        """The card of the model: reads every file once; another digest than the expected one is a SuiteError.
+
+        ``trunk`` is the folder of the model that this one is built on; the digest covers both.
+        """
         from unprompt.instruments.base import Card  # Here, since it loads torch and origins are made without.
 
-        found = folder_digest(self.folder, files)
+        found = folder_digest(self.folder, files, trunk)
         if not found:
             raise self.missing()
         if self.digest and self.digest != found:
@@ -72,12 +79,17 @@ def lacking(folder: Path, patterns: Iterable[str]) -> list[str]:
     return absent
 
 
-def folder_digest(folder: Path, patterns: Iterable[str] = FILES) -> str:
-    """SHA-256 over the names and contents of the files that match, sorted by name; "" when none does."""
+def folder_digest(folder: Path, patterns: Iterable[str] = FILES, trunk: Path | None = None) -> str:
+    """SHA-256 over the names and contents of the files that match, sorted by name; "" when none does.
+
+    With ``trunk`` it covers that folder's FILES too: a model on a trunk is another one when the trunk is.
+    """
     paths = {path.relative_to(folder).as_posix(): path for pattern in patterns for path in folder.glob(pattern)}
     total = hashlib.sha256()
     for name in sorted(paths):
         with paths[name].open("rb") as stream:
             content = hashlib.file_digest(stream, "sha256").hexdigest()
         total.update(f"{name} {content}\n".encode())
+    if trunk is not None:
+        total.update(f"on {folder_digest(trunk)}\n".encode())
     return total.hexdigest() if paths else ""

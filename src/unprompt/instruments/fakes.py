@@ -27,6 +27,7 @@ from transformers import (
     CLIPTokenizer,
 )
 
+from unprompt.instruments.fake_grounders import save_fake_owlv2
 from unprompt.instruments.loading import quietly
 
 with quietly():  # See stable_diffusion.py.
@@ -62,6 +63,11 @@ class = "stable-diffusion"
 path = "diffusion"
 parameters = { side = 32, steps = 4 }
 
+[instruments.grounder]
+class = "owlv2"
+path = "grounder"
+parameters = { trunk = "encoder" }
+
 [instruments.perceptual]
 class = "clip-perceptual"
 path = "encoder"
@@ -75,7 +81,7 @@ parameters = { side = 32, steps = 4 }
 
 
 def save_fake_suite(folder: Path | str, seed: int = 0) -> Path:
-    """Write ``captioner``, ``encoder``, two latent diffusions and ``suite.toml`` into a folder, and return it.
+    """Write captioner, encoder, two latent diffusions, grounder and ``suite.toml`` into a folder, and return it.
 
     The same seed gives the same weights; the caller's random state is left as it was.
     """
@@ -87,6 +93,7 @@ def save_fake_suite(folder: Path | str, seed: int = 0) -> Path:
         save_clip(folder / "encoder")
         save_stable_diffusion(folder / "diffusion")
         save_stable_diffusion(folder / "sibling", (16, 24, 24))
+        save_fake_owlv2(folder / "grounder", folder / "encoder")
     (folder / "suite.toml").write_text(_SUITE, "utf-8")
     return folder
 

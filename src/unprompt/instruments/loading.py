@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from unprompt.errors import MissingExtra, OptionError, SuiteError
 from unprompt.instruments.cards import Origin, lacking
@@ -73,10 +75,47 @@ def load_model(build: Any, origin: Origin, device: torch.device, dtype: torch.dt
         ),
         origin,
     )
+    _all_set(build, found, origin, folder)
+    return model.eval().requires_grad_(False).to(device)
+
+
+def fill_model(
+    build: Any, weights: Mapping[str, torch.Tensor], origin: Origin, device: torch.device, dtype: torch.dtype
+) -> Any:
+    """A model of the folder's configuration with weights that come from several folders; else as ``load_model``.
+
+    A weight for which the model has no place is a SuiteError too: it belongs to another trunk.
+    """
+
+    def load() -> Any:
+        config = build.config_class.from_pretrained(origin.folder, local_files_only=True)
+        return build.from_pretrained(
+            None, config=config, state_dict=dict(weights), output_loading_info=True, dtype=dtype
+        )
+
+    model, found = load_part(load, origin)
+    _all_set(build, found, origin, origin.folder)
+    if foreign := sorted(found["unexpected_keys"]):
+        raise SuiteError(
+            f"model {origin.name!r} in {origin.folder} has no place for {len(foreign)} weights, {foreign[0]!r} first: "
+            "its configuration was made for another trunk; train or fetch both together"
+        )
+    return model.eval().requires_grad_(False).to(device)
+
+
+def read_weights(folder: Path, origin: Origin) -> dict[str, torch.Tensor]:
+    """All tensors of a folder's safetensors files; MissingWeights when there is no such file."""
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise origin.missing(f"no safetensors file in {folder.name!r}")
+    parts: list[dict[str, torch.Tensor]] = load_part(lambda: [load_file(file) for file in files], origin)
+    return {name: tensor for part in parts for name, tensor in part.items()}
+
+
+def _all_set(build: Any, found: Mapping[str, Any], origin: Origin, folder: Path) -> None:
     unset = sorted([*found["missing_keys"], *(str(entry) for entry in found["mismatched_keys"])])
     if unset:
         raise SuiteError(_unset(replace(origin, folder=folder, model=origin.name), build.__name__, unset))
-    return model.eval().requires_grad_(False).to(device)
 
 
 def filled(model: Any, weights: Mapping[str, torch.Tensor], origin: Origin) -> Any:

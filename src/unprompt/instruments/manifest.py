@@ -7,7 +7,7 @@
     [heads]
     sare = "heads/sare.safetensors"
 
-    [instruments.captioner]                 # captioner, encoder, diffusion, perceptual
+    [instruments.captioner]                 # captioner, encoder, diffusion, grounder, perceptual
     class = "blip"
     model = "Salesforce/blip-image-captioning-base"   # or path = "captioner", a folder beside the file
     revision = "..."                        # also: digest (checked when given), licence
@@ -41,15 +41,23 @@ CLASSES = {
     "clip": "unprompt.instruments.clip:ClipEncoder",
     "clip-perceptual": "unprompt.instruments.perceptual:ClipPerceptual",
     "flow": "unprompt.instruments.flow:PixelFlow",
+    "grounding-dino": "unprompt.instruments.grounding_dino:GroundingDino",
     "llava-next": "unprompt.instruments.llava_next:LlavaNextCaptioner",
     "lpips": "unprompt.instruments.lpips:LpipsPerceptual",
     "open-clip": "unprompt.instruments.open_clip:OpenClipEncoder",
+    "owlv2": "unprompt.instruments.owlv2:Owlv2Grounder",
     "stable-diffusion": "unprompt.instruments.stable_diffusion:StableDiffusion",
     "stable-diffusion-xl": "unprompt.instruments.stable_diffusion_xl:StableDiffusionXL",
 }
 """What ``class`` can say -> where the class is; it is imported when an instrument is built."""
 
-ROLES = {"captioner": "Captioner", "encoder": "Encoder", "diffusion": "Diffusion", "perceptual": "Perceptual"}
+ROLES = {
+    "captioner": "Captioner",
+    "encoder": "Encoder",
+    "diffusion": "Diffusion",
+    "grounder": "Grounder",
+    "perceptual": "Perceptual",
+}
 """Roles of a suite -> the interface of :mod:`unprompt.instruments.base` that fills it."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from unprompt.images import centre_square, resize
+from unprompt.images import centre_square, fit_long, resize
 from unprompt.types import RGB
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -43,6 +43,17 @@ class Normaliser:
     def whole(self, pictures: Sequence[RGB]) -> torch.Tensor:
         """The whole picture stretched to the square (bicubic): N x 3 x side x side."""
         return self._tensor([resize(rgb, self.side, self.side) for rgb in pictures])
+
+    def padded(self, picture: RGB) -> tuple[torch.Tensor, tuple[float, float]]:
+        """Long side to ``side``, grey below and to the right: 1 x 3 x side x side, and the picture's share of both.
+
+        The shares are of the width and the height.
+        """
+        small = fit_long(picture, self.side)
+        height, width = small.shape[:2]
+        square = np.full((self.side, self.side, 3), 128, np.uint8)
+        square[:height, :width] = small
+        return self._tensor([square]), (width / self.side, height / self.side)
 
     def _tensor(self, squares: Sequence[RGB]) -> torch.Tensor:
         pixels = np.stack(squares).astype(np.float32) / 255

@@ -13,7 +13,7 @@ from unprompt.errors import SuiteError
 from unprompt.instruments.manifest import ROLES, Manifest, Spec
 
 if TYPE_CHECKING:
-    from unprompt.instruments.base import Captioner, Diffusion, Encoder, Generator, Instrument, Perceptual
+    from unprompt.instruments.base import Captioner, Diffusion, Encoder, Generator, Grounder, Instrument, Perceptual
 
 
 class Suite:
@@ -108,6 +108,10 @@ class Suite:
     @property
     def diffusion(self) -> Diffusion:
         return cast("Diffusion", self._role("diffusion"))
+
+    @property
+    def grounder(self) -> Grounder:
+        return cast("Grounder", self._role("grounder"))
 
     @property
     def perceptual(self) -> Perceptual:

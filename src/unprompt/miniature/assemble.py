@@ -39,6 +39,11 @@ class Entry:
     candidate: bool = False
     """Of a further generator: attribution asks about it."""
 
+    def digest(self, folder: Path) -> str:
+        """Digest of the model in the suite's folder, with that of the trunk it stands on."""
+        trunk = folder / str(self.parameters["trunk"]) if "trunk" in self.parameters else None
+        return folder_digest(folder / self.path, self.files, trunk)
+
     @property
     def files(self) -> tuple[str, ...]:
         """What the instrument reads of its folder."""
@@ -53,6 +58,7 @@ ENTRIES: Final = {
     "instruments.diffusion": Entry(
         "stable-diffusion", "diffusion", {"strength": 0.5, "steps": 20, "guidance": 3.0, "side": 64}
     ),
+    "instruments.grounder": Entry("owlv2", "grounder", {"trunk": "encoder"}),
     "instruments.perceptual": Entry("clip-perceptual", "encoder"),
     "generators.sibling": Entry(
         "stable-diffusion", "sibling", {"strength": 0.5, "steps": 20, "guidance": 3.0, "side": 64}, candidate=True
@@ -113,8 +119,7 @@ def _facts(folder: Path) -> dict[str, str]:
 def _entries(folder: Path) -> Iterator[str]:
     for place, entry in ENTRIES.items():
         if (folder / entry.path).is_dir():
-            digest = folder_digest(folder / entry.path, entry.files)
-            facts: dict[str, str | bool] = {"class": entry.kind, "path": entry.path, "digest": digest}
+            facts: dict[str, str | bool] = {"class": entry.kind, "path": entry.path, "digest": entry.digest(folder)}
             facts |= {"licence": "Apache-2.0"} | ({"candidate": True} if entry.candidate else {})
             inline = ", ".join(f"{name} = {json.dumps(value)}" for name, value in entry.parameters.items())
             yield _table(place, facts) + (f"\nparameters = {{ {inline} }}" if inline else "")

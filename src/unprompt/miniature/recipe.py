@@ -17,6 +17,7 @@ STAGES: Final = (
     "diffusion",
     "flow",
     "sibling",
+    "grounder",
     "assemble",
     "outsider",
     "pictures",

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from unprompt.types import RGB, Judgement
+from unprompt.types import RGB, Box, Judgement
 
 GAIN: Final = 2
 """The SARE map is mostly dark: it is shown this many times brighter, and the page says so."""
@@ -24,6 +24,8 @@ class Exhibit:
     sare_map: npt.NDArray[np.floating] | None = None
     """H x W x 3 in [0, 1]: SARE, equation 4."""
     regeneration: RGB | None = None
+    boxes: tuple[Box, ...] = ()
+    """Where the picture shows the phrases of its caption: TIDY and ITEM."""
 
     def pictures(self) -> dict[str, RGB]:
         """Those that were made, by the name of their part, in the order in which they are shown."""

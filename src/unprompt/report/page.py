@@ -14,7 +14,7 @@ from unprompt.errors import StoreError
 from unprompt.report import words
 from unprompt.report.exhibit import GAIN, Exhibit
 from unprompt.report.summary import OUTCOMES, Outcome, Summary, outcome
-from unprompt.types import RGB, Attribution, Judgement
+from unprompt.types import RGB, Attribution, Box, Judgement
 
 LONGEST: Final = 768
 """Longer side, in pixels, above which a picture is shown smaller."""
@@ -36,6 +36,10 @@ class Figure:
     """Relative to the page."""
     title: str
     tiny: bool
+    width: int
+    """In the drawing's own units, of which the longer side has 1000."""
+    height: int
+    boxes: tuple[Box, ...]
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class _Card:
     truth: str
     facts: str
     figures: tuple[Figure, ...]
+    boxes: tuple[Box, ...]
     bars: dict[str, float]
 
 
@@ -87,18 +92,23 @@ def _card(folder: Path, number: int, exhibit: Exhibit) -> _Card:
         headline=words.headline(judgement),
         truth=words.truth_words(judgement),
         facts=facts(judgement),
-        figures=tuple(figure(folder, number, part, rgb, TITLES[part]) for part, rgb in exhibit.pictures().items()),
+        figures=tuple(
+            figure(folder, number, part, rgb, TITLES[part], exhibit.boxes if part == "picture" else ())
+            for part, rgb in exhibit.pictures().items()
+        ),
+        boxes=exhibit.boxes,
         bars=exhibit.bars(),
     )
 
 
-def figure(folder: Path, number: int, part: str, rgb: RGB, title: str) -> Figure:
+def figure(folder: Path, number: int, part: str, rgb: RGB, title: str, boxes: tuple[Box, ...] = ()) -> Figure:
     """Store a picture, not longer than ``LONGEST``."""
     source = f"pictures/{number:03d}-{part}.png"
     longest = max(rgb.shape[:2])
     shown = images.fit_long(rgb, LONGEST) if longest > LONGEST else rgb
     (folder / source).write_bytes(images.encode_png(shown))
-    return Figure(source, title, tiny=longest < _TINY)
+    height, width = (round(1000 * side / longest) for side in rgb.shape[:2])
+    return Figure(source, title, longest < _TINY, width, height, boxes)
 
 
 def facts(row: Judgement | Attribution) -> str:

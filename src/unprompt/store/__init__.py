@@ -1,12 +1,16 @@
 """Products and evidence as Parquet: declared schemas, fixed parts, files that are whole or not there."""
 
 from unprompt.store.cells import (
+    box_rows,
+    boxes,
     caption_rows,
     captions,
     embedding_rows,
+    embeddings_rows,
     picture_rows,
     pictures,
     sample_rows,
+    several_vectors,
     vectors,
 )
 from unprompt.store.fingerprint import canonical, fingerprint
@@ -23,13 +27,17 @@ __all__ = [
     "Recipe",
     "Shelf",
     "Store",
+    "box_rows",
+    "boxes",
     "canonical",
     "caption_rows",
     "captions",
     "embedding_rows",
+    "embeddings_rows",
     "fingerprint",
     "picture_rows",
     "pictures",
     "sample_rows",
+    "several_vectors",
     "vectors",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from unprompt.store.fingerprint import fingerprint
 from unprompt.store.plan import Part, index_cells
 from unprompt.store.schema import PRODUCTS, SAMPLES
 from unprompt.store.shelf import Recipe
-from unprompt.types import Caption, Picture
+from unprompt.types import Box, Caption, Picture
 
 Vectors = npt.NDArray[np.float32]
 
@@ -39,6 +40,16 @@ def embedding_rows(recipe: Recipe, pixels: Sequence[str], vectors: Vectors) -> p
     return _rows(recipe, "embedding", pixels, vector=list(np.asarray(vectors, np.float32)))
 
 
+def embeddings_rows(recipe: Recipe, pixels: Sequence[str], several: Sequence[Vectors]) -> pa.Table:
+    """Rows of kind ``embeddings`` from n x d float32 of each picture, n its own."""
+    return _rows(recipe, "embeddings", pixels, vectors=[list(np.asarray(one, np.float32)) for one in several])
+
+
+def box_rows(recipe: Recipe, pixels: Sequence[str], found: Sequence[Sequence[Box]]) -> pa.Table:
+    """Rows of kind ``boxes``, one a picture, with as many boxes as it has."""
+    return _rows(recipe, "boxes", pixels, boxes=[[asdict(box) for box in boxes] for boxes in found])
+
+
 def picture_rows(recipe: Recipe, pixels: Sequence[str], pngs: Sequence[bytes]) -> pa.Table:
     """Rows of kind ``picture`` from PNG bytes, which the store does not look into."""
     return _rows(recipe, "picture", pixels, png=list(pngs))
@@ -56,6 +67,17 @@ def vectors(table: pa.Table) -> Vectors:
     if len(widths) > 1:
         raise StoreError(f"got vectors of widths {widths} in one table; expected one width, that of one encoder")
     return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
+
+
+def several_vectors(table: pa.Table) -> list[Vectors]:
+    """What ``embeddings_rows`` took; 0 x 0 for a picture without a box."""
+    rows = [np.array(row, np.float32) for row in table["vectors"].to_pylist()]
+    return [row if row.size else np.zeros((0, 0), np.float32) for row in rows]
+
+
+def boxes(table: pa.Table) -> list[tuple[Box, ...]]:
+    """What ``box_rows`` took."""
+    return [tuple(Box(**cells) for cells in row) for row in table["boxes"].to_pylist()]
 
 
 def pictures(table: pa.Table) -> list[bytes]:

@@ -47,6 +47,10 @@ _KEYS = (
     _column("fingerprint", pa.string(), "fingerprint(recipe's fingerprint, pixels)"),
 )
 
+_BOX = pa.struct(
+    [("phrase", pa.string()), *((name, pa.float32()) for name in ("left", "top", "right", "bottom", "score"))]
+)
+
 PRODUCTS: dict[str, pa.Schema] = {
     "caption": _table(
         "caption",
@@ -63,6 +67,20 @@ PRODUCTS: dict[str, pa.Schema] = {
         "picture",
         *_KEYS,
         _column("png", pa.binary(), "a reconstruction or regeneration as lossless PNG bytes"),
+    ),
+    "embeddings": _table(
+        "embeddings",
+        *_KEYS,
+        _column(
+            "vectors", pa.list_(pa.list_(pa.float32())), "a vector of the joint space for each box, not normalised"
+        ),
+    ),
+    "boxes": _table(
+        "boxes",
+        *_KEYS,
+        _column(
+            "boxes", pa.list_(_BOX), "of the phrases of the caption that were found: edges in shares of the picture"
+        ),
     ),
 }
 """The kinds of product, each with its schema."""

@@ -23,7 +23,7 @@ class Recipe:
     """All that moves a product, besides the picture: two equal recipes make equal products."""
 
     kind: str
-    """caption, embedding or picture."""
+    """caption, embedding, picture, embeddings or boxes."""
     version: int | str
     """Version of the code that makes the product."""
     cards: Sequence[object] = ()

@@ -30,6 +30,11 @@ class EvidenceView:
         """Name of the evidence. The suite is left out: its name moves nothing that the shelves do not tell."""
         return fingerprint(self.method, self.version, self.options, self.shelves)
 
+    def serves(self, wanted: EvidenceView) -> bool:
+        """Whether all that ``wanted`` looks at is here too, made in the same way; there may be more."""
+        fewer = {role: shelf for role, shelf in self.shelves.items() if role in wanted.shelves}
+        return wanted.fingerprint == fingerprint(self.method, self.version, self.options, fewer)
+
 
 def write_view(folder: Path, view: EvidenceView) -> None:
     """Store ``view`` under ``folder`` as ``<method>.json``."""

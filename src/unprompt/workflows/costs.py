@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from unprompt.detectors import ATTRIBUTORS, EVERY
+from unprompt.detectors import EVERY
 from unprompt.errors import OptionError
 from unprompt.evidence.base import Extractor
 from unprompt.evidence.joint import JointExtractor
@@ -83,10 +83,11 @@ def members(extractor: Extractor[Any]) -> list[Extractor[Any]]:
 
 
 def extractors_of(method: str, manifest: Manifest) -> list[Extractor[Any]]:
-    """What makes a method's evidence by its paper's options, for all candidates of the suite; no model is loaded."""
-    made = EVERY[method]
-    asked = {"generators": manifest.candidates_of(method)} if method in ATTRIBUTORS else {}
-    return members(made.evidence_of(made.Options(**asked)))
+    """What makes a method's evidence, or that of a panel's members, with this suite; no model is loaded."""
+    made = EVERY[method].evidence_of(EVERY[method].options_for(manifest))
+    if isinstance(made, JointExtractor):
+        return [one for name in made.extractors for one in extractors_of(name, manifest)]
+    return [made]
 
 
 def specs_of(manifest: Manifest, extractors: Iterable[Extractor[Any]]) -> list[Spec]:

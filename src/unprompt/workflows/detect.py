@@ -27,6 +27,7 @@ from unprompt.workflows.extract import read_or_error, silent
 
 OUTSIDE = "outside this suite's world"
 SPEECHLESS = "the captioner found no words; its caption is a stand-in"
+UNGROUNDED = "no phrase of the caption was found in the picture; only the whole picture was compared"
 AUTO = "miniature"
 """The one embedded suite with heads: its own check tells which pictures belong to its world."""
 
@@ -166,6 +167,9 @@ class Bureau:
         warnings = [OUTSIDE] if outside else []
         if caption is not None and caption.fallback:
             warnings.append(SPEECHLESS)
+        boxes = next((part.objects.boxes for part in parts.values() if getattr(part, "objects", None)), None)
+        if boxes == ():
+            warnings.append(UNGROUNDED)
         judgement = Judgement(
             uri=picture.uri,
             status="ok",
@@ -191,4 +195,5 @@ class Bureau:
             reconstruction=sare.reconstruction if sare else None,
             sare_map=sare.sare_map if sare else None,
             regeneration=semgir.regenerations[0] if semgir else None,
+            boxes=boxes or (),
         )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from unprompt.detectors import EVERY
+from unprompt.detectors.base import Fitted
 from unprompt.errors import PictureError
 from unprompt.evidence.base import Extractor, ok_rows
 from unprompt.evidence.bench import Bench, PartShelves
+from unprompt.evidence.joint import JointExtractor
 from unprompt.images import read
 from unprompt.instruments import Suite
 from unprompt.store import Part, Store, sample_rows
@@ -30,18 +32,20 @@ def extract(
     suite: str | Path = "miniature",
     device: str = "cpu",
     dtype: str = "float32",
+    options: Mapping[str, Any] | None = None,
     yes: bool = False,
     ask: Callable[[str], None] = refuse,
     say: Callable[[str], None] = silent,
 ) -> Path:
     """Store the evidence that ``method`` needs of all pictures of ``data`` in the folder ``out``, and return it.
 
-    ``panel`` extracts for its four members at once. Pictures that cannot be read become rows with an error. A run
-    that takes long on a CPU goes to ``ask`` first, which raises to stop it; ``yes`` = go on without asking.
+    ``panel`` extracts for its four members at once. Pictures that cannot be read become rows with an error.
+    ``options`` overrides the method's own defaults by name, as ``{"scope": "global"}``. A run that takes long on a CPU
+    goes to ``ask`` first, which raises to stop it; ``yes`` = go on without asking.
     """
     made, samples = EVERY[method], samples_of(data)
     instruments, store = Suite.load(suite, device, dtype), Store(Path(out))
-    extractor = made.evidence_of(made.fitting_options(instruments))
+    extractor = _extractor(made, instruments, options)
     agree(instruments, extractor, len(samples), yes=yes, ask=ask, say=say)
     extractors = members(extractor)
     parts = store.plan(samples)
@@ -53,6 +57,14 @@ def extract(
     for one in extractors:
         store.write_view(one.view(instruments))
     return store.root
+
+
+def _extractor(method: type[Fitted[Any, Any]], suite: Suite, options: Mapping[str, Any] | None) -> Extractor[Any]:
+    """The method's own, or those of all members with the options that fit each."""
+    made = method.evidence_of(method.fitting_options(suite).having(options))
+    if not isinstance(made, JointExtractor):
+        return made
+    return JointExtractor({name: _extractor(EVERY[name], suite, None) for name in made.extractors})
 
 
 def _stored(store: Store, part: Part, extractor: Extractor[Any], suite: Suite) -> bool:

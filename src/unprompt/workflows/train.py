@@ -12,9 +12,9 @@ import numpy.typing as npt
 from unprompt.detectors import ATTRIBUTORS, EVERY, METHODS, load
 from unprompt.detectors.base import Detector, Fitted
 from unprompt.detectors.calibration import Calibration, Thresholds
-from unprompt.detectors.options import Options
+from unprompt.detectors.options import SolvedOptions
 from unprompt.detectors.panel import MEMBERS, Panel
-from unprompt.errors import DataError, OptionError
+from unprompt.errors import DataError
 from unprompt.evaluation import average_precision, fit_platt, fit_thresholds, roc_auc
 from unprompt.instruments import Suite
 from unprompt.store import Store
@@ -56,7 +56,7 @@ def train(
         suite if suite is not None else suite_of(folders, MEMBERS if method == "panel" else (method,))
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    names = names_in(generators)
+    chosen, names = made.fitting_options(instruments).having(options), names_in(generators)
 
     def learn(fitted: Fitted[Any, Any], learned: Sequence[Any], labels: Labels, validation: Validation) -> None:
         def told(report: Report) -> None:
@@ -66,13 +66,13 @@ def train(
 
     fitted: Fitted[Any, Any]
     if method == "panel":
-        fitted, logits, found = _panel(folders, path, instruments, options, names)
+        fitted, logits, found = _panel(folders, path, instruments, chosen, names)
         reached = _judge(fitted, logits, found, fpr, fnr)
     elif method in ATTRIBUTORS:
-        fitted = attributor = ATTRIBUTORS[method](instruments, _with(made.fitting_options(instruments), options), seed)
+        fitted = attributor = ATTRIBUTORS[method](instruments, chosen, seed)
         reached = fit_attributor(attributor, folders, names, learn)
     else:
-        fitted = detector = METHODS[method](instruments, _with(made.fitting_options(instruments), options), seed)
+        fitted = detector = METHODS[method](instruments, chosen, seed)
         learned, found = (joined(folders, detector, instruments, split, names) for split in ("train", "validation"))
         learn(detector, learned.evidence, learned.labels, Validation(found.evidence, found.labels))
         reached = _judge(detector, detector.logits(found.evidence), found, fpr, fnr)
@@ -82,20 +82,11 @@ def train(
     return path
 
 
-def _with(fitting: Options, options: Mapping[str, Any] | None) -> Any:
-    """The method's options with some exchanged; OptionError for a name that it does not have."""
-    names = sorted(fitting.to_dict())
-    for name in options or {}:
-        if name not in names:
-            raise OptionError(f"got the option {name!r}, expected one of {', '.join(names)}")
-    return type(fitting).from_dict({**fitting.to_dict(), **(options or {})})
-
-
 def _panel(
     folders: Sequence[Store],
     path: Path,
     suite: Suite,
-    options: Mapping[str, Any] | None,
+    options: SolvedOptions,
     generators: Sequence[str] | None,
 ) -> tuple[Panel, Floats, Labelled]:
     present = [path.parent / f"{name}.safetensors" for name in MEMBERS]
@@ -105,7 +96,7 @@ def _panel(
             f"{path.parent} holds {len(members)} of the panel's members, expected two or more of "
             f"{', '.join(file.name for file in present)}: train them there first"
         )
-    panel = Panel(suite, members, _with(Panel.Options(), options))
+    panel = Panel(suite, members, options)
     features, found = member_logits(folders, members, suite, "validation", generators)
     labels = np.asarray(found.labels)
     logits = np.empty(len(found))
