@@ -7,7 +7,7 @@ import inspect
 import pytest
 
 import unprompt
-from unprompt.cli import detect, fitting
+from unprompt.cli import detect, fitting, lists
 
 PYTHON_ONLY = {"say", "options"}
 WRITTEN_OTHERWISE = {"form", "settings"}
@@ -17,6 +17,7 @@ VERBS = {
     "extract": fitting.extract,
     "train": fitting.train,
     "evaluate": fitting.evaluate,
+    "doctor": lists.doctor,
 }
 
 

@@ -15,6 +15,7 @@ from typing import Literal
 from unprompt.detectors import load
 from unprompt.errors import UnpromptError
 from unprompt.instruments import Manifest, Suite, embedded
+from unprompt.workflows.selftest import checks
 
 FREE_GIB = 2
 LIBRARIES = ("torch", "transformers", "diffusers", "safetensors", "pyarrow", "pillow")
@@ -30,9 +31,15 @@ class Finding:
     fix: str = ""
 
 
-def doctor() -> list[Finding]:
-    """Look at Python, the libraries, the disk, and every embedded suite with its instruments and heads."""
-    return [_python(), *map(_library, LIBRARIES), _disk(), *(row for name in embedded() for row in _suite(name))]
+def doctor(selftest: bool = False) -> list[Finding]:
+    """Look at Python, the libraries, the disk, and every embedded suite with its instruments and heads.
+
+    With ``selftest`` the heads judge the pictures that are shipped beside them, and are held to their golden scores.
+    """
+    found = [_python(), *map(_library, LIBRARIES), _disk(), *(row for name in embedded() for row in _suite(name))]
+    if selftest:
+        found += [_tried(*check) for name in embedded() for check in checks(Suite.load(name))]
+    return found
 
 
 def _python() -> Finding:
