@@ -19,6 +19,9 @@ def extract(
     data: Annotated[str, typer.Option(metavar="SPEC", help="folder:PATH, manifest:FILE or miniature:.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the evidence; what is there is not made again.")],
     suite: Annotated[str, typer.Option(help="The models to ask: `unprompt suites` lists them.")] = "miniature",
+    spread: Annotated[
+        int, typer.Option(help="Draws of the noise of some validation pictures: `train` measures how scores move.")
+    ] = 1,
     device: Device = "cpu",
     dtype: Dtype = "float32",
 ) -> None:
@@ -27,7 +30,7 @@ def extract(
     from unprompt.workflows.extract import extract as work
 
     with quiet_stdout():
-        folder = work(method, data=data, out=out, suite=suite, device=device, dtype=dtype, say=tell)
+        folder = work(method, data=data, out=out, suite=suite, spread=spread, device=device, dtype=dtype, say=tell)
     typer.echo(folder)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -39,13 +40,20 @@ class PartShelves:
     store: Store
     part: int
 
-    def read(self, product: Product[Made], recipe: Recipe, pixels: Sequence[str]) -> list[Made] | None:
-        """The products of the pictures with these hashes, in this order; None before any were stored."""
+    def read(
+        self, product: Product[Made], recipe: Recipe, pixels: Sequence[str], some: bool = False
+    ) -> list[Made] | None:
+        """The products of the pictures with these hashes, in this order; None before any were stored.
+
+        With ``some`` a shelf may hold some of the part's pictures alone: None as well when one of these is lacking.
+        """
         table = self.store.shelf(recipe).read(self.part)
         if table is None:
             return None
         made = dict(zip(table["pixels"].to_pylist(), product.codec.items(table), strict=True))
         if lacking := [one for one in pixels if one not in made]:
+            if some:
+                return None
             raise StoreError(
                 f"part {self.part} of {recipe.name} holds {len(made)} pictures, but not {lacking[0][:12]} "
                 f"({len(lacking)} lacking), which lies in this part now: a file was changed after it was planned; "
@@ -59,14 +67,26 @@ class PartShelves:
 
 
 class Bench:
-    """One part's pictures under one suite."""
+    """One part's pictures under one suite and one draw of the noise; draw 0 is the one that verdicts rest on."""
 
-    def __init__(self, pictures: Sequence[Picture], suite: Suite, shelves: PartShelves | None = None) -> None:
+    def __init__(
+        self, pictures: Sequence[Picture], suite: Suite, shelves: PartShelves | None = None, noise: int = 0
+    ) -> None:
         self._pictures = tuple(pictures)
         self.suite = suite
         self.shelves = shelves
+        self.noise = noise
         self._made: dict[str, list[Any]] = {}
+        self._drawn: set[str] = set()
         self._prepared: list[RGB] | None = None
+
+    def at_noise(self, noise: int) -> Bench:
+        """The same pictures under another draw of the noise; what no noise enters is taken over as made so far."""
+        other = copy(self)
+        other.noise = noise
+        other._made = {role: made for role, made in self._made.items() if role not in self._drawn}
+        other._drawn = set()
+        return other
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -116,13 +136,14 @@ class Bench:
     def _product(self, product: Product[Made], make: Callable[[], list[Made]]) -> list[Made]:
         if product.role not in self._made:
             self._made[product.role] = self._fetch(product, make) if self.pixels else []
+            self._drawn |= {product.role} if product.drawn else set()
         return cast("list[Made]", self._made[product.role])
 
     def _fetch(self, product: Product[Made], make: Callable[[], list[Made]]) -> list[Made]:
         if self.shelves is None:
             return make()
-        recipe = product.recipe(self.suite)
-        stored = self.shelves.read(product, recipe, self.pixels)
+        recipe = product.recipe_at(self.suite, self.noise)
+        stored = self.shelves.read(product, recipe, self.pixels, some=product.drawn and self.noise > 0)
         if stored is None:
             stored = make()
             self.shelves.write(product, recipe, self.pixels, stored)
@@ -135,7 +156,7 @@ class Bench:
         return [caption.text for caption in self.captions()]
 
     def _seeds(self, index: int) -> list[int]:
-        return [mixed(picture.seed, index) for picture in self.pictures]
+        return [mixed(mixed(picture.seed, self.noise), index) for picture in self.pictures]
 
     def _stacked(self, rows: Sequence[Vectors]) -> Vectors:
         return np.stack(rows) if rows else np.zeros((0, self.suite.encoder.width), np.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
@@ -50,6 +50,15 @@ class Product(Generic[Made]):
     role: str
     codec: Codec[Made]
     recipe: Callable[[Suite], Recipe]
+    drawn: bool = False
+    """Noise enters: another draw of the noise makes another product."""
+
+    def recipe_at(self, suite: Suite, noise: int) -> Recipe:
+        """The recipe under draw ``noise``; the first draw is not told, nor is any where no noise enters."""
+        recipe = self.recipe(suite)
+        if not (self.drawn and noise):
+            return recipe
+        return replace(recipe, parameters={**recipe.parameters, "noise": noise})
 
 
 CAPTIONS = Product(
@@ -76,7 +85,7 @@ def reconstructions(guided: bool = True) -> Product[RGB]:
         cards = [suite.diffusion.card, *([suite.captioner.card] if guided else [])]
         return Recipe("picture", VERSION, cards, {"of": "reconstruction", "guided": guided})
 
-    return Product("reconstructions" if guided else "free_reconstructions", PICTURES, recipe)
+    return Product("reconstructions" if guided else "free_reconstructions", PICTURES, recipe, drawn=True)
 
 
 def regenerations(index: int = 0) -> Product[RGB]:
@@ -86,4 +95,4 @@ def regenerations(index: int = 0) -> Product[RGB]:
         cards = [suite.generator().card, suite.captioner.card]
         return Recipe("picture", VERSION, cards, {"of": "regeneration", "index": index})
 
-    return Product(f"regenerations_{index}", PICTURES, recipe)
+    return Product(f"regenerations_{index}", PICTURES, recipe, drawn=True)

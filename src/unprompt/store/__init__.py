@@ -9,6 +9,7 @@ from unprompt.store.cells import (
     sample_rows,
     vectors,
 )
+from unprompt.store.draws import Draws
 from unprompt.store.fingerprint import canonical, fingerprint
 from unprompt.store.plan import PART, Part, Planned
 from unprompt.store.shelf import Recipe, Shelf
@@ -17,6 +18,7 @@ from unprompt.store.view import EvidenceView
 
 __all__ = [
     "PART",
+    "Draws",
     "EvidenceView",
     "Part",
     "Planned",

@@ -44,7 +44,7 @@ def suite_of(folders: Sequence[Store], methods: Sequence[str]) -> str:
     """Name or path of the suite that made the evidence of the first of ``methods`` that is there."""
     for store in folders:
         for method in methods:
-            if _has_view(store, method):
+            if has_view(store, method):
                 return store.read_view(method).suite
     return folders[0].read_view(methods[0]).suite
 
@@ -55,7 +55,7 @@ def joined(folders: Sequence[Store], detector: Detector[Any, Any], suite: Suite,
     Raises DataError when a class is missing, StoreError when no store has evidence of the method.
     """
     extractor = detector.extractor
-    having = [store for store in folders if _has_view(store, extractor.method)] or list(folders[:1])
+    having = [store for store in folders if has_view(store, extractor.method)] or list(folders[:1])
     found = Labelled([], [], [], [])
     for store in having:
         _collect(found, store, extractor, suite, split)
@@ -103,7 +103,8 @@ def _collect(found: Labelled, store: Store, extractor: Extractor[Any], suite: Su
             found.pixels.extend(row["pixels"] for row in wanted)
 
 
-def _has_view(store: Store, method: str) -> bool:
+def has_view(store: Store, method: str) -> bool:
+    """Whether the store holds sound evidence of the method."""
     try:
         store.read_view(method)
     except StoreError:

@@ -8,7 +8,7 @@ from typing import Any
 
 from unprompt.detectors import METHODS
 from unprompt.detectors.base import Detector
-from unprompt.errors import PictureError
+from unprompt.errors import OptionError, PictureError
 from unprompt.evidence.base import Extractor, ok_rows
 from unprompt.evidence.bench import Bench, PartShelves
 from unprompt.evidence.joint import JointExtractor
@@ -17,6 +17,7 @@ from unprompt.instruments import Suite
 from unprompt.store import Part, Store, sample_rows
 from unprompt.types import Picture, Sample
 from unprompt.workflows.sources import samples_of
+from unprompt.workflows.spread import draw_again
 
 
 def silent(line: str) -> None:
@@ -29,6 +30,7 @@ def extract(
     data: str,
     out: str | Path,
     suite: str | Path = "miniature",
+    spread: int = 1,
     device: str = "cpu",
     dtype: str = "float32",
     say: Callable[[str], None] = silent,
@@ -36,7 +38,11 @@ def extract(
     """Store the evidence that ``method`` needs of all pictures of ``data`` in the folder ``out``, and return it.
 
     ``panel`` extracts for its four members at once. Pictures that cannot be read become rows with an error.
+    With ``spread`` above 1 some validation pictures are drawn from that many seeds of the noise, so that ``train``
+    can measure how far a score moves.
     """
+    if spread < 1:
+        raise OptionError(f"--spread is {spread}, expected 1 or more draws of the noise")
     made, samples = METHODS[method], samples_of(data)
     instruments, store = Suite.load(suite, device, dtype), Store(Path(out))
     extractors = _extractors(made, instruments)
@@ -48,6 +54,8 @@ def extract(
         say(f"part {number} of {len(parts)}: {'made' if missing else 'already there'}")
     for one in extractors:
         store.write_view(one.view(instruments))
+    if spread > 1:
+        draw_again(store, parts, extractors, instruments, spread, say)
     return store.root
 
 

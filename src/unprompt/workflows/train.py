@@ -22,6 +22,7 @@ from unprompt.training.fit import Report, Validation, fit
 from unprompt.types import GENERATED, REAL
 from unprompt.workflows.collect import Labelled, joined, member_logits, stores, suite_of
 from unprompt.workflows.extract import silent
+from unprompt.workflows.spread import spread_of
 
 FOLDS = 5
 """A panel's calibration sees logits of members' weights that were fitted without the picture."""
@@ -53,13 +54,14 @@ def train(
     instruments = Suite.load(
         suite if suite is not None else suite_of(folders, MEMBERS if method == "panel" else (method,))
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
     detector: Detector[Any, Any]
     if method == "panel":
         detector, logits, found = _panel(folders, path, instruments, options)
     else:
         detector, logits, found = _single(made, folders, path, instruments, seed, options, say)
     _judge(detector, logits, found, fpr, fnr)
+    if (moves := spread_of(folders, detector, instruments)) is not None:
+        detector.figures["spread"] = moves.to_dict()
     detector.save(path, half=half)
     _partial(path).unlink(missing_ok=True)
     say(f"{method}: validation AUC {detector.figures['auc']:.3f} on {len(found)} pictures; saved {path}")
