@@ -100,7 +100,10 @@ def locked(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise StoreError(f"{path} cannot be opened ({error}); expected a folder that you may write to") from error
+        raise StoreError(
+            f"{path} cannot be opened ({error}); expected a folder that you may write to: make it so or name another "
+            "--out, then run the same command again"
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
