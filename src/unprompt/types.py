@@ -107,6 +107,8 @@ class Judgement:
     """The detector's raw score in [0, 1]; higher = more likely generated."""
     probability: float | None = None
     """Calibrated probability of ``generated`` at the stated prior (0.5 unless moved)."""
+    spread: float | None = None
+    """Standard deviation of the probability over the noise draws of ``--average``; None for a single draw."""
     verdict: Verdict | None = None
     caption: str | None = None
     warnings: tuple[str, ...] = ()
@@ -116,6 +118,8 @@ class Judgement:
     height: int | None = None
     format: str | None = None
     quality: int | None = None
+    duplicate_of: str | None = None
+    """The input of the same pixels that was judged first, whose numbers these are."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -81,7 +81,7 @@ def test_detect_passes_every_option(put: Put) -> None:
     options = (
         "--suite s --method sare --fpr 0.01 --prior 0.2 --device cuda --dtype bfloat16 --batch-size 7 --report out"
     )
-    done = run("detect", "./a", "b", *options.split())
+    done = run("detect", "./a", "b", *options.split(), "--average", "3")
     assert stand.args == (["./a", "b"],)
     assert stand.asked is not None
     assert stand.asked.pop("say")
@@ -94,11 +94,18 @@ def test_detect_passes_every_option(put: Put) -> None:
         "device": "cuda",
         "dtype": "bfloat16",
         "batch_size": 7,
+        "average": 3,
         "report": Path("out"),
         "yes": False,
     }
     assert "report: out/index.html" in done.stderr
     assert "index.html" not in done.stdout
+
+
+def test_detect_takes_a_list_from_stdin(put: Put) -> None:
+    stand = put("detect", [GOOD])
+    CliRunner().invoke(app, ["detect", "a", "-"], input="b c.png\nd.png\n", catch_exceptions=False)
+    assert stand.args == (["a", "b c.png", "d.png"],)
 
 
 @pytest.mark.parametrize(("judgements", "code"), [([GOOD], 0), ([GOOD, BAD], 1), ([BAD], 1)])
@@ -136,6 +143,13 @@ def test_detect_csv(put: Put) -> None:
     assert [row["uri"] for row in rows] == [GOOD.uri, BAD.uri]
     assert (rows[0]["probability"], rows[0]["scores.tidy"], rows[1]["scores.tidy"]) == ("0.75", "0.25", "")
     assert rows[0]["warnings"] == "outside this suite's world; second"
+
+
+def test_detect_table_notes_noise_and_duplicates(put: Put) -> None:
+    put("detect", [replace(GOOD, warnings=(), spread=0.126), replace(GOOD, duplicate_of="a.jpg")])
+    lines = run("detect", "a").stdout.splitlines()
+    assert lines[1].rstrip().endswith("±0.13 with the noise")
+    assert lines[2].rstrip().endswith("outside this suite's world; second; the same pixels as a.jpg")
 
 
 def test_detect_table_is_not_cut_and_steers_no_terminal(put: Put) -> None:
@@ -230,6 +244,13 @@ def test_doctor_fails_only_for_failures(put: Put, status: str, code: int) -> Non
     done = run("doctor")
     assert done.exit_code == code
     assert done.stdout.splitlines()[2].split() == ["disk", status, "full", "make", "room"]
+
+
+@pytest.mark.parametrize("words", [(), ("--selftest",)])
+def test_doctor_tests_itself_when_asked(put: Put, words: tuple[str, ...]) -> None:
+    stand = put("doctor", [Row("python", "pass", "3.11")])
+    run("doctor", *words)
+    assert stand.asked == {"selftest": bool(words)}
 
 
 @pytest.mark.parametrize("verb", ["suites", "methods", "datasets"])

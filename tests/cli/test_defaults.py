@@ -7,7 +7,7 @@ import inspect
 import pytest
 
 import unprompt
-from unprompt.cli import attribute, detect, fetch, fitting
+from unprompt.cli import attribute, detect, fetch, fitting, lists
 
 PYTHON_ONLY = {"ask", "say", "options"}
 WRITTEN_OTHERWISE = {"form", "settings"}
@@ -19,6 +19,7 @@ VERBS = {
     "fetch": fetch.fetch,
     "train": fitting.train,
     "evaluate": fitting.evaluate,
+    "doctor": lists.doctor,
 }
 
 

@@ -1,6 +1,7 @@
 """What a checkpoint refuses, and in which words."""
 
 import json
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -108,11 +109,20 @@ def test_a_local_head_needs_the_grounder_that_it_was_fitted_with(path: Path, sui
 
 def test_a_place_that_cannot_be_written(suite: Suite, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(CheckpointError, match=r"tidy\.safetensors cannot be written \(.+\): free some space"):
+    with pytest.raises(CheckpointError, match=r"tidy\.safetensors cannot be written \(.+\).*: make room or name"):
         TidyDetector(suite).save(tmp_path / "file" / "tidy.safetensors")
 
 
 def test_nothing_is_left_aside(path: Path) -> None:
+    assert [found.name for found in path.parent.iterdir()] == ["tidy.safetensors"]
+
+
+def test_what_a_killed_run_left_is_removed(path: Path, suite: Suite) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    stray = path.with_name(f".{path.name}.{platform.node()}.{ended.pid}.tmp")
+    stray.write_bytes(b"half")
+    TidyDetector(suite).save(path)
     assert [found.name for found in path.parent.iterdir()] == ["tidy.safetensors"]
 
 

@@ -60,7 +60,7 @@ def test_a_stage_by_name_is_made_again_and_undoes_those_that_rest_on_it(made: Ma
     run(workshop, only="pictures")
     assert made == ["pictures"]
     run(workshop)
-    assert made == ["pictures", "heads", "examples"]
+    assert made == ["pictures", "heads", "examples", "golden"]
 
 
 def test_a_stage_that_fails_has_no_stamp(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +72,7 @@ def test_a_stage_that_fails_has_no_stamp(made: Made, tmp_path: Path, monkeypatch
     monkeypatch.setattr(recipe, "import_module", lambda module: SimpleNamespace(STAGE=Stage("heads", fail)))
     with pytest.raises(DataError, match="no paint"):
         run(workshop, only="heads")
-    assert [name for name in STAGES if not workshop.stamp(name).exists()] == ["heads", "examples"]
+    assert [name for name in STAGES if not workshop.stamp(name).exists()] == ["heads", "examples", "golden"]
 
 
 @pytest.mark.parametrize(

@@ -196,3 +196,9 @@ def test_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
 def test_same_exhibits_same_bytes(tmp_path: Path) -> None:
     one, two = (write_page(tmp_path / name, [exhibit(judgement("real", 0.1))], "t") for name in "ab")
     assert one.read_bytes() == two.read_bytes()
+
+
+def test_noise_and_duplicates_are_facts_of_a_card(tmp_path: Path) -> None:
+    told = replace(judgement("real", 0.2), spread=0.034, duplicate_of="folder/first.jpg")
+    page = Page(write_page(tmp_path, [Exhibit(told)], "title"))
+    assert "suite miniature · moves by ±0.03 with the noise · the same pixels as folder/first.jpg" in page.text

@@ -12,7 +12,7 @@ import pytest
 
 from unprompt.errors import StoreError
 from unprompt.store import schema
-from unprompt.store.files import read_table, write_aside, write_table
+from unprompt.store.files import keep, read_table, write_aside, write_table
 
 EMBEDDING = schema.PRODUCTS["embedding"]
 
@@ -141,3 +141,30 @@ def test_what_dead_runs_left_is_removed_and_what_others_do_is_not(path, table):
         stray.write_bytes(b"half")
     write_table(path, table, EMBEDDING)
     assert {found.name for found in path.parent.iterdir()} == {path.name, living.name, elsewhere.name, other.name}
+
+
+def test_another_users_stray_stands_in_nobodys_way(path, table, monkeypatch):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    stray = path.with_name(f".{path.name}.{platform.node()}.{ended.pid}.tmp")
+    stray.write_bytes(b"half")
+    plain = type(path).unlink
+
+    def unlink(found, missing_ok=False):
+        if found == stray:
+            raise PermissionError("Operation not permitted")
+        plain(found, missing_ok)
+
+    monkeypatch.setattr(type(path), "unlink", unlink)
+    write_table(path, table, EMBEDDING)
+    assert read_table(path, EMBEDDING) == table
+    assert stray.exists()
+
+
+def test_what_lies_there_is_not_written_again(path, monkeypatch):
+    keep(path, b"whole")
+    monkeypatch.setattr(os, "replace", None)
+    keep(path, b"whole")
+    monkeypatch.undo()
+    keep(path, b"other")
+    assert path.read_bytes() == b"other"

@@ -13,6 +13,7 @@ from PIL import Image
 from unprompt.instruments import Manifest
 from unprompt.types import Judgement
 from unprompt.workflows.detect import OUTSIDE, detect
+from unprompt.workflows.doctor import doctor
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "pictures"
@@ -68,6 +69,13 @@ def test_real_photographs_are_from_outside() -> None:
     paths = sorted(PHOTOGRAPHS.rglob("*.jpg"))[::40][:12]
     rows = detect(paths, method="tidy")
     assert sum(OUTSIDE in row.warnings for row in rows) >= 0.9 * len(paths)
+
+
+def test_the_suite_still_says_what_it_said_when_it_was_made() -> None:
+    rows = {row.name: row for row in doctor(selftest=True) if row.name.startswith("miniature: selftest")}
+    assert [row for row in rows.values() if row.status != "pass"] == []
+    heads = Manifest.read("miniature").heads
+    assert set(rows) == {f"miniature: selftest, {name}" for name in ("pictures", *heads)}
 
 
 def test_the_card_says_what_it_is() -> None:

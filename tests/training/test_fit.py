@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from unprompt.detectors import checkpoint
 from unprompt.detectors.base import Detector
 from unprompt.detectors.discrepancy import DiscrepancyOptions
 from unprompt.detectors.item import ItemDetector
@@ -222,3 +223,20 @@ def test_labels_are_checked_before_anything_is_trained(labels: Sequence[int], su
     with pytest.raises(DataError, match="got 24 "):
         fit(detector, evidence, labels)
     assert_equal(weights(detector), before)
+
+
+def test_a_state_that_another_training_clears_away_is_none(
+    suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partial, plain = tmp_path / "item.partial", checkpoint.load
+    detector, evidence = item(suite)
+    fit(detector, evidence, LABELS, 5, partial=partial)
+
+    def load(path: Path) -> Any:
+        path.unlink()
+        return plain(path)
+
+    monkeypatch.setattr(checkpoint, "load", load)
+    fresh, _ = item(suite)
+    fit(fresh, evidence, LABELS, 5, partial=partial)
+    assert_equal(weights(fresh), weights(detector))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -58,4 +59,17 @@ def heads(store: Path, suite: Path, tmp_path_factory: pytest.TempPathFactory) ->
             method, evidence=store, out=folder / f"{method}.safetensors", suite=suite, options=SMALL, fpr=0.1, fnr=0.1
         )
     train("panel", evidence=store, out=folder / "panel.safetensors", suite=suite, fpr=0.1, fnr=0.1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def speaking(suite: Path, heads: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The random suite with its heads, for once allowed to speak: what it says means nothing, that it says it does."""
+    folder = tmp_path_factory.mktemp("speaking") / "suite"
+    shutil.copytree(suite, folder)
+    shutil.copytree(heads, folder / "heads")
+    manifest = folder / "suite.toml"
+    text = manifest.read_text().replace("fake = true", "fake = false")
+    names = "".join(f'{path.stem} = "heads/{path.name}"\n' for path in sorted(heads.glob("*.safetensors")))
+    manifest.write_text(f"{text}\n[heads]\n{names}")
     return folder

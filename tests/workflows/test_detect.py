@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import io
+import math
 import shutil
+import statistics
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from unprompt.detectors import load
 from unprompt.errors import DataError, MissingHead, OptionError, SuiteError
+from unprompt.evidence.alignment import AlignmentExtractor
+from unprompt.evidence.bench import Bench
+from unprompt.images import read
+from unprompt.instruments import Suite
+from unprompt.instruments.blip import BlipCaptioner
 from unprompt.instruments.owlv2 import Owlv2Grounder
-from unprompt.types import Judgement
+from unprompt.types import RGB, Caption, Judgement
 from unprompt.workflows.detect import UNGROUNDED, detect
 
 NOTHING = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
 """Boxes and scores of a phrase that is nowhere."""
-
-
-@pytest.fixture(scope="module")
-def speaking(suite: Path, heads: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The random suite with its heads, for once allowed to speak: what it says means nothing, that it says it does."""
-    folder = tmp_path_factory.mktemp("speaking") / "suite"
-    shutil.copytree(suite, folder)
-    shutil.copytree(heads, folder / "heads")
-    manifest = folder / "suite.toml"
-    text = manifest.read_text().replace("fake = true", "fake = false")
-    names = "".join(f'{path.stem} = "heads/{path.name}"\n' for path in sorted(heads.glob("*.safetensors")))
-    manifest.write_text(f"{text}\n[heads]\n{names}")
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +151,9 @@ def test_a_random_suite_gives_no_verdict(suite: Path, hard: Path) -> None:
 
 
 def test_wrong_use_is_named(speaking: Path, hard: Path) -> None:
-    with pytest.raises(DataError, match="got no path, expected pictures or folders"):
+    with pytest.raises(OptionError, match="--average is 0, expected 1 or more draws of the noise"):
+        detect([hard], suite=speaking, average=0)
+    with pytest.raises(DataError, match="got no path, expected pictures, folders of pictures or patterns"):
         detect([], suite=speaking)
     with pytest.raises(OptionError, match="--batch-size is 0, expected 1 or more"):
         detect([hard], suite=speaking, batch_size=0)
@@ -169,3 +167,77 @@ def test_a_missing_path_is_a_row(speaking: Path, hard: Path) -> None:
     rows: list[Judgement] = detect([hard / "good.jpg", hard / "gone.jpg"], suite=speaking)
     assert [row.status for row in rows] == ["ok", "error"]
     assert "gone.jpg" in (rows[1].error or "")
+
+
+def test_patterns_are_expanded_and_one_without_a_match_is_a_row(speaking: Path, hard: Path) -> None:
+    rows = detect([f"{hard}/*.gif", f"{hard}/no*/*.png"], suite=speaking)
+    assert [(row.uri, row.status) for row in rows] == [
+        (str(hard / "animated.gif"), "ok"),
+        (f"{hard}/no*/*.png", "error"),
+    ]
+    assert "no file or folder matches this pattern" in (rows[1].error or "")
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 32])
+def test_equal_pixels_are_judged_once(
+    batch_size: int, speaking: Path, hard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    plain = BlipCaptioner.captions
+
+    def captions(self: BlipCaptioner, pictures: Sequence[RGB]) -> list[Caption]:
+        asked.append(len(pictures))
+        return plain(self, pictures)
+
+    monkeypatch.setattr(BlipCaptioner, "captions", captions)
+    (tmp_path / "real").mkdir()
+    Image.open(hard / "suffixless").save(tmp_path / "real" / "same.bmp")
+    paths = [hard / "suffixless", hard / "good.jpg", tmp_path, hard / "suffixless"]
+    first, other, *copies = detect(paths, suite=speaking, batch_size=batch_size)
+    assert sum(asked) == 2
+    assert [row.duplicate_of for row in (first, other)] == [None, None]
+    assert [row.duplicate_of for row in copies] == [first.uri] * 2
+    assert [row.uri for row in copies] == [str(tmp_path / "real" / "same.bmp"), first.uri]
+    assert [(row.format, row.label) for row in (first, *copies)] == [("PNG", None), ("BMP", 0), ("PNG", None)]
+    assert copies[0].sha256 != first.sha256
+    assert {(row.score, row.probability, row.verdict, row.caption) for row in copies} == {
+        (first.score, first.probability, first.verdict, first.caption)
+    }
+    assert copies[0].scores == first.scores
+
+
+def test_what_looks_at_files_judges_each_file(
+    speaking: Path, hard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AlignmentExtractor, "of_files", True)
+    Image.open(hard / "suffixless").save(tmp_path / "same.bmp")
+    rows = detect([hard / "suffixless", tmp_path / "same.bmp", hard / "suffixless"], suite=speaking, method="tidy")
+    assert [row.duplicate_of for row in rows] == [None, None, rows[0].uri]
+
+
+@pytest.mark.parametrize("method", ["panel", "sare"])
+def test_an_average_is_the_mean_logit_over_draws(method: str, speaking: Path, hard: Path, pictures: Path) -> None:
+    paths = [hard / "good.jpg", pictures / "test" / "real" / "0.png"]
+    suite = Suite.load(speaking)
+    detector = load(suite.head(method), suite)
+    shown = [read(path, str(path)) for path in paths]
+    drawn = [detector.logits(detector.extractor.extract(Bench(shown, suite, noise=draw))) for draw in range(3)]
+    rows = detect(paths, suite=speaking, method=method, average=3)
+    plain = detect(paths, suite=speaking, method=method)
+    for i, (row, single) in enumerate(zip(rows, plain, strict=True)):
+        logits = [float(one[i]) for one in drawn]
+        mean = statistics.fmean(logits)
+        assert row.score == pytest.approx(1 / (1 + math.exp(-mean)), abs=1e-6)
+        assert row.probability == pytest.approx(float(detector.probability([mean])[0]), abs=1e-6)
+        moves = statistics.stdev(float(detector.probability([one])[0]) for one in logits)
+        assert row.spread == pytest.approx(moves, abs=1e-6)
+        assert row.spread > 0
+        assert row.score != single.score
+        assert single.score == pytest.approx(1 / (1 + math.exp(-logits[0])), abs=1e-12)
+        assert single.spread is None
+
+
+def test_a_method_without_noise_is_not_asked_twice(speaking: Path, hard: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Bench, "at_noise", None)
+    one, other = (detect(hard / "good.jpg", suite=speaking, method="item", average=k)[0] for k in (1, 4))
+    assert one == other

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from unprompt.cli.options import Device, Dtype, Format, Yes
+from unprompt.cli.options import Device, Dtype, Format, Paths, Yes
 
 
 def attribute(
-    paths: Annotated[list[str], typer.Argument(help="Pictures, or folders of them.", show_default=False)],
+    paths: Paths,
     generators: Annotated[
         str | None, typer.Option(metavar="a,b,c", help="Ask about these candidates alone; default: all of the suite's.")
     ] = None,
@@ -32,10 +33,11 @@ def attribute(
     from unprompt.cli.attributions import print_attributions
     from unprompt.cli.output import ask, quiet_stdout, tell
     from unprompt.workflows.attribute import attribute as work
+    from unprompt.workflows.inputs import listed
 
     with quiet_stdout():
         attributions = work(
-            paths,
+            listed(paths, sys.stdin.buffer),
             generators=generators,
             suite=suite,
             batch_size=batch_size,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from unprompt.cli.options import Device, Dtype, Format, Yes
+from unprompt.cli.options import Device, Dtype, Format, Paths, Yes
 
 
 def detect(
-    paths: Annotated[list[str], typer.Argument(help="Pictures, or folders of them.", show_default=False)],
+    paths: Paths,
     suite: Annotated[str, typer.Option(help="The models to ask; auto = those whose world the picture is of.")] = "auto",
     method: Annotated[str, typer.Option(help="The method that speaks: `unprompt methods` lists them.")] = "panel",
     form: Annotated[Format, typer.Option("--format", help="What is printed on stdout.")] = Format.TABLE,
@@ -21,6 +22,7 @@ def detect(
     fpr: Annotated[
         float | None, typer.Option(help="Call generated at this false-positive rate on validation pictures, in (0, 1).")
     ] = None,
+    average: Annotated[int, typer.Option(help="Draws of the noise to average over; each costs as much again.")] = 1,
     prior: Annotated[float, typer.Option(help="Share of generated pictures to expect, in (0, 1).")] = 0.5,
     device: Device = "cpu",
     dtype: Dtype = "float32",
@@ -29,19 +31,24 @@ def detect(
 ) -> None:
     """Judge pictures: generated, real or inconclusive.
 
+    Every input gets a row. Equal pixels are judged once: their row says so. A file whose own name holds [, * or ?
+    wins over the pattern; a pattern without a match is an error row.
+
     Exit code: 0 = every input got a verdict, 1 = some did not, 2 = wrong usage.
     """
     from unprompt.cli.judgements import print_judgements
     from unprompt.cli.output import ask, quiet_stdout, tell
     from unprompt.workflows.detect import detect as work
+    from unprompt.workflows.inputs import listed
 
     with quiet_stdout():
         judgements = work(
-            paths,
+            listed(paths, sys.stdin.buffer),
             suite=suite,
             method=method,
             prior=prior,
             fpr=fpr,
+            average=average,
             batch_size=batch_size,
             device=device,
             dtype=dtype,

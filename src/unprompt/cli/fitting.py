@@ -19,6 +19,9 @@ def extract(
     data: Annotated[str, typer.Option(metavar="SPEC", help="folder:PATH, manifest:FILE or miniature:.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the evidence; what is there is not made again.")],
     suite: Annotated[str, typer.Option(help="The models to ask: `unprompt suites` lists them.")] = "miniature",
+    spread: Annotated[
+        int, typer.Option(help="Draws of the noise of some validation pictures: `train` measures how scores move.")
+    ] = 1,
     device: Device = "cpu",
     dtype: Dtype = "float32",
     settings: Settings = None,
@@ -34,6 +37,7 @@ def extract(
             data=data,
             out=out,
             suite=suite,
+            spread=spread,
             device=device,
             dtype=dtype,
             options=_settings(settings),

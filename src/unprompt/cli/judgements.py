@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import typer
 
@@ -29,7 +29,7 @@ def _print_table(judgements: Sequence[Judgement]) -> None:
     for judgement in judgements:
         truth = "" if judgement.label is None else TRUTHS[judgement.label]
         numbers = [judgement.probability, *(judgement.scores.get(voice) for voice in voices)]
-        notes = "; ".join([*([judgement.error] if judgement.error else []), *judgement.warnings])
+        notes = "; ".join(_notes(judgement))
         rows.append([judgement.uri, truth, outcome(judgement), *map(number, numbers), judgement.caption or "", notes])
     if rows:
         print_table(header, rows, right=["probability", *voices])
@@ -37,3 +37,13 @@ def _print_table(judgements: Sequence[Judgement]) -> None:
     typer.echo(counts_line(summary))
     if line := truth_line(summary):
         typer.echo(line)
+
+
+def _notes(judgement: Judgement) -> Iterator[str]:
+    if judgement.error:
+        yield judgement.error
+    yield from judgement.warnings
+    if judgement.spread is not None:
+        yield f"±{judgement.spread:.2f} with the noise"
+    if judgement.duplicate_of is not None:
+        yield f"the same pixels as {judgement.duplicate_of}"

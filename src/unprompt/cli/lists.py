@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 
-def doctor() -> None:
+def doctor(
+    selftest: Annotated[
+        bool, typer.Option("--selftest", help="Also judge the shipped pictures and compare with their golden scores.")
+    ] = False,
+) -> None:
     """Check this machine and tell how to mend it.
 
     Exit code: 0 = nothing fails, 1 = something does.
@@ -14,7 +20,7 @@ def doctor() -> None:
     from unprompt.workflows.doctor import doctor as work
 
     with quiet_stdout():
-        findings = work()
+        findings = work(selftest=selftest)
     print_dataclasses(findings)
     if any(finding.status == "fail" for finding in findings):
         raise typer.Exit(1)

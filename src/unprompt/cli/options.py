@@ -25,6 +25,14 @@ class TableFormat(StrEnum):
     JSON = "json"
 
 
+Paths: TypeAlias = Annotated[
+    list[str],
+    typer.Argument(
+        help="Pictures, folders of them, quoted patterns such as 'shots/**/*.png', "
+        "or - for a list on stdin (one path a line, or ended by NUL bytes).",
+        show_default=False,
+    ),
+]
 Split: TypeAlias = Literal["train", "validation", "test"]  # that of types.py would load numpy for --help
 Method: TypeAlias = Annotated[str, typer.Argument(help="A method's name: `unprompt methods` lists them.")]
 Evidence: TypeAlias = Annotated[

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
-from unprompt.errors import CheckpointError
+from unprompt.errors import CheckpointError, StoreError
+from unprompt.store.files import write_aside
 
 KEY = "unprompt"
 """The one entry of the safetensors header; several would be written in an order that varies."""
@@ -61,18 +61,12 @@ def write(path: Path, header: Header, tensors: Mapping[str, Tensor], *, half: bo
 
 
 def save_aside(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Safetensors to a neighbour of ``path``, flushed to the disk, then renamed: never half a file."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    """Safetensors, whole or not there; what a killed run left beside ``path`` is removed."""
+    data = save(tensors, metadata)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, aside, metadata)
-        with aside.open("rb") as file:
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except (OSError, SafetensorError) as error:
-        with suppress(OSError):
-            aside.unlink(missing_ok=True)
-        raise CheckpointError(f"{path} cannot be written ({error}): free some space or choose another --out") from error
+        write_aside(path, lambda file: file.write(data))
+    except StoreError as error:
+        raise CheckpointError(str(error)) from error
 
 
 def read(path: Path) -> tuple[Header, dict[str, Tensor]]:

@@ -14,6 +14,7 @@ from unprompt.evaluation.metrics import (
     roc_auc,
     tpr_at_fpr,
 )
+from unprompt.evaluation.spread import spread
 from unprompt.evaluation.table import EvaluationTable, Metrics, evaluate_scores
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "fit_thresholds",
     "real_accuracy",
     "roc_auc",
+    "spread",
     "tpr_at_fpr",
 ]

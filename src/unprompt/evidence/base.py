@@ -26,6 +26,8 @@ class Extractor(ABC, Generic[E]):
     """Raised when the same products make other evidence."""
     roles: Sequence[str]
     """The suite's instruments that it needs."""
+    of_files: bool = False
+    """The evidence tells of the file too (format, quality, native size), not of the pixels alone."""
 
     @abstractmethod
     def products(self) -> Sequence[Product[Any]]:
@@ -42,6 +44,11 @@ class Extractor(ABC, Generic[E]):
     def options(self) -> Mapping[str, object]:
         """What was chosen, as plain values."""
         return {}
+
+    @property
+    def noisy(self) -> bool:
+        """Whether another draw of the noise makes other evidence."""
+        return any(product.drawn for product in self.products())
 
     def recipes(self, suite: Suite) -> dict[str, Recipe]:
         """Role -> recipe of each product."""
@@ -60,11 +67,13 @@ class Extractor(ABC, Generic[E]):
         part: int,
         suite: Suite,
         rows: Sequence[Mapping[str, Any]] | None = None,
+        noise: int = 0,
     ) -> list[E]:
         """The stored evidence of ``rows`` (sample rows that are ok; all of the part by default), nothing made anew.
 
-        :class:`StoreError` when the view is not this extractor's under this suite, a product is missing, or a
-        picture that the evidence shows was changed since.
+        ``noise`` is the draw of the noise; further ones are stored for some pictures alone. :class:`StoreError` when
+        the view is not this extractor's under this suite, a product is missing, or a picture that the evidence shows
+        was changed since.
         """
         expected = self.view(suite)
         if not view.serves(expected):
@@ -74,7 +83,7 @@ class Extractor(ABC, Generic[E]):
                 "with this suite, or name the suite that made it"
             )
         wanted = ok_rows(store, part) if rows is None else rows
-        return self.extract(StoredBench(PartShelves(store, part), suite, wanted))
+        return self.extract(StoredBench(PartShelves(store, part), suite, wanted, noise))
 
 
 def rows_by_part(store: Store) -> dict[int, list[dict[str, Any]]]:

@@ -6,9 +6,9 @@ lives in memory. A panel over one bench captions each picture once.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
@@ -45,13 +45,20 @@ class PartShelves:
     store: Store
     part: int
 
-    def read(self, product: Product[Made], recipe: Recipe, pixels: Sequence[str]) -> list[Made] | None:
-        """The products of the pictures with these hashes, in this order; None before any were stored."""
+    def read(
+        self, product: Product[Made], recipe: Recipe, pixels: Sequence[str], some: bool = False
+    ) -> list[Made] | None:
+        """The products of the pictures with these hashes, in this order; None before any were stored.
+
+        With ``some`` a shelf may hold some of the part's pictures alone: None as well when one of these is lacking.
+        """
         table = self.store.shelf(recipe).read(self.part)
         if table is None:
             return None
         made = dict(zip(table["pixels"].to_pylist(), product.codec.items(table), strict=True))
         if lacking := [one for one in pixels if one not in made]:
+            if some:
+                return None
             raise StoreError(
                 f"part {self.part} of {recipe.name} holds {len(made)} pictures, but not {lacking[0][:12]} "
                 f"({len(lacking)} lacking), which lies in this part now: a file was changed after it was planned; "
@@ -65,20 +72,29 @@ class PartShelves:
 
 
 class Bench:
-    """One part's pictures under one suite."""
+    """One part's pictures under one suite and one draw of the noise; draw 0 is the one that verdicts rest on."""
 
-    def __init__(self, pictures: Sequence[Picture], suite: Suite, shelves: PartShelves | None = None) -> None:
+    def __init__(
+        self, pictures: Sequence[Picture], suite: Suite, shelves: PartShelves | None = None, noise: int = 0
+    ) -> None:
         self._pictures = tuple(pictures)
         self.suite = suite
         self.shelves = shelves
+        self.noise = noise
         self._made: dict[str, list[Any]] = {}
-        """Name of a recipe -> its products; one for the benches of all methods."""
+        """Name of a recipe -> its products; one for the benches of all methods and of all draws of the noise."""
         self._prepared: list[RGB] | None = None
 
     def of(self, method: str) -> Self:
         """The same pictures under the instruments of one method; products on which methods agree stay shared."""
-        bench = copy.copy(self)
+        bench = copy(self)
         bench.suite, bench._prepared = self.suite.of(method), None
+        return bench
+
+    def at_noise(self, noise: int) -> Self:
+        """The same pictures under another draw of the noise; what no noise enters stays shared."""
+        bench = copy(self)
+        bench.noise = noise
         return bench
 
     @property
@@ -158,7 +174,7 @@ class Bench:
     def _product(self, product: Product[Made], make: Callable[[], list[Made]]) -> list[Made]:
         if not self.pixels:
             return []
-        recipe = product.recipe(self.suite)
+        recipe = product.recipe_at(self.suite, self.noise)
         if recipe.name not in self._made:
             self._made[recipe.name] = self._fetch(product, recipe, make)
         return cast("list[Made]", self._made[recipe.name])
@@ -166,7 +182,7 @@ class Bench:
     def _fetch(self, product: Product[Made], recipe: Recipe, make: Callable[[], list[Made]]) -> list[Made]:
         if self.shelves is None:
             return make()
-        stored = self.shelves.read(product, recipe, self.pixels)
+        stored = self.shelves.read(product, recipe, self.pixels, some=product.drawn and self.noise > 0)
         if stored is None:
             stored = make()
             self.shelves.write(product, recipe, self.pixels, stored)
@@ -179,7 +195,7 @@ class Bench:
         return [caption.text for caption in self.captions()]
 
     def _seeds(self, index: int) -> list[int]:
-        return [mixed(picture.seed, index) for picture in self.pictures]
+        return [mixed(mixed(picture.seed, self.noise), index) for picture in self.pictures]
 
     def _split(self, rows: Vectors) -> list[Vectors]:
         """Rows of all boxes, picture by picture."""

@@ -27,6 +27,7 @@ class JointExtractor(Extractor[JointEvidence]):
     def __init__(self, extractors: Mapping[str, Extractor[Any]]) -> None:
         self.extractors = dict(extractors)
         self.roles = tuple(sorted({role for one in self.extractors.values() for role in one.roles}))
+        self.of_files = any(one.of_files for one in self.extractors.values())
 
     def products(self) -> Sequence[Product[Any]]:
         made = {product.role: product for one in self.extractors.values() for product in one.products()}

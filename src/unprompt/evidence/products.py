@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
@@ -56,6 +56,18 @@ class Product(Generic[Made]):
     recipe: Callable[[Suite], Recipe]
     generator: str = ""
     """Who draws it, by name in the suite; empty = nobody."""
+
+    @property
+    def drawn(self) -> bool:
+        """Noise enters: another draw of the noise makes another product."""
+        return bool(self.generator)
+
+    def recipe_at(self, suite: Suite, noise: int) -> Recipe:
+        """The recipe under draw ``noise``; the first draw is not told, nor is any where no noise enters."""
+        recipe = self.recipe(suite)
+        if not (self.drawn and noise):
+            return recipe
+        return replace(recipe, parameters={**recipe.parameters, "noise": noise})
 
 
 CAPTIONS = Product(

@@ -23,13 +23,13 @@ Made = TypeVar("Made")
 class StoredBench(Bench):
     """The pictures of sample rows; each is opened again only when evidence shows the picture itself."""
 
-    def __init__(self, shelves: PartShelves, suite: Suite, rows: Sequence[Mapping[str, Any]]) -> None:
-        super().__init__((), suite)
+    def __init__(self, shelves: PartShelves, suite: Suite, rows: Sequence[Mapping[str, Any]], noise: int = 0) -> None:
+        super().__init__((), suite, noise=noise)
         self._source, self._rows = shelves, tuple(rows)
 
     @cached_property
     def _opened(self) -> tuple[Picture, ...]:
-        return tuple(_reopened(row) for row in self._rows)
+        return tuple(reopened(row) for row in self._rows)
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -49,7 +49,7 @@ class StoredBench(Bench):
         return stored
 
 
-def _reopened(row: Mapping[str, Any]) -> Picture:
+def reopened(row: Mapping[str, Any]) -> Picture:
     """The picture of a row, known to be the one that the evidence was made of."""
     uri, remedy = row["uri"], "put the file back, or extract it again"
     try:

@@ -51,6 +51,7 @@ class TrivialExtractor(Extractor[TrivialEvidence]):
     """Needs no instrument and stores no product: the pictures themselves are read again."""
 
     roles: tuple[str, ...] = ()
+    of_files = True
 
     def __init__(self, method: str) -> None:
         self.method = method

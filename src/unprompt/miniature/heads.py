@@ -42,6 +42,8 @@ WORLD_SCENES: Final = 6000
 """Scenes of each split that the world check sees."""
 WORLD_SEEDS: Final = 100_000
 """This far behind a split's own scenes lie those of the world check."""
+DRAWS: Final = 4
+"""Draws of the noise that tell how far a score moves."""
 SETTINGS: Final[dict[str, dict[str, float]]] = {
     "sare": {"epochs": 30, "batch": 32, "rate": 5e-4, "encoder_rate": 5e-5},
     "semgir": {"epochs": 30},
@@ -108,7 +110,7 @@ class Apprentices:
     def extract(self, method: str) -> None:
         """Evidence of the method, or of the panel's members, for all pictures."""
         data = f"manifest:{self.workshop.pictures / MANIFEST}"
-        self._verb("extract", method, "--data", data, "--out", str(self._store.root))
+        self._verb("extract", method, "--data", data, "--out", str(self._store.root), "--spread", str(DRAWS))
 
     def head(self, method: str) -> Table:
         """Train and measure one head, and return its table."""
@@ -152,7 +154,7 @@ class Apprentices:
             )
             for one in members or (method,)
         ]
-        return fingerprint(pictures, parts, [checkpoint.digest(self._file(one)) for one in members])
+        return fingerprint(pictures, DRAWS, parts, [checkpoint.digest(self._file(one)) for one in members])
 
     def _file(self, method: str) -> Path:
         return self.workshop.suite / "heads" / f"{method}.safetensors"

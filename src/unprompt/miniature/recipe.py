@@ -23,6 +23,7 @@ STAGES: Final = (
     "pictures",
     "heads",
     "examples",
+    "golden",
 )
 """Names of the modules of this room that hold a ``STAGE``, in the order of the work."""
 

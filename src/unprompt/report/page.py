@@ -125,6 +125,10 @@ def _facts(judgement: Judgement | Attribution) -> Iterator[str]:
         yield f"quality about {judgement.quality}"
     if judgement.suite:
         yield f"suite {judgement.suite}"
+    if judgement.spread is not None:
+        yield f"moves by ±{judgement.spread:.2f} with the noise"
+    if judgement.duplicate_of is not None:
+        yield f"the same pixels as {judgement.duplicate_of}"
 
 
 def template(name: str) -> jinja2.Template:

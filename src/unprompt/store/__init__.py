@@ -13,6 +13,7 @@ from unprompt.store.cells import (
     several_vectors,
     vectors,
 )
+from unprompt.store.draws import Draws
 from unprompt.store.fingerprint import canonical, fingerprint
 from unprompt.store.plan import PART, Part, Planned
 from unprompt.store.shelf import Recipe, Shelf
@@ -21,6 +22,7 @@ from unprompt.store.view import EvidenceView
 
 __all__ = [
     "PART",
+    "Draws",
     "EvidenceView",
     "Part",
     "Planned",

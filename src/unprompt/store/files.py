@@ -83,6 +83,16 @@ def write_aside(path: Path, write: Callable[[BinaryIO], object]) -> None:
             aside.unlink(missing_ok=True)
 
 
+def keep(path: Path, data: bytes) -> None:
+    """Store ``data`` in ``path`` unless it lies there: a whole store can be used where nobody may write."""
+    try:
+        if path.read_bytes() == data:
+            return
+    except OSError:
+        pass  # Whatever ails the file, writing it tells.
+    write_aside(path, lambda file: file.write(data))
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold ``path`` as a lock that the system frees when this process ends, however it ends."""
@@ -90,7 +100,10 @@ def locked(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise StoreError(f"{path} cannot be opened ({error}); expected a folder that you may write to") from error
+        raise StoreError(
+            f"{path} cannot be opened ({error}); expected a folder that you may write to: make it so or name another "
+            "--out, then run the same command again"
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -109,7 +122,8 @@ def _sweep(path: Path) -> None:
     for stray in path.parent.iterdir():
         writer = stray.name.removeprefix(stem).removesuffix(".tmp")
         if stray.name.startswith(stem) and writer.isdecimal() and not _alive(int(writer)):
-            stray.unlink(missing_ok=True)
+            with suppress(OSError):  # Another user's: it stands in nobody's way.
+                stray.unlink()
 
 
 def _alive(process: int) -> bool:

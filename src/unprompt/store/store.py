@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from unprompt.errors import StoreError
 from unprompt.store import plan
+from unprompt.store.draws import Draws, read_draws, write_draws
 from unprompt.store.files import locked, read_table, write_table
 from unprompt.store.plan import Part, Planned, part_file
 from unprompt.store.schema import PLAN, SAMPLES
@@ -91,6 +92,14 @@ class Store:
     def read_view(self, method: str) -> EvidenceView:
         """The view of ``method``. Raises StoreError when it is missing or damaged."""
         return read_view(self.root / "evidence", method)
+
+    def write_draws(self, draws: Draws) -> None:
+        """Store what of one method's evidence was drawn under further noise; a former note is replaced."""
+        write_draws(self.root / "draws", draws)
+
+    def read_draws(self, method: str) -> Draws | None:
+        """What of the method's evidence was drawn under further noise; None when nothing was."""
+        return read_draws(self.root / "draws", method)
 
     @property
     def _plan(self) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unprompt.errors import StoreError
-from unprompt.store.files import write_aside
+from unprompt.store.files import keep
 from unprompt.store.fingerprint import canonical, fingerprint
 
 
@@ -39,8 +39,8 @@ class EvidenceView:
 def write_view(folder: Path, view: EvidenceView) -> None:
     """Store ``view`` under ``folder`` as ``<method>.json``."""
     facts = {"fingerprint": view.fingerprint, "view": canonical(view)}
-    text = json.dumps(facts, indent=2, sort_keys=True)
-    write_aside(folder / f"{view.method}.json", lambda file: file.write(text.encode("ascii")))
+    text = json.dumps(facts, indent=2, sort_keys=True).encode("ascii")
+    keep(folder / f"{view.method}.json", text)
 
 
 def read_view(folder: Path, method: str) -> EvidenceView:

@@ -68,9 +68,12 @@ class Partial:
 
     def load(self) -> Progress | None:
         """Fill network and optimiser and tell the place; None when there is no file."""
-        if not self.path.exists():
-            return None
-        metadata, tensors = checkpoint.load(self.path)
+        try:
+            metadata, tensors = checkpoint.load(self.path)
+        except CheckpointError:
+            if self.path.exists():
+                raise
+            return None  # or no longer: a training at the same time came to its end
         place = json.loads(metadata.get("partial", "{}"))
         if place.pop("identity", None) != self.identity:
             raise CheckpointError(

@@ -15,11 +15,12 @@ from unprompt.evaluation import REAL_PICTURES
 from unprompt.evidence.bench import Bench
 from unprompt.instruments import Suite
 from unprompt.report import AttributionExhibit, write_attribution_page
-from unprompt.types import NONE_OF_THESE, REAL, Attribution, Picture, Sample
+from unprompt.types import NONE_OF_THESE, REAL, Attribution, Picture
 from unprompt.workflows.attributors import names_in
 from unprompt.workflows.costs import agree, refuse
-from unprompt.workflows.detect import OUTSIDE, SPEECHLESS, samples_in, speaking
-from unprompt.workflows.extract import read_or_error, silent
+from unprompt.workflows.detect import OUTSIDE, SPEECHLESS, speaking
+from unprompt.workflows.extract import silent
+from unprompt.workflows.inputs import Input, inputs_of
 
 
 def attribute(
@@ -35,7 +36,7 @@ def attribute(
     ask: Callable[[str], None] = refuse,
     say: Callable[[str], None] = silent,
 ) -> list[Attribution]:
-    """Tell who made pictures and folders of pictures; the answers come in the order of the inputs.
+    """Tell who made pictures, folders and patterns as ``detect`` takes them; the answers come in the inputs' order.
 
     ``generators`` asks about some of the candidates alone (names, or one text with commas between them). The answer
     is the candidate whose calibrated head is highest, or "none of these" when all are under 0.5 or the picture lies
@@ -48,17 +49,17 @@ def attribute(
     """
     if batch_size < 1:
         raise OptionError(f"--batch-size is {batch_size}, expected 1 or more")
-    samples = samples_in([paths] if isinstance(paths, (str, Path)) else paths)
+    inputs = inputs_of([paths] if isinstance(paths, (str, Path)) else paths)
     office = Office(speaking(suite, device, dtype), names_in(generators))
-    agree(office.suite, office.attributor.extractor, len(samples), yes=yes, ask=ask, say=say)
+    agree(office.suite, office.attributor.extractor, len(inputs), yes=yes, ask=ask, say=say)
     exhibits: list[AttributionExhibit] = []
     attributions: list[Attribution] = []
-    for start in range(0, len(samples), batch_size):
-        made = list(office.attribute(samples[start : start + batch_size]))
+    for start in range(0, len(inputs), batch_size):
+        made = list(office.attribute(inputs[start : start + batch_size]))
         attributions += [exhibit.attribution for exhibit in made]
         if report is not None:
             exhibits += made
-        say(f"attributed {len(attributions)} of {len(samples)}")
+        say(f"attributed {len(attributions)} of {len(inputs)}")
     if report is not None:
         write_attribution_page(Path(report), exhibits, "Whose answer is this picture?")
     return attributions
@@ -73,11 +74,11 @@ class Office:
         self.attributor = whole if generators is None else whole.among(generators)
         self.world = World.load(suite.world, suite.encoder) if suite.world else None
 
-    def attribute(self, samples: Sequence[Sample]) -> Iterator[AttributionExhibit]:
-        """One exhibit a sample, in order."""
-        found = [read_or_error(sample) for sample in samples]
+    def attribute(self, inputs: Sequence[Input]) -> Iterator[AttributionExhibit]:
+        """One exhibit an input, in order."""
+        found = [one.read() for one in inputs]
         answered = iter(self._answered([one for one in found if isinstance(one, Picture)]))
-        for sample, one in zip(samples, found, strict=True):
+        for sample, one in zip((given.sample for given in inputs), found, strict=True):
             truth = REAL_PICTURES if sample.label == REAL else sample.generator or None
             if isinstance(one, Picture):
                 exhibit = next(answered)

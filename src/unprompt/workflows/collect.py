@@ -44,7 +44,7 @@ def suite_of(folders: Sequence[Store], methods: Sequence[str]) -> str:
     """Name or path of the suite that made the evidence of the first of ``methods`` that is there."""
     for store in folders:
         for method in methods:
-            if _has_view(store, method):
+            if has_view(store, method):
                 return store.read_view(method).suite
     return folders[0].read_view(methods[0]).suite
 
@@ -62,7 +62,7 @@ def gathered(
     has evidence of the method, DataError for a generator that drew none of the pictures.
     """
     extractor = fitted.extractor
-    having = [store for store in folders if _has_view(store, extractor.method)] or list(folders[:1])
+    having = [store for store in folders if has_view(store, extractor.method)] or list(folders[:1])
     if generators is not None:
         _check_names(having, generators)
     found = Labelled([], [], [], [])
@@ -149,7 +149,8 @@ def _collect(
             found.pixels.extend(row["pixels"] for row in wanted)
 
 
-def _has_view(store: Store, method: str) -> bool:
+def has_view(store: Store, method: str) -> bool:
+    """Whether the store holds sound evidence of the method."""
     try:
         store.read_view(method)
     except StoreError:

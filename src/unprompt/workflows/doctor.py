@@ -18,6 +18,7 @@ from unprompt.instruments import Manifest, Suite, embedded
 from unprompt.instruments.manifest import shipped
 from unprompt.workflows.costs import extractors_of, specs_of
 from unprompt.workflows.fetch import GB
+from unprompt.workflows.selftest import checks
 
 FREE_GIB = 2
 LIBRARIES = ("torch", "transformers", "diffusers", "safetensors", "pyarrow", "pillow")
@@ -33,11 +34,17 @@ class Finding:
     fix: str = ""
 
 
-def doctor() -> list[Finding]:
-    """Look at Python, the libraries, the disk, and every embedded suite: what is shipped works, what else is here."""
+def doctor(selftest: bool = False) -> list[Finding]:
+    """Look at Python, the libraries, the disk, and every embedded suite: what is shipped works, what else is here.
+
+    With ``selftest`` the heads judge the pictures that are shipped beside them, and are held to their golden scores.
+    """
     manifests = [Manifest.read(shipped(name)) for name in embedded()]
     looked = (row for manifest in manifests for row in (fetched(manifest) if remote(manifest) else _suite(manifest)))
-    return [_python(), *map(_library, LIBRARIES), _disk(), *looked]
+    found = [_python(), *map(_library, LIBRARIES), _disk(), *looked]
+    if selftest:
+        found += [_tried(*check) for manifest in manifests for check in checks(Suite(manifest))]
+    return found
 
 
 def _python() -> Finding:

@@ -8,7 +8,7 @@ from typing import Any
 
 from unprompt.detectors import EVERY
 from unprompt.detectors.base import Fitted
-from unprompt.errors import PictureError
+from unprompt.errors import OptionError, PictureError
 from unprompt.evidence.base import Extractor, ok_rows
 from unprompt.evidence.bench import Bench, PartShelves
 from unprompt.evidence.joint import JointExtractor
@@ -18,6 +18,7 @@ from unprompt.store import Part, Store, sample_rows
 from unprompt.types import Picture, Sample
 from unprompt.workflows.costs import agree, members, refuse
 from unprompt.workflows.sources import samples_of
+from unprompt.workflows.spread import draw_again
 
 
 def silent(line: str) -> None:
@@ -30,6 +31,7 @@ def extract(
     data: str,
     out: str | Path,
     suite: str | Path = "miniature",
+    spread: int = 1,
     device: str = "cpu",
     dtype: str = "float32",
     options: Mapping[str, Any] | None = None,
@@ -40,9 +42,12 @@ def extract(
     """Store the evidence that ``method`` needs of all pictures of ``data`` in the folder ``out``, and return it.
 
     ``panel`` extracts for its four members at once. Pictures that cannot be read become rows with an error.
-    ``options`` overrides the method's own defaults by name, as ``{"scope": "global"}``. A run that takes long on a CPU
-    goes to ``ask`` first, which raises to stop it; ``yes`` = go on without asking.
+    ``options`` overrides the method's own defaults by name, as ``{"scope": "global"}``. With ``spread`` above 1 some
+    validation pictures are drawn from that many seeds of the noise, so that ``train`` can measure how far a score
+    moves. A run that takes long on a CPU goes to ``ask`` first, which raises to stop it; ``yes`` = go on without asking.
     """
+    if spread < 1:
+        raise OptionError(f"--spread is {spread}, expected 1 or more draws of the noise")
     made, samples = EVERY[method], samples_of(data)
     instruments, store = Suite.load(suite, device, dtype), Store(Path(out))
     extractor = _extractor(made, instruments, options)
@@ -56,6 +61,8 @@ def extract(
         say(f"part {number} of {len(parts)}: {'made' if missing else 'already there'}")
     for one in extractors:
         store.write_view(one.view(instruments))
+    if spread > 1:
+        draw_again(store, parts, extractors, instruments, spread, say)
     return store.root
 
 

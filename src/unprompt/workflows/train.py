@@ -23,6 +23,7 @@ from unprompt.types import GENERATED, REAL
 from unprompt.workflows.attributors import fit_attributor, names_in
 from unprompt.workflows.collect import Labelled, joined, member_logits, stores, suite_of
 from unprompt.workflows.extract import silent
+from unprompt.workflows.spread import spread_of
 
 FOLDS = 5
 """A panel's calibration sees logits of members' weights that were fitted without the picture."""
@@ -55,7 +56,6 @@ def train(
     instruments = Suite.load(
         suite if suite is not None else suite_of(folders, MEMBERS if method == "panel" else (method,))
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
     chosen, names = made.fitting_options(instruments).having(options), names_in(generators)
 
     def learn(fitted: Fitted[Any, Any], learned: Sequence[Any], labels: Labels, validation: Validation) -> None:
@@ -76,6 +76,8 @@ def train(
         learned, found = (joined(folders, detector, instruments, split, names) for split in ("train", "validation"))
         learn(detector, learned.evidence, learned.labels, Validation(found.evidence, found.labels))
         reached = _judge(detector, detector.logits(found.evidence), found, fpr, fnr)
+    if isinstance(fitted, Detector) and (moves := spread_of(folders, fitted, instruments)) is not None:
+        fitted.figures["spread"] = moves.to_dict()
     fitted.save(path, half=half)
     _partial(path).unlink(missing_ok=True)
     say(f"{method}: validation {reached}; saved {path}")

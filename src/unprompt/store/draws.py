@@ -1,0 +1,48 @@
+"""Which pictures of a store were drawn under further noise, and how often: a note of one method's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from unprompt.errors import StoreError
+from unprompt.store.files import keep
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What ``extract --spread`` made of one method's evidence; the products lie on shelves of their own."""
+
+    method: str
+    evidence: str
+    """Fingerprint of the evidence view that these are further draws of."""
+    number: int
+    """Draws of the noise, the first included; 2 or more."""
+    pictures: Mapping[str, Sequence[str]]
+    """Number of the part, as text -> hashes of the pixels of the pictures that were drawn."""
+
+    def of(self, part: int) -> frozenset[str]:
+        """Hashes of the pictures of one part."""
+        return frozenset(self.pictures.get(str(part), ()))
+
+
+def write_draws(folder: Path, draws: Draws) -> None:
+    """Store ``draws`` under ``folder`` as ``<method>.json``."""
+    text = json.dumps(asdict(draws), indent=2, sort_keys=True).encode("ascii")
+    keep(folder / f"{draws.method}.json", text)
+
+
+def read_draws(folder: Path, method: str) -> Draws | None:
+    """The draws of ``method`` under ``folder``; None when there are none. Raises StoreError when damaged."""
+    path = folder / f"{method}.json"
+    if not path.exists():
+        return None
+    try:
+        return Draws(**json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError) as error:
+        raise StoreError(
+            f"{path}: no sound note of draws ({error!r}); run `unprompt extract {method} --data ... "
+            f"--out {folder.parent} --spread K`"
+        ) from error

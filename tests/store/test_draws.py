@@ -1,0 +1,27 @@
+"""The note of further draws."""
+
+import pytest
+
+from unprompt.errors import StoreError
+from unprompt.store import Draws, Store
+
+NOTE = Draws("sare", "f" * 64, 4, {"0": ["aa", "bb"], "12": ["cc"]})
+
+
+def test_what_was_written_is_read(tmp_path):
+    store = Store(tmp_path)
+    store.write_draws(NOTE)
+    assert store.read_draws("sare") == NOTE
+    assert (NOTE.of(0), NOTE.of(12), NOTE.of(1)) == ({"aa", "bb"}, {"cc"}, frozenset())
+
+
+def test_without_a_note_there_is_none(tmp_path):
+    assert Store(tmp_path).read_draws("sare") is None
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"method": "sare"}', "[]"])
+def test_a_damaged_note_is_an_error_that_names_it(tmp_path, text):
+    Store(tmp_path).write_draws(NOTE)
+    (tmp_path / "draws" / "sare.json").write_text(text)
+    with pytest.raises(StoreError, match=r"draws/sare\.json: no sound note of draws .* extract sare .* --spread K"):
+        Store(tmp_path).read_draws("sare")
