@@ -111,5 +111,5 @@ def test_the_doctor_tells_what_it_takes() -> None:
     blip2 = found["paper: blip2-opt-2.7b"]
     assert blip2.message.startswith("not fetched; 15.0 GB of disk, 15.0 GB of memory in float32; MIT, with OPT")
     assert (blip2.status, blip2.fix) == ("pass", "unprompt fetch paper")
-    assert "sare 7.0, semgir 6.0, tidy 16.7, item 16.7, panel 27.0 GB" in found["paper: memory"].message
+    assert "sare 7.0, semgir 6.0, semgir-a 15.5, tidy 17.6, item 17.6, panel 27.9 GB" in found["paper: memory"].message
     assert "made in the user's cache" in found["fake: models"].message

@@ -125,6 +125,8 @@ def _facts(judgement: Judgement | Attribution) -> Iterator[str]:
         yield f"quality about {judgement.quality}"
     if judgement.suite:
         yield f"suite {judgement.suite}"
+    if isinstance(judgement, Attribution):
+        return
     if judgement.spread is not None:
         yield f"moves by ±{judgement.spread:.2f} with the noise"
     if judgement.duplicate_of is not None:

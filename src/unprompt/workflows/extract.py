@@ -44,7 +44,7 @@ def extract(
     ``panel`` extracts for its four members at once. Pictures that cannot be read become rows with an error.
     ``options`` overrides the method's own defaults by name, as ``{"scope": "global"}``. With ``spread`` above 1 some
     validation pictures are drawn from that many seeds of the noise, so that ``train`` can measure how far a score
-    moves. A run that takes long on a CPU goes to ``ask`` first, which raises to stop it; ``yes`` = go on without asking.
+    moves. What takes long on a CPU goes to ``ask`` first, which raises to stop it; ``yes`` = go on without asking.
     """
     if spread < 1:
         raise OptionError(f"--spread is {spread}, expected 1 or more draws of the noise")
