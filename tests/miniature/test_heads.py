@@ -55,13 +55,13 @@ def verbs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_heads_are_trained_measured_and_named_once(workshop: Workshop, verbs: list[str]) -> None:
     put(workshop.stamp("captioner"), b'{"figures": {"facts": 0.9}, "minutes": 1}')
     figures = heads.make(workshop)
-    assert set(figures) == {f"{head}, {maker}" for head in heads.HEADS for maker in ("diffusion", "sibling")}
+    assert set(figures) == {f"{head}, {maker}" for head in heads.HEADS for maker in ("diffusion", "sibling", "flow")}
     extracts = ["extract clip-probe", "extract trivial-energy"]
     fits = [f"{verb} {head}" for head in heads.HEADS for verb in ("train", "evaluate")]
     assert verbs == extracts + fits
     measured = json.loads((workshop.suite / "figures.json").read_text("utf-8"))
     assert measured["models"] == {"captioner": {"facts": 0.9}}
-    assert set(measured["world"]) == {"scenes", "diffusion", "sibling"}
+    assert set(measured["world"]) == {"scenes", "diffusion", "sibling", "flow"}
     tables = measured["methods"]
     assert tables["clip-probe"]["generators"]["sibling"]["auc"] == figures["clip-probe, sibling"]
     assert tables["clip-probe"]["pooled"]["n_real"] == 6
