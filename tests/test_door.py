@@ -11,7 +11,7 @@ import pytest
 import unprompt
 from unprompt import errors
 
-VERBS = ("detect", "doctor", "evaluate", "extract", "train")
+VERBS = ("audit", "detect", "doctor", "evaluate", "extract", "train")
 NOUNS = ("Caption", "Judgement", "Picture", "Sample")
 ERRORS = tuple(name for name, value in vars(errors).items() if inspect.isclass(value))
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         UnreadablePicture,
     )
     from unprompt.types import Caption, Judgement, Picture, Sample
+    from unprompt.workflows.audit import audit
     from unprompt.workflows.detect import detect
     from unprompt.workflows.doctor import doctor
     from unprompt.workflows.evaluate import evaluate
@@ -51,6 +52,7 @@ __all__ = [
     "UnpromptError",
     "UnreadablePicture",
     "__version__",
+    "audit",
     "detect",
     "doctor",
     "evaluate",
@@ -59,7 +61,7 @@ __all__ = [
 ]
 
 _TYPES = frozenset({"Caption", "Judgement", "Picture", "Sample"})
-_WORKFLOWS = frozenset({"detect", "doctor", "evaluate", "extract", "train"})
+_WORKFLOWS = frozenset({"audit", "detect", "doctor", "evaluate", "extract", "train"})
 
 
 def __getattr__(name: str) -> Any:

@@ -7,12 +7,13 @@ import inspect
 import pytest
 
 import unprompt
-from unprompt.cli import detect, fitting
+from unprompt.cli import audit, detect, fitting
 
 PYTHON_ONLY = {"say", "options"}
 WRITTEN_OTHERWISE = {"form", "settings"}
 """--format is no business of the function; --set NAME=VALUE becomes its options."""
 VERBS = {
+    "audit": audit.audit,
     "detect": detect.detect,
     "extract": fitting.extract,
     "train": fitting.train,

@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 import unprompt
+from unprompt.cli.audit import audit
 from unprompt.cli.detect import detect
 from unprompt.cli.fitting import evaluate, extract, train
 from unprompt.cli.lists import datasets, doctor, methods, suites
@@ -54,5 +55,5 @@ def door(
     """Is this picture an answer to a prompt? Evidences for AI-generated pictures, from four papers."""
 
 
-for verb in (detect, extract, train, evaluate, doctor, suites, methods, datasets):
+for verb in (detect, extract, train, evaluate, audit, doctor, suites, methods, datasets):
     app.command()(verb)

@@ -103,8 +103,9 @@ def _facts(judgement: Judgement) -> Iterator[str]:
         yield f"suite {judgement.suite}"
 
 
-def _render(cards: Sequence[_Card], summary: Summary, title: str) -> str:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """How every page is filled in: whatever comes from a file is escaped, and a misspelt name is an error."""
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("unprompt.report"),
         autoescape=True,  # file names and captions may hold anything
         undefined=jinja2.StrictUndefined,
@@ -112,14 +113,22 @@ def _render(cards: Sequence[_Card], summary: Summary, title: str) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["printable"] = words.printable
-    return environment.get_template("page.html.jinja").render(
-        cards=cards,
-        summary=summary,
-        title=title,
-        signs=_SIGNS,
-        outcomes=OUTCOMES,
-        truths=words.TRUTHS,
-        truth_line=words.truth_line(summary),
-        longest=LONGEST,
+    made.filters["printable"] = words.printable
+    return made
+
+
+def _render(cards: Sequence[_Card], summary: Summary, title: str) -> str:
+    return (
+        environment()
+        .get_template("page.html.jinja")
+        .render(
+            cards=cards,
+            summary=summary,
+            title=title,
+            signs=_SIGNS,
+            outcomes=OUTCOMES,
+            truths=words.TRUTHS,
+            truth_line=words.truth_line(summary),
+            longest=LONGEST,
+        )
     )
