@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from unprompt.types import Attribution, Caption, Judgement, Picture, Sample
     from unprompt.workflows.attribute import attribute
+    from unprompt.workflows.audit import audit
     from unprompt.workflows.detect import detect
     from unprompt.workflows.doctor import doctor
     from unprompt.workflows.evaluate import evaluate
@@ -55,6 +56,7 @@ __all__ = [
     "UnreadablePicture",
     "__version__",
     "attribute",
+    "audit",
     "detect",
     "doctor",
     "evaluate",
@@ -64,7 +66,7 @@ __all__ = [
 ]
 
 _TYPES = frozenset({"Attribution", "Caption", "Judgement", "Picture", "Sample"})
-_WORKFLOWS = frozenset({"attribute", "detect", "doctor", "evaluate", "extract", "fetch", "train"})
+_WORKFLOWS = frozenset({"attribute", "audit", "detect", "doctor", "evaluate", "extract", "fetch", "train"})
 
 
 def __getattr__(name: str) -> Any:

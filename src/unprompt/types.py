@@ -63,6 +63,10 @@ class Sample:
     generator: str = ""
     """Name of the generator, or of the collection for a real picture; empty when unknown."""
     split: Split | None = None
+    content: str = field(default="", compare=False)
+    """What the dataset says is shown: a class, a COCO id, a domain. Told to no model; not part of the identity."""
+    prompt: str = field(default="", compare=False)
+    """What the generator was told, where a manifest says so: for the audit alone. Not part of the identity."""
 
 
 @dataclass(frozen=True)

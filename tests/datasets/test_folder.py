@@ -46,6 +46,14 @@ def tree(tmp_path):
         ("faces/Fake/sd15/a.png", (1, "sd15", None)),
         ("real/real/a.png", (0, "", None)),
         ("test/holiday/a.png", (None, "", "test")),
+        ("real_images/a.png", (0, "", None)),
+        ("fake-faces/sd15/a.png", (1, "sd15", None)),
+        ("training_fake/a.png", (1, "", "train")),
+        ("test_real/a.png", (0, "", "test")),
+        ("originals/a.png", (0, "", None)),
+        ("aigc/sdxl/a.png", (1, "sdxl", None)),
+        ("test_images/a.png", (None, "", None)),
+        ("faces/a.png", (None, "", None)),
     ],
 )
 def test_names_of_folders_tell_label_generator_and_split(tree, path, facts):

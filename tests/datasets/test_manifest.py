@@ -185,3 +185,12 @@ def test_the_shared_photographs():
     assert {sample.split for sample in samples} == {"train", "validation"}
     assert len({sample.generator for sample in samples if sample.label == 1}) == 22
     assert all(Path(sample.uri).is_file() for sample in samples)
+
+
+def test_prompt_and_content_are_kept_beside_the_identity(tmp_path):
+    rows = [{"path": "a.png", "label": 1, "Prompt": " a cat ", "content": "photo"}, {"path": "b", "label": 0}]
+    rows[1] |= {"Prompt": None, "content": None}
+    first, second = load_manifest(write(tmp_path / "m.jsonl", rows))
+    assert (first.prompt, first.content) == ("a cat", "photo")
+    assert (second.prompt, second.content) == ("", "")
+    assert first == Sample(str(tmp_path / "a.png"), 1)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def extract(
     method: Method,
-    data: Annotated[str, typer.Option(metavar="SPEC", help="folder:PATH, manifest:FILE or miniature:.")],
+    data: Annotated[str, typer.Option(metavar="SPEC", help="What to read: `unprompt datasets` lists the words.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the evidence; what is there is not made again.")],
     suite: Annotated[str, typer.Option(help="The models to ask: `unprompt suites` lists them.")] = "miniature",
     spread: Annotated[

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePath
-from typing import NoReturn, TypeVar
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import TypeVar
 
 from unprompt.datasets.spelling import label_of, split_of
+from unprompt.datasets.tree import walk
 from unprompt.errors import DataError
 from unprompt.types import Label, Sample, Split
 
@@ -27,31 +28,10 @@ def load_folder(path: str) -> list[Sample]:
     """
     if not os.path.isdir(path):
         raise DataError(f"got {path!r} as data folder; expected a folder that exists (for a list use manifest:FILE)")
-    samples = [_sample(path, inner) for inner in _walk(path)]
+    samples = [_sample(path, inner) for inner in walk(path)]
     if not samples:
         raise DataError(f"the folder {path!r} holds no visible file; expected pictures, in subfolders or not")
     return samples
-
-
-def _walk(root: str) -> Iterator[str]:
-    """Paths of the visible files relative to ``root``, sorted folder by folder."""
-    for folder, inner, files in os.walk(root, onerror=_refuse, followlinks=True):
-        inner[:] = sorted(name for name in inner if not name.startswith(".") and not _loops(folder, name))
-        for name in sorted(files):
-            found = os.path.join(folder, name)
-            # A broken link is kept, to become an error row; a pipe or socket would block its reader.
-            if not name.startswith(".") and (os.path.isfile(found) or os.path.islink(found)):
-                yield os.path.relpath(found, root)
-
-
-def _loops(folder: str, name: str) -> bool:
-    """Whether ``name`` is a link to a folder that we are in."""
-    found = Path(folder, name)
-    return found.is_symlink() and Path(folder).resolve().is_relative_to(found.resolve())
-
-
-def _refuse(error: OSError) -> NoReturn:
-    raise DataError(f"the folder {error.filename!r} cannot be read ({error}); expected one that you may list")
 
 
 def _sample(root: str, inner: str) -> Sample:

@@ -14,12 +14,12 @@ from unprompt.types import Label, Sample, Split
 
 Row = Mapping[str, object]
 
-COLUMNS = "path,label[,generator|source][,split]"
+COLUMNS = "path,label[,generator|source][,split][,prompt][,content]"
 _DIGITS: dict[str, Label] = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
 
 
 def load_manifest(path: str) -> list[Sample]:
-    """The rows of a list with columns path, label and, if known, generator (or source) and split; others are ignored.
+    """A list with columns path, label and, if known, generator (or source), split, prompt, content; others are ignored.
 
     Relative paths start at the manifest's folder; a row whose file is missing stays. Labels: 1, 0 or words such as
     fake and real; empty = unknown. Raises DataError that names the row, counted from 1 below the header.
@@ -92,9 +92,11 @@ def _sample(manifest: str, number: int, row: Row) -> Sample:
         raise DataError(f"{where}: got an empty path; expected that of a picture")
     return Sample(
         os.path.join(os.path.dirname(manifest), cells["path"]),
-        _label(where, cells["label"]),
+        label_cell(where, cells["label"]),
         (cells.get("generator") or cells.get("source") or "").strip(),
-        _split(where, cells.get("split", "")),
+        split_cell(where, cells.get("split", "")),
+        cells.get("content", "").strip(),
+        cells.get("prompt", "").strip(),
     )
 
 
@@ -103,7 +105,8 @@ def _text(value: object) -> str:
     return "" if value is None or value != value else str(value)
 
 
-def _label(where: str, word: str) -> Label | None:
+def label_cell(where: str, word: str) -> Label | None:
+    """What a cell of labels means; empty is unknown. Raises DataError that begins with ``where``."""
     label = _DIGITS.get(word.strip(), label_of(word))
     if word.strip() and label is None:
         raise DataError(
@@ -112,7 +115,8 @@ def _label(where: str, word: str) -> Label | None:
     return label
 
 
-def _split(where: str, word: str) -> Split | None:
+def split_cell(where: str, word: str) -> Split | None:
+    """What a cell of splits means; empty is unknown. Raises DataError that begins with ``where``."""
     split = split_of(word)
     if word.strip() and split is None:
         raise DataError(f"{where}: got split {word!r}; expected one of {', '.join(SPLITS)} or nothing")

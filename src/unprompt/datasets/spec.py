@@ -6,20 +6,40 @@ import os
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from unprompt.datasets.diffusionforensics import load_diffusionforensics
+from unprompt.datasets.drct import load_drct
 from unprompt.datasets.folder import load_folder
+from unprompt.datasets.forensynths import load_forensynths, load_forensynths4
+from unprompt.datasets.genimage import load_genimage
+from unprompt.datasets.huggingface import load_huggingface
 from unprompt.datasets.manifest import READERS, load_manifest
+from unprompt.datasets.universal import load_universal
+from unprompt.datasets.wildrf import load_wildrf
 from unprompt.errors import DataError
 from unprompt.types import Sample
 
 Loader = Callable[[str], list[Sample]]
 """What stands after the colon -> samples; the first line of its docstring describes the dataset."""
 
-NAMES: Mapping[str, Loader] = MappingProxyType({"folder": load_folder, "manifest": load_manifest})
+NAMES: Mapping[str, Loader] = MappingProxyType(
+    {
+        "folder": load_folder,
+        "manifest": load_manifest,
+        "huggingface": load_huggingface,
+        "genimage": load_genimage,
+        "forensynths": load_forensynths,
+        "forensynths4": load_forensynths4,
+        "universal": load_universal,
+        "diffusionforensics": load_diffusionforensics,
+        "drct": load_drct,
+        "wildrf": load_wildrf,
+    }
+)
 """The datasets that this room knows; higher rooms add theirs when they call ``load``."""
 
 
 def load(spec: str, more: Mapping[str, Loader] = MappingProxyType({})) -> list[Sample]:
-    """The samples that ``spec`` names: ``folder:PATH``, ``manifest:FILE``, a name of ``more``, or a bare path.
+    """The samples that ``spec`` names: one of :data:`NAMES` or of ``more`` with its argument, or a bare path.
 
     A bare folder means ``folder:``; a bare .csv, .json, .jsonl, .ndjson or .parquet file means ``manifest:``.
     Raises DataError for anything else, and what the dataset's own loader raises.

@@ -14,11 +14,17 @@ LABELS: dict[str, Label] = {
     "nature": REAL,
     "natural": REAL,
     "authentic": REAL,
+    "genuine": REAL,
+    "pristine": REAL,
+    "original": REAL,
     "fake": GENERATED,
     "ai": GENERATED,
     "generated": GENERATED,
     "ai_generated": GENERATED,
     "synthetic": GENERATED,
+    "synthesized": GENERATED,
+    "synthesised": GENERATED,
+    "aigc": GENERATED,
 }
 SPLITS: dict[str, Split] = {
     "train": "train",
@@ -30,18 +36,23 @@ SPLITS: dict[str, Split] = {
     "testing": "test",
 }
 
+_BESIDE = re.compile(rf"^(?:({'|'.join(SPLITS)})_)?(?:[01]_)?|_(?:images?|imgs?|pics?|pictures?|photos?|faces?)$")
+"""What may stand before and after the word that labels."""
+
 
 def label_of(word: str) -> Label | None:
-    """The label that ``word`` means, as in ``1_fake`` or ``AI-generated``; None for any other word.
+    """The label that ``word`` means, as in ``1_fake``, ``AI-generated`` or ``real_images``; None for any other word.
 
     The word decides, not the digit before it, since both orders of digits are in use.
     """
-    return _meaning(re.sub(r"^[01]_", "", _plain(word)), LABELS)
+    return _meaning(_BESIDE.sub("", _plain(word)), LABELS)
 
 
 def split_of(word: str) -> Split | None:
-    """The split that ``word`` means; None for any other word."""
-    return _meaning(_plain(word), SPLITS)
+    """The split that ``word`` means, as in ``val`` or ``training_fake``; None for any other word."""
+    plain = _plain(word)
+    first, _, rest = plain.partition("_")
+    return _meaning(first if label_of(rest) is not None else plain, SPLITS)
 
 
 def _plain(word: str) -> str:

@@ -27,6 +27,7 @@ from unprompt.images.colour import to_rgb
 from unprompt.images.formats import FORMATS, sniff
 from unprompt.images.limits import DEFAULT_LIMITS, Limits
 from unprompt.images.quality import estimate_quality
+from unprompt.images.ranges import ByteRange
 from unprompt.types import RGB, Picture
 
 # Each format's one decoder is called by its class: Image.open holds every picture to a process-wide
@@ -56,7 +57,7 @@ _quiet = threading.Lock()
 
 
 def read(source: Path | bytes, uri: str, limits: Limits = DEFAULT_LIMITS) -> Picture:
-    """Decode one picture; ``uri`` is its name in results and messages.
+    """Decode one picture; ``uri`` is its name in results and messages. A path may be a :class:`ByteRange`.
 
     The policy: the content tells the format; what passes ``limits`` is refused by its header; of several
     frames or pages the first counts; the orientation stored with the picture is applied; transparency lies
@@ -101,12 +102,14 @@ def hash_pixels(rgb: RGB) -> str:
 
 
 def _load(path: Path, uri: str, limits: Limits) -> bytes:
+    part = ByteRange.of(str(path))
+    path = path if part is None else Path(part.file)
     if path.exists() and not path.is_file():
         what = "a folder" if path.is_dir() else "a device or pipe"
         raise UnreadablePicture(f"{uri}: {what}; expected a picture's file: name the files in it")
     try:
-        limits.check_bytes(path.stat().st_size, uri)
-        return path.read_bytes()
+        limits.check_bytes(path.stat().st_size if part is None else part.length, uri)
+        return path.read_bytes() if part is None else part.read()
     except OSError as error:
         raise UnreadablePicture(
             f"{uri}: cannot be opened: {error.strerror}; expected a readable file: check the path"

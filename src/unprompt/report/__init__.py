@@ -9,6 +9,7 @@ from unprompt.report.attribution import (
     write_attribution_page,
 )
 from unprompt.report.exhibit import Exhibit
+from unprompt.report.inventory_page import write_inventory
 from unprompt.report.page import write_page
 from unprompt.report.summary import Outcome, Summary, outcome
 from unprompt.report.words import counts_line, headline, printable, truth_line, truth_words
@@ -29,5 +30,6 @@ __all__ = [
     "truth_line",
     "truth_words",
     "write_attribution_page",
+    "write_inventory",
     "write_page",
 ]

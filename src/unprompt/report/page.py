@@ -134,7 +134,7 @@ def _facts(judgement: Judgement | Attribution) -> Iterator[str]:
 
 
 def template(name: str) -> jinja2.Template:
-    """A template of this room, with everything that is filled in escaped."""
+    """A template of this room; whatever comes from a file is escaped, and a misspelt name is an error."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("unprompt.report"),
         autoescape=True,  # file names and captions may hold anything

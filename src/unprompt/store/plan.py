@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from unprompt.images import file_of
 from unprompt.store.schema import PLAN
 from unprompt.types import Sample
 
@@ -48,7 +49,7 @@ def part_file(index: int) -> str:
 def look(uri: str) -> State:
     """State of the file at ``uri``."""
     try:
-        found = os.stat(uri)
+        found = os.stat(file_of(uri))
     except (OSError, ValueError):  # ValueError: a name that no file system takes
         return None, None
     return found.st_size, found.st_mtime_ns

@@ -1,0 +1,69 @@
+"""``unprompt audit``: what a dataset's files betray before any model looks, and a view of it that betrays less."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from unprompt.errors import OptionError, PictureError
+from unprompt.inventory import Facts, Inventory, Item
+from unprompt.types import Sample
+from unprompt.workflows.align import Alignment, write_aligned
+from unprompt.workflows.extract import read_or_error, silent
+from unprompt.workflows.sources import samples_of, split_of
+
+CHUNK = 256
+"""Pictures that are asked for at a time, so that an interruption is heeded and progress told."""
+
+
+def audit(
+    data: str,
+    *,
+    report: str | Path | None = None,
+    align: str | None = None,
+    out: str | Path | None = None,
+    workers: int | None = None,
+    say: Callable[[str], None] = silent,
+) -> Inventory:
+    """Read every picture of ``data`` once and tell what format, size, compression and copies betray.
+
+    With ``report`` a page is written into that folder. With ``align``, such as ``jpeg:96,size:512``, both classes are
+    also re-encoded and sized alike into the folder ``out``, whose ``manifest.csv`` every verb takes. ``workers``
+    threads read and write, by default one a core.
+
+    >>> unprompt.audit("folder:pictures").bias.auc  # doctest: +SKIP
+    0.97
+    """
+    if (align is None) != (out is None):
+        raise OptionError("--align and --out go together; got one without the other: give both, or neither")
+    threads = len(os.sched_getaffinity(0)) if workers is None else workers
+    if threads < 1:
+        raise OptionError(f"--workers is {workers}; expected 1 or more")
+    alignment = None if align is None else Alignment.parse(align)
+    samples = samples_of(data)
+    with ThreadPoolExecutor(threads) as pool:
+        items = list(_items(samples, pool, say))
+        inventory = Inventory.of(data, items)
+        if alignment is not None and out is not None:
+            write_aligned(items, alignment, Path(out), pool, say)
+    if report is not None:
+        from unprompt.report import write_inventory  # without a page no template is needed
+
+        write_inventory(Path(report), inventory, items)
+    return inventory
+
+
+def _items(samples: Sequence[Sample], pool: ThreadPoolExecutor, say: Callable[[str], None]) -> Iterator[Item]:
+    for start in range(0, len(samples), CHUNK):
+        yield from pool.map(_item, samples[start : start + CHUNK])
+        say(f"read {min(start + CHUNK, len(samples))} of {len(samples)}")
+
+
+def _item(sample: Sample) -> Item:
+    found = read_or_error(sample)
+    if isinstance(found, PictureError):
+        return Item(sample, sample.split, None, str(found))
+    row = {"split": sample.split, "pixels": found.pixels, "sha256": found.sha256}
+    return Item(sample, split_of(row), Facts.of(found))
