@@ -21,13 +21,20 @@ def extract(
     suite: Annotated[str, typer.Option(help="The models to ask: `unprompt suites` lists them.")] = "miniature",
     device: Device = "cpu",
     dtype: Dtype = "float32",
+    perturb: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME:VALUE,...",
+            help="Change the pictures first: jpeg:80, blur:2, noise:0.01, scale:0.75, flip:3, and others.",
+        ),
+    ] = "",
 ) -> None:
     """Let the frozen models make a method's evidence, once."""
     from unprompt.cli.output import quiet_stdout, tell
     from unprompt.workflows.extract import extract as work
 
     with quiet_stdout():
-        folder = work(method, data=data, out=out, suite=suite, device=device, dtype=dtype, say=tell)
+        folder = work(method, data=data, out=out, suite=suite, device=device, dtype=dtype, perturb=perturb, say=tell)
     typer.echo(folder)
 
 

@@ -40,7 +40,12 @@ SAMPLES = _table(
     _column("height", pa.int32(), "native height in pixels, as stored; null after an error", nullable=True),
     _column("format", pa.string(), "sniffed format; null after an error", nullable=True),
     _column("quality", pa.int32(), "estimated JPEG quality, 1 to 100; null for other formats", nullable=True),
+    _column("perturbation", pa.string(), "what the decoded RGB went through, name:value[,...]; null: nothing", True),
+    _column("original", pa.string(), "hash of the decoded RGB before the perturbation; null without one", True),
 )
+
+LATER = ("perturbation", "original")
+"""Columns of the samples that files of before lack; there they read as null."""
 
 _KEYS = (
     _column("pixels", pa.string(), "hash of the decoded RGB that the product was made of"),
@@ -66,6 +71,14 @@ PRODUCTS: dict[str, pa.Schema] = {
     ),
 }
 """The kinds of product, each with its schema."""
+
+
+def completed(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """``table`` with the later columns of ``schema`` that it lacks, as nulls."""
+    for name in LATER:
+        if name in schema.names and name not in table.column_names:
+            table = table.append_column(schema.field(name), pa.nulls(len(table), schema.field(name).type))
+    return table
 
 
 def tag(schema: pa.Schema) -> str:

@@ -14,6 +14,7 @@ from unprompt.evidence.bench import Bench, PartShelves
 from unprompt.evidence.joint import JointExtractor
 from unprompt.images import read
 from unprompt.instruments import Suite
+from unprompt.perturbations import UNCHANGED, Chain, perturbed
 from unprompt.store import Part, Store, sample_rows
 from unprompt.types import Picture, Sample
 from unprompt.workflows.sources import samples_of
@@ -31,20 +32,35 @@ def extract(
     suite: str | Path = "miniature",
     device: str = "cpu",
     dtype: str = "float32",
+    perturb: str = "",
     say: Callable[[str], None] = silent,
 ) -> Path:
     """Store the evidence that ``method`` needs of all pictures of ``data`` in the folder ``out``, and return it.
 
     ``panel`` extracts for its four members at once. Pictures that cannot be read become rows with an error.
+    ``perturb``, name:value[,name:value], changes the decoded pictures before any instrument sees them.
     """
-    made, samples = METHODS[method], samples_of(data)
-    instruments, store = Suite.load(suite, device, dtype), Store(Path(out))
+    chain = Chain.parse(perturb)
+    return extract_samples(method, samples_of(data), Path(out), Suite.load(suite, device, dtype), chain, say)
+
+
+def extract_samples(
+    method: str,
+    samples: Sequence[Sample],
+    out: Path,
+    instruments: Suite,
+    chain: Chain = UNCHANGED,
+    say: Callable[[str], None] = silent,
+) -> Path:
+    """As :func:`extract`, from samples and a suite at hand."""
+    made, store = METHODS[method], Store(out)
+    store.check_perturbation(str(chain))
     extractors = _extractors(made, instruments)
     parts = store.plan(samples)
     for number, part in enumerate(parts, 1):
         missing = [one for one in extractors if not _stored(store, part, one, instruments)]
         if missing:
-            _make(store, part, missing, instruments)
+            _make(store, part, missing, instruments, chain)
         say(f"part {number} of {len(parts)}: {'made' if missing else 'already there'}")
     for one in extractors:
         store.write_view(one.view(instruments))
@@ -63,19 +79,19 @@ def _stored(store: Store, part: Part, extractor: Extractor[Any], suite: Suite) -
     return all(shelf.has(part.index) for shelf in shelves) or not ok_rows(store, part.index)
 
 
-def _make(store: Store, part: Part, extractors: Sequence[Extractor[Any]], suite: Suite) -> None:
-    found = [read_or_error(sample) for sample in part.samples]
+def _make(store: Store, part: Part, extractors: Sequence[Extractor[Any]], suite: Suite, chain: Chain) -> None:
+    found = [read_or_error(sample, chain) for sample in part.samples]
     if store.read_part(part.index) is None:
-        store.write_samples(part.index, sample_rows(part, found))
+        store.write_samples(part.index, sample_rows(part, found, str(chain)))
     pictures = [picture for picture in found if isinstance(picture, Picture)]
     bench = Bench(pictures, suite, PartShelves(store, part.index))
     for extractor in extractors:
         extractor.extract(bench)
 
 
-def read_or_error(sample: Sample) -> Picture | PictureError:
-    """The picture, or what stood in its way."""
+def read_or_error(sample: Sample, chain: Chain = UNCHANGED) -> Picture | PictureError:
+    """The picture after ``chain``, or what stood in its way."""
     try:
-        return read(Path(sample.uri), sample.uri)
+        return perturbed(read(Path(sample.uri), sample.uri), chain)
     except PictureError as error:
         return error
