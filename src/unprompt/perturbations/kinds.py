@@ -19,6 +19,7 @@ from scipy.ndimage import gaussian_filter
 from unprompt.images import Limits, encode_jpeg, read, resize
 from unprompt.types import RGB
 
+GREYS: Final = np.arange(256, dtype=np.float64)
 Change: TypeAlias = Callable[[RGB, float, np.random.Generator], RGB]
 
 
@@ -86,13 +87,13 @@ def rotate(rgb: RGB, degrees: float, chance: np.random.Generator) -> RGB:
 
 def brightness(rgb: RGB, shift: float, chance: np.random.Generator) -> RGB:
     """Every value plus ``shift`` of the full range."""
-    return _levels(rgb + np.float32(255 * shift))
+    return _levels(GREYS + 255 * shift)[rgb]
 
 
 def contrast(rgb: RGB, factor: float, chance: np.random.Generator) -> RGB:
     """Distance of every value from the picture's mean times ``factor``."""
-    mean = np.float32(rgb.mean())
-    return _levels((rgb - mean) * np.float32(factor) + mean)
+    mean = rgb.mean()
+    return _levels((GREYS - mean) * factor + mean)[rgb]
 
 
 def dropout(rgb: RGB, cells: float, chance: np.random.Generator) -> RGB:
@@ -122,4 +123,4 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
 
 
 def _levels(values: npt.NDArray[np.floating]) -> RGB:
-    return np.rint(values).clip(0, 255).astype(np.uint8)
+    return np.asarray(np.rint(values).clip(0, 255), np.uint8)
