@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from unprompt.detectors import checkpoint
-from unprompt.detectors.calibration import Calibration, Thresholds
+from unprompt.detectors.calibration import Calibration, Isotonic, Thresholds, stored_calibration
 from unprompt.detectors.checkpoint import Header
 from unprompt.detectors.options import Options as AnyOptions
 from unprompt.errors import CheckpointError, DataError
@@ -54,7 +54,7 @@ class Detector(ABC, Generic[E, O]):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.network = self._build().eval()
-        self.calibration: Calibration | None = None
+        self.calibration: Calibration | Isotonic | None = None
         self.thresholds: Thresholds | None = None
         self.figures: dict[str, Any] = {}
         self.digest: str | None = None
@@ -151,7 +151,7 @@ class Detector(ABC, Generic[E, O]):
         made = cls._from_header(header, path, suite)
         _check_instruments(path, header.instruments, made.instruments())
         checkpoint.restore(made.network, tensors, path)
-        made.calibration = Calibration.from_dict(header.calibration) if header.calibration else None
+        made.calibration = stored_calibration(header.calibration) if header.calibration else None
         made.thresholds = Thresholds.from_dict(header.thresholds) if header.thresholds else None
         made.figures = dict(header.figures)
         made.path, made.digest = path, checkpoint.digest(path)

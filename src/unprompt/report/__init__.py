@@ -1,19 +1,29 @@
-"""Judgements -> words, counts, and one page that shows what each verdict rests on."""
+"""Judgements -> words, counts, and one page that shows what each verdict rests on; figures -> tables and files."""
 
 from unprompt.report.exhibit import Exhibit
+from unprompt.report.grid import Grid, render
 from unprompt.report.page import write_page
+from unprompt.report.results import check_suffix, differences, listing, pivot, write_results, write_rows
 from unprompt.report.summary import Outcome, Summary, outcome
 from unprompt.report.words import counts_line, headline, printable, truth_line, truth_words
 
 __all__ = [
     "Exhibit",
+    "Grid",
     "Outcome",
     "Summary",
+    "check_suffix",
     "counts_line",
+    "differences",
     "headline",
+    "listing",
     "outcome",
+    "pivot",
     "printable",
+    "render",
     "truth_line",
     "truth_words",
     "write_page",
+    "write_results",
+    "write_rows",
 ]

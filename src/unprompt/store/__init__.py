@@ -9,14 +9,17 @@ from unprompt.store.cells import (
     sample_rows,
     vectors,
 )
+from unprompt.store.files import write_aside, write_table
 from unprompt.store.fingerprint import canonical, fingerprint
 from unprompt.store.plan import PART, Part, Planned
+from unprompt.store.schema import RESULTS
 from unprompt.store.shelf import Recipe, Shelf
 from unprompt.store.store import Store
 from unprompt.store.view import EvidenceView
 
 __all__ = [
     "PART",
+    "RESULTS",
     "EvidenceView",
     "Part",
     "Planned",
@@ -32,4 +35,6 @@ __all__ = [
     "pictures",
     "sample_rows",
     "vectors",
+    "write_aside",
+    "write_table",
 ]

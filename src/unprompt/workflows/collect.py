@@ -29,6 +29,8 @@ class Labelled:
     labels: list[Label]
     generators: list[str]
     pixels: list[str]
+    originals: list[str]
+    """``pixels`` before a perturbation: what tells copies."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -56,7 +58,7 @@ def joined(folders: Sequence[Store], detector: Detector[Any, Any], suite: Suite,
     """
     extractor = detector.extractor
     having = [store for store in folders if _has_view(store, extractor.method)] or list(folders[:1])
-    found = Labelled([], [], [], [])
+    found = Labelled([], [], [], [], [])
     for store in having:
         _collect(found, store, extractor, suite, split)
     if set(found.labels) != {REAL, GENERATED}:
@@ -79,9 +81,8 @@ def member_logits(
     ]
     first = each[0]
     kept = [i for i, pixels in enumerate(first.pixels) if all(pixels in column for column in told)]
-    found = Labelled(
-        [], [first.labels[i] for i in kept], [first.generators[i] for i in kept], [first.pixels[i] for i in kept]
-    )
+    columns = (first.labels, first.generators, first.pixels, first.originals)
+    found = Labelled([], *([column[i] for i in kept] for column in columns))  # type: ignore[arg-type]
     return np.array([[column[pixels] for column in told] for pixels in found.pixels]), found
 
 
@@ -101,6 +102,7 @@ def _collect(found: Labelled, store: Store, extractor: Extractor[Any], suite: Su
             found.labels.extend(row["label"] for row in wanted)
             found.generators.extend(row["generator"] for row in wanted)
             found.pixels.extend(row["pixels"] for row in wanted)
+            found.originals.extend(row["original"] or row["pixels"] for row in wanted)
 
 
 def _has_view(store: Store, method: str) -> bool:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from unprompt.detectors import METHODS
-from unprompt.detectors.base import Detector
 from unprompt.errors import PictureError
 from unprompt.evidence.base import Extractor, ok_rows
 from unprompt.evidence.bench import Bench, PartShelves
@@ -40,12 +39,14 @@ def extract(
     ``panel`` extracts for its four members at once. Pictures that cannot be read become rows with an error.
     ``perturb``, name:value[,name:value], changes the decoded pictures before any instrument sees them.
     """
-    chain = Chain.parse(perturb)
-    return extract_samples(method, samples_of(data), Path(out), Suite.load(suite, device, dtype), chain, say)
+    made, chain, samples = METHODS[method], Chain.parse(perturb), samples_of(data)
+    instruments = Suite.load(suite, device, dtype)
+    extractors = extractors_of(made.evidence_of(made.fitting_options(instruments)))
+    return extract_samples(extractors, samples, Path(out), instruments, chain, say)
 
 
 def extract_samples(
-    method: str,
+    extractors: Sequence[Extractor[Any]],
     samples: Sequence[Sample],
     out: Path,
     instruments: Suite,
@@ -53,9 +54,8 @@ def extract_samples(
     say: Callable[[str], None] = silent,
 ) -> Path:
     """As :func:`extract`, from samples and a suite at hand."""
-    made, store = METHODS[method], Store(out)
+    store = Store(out)
     store.check_perturbation(str(chain))
-    extractors = _extractors(made, instruments)
     parts = store.plan(samples)
     for number, part in enumerate(parts, 1):
         missing = [one for one in extractors if not _stored(store, part, one, instruments)]
@@ -67,8 +67,8 @@ def extract_samples(
     return store.root
 
 
-def _extractors(method: type[Detector[Any, Any]], suite: Suite) -> Sequence[Extractor[Any]]:
-    extractor = method.evidence_of(method.fitting_options(suite))
+def extractors_of(extractor: Extractor[Any]) -> Sequence[Extractor[Any]]:
+    """The extractor itself, or those that a joint one joins."""
     return list(extractor.extractors.values()) if isinstance(extractor, JointExtractor) else [extractor]
 
 

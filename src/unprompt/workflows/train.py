@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from unprompt.detectors import METHODS, load
 from unprompt.detectors.base import Detector
-from unprompt.detectors.calibration import Calibration, Thresholds
+from unprompt.detectors.calibration import Calibration, Isotonic, Thresholds
 from unprompt.detectors.options import Options
 from unprompt.detectors.panel import MEMBERS, Panel
 from unprompt.errors import DataError, OptionError
-from unprompt.evaluation import average_precision, fit_platt, fit_thresholds, roc_auc
+from unprompt.evaluation import (
+    average_precision,
+    fit_isotonic,
+    fit_platt,
+    fit_temperature,
+    fit_thresholds,
+    roc_auc,
+)
 from unprompt.instruments import Suite
 from unprompt.store import Store
 from unprompt.training.fit import Report, Validation, fit
@@ -27,6 +34,8 @@ FOLDS = 5
 """A panel's calibration sees logits of members' weights that were fitted without the picture."""
 
 Floats = npt.NDArray[np.float64]
+Map: TypeAlias = Literal["platt", "isotonic", "temperature"]
+Band: TypeAlias = Literal["empirical", "conformal"]
 
 
 def train(
@@ -38,6 +47,8 @@ def train(
     seed: int = 0,
     fpr: float = 0.05,
     fnr: float = 0.05,
+    calibration: Map = "platt",
+    band: Band = "empirical",
     half: bool = False,
     options: Mapping[str, Any] | None = None,
     say: Callable[[str], None] = silent,
@@ -46,8 +57,9 @@ def train(
 
     ``panel`` is fitted on the validation split, over the members whose checkpoints lie beside ``out``. Pictures
     whose index names no split get one from their hash. An interrupted training goes on by the same command.
-    ``fpr`` and ``fnr`` are what the two thresholds promise; ``half`` stores float16; ``options`` overrides the
-    method's own defaults by name.
+    ``fpr`` and ``fnr`` are what the two thresholds promise: of the validation pictures, or, with ``band``
+    "conformal", of new pictures of the same kind. ``half`` stores float16; ``options`` overrides the method's own
+    defaults by name.
     """
     made, folders, path = METHODS[method], stores(evidence), Path(out)
     instruments = Suite.load(
@@ -59,7 +71,7 @@ def train(
         detector, logits, found = _panel(folders, path, instruments, options)
     else:
         detector, logits, found = _single(made, folders, path, instruments, seed, options, say)
-    _judge(detector, logits, found, fpr, fnr)
+    _judge(detector, logits, found, _calibrated(calibration, found.labels, logits), fpr, fnr, _conformal(band))
     detector.save(path, half=half)
     _partial(path).unlink(missing_ok=True)
     say(f"{method}: validation AUC {detector.figures['auc']:.3f} on {len(found)} pictures; saved {path}")
@@ -129,14 +141,45 @@ def _panel(
     return panel, logits, found
 
 
-def _judge(detector: Detector[Any, Any], logits: Floats, found: Labelled, fpr: float, fnr: float) -> None:
+def _calibrated(kind: Map, labels: Sequence[int], logits: Floats) -> Calibration | Isotonic:
+    if kind == "platt":
+        return Calibration(*fit_platt(labels, logits))
+    if kind == "temperature":
+        return Calibration(1 / fit_temperature(labels, logits), 0.0, "temperature")
+    if kind == "isotonic":
+        corners, probabilities = fit_isotonic(labels, logits)
+        return Isotonic(tuple(corners.tolist()), tuple(probabilities.tolist()))
+    raise OptionError(f"--calibration is {kind!r}, expected platt, isotonic or temperature")
+
+
+def _conformal(band: Band) -> bool:
+    if band not in ("empirical", "conformal"):
+        raise OptionError(f"--band is {band!r}, expected empirical or conformal")
+    return band == "conformal"
+
+
+def _judge(
+    detector: Detector[Any, Any],
+    logits: Floats,
+    found: Labelled,
+    calibration: Calibration | Isotonic,
+    fpr: float,
+    fnr: float,
+    conformal: bool,
+) -> None:
     """Calibration, thresholds and the card's figures, all from validation pictures."""
     labels = np.asarray(found.labels)
-    detector.calibration = Calibration(*fit_platt(labels, logits))
-    probabilities = detector.calibration.probability(logits)
-    lower, upper = fit_thresholds(labels, probabilities, fpr, fnr)
+    detector.calibration = calibration
+    probabilities = calibration.probability(logits)
+    lower, upper = fit_thresholds(labels, probabilities, fpr, fnr, conformal)
     detector.thresholds = Thresholds.from_validation(
-        lower, upper, fpr=fpr, fnr=fnr, real=probabilities[labels == REAL], n_generated=int((labels == GENERATED).sum())
+        lower,
+        upper,
+        fpr=fpr,
+        fnr=fnr,
+        real=probabilities[labels == REAL],
+        n_generated=int((labels == GENERATED).sum()),
+        conformal=conformal,
     )
     detector.figures = {
         "data": "validation",
