@@ -49,6 +49,16 @@ def test_intervals_bounds_and_settings_are_told(heads: Path, store: Path, suite:
     assert told["options"]["epochs"] == 2
 
 
+def test_another_false_positive_rate_comes_from_validation_pictures(heads: Path, store: Path, suite: Path) -> None:
+    head = load(heads / "tidy.safetensors", Suite.load(suite))
+    assert head.thresholds is not None
+    moved = evaluate(heads / "tidy.safetensors", evidence=store, suite=suite, repeats=0, fpr=0.3)
+    assert moved.bounds is not None
+    assert (moved.bounds.upper, moved.bounds.fpr) == (head.thresholds.at_fpr(0.3).upper, 0.3)
+    with pytest.raises(OptionError, match=r"--fpr 0\.01 cannot be promised: 10 real validation pictures"):
+        evaluate(heads / "tidy.safetensors", evidence=store, suite=suite, fpr=0.01)
+
+
 def test_copies_of_a_picture_count_once(pictures: Path, suite: Path, heads: Path, tmp_path: Path) -> None:
     shutil.copytree(pictures / "test", tmp_path / "data" / "test")
     for number in range(4):

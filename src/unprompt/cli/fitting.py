@@ -107,6 +107,9 @@ def evaluate(
         str | None, typer.Option(help="The suite that made the evidence, if not the one it names.")
     ] = None,
     threshold: Annotated[float, typer.Option(help="Probability above which a picture counts as generated.")] = 0.5,
+    fpr: Annotated[
+        float | None, typer.Option(help="Move the upper threshold of the verdicts to this false-positive rate.")
+    ] = None,
     against: Annotated[
         Path | None, typer.Option(metavar="CHECKPOINT", help="Tell the difference from this one, on the same pictures.")
     ] = None,
@@ -147,6 +150,7 @@ def evaluate(
             split=split,
             suite=suite,
             threshold=threshold,
+            fpr=fpr,
             against=against,
             robustness=robustness,
             pair=pair,

@@ -31,6 +31,7 @@ def evaluate(
     split: Split = "test",
     suite: str | Path | None = None,
     threshold: float = 0.5,
+    fpr: float | None = None,
     against: str | Path | None = None,
     robustness: Sequence[str] | None = None,
     pair: Sequence[str] | None = None,
@@ -44,14 +45,19 @@ def evaluate(
 ) -> EvaluationTable:
     """Per generator, macro and pooled figures of one split; ``threshold`` cuts the calibrated probability.
 
+    The verdicts are counted by the checkpoint's own thresholds, which validation pictures gave it; ``fpr`` moves the
+    upper one to another false-positive rate, by those pictures too, never by the ones measured here.
+
     Pictures that could not be read are counted, and enter no figure; copies of a picture count once. A generator
     meets the real pictures filed under its own name, else all; ``pair``, GENERATOR=COLLECTION, names others.
+
     ``against`` is a second checkpoint, whose difference on the same pictures is told. ``robustness``, names of the
     papers' grids or name:value[,name:value], extracts the split once more after each perturbation, into the
     folder ``perturbed`` of the evidence, and measures it with the same thresholds. ``out`` names files for all
     figures with all settings: .parquet, .json, .md, .html or .tex.
     """
-    job = _Job(stores(evidence), split, suite, threshold, _pairs(pair or ()), repeats, level, seed, device, dtype)
+    folders, pairs = stores(evidence), _pairs(pair or ())
+    job = _Job(folders, split, suite, threshold, fpr, pairs, repeats, level, seed, device, dtype)
     chains = grid(robustness or ())
     for path in out or ():
         check_suffix(Path(path))
@@ -87,6 +93,7 @@ class _Job:
     split: Split
     suite: str | Path | None
     threshold: float
+    fpr: float | None
     pairs: Mapping[str, str]
     repeats: int
     level: float
@@ -100,7 +107,7 @@ class _Job:
         """The detector and its figures on the pictures of ``folders``."""
         scored = self._scored(checkpoint, folders)
         labels, generators = failures(folders, self.split)
-        bounds = _bounds(scored.detector)
+        bounds = self._bounds(scored.detector)
         table = evaluate_scores(
             scored.found.labels + labels,
             [*scored.probabilities.tolist(), *[None] * len(labels)],
@@ -162,17 +169,19 @@ class _Job:
             "instruments": detector.instruments(),
             "options": detector.options.to_dict(),
             "calibration": detector.calibration.kind if detector.calibration else None,
-            "bounds": vars(bounds) if (bounds := _bounds(detector)) else None,
+            "bounds": vars(bounds) if (bounds := self._bounds(detector)) else None,
             "prior": 0.5,
             "pairs": dict(self.pairs),
             "bootstrap": {"repeats": self.repeats, "level": self.level, "seed": self.seed},
             "version": unprompt.__version__,
         }
 
-
-def _bounds(detector: Detector[Any, Any]) -> Bounds | None:
-    stored = detector.thresholds
-    return Bounds(stored.lower, stored.upper, stored.fpr, stored.fnr, stored.conformal) if stored else None
+    def _bounds(self, detector: Detector[Any, Any]) -> Bounds | None:
+        stored = detector.thresholds
+        if stored is None:
+            return None
+        moved = stored if self.fpr is None else stored.at_fpr(self.fpr)
+        return Bounds(moved.lower, moved.upper, moved.fpr, moved.fnr, moved.conformal)
 
 
 def _pairs(texts: Sequence[str]) -> dict[str, str]:
