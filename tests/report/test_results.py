@@ -100,6 +100,7 @@ def test_latex_escapes_its_signs() -> None:
     assert r"a|b\_c & 1 \\" in text
     assert r"<i>\textbackslash{}\textasciitilde{}\textasciicircum{} & $-$2 \\" in text
     assert r"\begin{tabular}{lr}" in text
+    assert "\n{}[x] & 1 " in render([Grid("", ("[x]", "1"), ())], ".tex")
     assert text.count(r"\begin") == text.count(r"\end") == 2
 
 

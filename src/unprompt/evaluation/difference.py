@@ -95,8 +95,10 @@ def _measured(found: Pictures, scores: Floats, threshold: float) -> dict[str, Me
 
 
 def _rows(by_generator: Mapping[str, Floats]) -> dict[str, Floats]:
-    """With ``macro`` beside the rest."""
-    return {**by_generator, MACRO: mean(by_generator, POOLED)}
+    """With ``macro`` before ``pooled``."""
+    found = dict(by_generator)
+    pooled = found.pop(POOLED)
+    return {**found, MACRO: mean(by_generator, POOLED), POOLED: pooled}
 
 
 def _drawn(found: Pictures, measured: Sequence[dict[str, Measured]], repeats: int, seed: int) -> dict[str, Floats]:

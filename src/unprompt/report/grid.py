@@ -84,7 +84,8 @@ def _markdown(grid: Grid) -> str:
 
 def _latex(grid: Grid) -> str:
     def line(cells: Sequence[str]) -> str:
-        return " & ".join(cell.translate(_TEX) for cell in cells) + r" \\"
+        text = " & ".join(cell.translate(_TEX) for cell in cells)
+        return ("{}" if text.startswith("[") else "") + text + r" \\"  # a bracket after \\ would be its argument
 
     columns = "l" * grid.labels + "r" * (len(grid.header) - grid.labels)
     body = "\n".join(map(line, grid.rows))
