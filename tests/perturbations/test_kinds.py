@@ -68,7 +68,7 @@ def test_jpeg_is_pillows_at_that_quality(rgb: RGB) -> None:
 def test_jpeg_has_limits(rgb: RGB) -> None:
     with pytest.raises(PictureTooLarge, match="1 x 65501 pixels; JPEG takes at most 65500"):
         change("jpeg", 90, np.zeros((65501, 1, 3), np.uint8))
-    with pytest.raises(OptionError, match="JPEG quality is 0, expected 1 to 100"):
+    with pytest.raises(OptionError, match="the JPEG quality is 0; expected 1 to 100"):
         encode_jpeg(rgb, 0)
 
 

@@ -20,7 +20,7 @@ def encode_jpeg(rgb: RGB, quality: int) -> bytes:
     :class:`PictureTooLarge` above 65500 pixels a side.
     """
     if not 1 <= quality <= 100:
-        raise OptionError(f"JPEG quality is {quality}, expected 1 to 100")
+        raise OptionError(f"the JPEG quality is {quality}; expected 1 to 100, such as 96")
     height, width = rgb.shape[:2]
     if max(width, height) > LONGEST:
         raise PictureTooLarge(f"{width} x {height} pixels; JPEG takes at most {LONGEST} a side: make it smaller")
