@@ -47,6 +47,8 @@ class Picture:
     """Sniffed format: JPEG, PNG, WEBP, AVIF, GIF, TIFF or BMP."""
     quality: int | None
     """Estimated JPEG quality, 1 to 100; None for other formats."""
+    original: str | None = None
+    """``pixels`` before a perturbation changed them; None for a picture as it was decoded."""
 
     @property
     def seed(self) -> int:

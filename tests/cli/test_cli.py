@@ -19,7 +19,7 @@ from typer.testing import CliRunner, Result
 import unprompt
 from unprompt.cli import app
 from unprompt.errors import CheckpointError, OptionError, UnpromptError
-from unprompt.evaluation import EvaluationTable, evaluate_scores
+from unprompt.evaluation import Bounds, EvaluationTable, compare_scores, evaluate_scores
 from unprompt.types import Judgement
 
 GOOD = Judgement(
@@ -211,7 +211,7 @@ def test_train_takes_several_folders(put: Put) -> None:
 
 @pytest.fixture
 def measured() -> EvaluationTable:
-    return evaluate_scores([0, 0, 1, 1], [0.1, 0.6, 0.7, 0.9], ["", "", "flow", "diffusion"])
+    return evaluate_scores([0, 0, 1, 1], [0.1, 0.6, 0.7, 0.9], ["", "", "flow", "diffusion"], repeats=20)
 
 
 def test_evaluate_json(put: Put, measured: EvaluationTable) -> None:
@@ -219,7 +219,43 @@ def test_evaluate_json(put: Put, measured: EvaluationTable) -> None:
     done = run("evaluate", "c", "--evidence", "e", "--split", "validation", "--format", "json")
     assert json.loads(done.stdout) == measured.to_dict()
     assert stand.args == (Path("c"),)
-    assert stand.asked == {"evidence": [Path("e")], "split": "validation", "suite": None, "threshold": 0.5}
+    assert stand.asked is not None
+    asked = {name: stand.asked[name] for name in ("evidence", "split", "suite", "threshold", "against", "robustness")}
+    assert asked == {
+        "evidence": [Path("e")],
+        "split": "validation",
+        "suite": None,
+        "threshold": 0.5,
+        "against": None,
+        "robustness": None,
+    }
+
+
+def test_evaluate_passes_what_may_be_given_several_times(put: Put, measured: EvaluationTable) -> None:
+    stand = put("evaluate", measured)
+    words = (
+        "--robustness sare --robustness jpeg:50,blur:1 --pair a=b --out r.md --out r.parquet --against d --repeats 9"
+    )
+    done = run("evaluate", "c", "--evidence", "e", *words.split())
+    assert stand.asked is not None
+    assert stand.asked["robustness"] == ["sare", "jpeg:50,blur:1"]
+    assert (stand.asked["pair"], stand.asked["against"], stand.asked["repeats"]) == (["a=b"], Path("d"), 9)
+    assert stand.asked["out"] == [Path("r.md"), Path("r.parquet")]
+    assert "results: r.md" in done.stderr
+
+
+def test_evaluate_prints_the_promise_the_perturbations_and_the_difference(put: Put, measured: EvaluationTable) -> None:
+    scores = ([0, 0, 1, 1], [0.1, 0.6, 0.7, 0.9], ["", "", "flow", "diffusion"])
+    whole = evaluate_scores(*scores, bounds=Bounds(0.2, 0.8, 0.05, 0.1, conformal=True), repeats=20)
+    compared = compare_scores(scores[0], scores[1], [0.5, 0.6, 0.1, 0.9], scores[2], names=("c", "d"), repeats=20)
+    put("evaluate", replace(whole, perturbed={"jpeg:90": measured}, against=compared))
+    text = run("evaluate", "c", "--evidence", "e").stdout
+    assert "0.200 and 0.800: 0.0 % of real ones called generated (promised: 5 % or less), 0.0 % of generated" in text
+    assert "(10 % or less), 50.0 % and 50.0 % inconclusive; promised of new pictures" in text
+    lines = text.splitlines()
+    after = lines[lines.index("All generators, after a perturbation:") :]
+    assert [line.split()[0] for line in after[1:4]] == ["perturbation", "none", "jpeg:90"]
+    assert "c minus d, on 2 real and 2 generated pictures:" in text
 
 
 def test_evaluate_table_has_a_row_a_generator(put: Put, measured: EvaluationTable) -> None:

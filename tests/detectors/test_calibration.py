@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 
 import unprompt.detectors.calibration as module
-from unprompt.detectors.calibration import Calibration, Thresholds
+from unprompt.detectors.calibration import Calibration, Isotonic, Thresholds, stored_calibration
 from unprompt.errors import CheckpointError, DataError, OptionError
 
 
@@ -47,6 +47,74 @@ def test_calibration_is_checked_at_birth_and_at_use() -> None:
         Calibration(1.0, 0.0).probability([0.0], prior=1)
     with pytest.raises(DataError, match="1 of 3 logits are NaN or infinite"):
         Calibration(1.0, 0.0).probability([0.0, np.nan, 1.0])
+
+
+def test_an_isotonic_map_is_a_broken_line() -> None:
+    made = Isotonic((-1.0, 0.0, 2.0), (0.1, 0.3, 0.9))
+    assert made.probability([-9, -1, -0.5, 1, 9]) == pytest.approx([0.1, 0.1, 0.2, 0.6, 0.9])
+    by_bayes = 0.6 * 0.2 / (0.6 * 0.2 + 0.4 * 0.8)
+    assert float(made.probability(1.0, prior=0.2)) == pytest.approx(by_bayes)
+    with pytest.raises(DataError, match="1 of 1 logits are NaN"):
+        made.probability([np.nan])
+    with pytest.raises(OptionError, match="prior is 0, expected"):
+        made.probability([1.0], prior=0)
+
+
+@pytest.mark.parametrize(
+    ("corners", "words"),
+    [
+        (((0.0,), (0.5,)), "got 1 logits and 1 probabilities, expected two or more"),
+        (((0.0, 1.0), (0.5,)), "got 2 logits and 1 probabilities"),
+        (((1.0, 0.0), (0.2, 0.5)), r"from \(1, 0\.2\) to \(0, 0\.5\), expected rising"),
+        (((0.0, 1.0), (0.5, 0.2)), "that never fall"),
+        (((0.0, 1.0), (0.0, 0.5)), "between 0 and 1"),
+        (((0.0, 1.0), (0.5, 1.0)), "between 0 and 1"),
+    ],
+)
+def test_unsound_corners_are_refused(corners: tuple[tuple[float, ...], tuple[float, ...]], words: str) -> None:
+    with pytest.raises(OptionError, match=words):
+        Isotonic(*corners)
+
+
+@pytest.mark.parametrize(
+    "made", [Calibration(1.5, -0.2), Calibration(0.5, 0.0, "temperature"), Isotonic((0.0, 1.0), (0.2, 0.8))]
+)
+def test_every_kind_of_calibration_is_stored(made: Calibration | Isotonic) -> None:
+    stored = json.loads(json.dumps(made.to_dict()))
+    assert stored_calibration(stored) == made
+    assert stored.get("kind", "platt") == made.kind
+
+
+def test_a_calibration_of_before_is_platts() -> None:
+    assert stored_calibration({"slope": 1.5, "intercept": -0.2}) == Calibration(1.5, -0.2)
+    assert Calibration(1.5, -0.2).to_dict() == {"slope": 1.5, "intercept": -0.2}
+    with pytest.raises(CheckpointError, match="the isotonic in this checkpoint cannot be read"):
+        stored_calibration({"kind": "isotonic", "logits": [0.0]})
+    with pytest.raises(CheckpointError, match="the calibration in this checkpoint cannot be read"):
+        stored_calibration({"knots": []})
+
+
+@pytest.mark.parametrize("count", [19, 100, 1001, 1500])
+@pytest.mark.parametrize("fpr", [0.001, 0.05, 0.2])
+def test_a_moved_conformal_bound_counts_one_more(count: int, fpr: float) -> None:
+    real = np.random.default_rng(count).random(count)
+    made = Thresholds.from_validation(0.0, 1.0, fpr=0.05, fnr=0.05, real=real, n_generated=20, conformal=True)
+    assert made.coverage == (0.95, 0.95)
+    if fpr < made.finest_fpr:
+        with pytest.raises(OptionError, match=f"--fpr {fpr:g} cannot be promised"):
+            made.at_fpr(fpr)
+        return
+    above = int((real > made.at_fpr(fpr).upper).sum())
+    assert (above + 1) / (count + 1) <= fpr
+    assert (above + 2) / (count + 1) > fpr - 1 / 1000
+
+
+def test_thresholds_say_whether_they_are_conformal_and_old_ones_are_not() -> None:
+    made = replace(thresholds(np.linspace(0, 1, 20)), conformal=True)
+    assert Thresholds.from_dict(json.loads(json.dumps(made.to_dict()))) == made
+    old = replace(made, conformal=False).to_dict()
+    assert "conformal" not in old
+    assert not Thresholds.from_dict(old).conformal
 
 
 def test_the_three_verdicts_and_their_bounds() -> None:

@@ -23,6 +23,7 @@ from unprompt.evidence.bench import Bench
 from unprompt.images import centre_crop, centre_square, fit_short
 from unprompt.instruments import Suite
 from unprompt.instruments.base import Encoder
+from unprompt.perturbations import Augmentation
 from unprompt.types import Box, Caption
 
 
@@ -217,8 +218,13 @@ def test_a_crop_that_the_encoder_does_not_take_is_refused(suite: Suite) -> None:
         SareDetector(suite, SareOptions())
 
 
-def test_picture_and_map_are_cut_and_mirrored_together(suite: Suite, bench: Bench) -> None:
-    detector = SareDetector(suite)
+ALONE = {"noise": 0, "blur": 0, "jpeg": 0, "light": 0}
+"""No transform of the picture alone."""
+
+
+@pytest.mark.parametrize("augmentation", [Augmentation.plain(), Augmentation(scale=1, rotate=1, dropout=1, **ALONE)])
+def test_picture_and_map_are_cut_and_turned_together(augmentation: Augmentation, suite: Suite, bench: Bench) -> None:
+    detector = SareDetector(suite, replace(SareDetector.fitting_options(suite), augmentation=augmentation))
     random = np.random.default_rng(0)
     made = [random.integers(0, 256, (40, 60, 3), dtype=np.uint8)]
     one = detector.extractor.extract(bench)[0]
@@ -227,6 +233,37 @@ def test_picture_and_map_are_cut_and_mirrored_together(suite: Suite, bench: Benc
     assert all(torch.equal(picture, sare_map) for picture, sare_map in seen)
     assert len({picture.numpy().tobytes() for picture, _ in seen}) == 8
     torch.testing.assert_close(detector.collate([twin], np.random.default_rng(3)), seen[3])
+    plain, same = detector.collate([twin])
+    assert torch.equal(plain, same)
+
+
+def test_light_and_noise_touch_the_picture_alone(suite: Suite, bench: Bench) -> None:
+    always = Augmentation(mirror=0, scale=0, rotate=0, noise=1, blur=1, jpeg=1, light=1, dropout=0)
+    options = SareDetector.fitting_options(suite)
+    loud, plain = (
+        SareDetector(suite, replace(options, augmentation=one))
+        for one in (always, replace(always, noise=0, blur=0, jpeg=0, light=0))
+    )
+    evidence = loud.extractor.extract(bench)
+    made, expected = (one.collate(evidence, np.random.default_rng(1)) for one in (loud, plain))
+    assert torch.equal(made[1], expected[1])
+    assert not torch.equal(made[0], expected[0])
+
+
+def test_a_head_of_before_keeps_what_it_was_trained_with() -> None:
+    stored = SareOptions(epochs=3).to_dict()
+    assert SareOptions.from_dict(stored).augmentation == Augmentation()
+    assert SareOptions.from_dict({**stored, "augmentation": {"noise": 0.5}}).augmentation == Augmentation(noise=0.5)
+    del stored["augmentation"]
+    assert SareOptions.from_dict(stored).augmentation == Augmentation.plain()
+
+
+def test_a_picture_smaller_than_its_window_lies_in_black() -> None:
+    white = np.full((30, 50, 3), 255, np.uint8)
+    made = window(white, 10, 16, (1.0, 0.0))
+    assert made.shape == (16, 16, 3)
+    assert (made[6:, :10] == 255).all()
+    assert made.sum() == 255 * 10 * 10 * 3
 
 
 @pytest.mark.parametrize("size", [(50, 50), (50, 80), (80, 50)])

@@ -1,13 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import binomtest, norm
 
 from unprompt.errors import DataError, OptionError
-from unprompt.evaluation import bootstrap, fake_accuracy, roc_auc, tpr_at_fpr
+from unprompt.evaluation import (
+    auc_interval,
+    average_precision,
+    bootstrap,
+    evaluate_scores,
+    fake_accuracy,
+    roc_auc,
+    tpr_at_fpr,
+    wilson,
+)
 
 LABELS = np.repeat([0, 1], [200, 100])
 SCORES = np.random.default_rng(1).normal(LABELS * 1.0, 1.0)
@@ -49,10 +59,48 @@ def test_a_metric_with_a_further_argument() -> None:
     assert 0 <= bootstrap(partial(tpr_at_fpr, fpr=0.05), LABELS, SCORES, repeats=50).low <= 1
 
 
+@pytest.mark.parametrize(("right", "count"), [(0, 12), (12, 12), (7, 12), (900, 1000)])
+def test_wilsons_interval_is_scipys(right: int, count: int) -> None:
+    theirs = binomtest(right, count).proportion_ci(0.9, method="wilson")
+    made = wilson(right / count, count, 0.9)
+    assert (made.low, made.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+    assert (made.estimate, made.method) == (right / count, "wilson")
+
+
+def test_the_intervals_of_a_table() -> None:
+    names = [*[""] * 200, *["gan"] * 50, *["flow"] * 50]
+    chance = 1 / (1 + np.exp(-SCORES))
+    table = evaluate_scores(LABELS, chance, names, repeats=400, level=0.9)
+    assert list(table.intervals) == ["flow", "gan", "pooled", "macro"]
+    for name, row in table.rows():
+        for metric, found in table.intervals[name].items():
+            assert found.estimate == getattr(row, metric)
+            assert found.low <= found.estimate <= found.high or metric in ("ece", "eer", "nll", "tpr_at_1")
+            assert found.level == 0.9
+    by_hand = auc_interval(LABELS[:250], chance[:250], 0.9)
+    assert table.intervals["gan"]["auc"] == replace(by_hand, estimate=table.generators["gan"].auc)
+    methods = {metric: found.method for metric, found in table.intervals["pooled"].items()}
+    assert {metric for metric, method in methods.items() if method == "wilson"} == {"real_accuracy", "fake_accuracy"}
+    assert {found.method for found in table.intervals["macro"].values()} == {"bootstrap"}
+    drawn = bootstrap(average_precision, LABELS, chance, repeats=400, level=0.9)
+    made = table.intervals["pooled"]["ap"]
+    assert (made.low, made.high) == pytest.approx((drawn.low, drawn.high), abs=0.015)
+    again = evaluate_scores(LABELS, chance, names, repeats=400, level=0.9)
+    other = evaluate_scores(LABELS, chance, names, repeats=400, level=0.9, seed=1)
+    assert again.intervals == table.intervals != other.intervals
+
+
+def test_one_picture_of_a_class_has_a_drawn_interval() -> None:
+    table = evaluate_scores([0, 0, 1], [0.1, 0.6, 0.5], ["", "", "g"], repeats=100)
+    assert table.intervals["g"]["auc"].method == "bootstrap"
+
+
 def test_wrong_options_are_refused() -> None:
     with pytest.raises(OptionError, match="level is 95, expected a share"):
         bootstrap(roc_auc, LABELS, SCORES, level=95)
     with pytest.raises(OptionError, match="repeats is 0, expected at least 1"):
         bootstrap(roc_auc, LABELS, SCORES, repeats=0)
+    with pytest.raises(OptionError, match="repeats is -1, expected 0 or more"):
+        evaluate_scores([0, 1], [0.1, 0.2], ["", "g"], repeats=-1)
     with pytest.raises(DataError, match="got 3 real and 0 generated"):
         bootstrap(roc_auc, [0, 0, 0], [1, 2, 3])

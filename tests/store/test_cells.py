@@ -1,6 +1,9 @@
 """Objects to rows and back, for every kind and the samples."""
 
+from dataclasses import replace
+
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -109,9 +112,42 @@ def test_a_picture_and_an_error_are_rows(tmp_path):
         "uri": a.uri, "bytes": 5, "mtime_ns": 0, "label": 1, "generator": "sd15", "split": "train",
         "status": "ok", "error": None, "sha256": "s" * 64, "pixels": "p" * 64,
         "width": 3, "height": 2, "format": "JPEG", "quality": 90,
+        "perturbation": None, "original": None,
     }  # fmt: skip
     known = {"uri": b.uri, "generator": "", "status": "error", "error": "truncated"}
     assert bad == dict.fromkeys(good) | known
+
+
+def test_a_perturbed_picture_keeps_the_hash_of_its_original(tmp_path):
+    samples = [Sample("a.jpg"), Sample("b.jpg")]
+    store = Store(tmp_path / "out")
+    (part,) = store.plan(samples)
+    changed = replace(picture("a.jpg"), pixels="q" * 64, original="p" * 64)
+    store.write_samples(part.index, sample_rows(part, [changed, UnreadablePicture("truncated")], "jpeg:80"))
+    good, bad = store.read_samples().to_pylist()
+    assert (good["pixels"], good["original"], good["sha256"]) == ("q" * 64, "p" * 64, "s" * 64)
+    assert (good["perturbation"], bad["perturbation"], bad["original"]) == ("jpeg:80", "jpeg:80", None)
+
+
+def test_a_store_holds_one_perturbation(tmp_path):
+    store = Store(tmp_path / "out")
+    store.check_perturbation("blur:2")
+    (part,) = store.plan([Sample("a.jpg")])
+    store.write_samples(part.index, sample_rows(part, [picture("a.jpg")], "jpeg:80"))
+    store.check_perturbation("jpeg:80")
+    with pytest.raises(StoreError, match="holds pictures with --perturb jpeg:80, got nothing: give each"):
+        store.check_perturbation("")
+
+
+def test_samples_of_before_the_perturbations_are_read(tmp_path):
+    store = Store(tmp_path / "out")
+    (part,) = store.plan([Sample("a.jpg")])
+    store.write_samples(part.index, sample_rows(part, [picture("a.jpg")]))
+    path = tmp_path / "out" / "samples" / "part-00000.parquet"
+    whole = store.read_part(0)
+    pq.write_table(pq.read_table(path).drop_columns(["perturbation", "original"]), path)
+    assert store.read_part(0) == whole
+    store.check_perturbation("")
 
 
 def test_every_sample_needs_its_row(tmp_path):

@@ -6,12 +6,20 @@ import hashlib
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from unprompt.errors import DataError, OptionError
+from unprompt.detectors.sare import SareDetector
+from unprompt.errors import DataError, OptionError, StoreError
+from unprompt.evidence.bench import Bench
+from unprompt.images import hash_pixels, read
+from unprompt.instruments import Suite
 from unprompt.instruments.blip import BlipCaptioner
+from unprompt.perturbations import Chain, perturbed
 from unprompt.store import Store
+from unprompt.types import Caption
 from unprompt.workflows.extract import extract
+from unprompt.workflows.sources import split_of
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -54,6 +62,55 @@ def test_lost_parts_are_made_again_with_the_same_bytes(
     extract("panel", data=f"folder:{pictures}", out=copy, suite=suite)
     assert len(lost) >= 4
     assert digests(copy) == digests(store)
+
+
+def test_a_perturbation_comes_before_the_captioner(
+    pictures: Path, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[np.ndarray] = []
+    captions = BlipCaptioner.captions
+
+    def listen(self: BlipCaptioner, rgbs: list[np.ndarray]) -> list[Caption]:
+        seen.extend(rgbs)
+        return captions(self, rgbs)
+
+    monkeypatch.setattr(BlipCaptioner, "captions", listen)
+    data = f"folder:{pictures / 'validation'}"
+    out = extract("sare", data=data, out=tmp_path / "out", suite=suite, perturb="scale:0.5, jpeg:60")
+    rows = Store(out).read_samples().to_pylist()
+    assert {row["perturbation"] for row in rows} == {"scale:0.5,jpeg:60"}
+    assert {rgb.shape for rgb in seen} == {(18, 20, 3)}
+    assert {hash_pixels(rgb) for rgb in seen} == {row["pixels"] for row in rows}
+    originals = {read(Path(row["uri"]), row["uri"]).pixels for row in rows}
+    assert originals == {row["original"] for row in rows}
+    assert originals.isdisjoint(row["pixels"] for row in rows)
+    assert {(row["width"], row["height"], row["format"]) for row in rows} == {(40, 36, "PNG")}
+
+
+def test_evidence_that_shows_the_picture_shows_the_perturbed_one(pictures: Path, suite: Path, tmp_path: Path) -> None:
+    data = f"folder:{pictures / 'validation'}"
+    out = extract("sare", data=data, out=tmp_path / "out", suite=suite, perturb="noise:0.1")
+    loaded, store = Suite.load(suite), Store(out)
+    head = SareDetector(loaded)
+    stored = head.extractor.load_part(store, store.read_view("sare"), 0, loaded)
+    row = store.read_part(0).to_pylist()[0]
+    changed = perturbed(read(Path(row["uri"]), row["uri"]), Chain.parse("noise:0.1"))
+    (fresh,) = head.extractor.extract(Bench([changed], loaded))
+    np.testing.assert_array_equal(stored[0].picture, fresh.picture)
+    np.testing.assert_array_equal(stored[0].reconstruction, fresh.reconstruction)
+
+
+def test_a_perturbed_picture_stays_in_the_split_of_its_original() -> None:
+    row = {"split": None, "pixels": "f" * 64, "original": "0" * 64, "sha256": None}
+    assert split_of(row) == "train"
+    assert split_of({**row, "original": None}) == "test"
+
+
+def test_one_folder_holds_one_perturbation(store: Path, pictures: Path, suite: Path, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"holds pictures with --perturb nothing, got jpeg:80: give each"):
+        extract("sare", data=f"folder:{pictures}", out=store, suite=suite, perturb="jpeg:80")
+    with pytest.raises(OptionError, match="--perturb names 'jpg', expected one of jpeg, blur"):
+        extract("sare", data=f"folder:{pictures}", out=tmp_path / "out", suite=suite, perturb="jpg:80")
 
 
 def test_unknown_names_are_refused(suite: Path, tmp_path: Path) -> None:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from unprompt.cli.options import Device, Dtype, Evidence, Method, Settings, Split, TableFormat, Yes
-
-if TYPE_CHECKING:
-    from unprompt.evaluation import AttributionTable, EvaluationTable
 
 
 def extract(
@@ -24,6 +21,13 @@ def extract(
     ] = 1,
     device: Device = "cpu",
     dtype: Dtype = "float32",
+    perturb: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME:VALUE,...",
+            help="Change the pictures first: jpeg:80, blur:2, noise:0.01, scale:0.75, flip:3, and others.",
+        ),
+    ] = "",
     settings: Settings = None,
     yes: Yes = False,
 ) -> None:
@@ -40,6 +44,7 @@ def extract(
             spread=spread,
             device=device,
             dtype=dtype,
+            perturb=perturb,
             options=_settings(settings),
             yes=yes,
             ask=ask,
@@ -58,6 +63,13 @@ def train(
     seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.")] = 0,
     fpr: Annotated[float, typer.Option(help="Share of real pictures that may be called generated, in (0, 1).")] = 0.05,
     fnr: Annotated[float, typer.Option(help="Share of generated pictures that may be called real, in (0, 1).")] = 0.05,
+    calibration: Annotated[
+        Literal["platt", "isotonic", "temperature"], typer.Option(help="The map from a head's logit to a probability.")
+    ] = "platt",
+    band: Annotated[
+        Literal["empirical", "conformal"],
+        typer.Option(help="Whether --fpr and --fnr hold for the validation pictures or for new ones like them."),
+    ] = "empirical",
     half: Annotated[bool, typer.Option("--half", help="Store the weights as float16.")] = False,
     generators: Annotated[
         str | None, typer.Option(metavar="a,b,c", help="Leave out what other generators drew; default: use all.")
@@ -80,6 +92,8 @@ def train(
             seed=seed,
             fpr=fpr,
             fnr=fnr,
+            calibration=calibration,
+            band=band,
             half=half,
             generators=generators,
             options=_settings(settings),
@@ -110,32 +124,61 @@ def evaluate(
         str | None, typer.Option(help="The suite that made the evidence, if not the one it names.")
     ] = None,
     threshold: Annotated[float, typer.Option(help="Probability above which a picture counts as generated.")] = 0.5,
+    fpr: Annotated[
+        float | None, typer.Option(help="Move the upper threshold of the verdicts to this false-positive rate.")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(metavar="CHECKPOINT", help="Tell the difference from this one, on the same pictures.")
+    ] = None,
+    robustness: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GRID",
+            help="Measure after perturbations too: sare, sare-flips, semgir, tidy, item, papers, or NAME:VALUE,...; "
+            "may be given several times.",
+        ),
+    ] = None,
+    pair: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GENERATOR=COLLECTION", help="The real pictures that a generator is measured against."),
+    ] = None,
+    out: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Write all figures: .parquet, .json, .md, .html or .tex; may be given several times."
+        ),
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="Draws of the bootstrap; 0 = no intervals.")] = 1000,
+    level: Annotated[float, typer.Option(help="Share that the intervals are to cover.")] = 0.95,
+    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
+    device: Device = "cpu",
+    dtype: Dtype = "float32",
     form: Annotated[TableFormat, typer.Option("--format", help="What is printed on stdout.")] = TableFormat.TABLE,
 ) -> None:
-    """Measure a checkpoint: each generator, and all."""
-    from unprompt.cli.output import quiet_stdout
+    """Measure a checkpoint: each generator, and all, with intervals."""
+    from unprompt.cli.figures import print_evaluation
+    from unprompt.cli.output import quiet_stdout, tell
     from unprompt.workflows.evaluate import evaluate as work
 
     with quiet_stdout():
-        table = work(checkpoint, evidence=evidence, split=split, suite=suite, threshold=threshold)
-    if form is TableFormat.JSON:
-        typer.echo(json.dumps(table.to_dict(), indent=1, allow_nan=False))
-    else:
-        _print_table(table)
-
-
-def _print_table(table: EvaluationTable | AttributionTable) -> None:
-    from unprompt.cli.attributions import print_attribution_table
-    from unprompt.cli.output import print_table
-    from unprompt.evaluation import AttributionTable
-
-    if isinstance(table, AttributionTable):
-        print_attribution_table(table)
-        return
-    header = ["generator", *(name.replace("_", " ") for name in vars(table.macro))]
-    rows = [
-        [name, *(f"{value:.3f}" if isinstance(value, float) else str(value) for value in vars(row).values())]
-        for name, row in table.rows()
-    ]
-    print_table(header, rows, right=header[1:])
-    typer.echo(f"The accuracies count a picture as generated above a probability of {table.threshold:.3f}")
+        table = work(
+            checkpoint,
+            evidence=evidence,
+            split=split,
+            suite=suite,
+            threshold=threshold,
+            fpr=fpr,
+            against=against,
+            robustness=robustness,
+            pair=pair,
+            out=out,
+            repeats=repeats,
+            level=level,
+            seed=seed,
+            device=device,
+            dtype=dtype,
+            say=tell,
+        )
+    for path in out or ():
+        tell(f"results: {path}")
+    print_evaluation(table, form)

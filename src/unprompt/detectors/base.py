@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from unprompt.detectors import checkpoint
-from unprompt.detectors.calibration import Calibration, Thresholds
+from unprompt.detectors.calibration import Calibration, Isotonic, Thresholds, stored_calibration
 from unprompt.detectors.checkpoint import Header
 from unprompt.detectors.options import Options as AnyOptions
 from unprompt.errors import CheckpointError, DataError
@@ -190,7 +190,7 @@ class Detector(Fitted[E, O]):
 
     def __init__(self, suite: Suite, options: O | None = None, seed: int = 0) -> None:
         super().__init__(suite, options, seed)
-        self.calibration: Calibration | None = None
+        self.calibration: Calibration | Isotonic | None = None
         self.thresholds: Thresholds | None = None
 
     def probability(self, logits: npt.ArrayLike, prior: float = 0.5) -> Floats:
@@ -207,7 +207,7 @@ class Detector(Fitted[E, O]):
         )
 
     def _take(self, header: Header) -> None:
-        self.calibration = Calibration.from_dict(header.calibration) if header.calibration else None
+        self.calibration = stored_calibration(header.calibration) if header.calibration else None
         self.thresholds = Thresholds.from_dict(header.thresholds) if header.thresholds else None
 
 

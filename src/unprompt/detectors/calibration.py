@@ -1,6 +1,6 @@
 """From a logit to a probability, and from a probability to a verdict. Importing this loads no torch.
 
-Both classes are plain facts that a checkpoint carries; ``evaluation.calibration`` fits their numbers on
+The classes are plain facts that a checkpoint carries; ``evaluation.calibration`` fits their numbers on
 validation pictures.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,16 +20,18 @@ from unprompt.types import Verdict
 QUANTILES: Final = 1001
 """Most real probabilities that are kept: steps of 0.1 %."""
 
-Fitted = TypeVar("Fitted", "Calibration", "Thresholds")
+Fitted = TypeVar("Fitted", "Calibration", "Isotonic", "Thresholds")
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Platt's map: probability of "generated" = sigmoid(slope x logit + intercept), at prior 0.5."""
+    """A line: probability of "generated" = sigmoid(slope x logit + intercept), at prior 0.5."""
 
     slope: float
     """Above 0, so that the order of scores never turns round."""
     intercept: float
+    kind: Literal["platt", "temperature"] = "platt"
+    """How it was fitted; a temperature T is the slope 1 / T without an intercept."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.slope) and self.slope > 0):
@@ -39,22 +41,61 @@ class Calibration:
 
     def probability(self, logits: npt.ArrayLike, prior: float = 0.5) -> npt.NDArray[np.float64]:
         """Probability in [0, 1] of "generated" where a share ``prior``, in (0, 1), of all pictures is; shape kept."""
-        if not 0 < prior < 1:
-            raise OptionError(f"prior is {prior}, expected a share above 0 and below 1, such as 0.5")
-        values = np.asarray(logits, dtype=np.float64)
-        if not np.isfinite(values).all():
-            raise DataError(f"{(~np.isfinite(values)).sum()} of {values.size} logits are NaN or infinite")
-        odds = self.slope * values + self.intercept + math.log(prior / (1 - prior))
-        return np.asarray(np.exp(-np.logaddexp(0, -odds)))  # the sigmoid, without overflow on either side
+        return _at_prior(self.slope * _finite(logits) + self.intercept, prior)
 
-    def to_dict(self) -> dict[str, float]:
-        """JSON-ready fields."""
-        return asdict(self)
+    def to_dict(self) -> dict[str, object]:
+        """JSON-ready fields; ``kind`` only where it is not Platt's, as in checkpoints of before."""
+        return {name: value for name, value in asdict(self).items() if (name, value) != ("kind", "platt")}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Calibration:
         """The inverse of :meth:`to_dict`; :class:`CheckpointError` for anything else."""
         return _restored(cls, fields)
+
+
+@dataclass(frozen=True)
+class Isotonic:
+    """A rising broken line from logit to probability of "generated", at prior 0.5; flat beyond its ends."""
+
+    logits: tuple[float, ...] = field(repr=False)
+    """Corners, each above the one before."""
+    probabilities: tuple[float, ...] = field(repr=False)
+    """At the corners, in (0, 1), none below the one before."""
+
+    kind: ClassVar[str] = "isotonic"
+
+    def __post_init__(self) -> None:
+        for name in ("logits", "probabilities"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON brings a list
+        x, y = np.asarray(self.logits, np.float64), np.asarray(self.probabilities, np.float64)
+        if x.size != y.size or x.size < 2:
+            raise OptionError(
+                f"got {x.size} logits and {y.size} probabilities, expected two or more corners: fit again"
+            )
+        if not (np.isfinite(x).all() and (np.diff(x) > 0).all() and (np.diff(y) >= 0).all() and y[0] > 0 and y[-1] < 1):
+            raise OptionError(
+                f"the corners go from ({x[0]:g}, {y[0]:g}) to ({x[-1]:g}, {y[-1]:g}), expected rising logits and "
+                "probabilities between 0 and 1 that never fall: fit again"
+            )
+
+    def probability(self, logits: npt.ArrayLike, prior: float = 0.5) -> npt.NDArray[np.float64]:
+        """As :meth:`Calibration.probability`."""
+        even = np.interp(_finite(logits), self.logits, self.probabilities)
+        return _at_prior(np.log(even) - np.log1p(-even), prior)
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON-ready fields."""
+        return {"kind": self.kind, "logits": list(self.logits), "probabilities": list(self.probabilities)}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Isotonic:
+        """The inverse of :meth:`to_dict`; :class:`CheckpointError` for anything else."""
+        return _restored(cls, {name: value for name, value in fields.items() if name != "kind"})
+
+
+def stored_calibration(fields: Mapping[str, Any]) -> Calibration | Isotonic:
+    """The calibration that a checkpoint holds, of whatever kind; :class:`CheckpointError` for none that we know."""
+    return Isotonic.from_dict(fields) if fields.get("kind") == Isotonic.kind else Calibration.from_dict(fields)
 
 
 @dataclass(frozen=True)
@@ -76,6 +117,8 @@ class Thresholds:
     """Number of generated validation pictures."""
     real_quantiles: tuple[float, ...] = field(repr=False)
     """Sorted probabilities of the real validation pictures: all of them, or 1001 in even steps of rank."""
+    conformal: bool = False
+    """The rates hold for new pictures of the same kind, on average over validation sets; else for those alone."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "real_quantiles", tuple(self.real_quantiles))  # JSON brings a list
@@ -105,16 +148,23 @@ class Thresholds:
         fnr: float,
         real: Sequence[float] | npt.NDArray[np.float64],
         n_generated: int,
+        conformal: bool = False,
     ) -> Thresholds:
         """Bounds and promises, with the quantiles taken from the ``real`` validation probabilities in any order."""
         ordered = np.sort(np.asarray(real, dtype=np.float64))
         kept = ordered[_ranks(ordered.size)] if ordered.size else ordered
-        return cls(float(lower), float(upper), fpr, fnr, ordered.size, int(n_generated), tuple(kept.tolist()))
+        kept_values = tuple(kept.tolist())
+        return cls(float(lower), float(upper), fpr, fnr, ordered.size, int(n_generated), kept_values, conformal)
+
+    @property
+    def coverage(self) -> tuple[float, float]:
+        """Share of real and of generated pictures whose verdict is right or inconclusive, at least."""
+        return 1 - self.fpr, 1 - self.fnr
 
     @property
     def finest_fpr(self) -> float:
         """Smallest false-positive rate that the real validation pictures can vouch for."""
-        return 1 / min(self.n_real, QUANTILES - 1)
+        return 1 / min(self.n_real + self.conformal, QUANTILES - 1)
 
     def verdict(self, probability: float) -> Verdict:
         """The word for one probability in [0, 1], taken at prior 0.5."""
@@ -135,18 +185,34 @@ class Thresholds:
                 f"--fpr {fpr:g} cannot be promised: {self.n_real} real validation pictures support rates from "
                 f"{self.finest_fpr:g} to below 1; ask for one of those, or calibrate on more real pictures"
             )
-        above = (self.n_real - 1 - _ranks(self.n_real)) / self.n_real
+        above = (self.n_real - 1 - _ranks(self.n_real) + self.conformal) / (self.n_real + self.conformal)
         upper = self.real_quantiles[int(np.argmax(above <= fpr))]
         return replace(self, upper=max(self.lower, upper), fpr=fpr)
 
     def to_dict(self) -> dict[str, object]:
         """JSON-ready fields."""
-        return asdict(self) | {"real_quantiles": list(self.real_quantiles)}
+        stored = asdict(self) | {"real_quantiles": list(self.real_quantiles)}
+        return {name: value for name, value in stored.items() if (name, value) != ("conformal", False)}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Thresholds:
         """The inverse of :meth:`to_dict`; :class:`CheckpointError` for anything else."""
         return _restored(cls, fields)
+
+
+def _finite(logits: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    values = np.asarray(logits, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise DataError(f"{(~np.isfinite(values)).sum()} of {values.size} logits are NaN or infinite")
+    return values
+
+
+def _at_prior(odds: npt.NDArray[np.float64], prior: float) -> npt.NDArray[np.float64]:
+    """Log-odds at prior 0.5 -> probabilities where a share ``prior`` is generated, by Bayes' rule."""
+    if not 0 < prior < 1:
+        raise OptionError(f"prior is {prior}, expected a share above 0 and below 1, such as 0.5")
+    moved = odds + math.log(prior / (1 - prior))
+    return np.asarray(np.exp(-np.logaddexp(0, -moved)))  # the sigmoid, without overflow on either side
 
 
 def _ranks(count: int) -> npt.NDArray[np.int64]:

@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from transformers import ResNetConfig, ResNetModel
 
 from unprompt.detectors.base import Detector
-from unprompt.detectors.geometry import CENTRE, window
+from unprompt.detectors.geometry import window
 from unprompt.detectors.heads import CrossAttention
 from unprompt.detectors.options import TrainedOptions, above_zero, at_least
 from unprompt.detectors.towers import ImageTower, as_pixels, towered
 from unprompt.errors import OptionError
 from unprompt.evidence.sare import SareEvidence, SareExtractor
+from unprompt.perturbations import Augmentation, Drawn
 from unprompt.types import RGB
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ class SareOptions(TrainedOptions):
     """Add the image feature to the attention; as printed (False) it enters through the query alone."""
     semantic: Semantic = field(default_factory=Semantic)
     """Sizes of the semantic encoder."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    """What training pictures and their maps go through (section 4.1)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -108,7 +111,10 @@ class SareOptions(TrainedOptions):
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
-        return super().from_dict({**stored, "semantic": Semantic(**stored.get("semantic", {}))})
+        # A head of before had no other augmentation than crop and mirror.
+        augmentation = Augmentation(**stored["augmentation"]) if "augmentation" in stored else Augmentation.plain()
+        semantic = Semantic(**stored.get("semantic", {}))
+        return super().from_dict({**stored, "semantic": semantic, "augmentation": augmentation})
 
 
 class SareNetwork(nn.Module):
@@ -177,7 +183,13 @@ class SareDetector(Detector[SareEvidence, SareOptions]):
         pictures: list[RGB] = []
         maps: list[RGB] = []
         for one in evidence:
-            place, mirrored = (tuple(chance.random(2)), bool(chance.integers(2))) if chance else (CENTRE, False)
-            for cut, rgb in ((pictures, one.picture), (maps, one.difference)):
-                cut.append(window(rgb, self.options.resize, self.options.crop, place, mirrored))
+            drawn = self.options.augmentation.draw(chance) if chance else Drawn()
+            short = max(1, round(self.options.resize * drawn.scale))
+            picture, sare_map = (
+                window(rgb, short, self.options.crop, drawn.place, drawn.mirrored)
+                for rgb in (one.picture, one.difference)
+            )
+            picture, sare_map = drawn.apply(picture, sare_map)
+            pictures.append(picture)
+            maps.append(sare_map)
         return as_pixels(pictures), as_pixels(maps)

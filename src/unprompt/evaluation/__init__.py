@@ -1,8 +1,10 @@
 """Metrics, their table and intervals, and the fitting of calibration and thresholds. No torch, no files."""
 
 from unprompt.evaluation.attribution import REAL_PICTURES, AttributionTable, evaluate_attribution
-from unprompt.evaluation.bootstrap import Interval, bootstrap
-from unprompt.evaluation.calibration import fit_platt, fit_thresholds
+from unprompt.evaluation.bootstrap import Interval, bootstrap, wilson
+from unprompt.evaluation.calibration import fit_isotonic, fit_platt, fit_temperature, fit_thresholds
+from unprompt.evaluation.delong import AucDifference, auc_difference, auc_interval
+from unprompt.evaluation.difference import Comparison, Difference, compare_scores
 from unprompt.evaluation.metrics import (
     accuracy,
     average_precision,
@@ -10,32 +12,52 @@ from unprompt.evaluation.metrics import (
     ece,
     eer,
     fake_accuracy,
+    nll,
     real_accuracy,
     roc_auc,
     tpr_at_fpr,
 )
+from unprompt.evaluation.rates import Rates
+from unprompt.evaluation.results import Result, results, with_paper
 from unprompt.evaluation.spread import spread
 from unprompt.evaluation.table import EvaluationTable, Metrics, evaluate_scores
+from unprompt.evaluation.verdicts import Bounds, Verdicts
 
 __all__ = [
     "REAL_PICTURES",
     "AttributionTable",
+    "AucDifference",
+    "Bounds",
+    "Comparison",
+    "Difference",
     "EvaluationTable",
     "Interval",
     "Metrics",
+    "Rates",
+    "Result",
+    "Verdicts",
     "accuracy",
+    "auc_difference",
+    "auc_interval",
     "average_precision",
     "balanced_accuracy",
     "bootstrap",
+    "compare_scores",
     "ece",
     "eer",
     "evaluate_attribution",
     "evaluate_scores",
     "fake_accuracy",
+    "fit_isotonic",
     "fit_platt",
+    "fit_temperature",
     "fit_thresholds",
+    "nll",
     "real_accuracy",
+    "results",
     "roc_auc",
     "spread",
     "tpr_at_fpr",
+    "wilson",
+    "with_paper",
 ]

@@ -49,6 +49,12 @@ def unit_rate(name: str, value: float) -> None:
         raise OptionError(f"{name} is {value}, expected a rate between 0 and 1, such as 0.05 for 5 %")
 
 
+def share_level(level: float) -> None:
+    """:class:`OptionError` unless 0 < level < 1."""
+    if not 0 < level < 1:
+        raise OptionError(f"level is {level}, expected a share above 0 and below 1, such as 0.95")
+
+
 def _column(name: str, values: npt.ArrayLike) -> Floats:
     try:
         column = np.asarray(values, dtype=np.float64)

@@ -5,10 +5,12 @@ The answers are plain numbers; ``detectors.calibration`` holds the classes that 
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import isotonic_regression
 
 from unprompt.errors import DataError, OptionError
 from unprompt.evaluation.arrays import Floats, both_classes, paired, probable
@@ -30,17 +32,9 @@ def fit_platt(labels: npt.ArrayLike, logits: npt.ArrayLike) -> tuple[float, floa
     section 2.2), which keep the fit finite on separable data. The smaller class sets the smoothing of both:
     with two sizes the smoothing itself would move the prior.
     """
-    generated, values = paired(labels, logits)
-    both_classes(generated, "calibration")
-    counts = int(generated.sum()), int((~generated).sum())
-    weights = np.where(generated, 0.5 / counts[0], 0.5 / counts[1])
-    doubt = 1 / (min(counts) + 2)
-    targets = np.where(generated, 1 - doubt, doubt)
-
+    values, weights, targets = _smoothed(labels, logits)
     centre = float(weights @ values)
     spread = float(np.sqrt(weights @ (values - centre) ** 2))
-    if spread <= SAME * np.abs(values).max():
-        raise DataError(f"all {values.size} logits are {centre:g}: nothing can be calibrated; train the detector first")
     standard, ones = (values - centre) / spread, np.ones_like(values)
     steepness, height = _most_likely(np.stack([standard, ones], axis=1), np.zeros_like(values), targets, weights)
     if steepness < SLOPE_FLOOR:  # the loss is convex, so the best allowed point lies on the floor
@@ -49,14 +43,48 @@ def fit_platt(labels: npt.ArrayLike, logits: npt.ArrayLike) -> tuple[float, floa
     return float(steepness / spread), float(height - steepness * centre / spread)
 
 
+def fit_temperature(labels: npt.ArrayLike, logits: npt.ArrayLike) -> float:
+    """T > 0 of sigmoid(logit / T) by the loss of :func:`fit_platt` (Guo et al. 2017, section 4.2).
+
+    A logit of 0 stays at probability one half: a head that leans to one side is not put right.
+    """
+    values, weights, targets = _smoothed(labels, logits)
+    size = float(np.sqrt(weights @ values**2))
+    (steepness,) = _most_likely((values / size)[:, None], np.zeros_like(values), targets, weights)
+    return float(size / max(steepness, SLOPE_FLOOR))
+
+
+def fit_isotonic(labels: npt.ArrayLike, logits: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """Rising logits and never falling probabilities in (0, 1): the corners of the isotonic map, at prior 0.5.
+
+    Least squares over all non-decreasing maps, each class weighing one half (Zadrozny and Elkan 2002), to Platt's
+    smoothed targets, so that no probability is 0 or 1. Between corners the map is a straight line, beyond them flat.
+    """
+    values, weights, targets = _smoothed(labels, logits)
+    seen, place = np.unique(values, return_inverse=True)
+    weight = np.bincount(place, weights)
+    level = isotonic_regression(np.bincount(place, weights * targets) / weight, weights=weight).x
+    apart = np.diff(level) > SAME
+    corner = np.append(True, apart) | np.append(apart, True)
+    return seen[corner], np.maximum.accumulate(level[corner])
+
+
 def fit_thresholds(
-    labels: npt.ArrayLike, probabilities: npt.ArrayLike, fpr: float = 0.05, fnr: float = 0.05
+    labels: npt.ArrayLike,
+    probabilities: npt.ArrayLike,
+    fpr: float = 0.05,
+    fnr: float = 0.05,
+    conformal: bool = False,
 ) -> tuple[float, float]:
     """Lower and upper bound, 0 <= lower <= upper <= 1; "real" is below the lower, "generated" above the upper.
 
     Upper = the smallest with a false-positive rate of at most ``fpr``, lower = the largest with a
     false-negative rate of at most ``fnr``, both in [0, 1). When the classes part so well that they cross, every
     point between them keeps both promises, and both bounds become the one whose two rates are closest.
+
+    ``conformal`` counts one more picture on the wrong side: then the rates hold for a new picture of the same kind,
+    on average over validation sets, class by class (split conformal, Vovk 2012), and not for these pictures alone.
+    :class:`OptionError` with fewer pictures of a class than 1 / rate - 1, which can promise nothing.
     """
     for name, rate in (("fpr", fpr), ("fnr", fnr)):
         if not 0 <= rate < 1:
@@ -64,12 +92,38 @@ def fit_thresholds(
     generated, values = probable(labels, probabilities)
     both_classes(generated, "fitting thresholds")
     real, fake = np.sort(values[~generated]), np.sort(values[generated])
-    above, below = np.arange(real.size)[::-1] / real.size, np.arange(fake.size) / fake.size
+    one = int(conformal)
+    above = (np.arange(real.size)[::-1] + one) / (real.size + one)
+    below = (np.arange(fake.size) + one) / (fake.size + one)
+    for name, rate, found, kind in (("fpr", fpr, above, "real"), ("fnr", fnr, below, "generated")):
+        if found.min() > rate:
+            raise OptionError(
+                f"a conformal band with {name} {rate:g} needs {_least(rate)} {kind} validation pictures or more, got "
+                f"{found.size}: add pictures, raise --{name}, or take --band empirical"
+            )
     upper = float(real[np.argmax(above <= fpr)])
     lower = float(fake[below <= fnr][-1])
     if lower > upper:
         lower = upper = _balanced_crossing(real, fake, upper, lower)
     return lower, upper
+
+
+def _least(rate: float) -> str:
+    return str(math.ceil(1 / rate - 1 - SAME)) if rate else "infinitely many"
+
+
+def _smoothed(labels: npt.ArrayLike, logits: npt.ArrayLike) -> tuple[Floats, Floats, Floats]:
+    """Logits, weights (each class one half) and Platt's smoothed targets; DataError where nothing can be fitted."""
+    generated, values = paired(labels, logits)
+    both_classes(generated, "calibration")
+    counts = int(generated.sum()), int((~generated).sum())
+    if np.ptp(values) <= SAME * np.abs(values).max():
+        raise DataError(
+            f"all {values.size} logits are {values[0]:g}: nothing can be calibrated; train the detector first"
+        )
+    doubt = 1 / (min(counts) + 2)
+    weights = np.where(generated, 0.5 / counts[0], 0.5 / counts[1])
+    return values, weights, np.where(generated, 1 - doubt, doubt)
 
 
 def _balanced_crossing(real: Floats, fake: Floats, low: float, high: float) -> float:

@@ -13,23 +13,21 @@ import numpy as np
 import numpy.typing as npt
 
 from unprompt.errors import DataError, OptionError
-from unprompt.evaluation.arrays import Flags, both_classes, paired, probable, unit_rate
+from unprompt.evaluation.arrays import Flags, Floats, both_classes, paired, probable, unit_rate
+from unprompt.evaluation.curve import Curve, Ranking
 
 BINS: Final = 15
+TINY: Final = float(np.finfo(np.float64).eps)
 
 
 def roc_auc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     """Chance in [0, 1] that a generated picture scores above a real one; a tie counts one half."""
-    false, true = _operating_points(labels, scores, "the AUC")
-    doubled_area = int(np.sum(np.diff(false) * (true[1:] + true[:-1])))  # integers: exact
-    return doubled_area / (2 * int(false[-1]) * int(true[-1]))
+    return _curve(labels, scores, "the AUC").auc()
 
 
 def average_precision(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     """Mean precision in [0, 1] over the steps of recall, without interpolation; tied scores are one step."""
-    false, true = _operating_points(labels, scores, "average precision")
-    precision = true[1:] / (true[1:] + false[1:])
-    return float(np.sum(np.diff(true) * precision) / true[-1])
+    return _curve(labels, scores, "average precision").average_precision()
 
 
 def accuracy(labels: npt.ArrayLike, scores: npt.ArrayLike, threshold: float = 0.5) -> float:
@@ -62,16 +60,12 @@ def tpr_at_fpr(labels: npt.ArrayLike, scores: npt.ArrayLike, fpr: float) -> floa
     interpolation. Below 1 / (number of real pictures) this is the rate at no false positive at all.
     """
     unit_rate("fpr", fpr)
-    false, true = _operating_points(labels, scores, "TPR at a fixed FPR")
-    allowed = false / false[-1] <= fpr
-    return float(true[allowed][-1] / true[-1])
+    return _curve(labels, scores, "TPR at a fixed FPR").tpr_at_fpr(fpr)
 
 
 def eer(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     """Equal error rate in [0, 1]: where the ROC curve, drawn with straight lines, has FPR = 1 - TPR."""
-    false, true = _operating_points(labels, scores, "the equal error rate")
-    fpr, fnr = false / false[-1], 1 - true / true[-1]
-    return float(np.interp(0.0, fpr - fnr, fpr))  # the difference rises strictly from -1 to 1
+    return _curve(labels, scores, "the equal error rate").eer()
 
 
 def ece(labels: npt.ArrayLike, probabilities: npt.ArrayLike, bins: int = BINS, prior: float | None = None) -> float:
@@ -85,25 +79,43 @@ def ece(labels: npt.ArrayLike, probabilities: npt.ArrayLike, bins: int = BINS, p
     if bins < 1:
         raise OptionError(f"bins is {bins}, expected at least 1, such as {BINS}")
     generated, values = probable(labels, probabilities)
-    weights = np.full(values.size, 1 / values.size)
-    if prior is not None:
-        unit_rate("prior", prior)
-        both_classes(generated, "ECE at a fixed prior")
-        weights = np.where(generated, prior / generated.sum(), (1 - prior) / (~generated).sum())
-    place = np.minimum((values * bins).astype(np.intp), bins - 1)
-    return float(np.abs(np.bincount(place, weights * (generated - values))).sum())
+    weights = _weights(generated, prior, "ECE")
+    return float(np.abs(np.bincount(bin_of(values, bins), weights * (generated - values))).sum())
 
 
-def _operating_points(
-    labels: npt.ArrayLike, scores: npt.ArrayLike, what: str
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """False and true positives at every threshold that can be told apart: from none called generated to all."""
+def nll(labels: npt.ArrayLike, probabilities: npt.ArrayLike, prior: float | None = None) -> float:
+    """Mean negative log-likelihood (nats) of the probability of "generated"; ``prior`` as in :func:`ece`.
+
+    Probabilities are kept off 0 and 1 by 2.2e-16, so that one certain error costs 36 and not infinity.
+    """
+    generated, values = probable(labels, probabilities)
+    return float(_weights(generated, prior, "NLL") @ surprise(generated, values))
+
+
+def bin_of(probabilities: Floats, bins: int = BINS) -> npt.NDArray[np.intp]:
+    """The bin of each probability: of equal width, closed on the left, the last on both sides."""
+    return np.minimum((probabilities * bins).astype(np.intp), bins - 1)
+
+
+def surprise(generated: Flags, probabilities: Floats) -> Floats:
+    """-log of the probability that each picture's own class was given."""
+    told = np.where(generated, probabilities, 1 - probabilities)
+    return np.asarray(-np.log(np.clip(told, TINY, 1 - TINY)))
+
+
+def _weights(generated: Flags, prior: float | None, what: str) -> Floats:
+    """One weight a picture, 1 in sum, with a share ``prior`` of it on the generated ones."""
+    if prior is None:
+        return np.full(generated.size, 1 / generated.size)
+    unit_rate("prior", prior)
+    both_classes(generated, f"{what} at a fixed prior")
+    return np.asarray(np.where(generated, prior / generated.sum(), (1 - prior) / (~generated).sum()))
+
+
+def _curve(labels: npt.ArrayLike, scores: npt.ArrayLike, what: str) -> Curve:
     generated, values = paired(labels, scores)
     both_classes(generated, what)
-    order = np.argsort(-values)
-    ends = np.flatnonzero(np.diff(values[order], append=-np.inf))  # the last picture of each group of ties
-    true = np.cumsum(generated[order], dtype=np.int64)[ends]
-    return np.append(0, ends + 1 - true), np.append(0, true)
+    return Ranking.of(generated, values).curve()
 
 
 def _decisions(labels: npt.ArrayLike, scores: npt.ArrayLike, threshold: float) -> tuple[Flags, Flags]:

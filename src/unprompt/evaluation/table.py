@@ -1,39 +1,25 @@
-"""A test set's scores -> one table: a row a generator, their mean, and all pictures together."""
+"""A test set's scores -> one table: a row a generator, their mean, and all pictures together, with intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from unprompt.errors import DataError
-from unprompt.evaluation import metrics
-from unprompt.evaluation.arrays import Flags, Floats, probable, unit_rate
+from unprompt.errors import DataError, OptionError
+from unprompt.evaluation.arrays import Floats, probable, share_level, unit_rate
+from unprompt.evaluation.bootstrap import Interval, percentile, wilson
+from unprompt.evaluation.delong import LEAST, auc_interval
+from unprompt.evaluation.difference import Comparison
+from unprompt.evaluation.pictures import MACRO, NOTHING, POOLED, Pictures, Row, column, sorted_out
+from unprompt.evaluation.rates import NAMES, Measured, Rates, mean, values
+from unprompt.evaluation.verdicts import Bounds, Verdicts
 
-UNKNOWN = "unknown"
-"""Row of the generated pictures whose generator has no name."""
-
-
-@dataclass(frozen=True)
-class Rates:
-    """What is measured, each in [0, 1]; higher is better but for ``eer`` and ``ece``."""
-
-    auc: float
-    ap: float
-    accuracy: float
-    balanced_accuracy: float
-    real_accuracy: float
-    fake_accuracy: float
-    tpr_at_1: float
-    """True-positive rate at a false-positive rate of at most 1 %."""
-    tpr_at_5: float
-    """True-positive rate at a false-positive rate of at most 5 %."""
-    eer: float
-    ece: float
-    """Expected calibration error over 15 bins of equal width, both classes weighing one half (prior 0.5)."""
+SHARES: Final = {"real_accuracy": "n_real", "fake_accuracy": "n_generated"}
+"""Metrics that are plain shares of so many pictures."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +30,8 @@ class Metrics(Rates):
     n_generated: int
     n_failed: int
     """Pictures of this row without a score; in no rate and in neither of the other counts."""
+    n_copies: int = 0
+    """Pictures with the pixels of another of this row; in no rate and in none of the other counts."""
 
 
 @dataclass(frozen=True)
@@ -51,19 +39,30 @@ class EvaluationTable:
     """``pooled`` and ``macro`` count the same pictures; ``macro`` is the plain mean of the generators' rates."""
 
     generators: dict[str, Metrics]
-    """By name: the fakes of one generator against all real pictures."""
+    """By name: the fakes of one generator against the real pictures that it is paired with, or all."""
     macro: Metrics
     pooled: Metrics
     threshold: float
     """Probability above which a picture counts as generated in the four accuracies."""
+    intervals: dict[str, dict[str, Interval]] = field(default_factory=dict)
+    """Row -> metric -> interval; of ``macro`` all by bootstrap."""
+    bounds: Bounds | None = None
+    verdicts: dict[str, Verdicts] = field(default_factory=dict)
+    """Generator or ``pooled`` -> what the checkpoint's own thresholds make of its pictures."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """All that moved a figure: checkpoint, data, split, perturbation, seeds."""
+    perturbed: dict[str, EvaluationTable] = field(default_factory=dict)
+    """Perturbation -> the table of the same pictures after it."""
+    against: Comparison | None = None
+    """The difference from another detector on the same pictures."""
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, Any]:
         """JSON-ready fields."""
         return asdict(self)
 
     def rows(self) -> list[tuple[str, Metrics]]:
         """The rows in the order of print: generators by name, then macro and pooled."""
-        return [*self.generators.items(), ("macro", self.macro), ("pooled", self.pooled)]
+        return [*self.generators.items(), (MACRO, self.macro), (POOLED, self.pooled)]
 
 
 def evaluate_scores(
@@ -71,56 +70,90 @@ def evaluate_scores(
     probabilities: Sequence[float | None] | Floats,
     generators: Sequence[str],
     threshold: float = 0.5,
+    *,
+    pixels: Sequence[str | None] | None = None,
+    pairs: Mapping[str, str] = NOTHING,
+    bounds: Bounds | None = None,
+    repeats: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
 ) -> EvaluationTable:
     """The table of N test pictures; a probability of None is a picture that failed, NaN is an error.
 
-    ``generators`` names each picture's generator; what it says of a real picture is not read.
+    ``generators`` names each picture's generator, or collection for a real one: a generator is measured against
+    the reals that ``pairs`` names, else those of its own name, else all. Pictures with the same ``pixels`` and
+    label count once a row. Intervals are DeLong's for the AUC, Wilson's for the accuracy of one class, else the
+    percentiles of ``repeats`` stratified draws of pictures (0 = no interval); ``seed`` decides the draws.
     """
     unit_rate("threshold", threshold)
+    share_level(level)
+    if repeats < 0:
+        raise OptionError(f"repeats is {repeats}, expected 0 or more, such as 1000")
     sizes = np.size(np.asarray(labels)), len(probabilities), len(generators)
     if len(set(sizes)) > 1:
         raise DataError(
             f"got {sizes[0]} labels, {sizes[1]} probabilities and {sizes[2]} generators: give one of each a picture"
         )
     failed = np.array([p is None for p in probabilities], dtype=np.bool_)
-    generated, values = probable(labels, [0.0 if p is None else p for p in probabilities])
-    names = np.array([name or UNKNOWN for name in generators])
-    by_generator = {
-        str(name): _measure(generated, values, failed, ~generated | (names == name), str(name), threshold)
-        for name in np.unique(names[generated])
+    generated, told = probable(labels, [0.0 if p is None else p for p in probabilities])
+    found = sorted_out(generated, failed, generators, pixels, pairs)
+    scores = column(told, found.places)
+    measured = {
+        name: Measured(found.generated[row.members], scores[row.members], threshold) for name, row in found.rows.items()
     }
-    pooled = _measure(generated, values, failed, np.ones_like(failed), "all generators", threshold)
-    return EvaluationTable(by_generator, _macro(by_generator, pooled), pooled, threshold)
-
-
-def _measure(generated: Flags, values: Floats, failed: Flags, members: Flags, name: str, threshold: float) -> Metrics:
-    chosen = members & ~failed
-    labels, scores = generated[chosen], values[chosen]
-    n_real, n_generated, n_failed = int((~labels).sum()), int(labels.sum()), int((members & failed).sum())
-    if not (n_real and n_generated):
-        raise DataError(
-            f"{name}: {n_real} real and {n_generated} generated pictures have a score, {n_failed} failed; at least one "
-            "of each is needed: add pictures, or see why they failed"
-        )
-    return Metrics(
-        auc=metrics.roc_auc(labels, scores),
-        ap=metrics.average_precision(labels, scores),
-        accuracy=metrics.accuracy(labels, scores, threshold),
-        balanced_accuracy=metrics.balanced_accuracy(labels, scores, threshold),
-        real_accuracy=metrics.real_accuracy(labels, scores, threshold),
-        fake_accuracy=metrics.fake_accuracy(labels, scores, threshold),
-        tpr_at_1=metrics.tpr_at_fpr(labels, scores, 0.01),
-        tpr_at_5=metrics.tpr_at_fpr(labels, scores, 0.05),
-        eer=metrics.eer(labels, scores),
-        ece=metrics.ece(labels, scores, prior=0.5),
-        n_real=n_real,
-        n_generated=n_generated,
-        n_failed=n_failed,
+    tables = {name: _metrics(one, found.rows[name]) for name, one in measured.items()}
+    means = dict(zip(NAMES, mean({name: values(one) for name, one in tables.items()}, POOLED).tolist(), strict=True))
+    return EvaluationTable(
+        generators={name: one for name, one in tables.items() if name != POOLED},
+        macro=replace(tables[POOLED], **means),
+        pooled=tables[POOLED],
+        threshold=threshold,
+        intervals=_intervals(found, measured, {**tables, MACRO: means}, repeats, level, seed) if repeats else {},
+        bounds=bounds,
+        verdicts={name: Verdicts.of(one.generated, one.probabilities, bounds) for name, one in measured.items()}
+        if bounds
+        else {},
     )
 
 
-def _macro(by_generator: dict[str, Metrics], pooled: Metrics) -> Metrics:
-    means: dict[str, Any] = {
-        rate.name: float(np.mean([getattr(row, rate.name) for row in by_generator.values()])) for rate in fields(Rates)
-    }
-    return replace(pooled, **means)
+def _metrics(measured: Measured, row: Row) -> Metrics:
+    rates = measured.rates()
+    return Metrics(
+        **{one.name: getattr(rates, one.name) for one in fields(Rates)},
+        n_real=int((~measured.generated).sum()),
+        n_generated=int(measured.generated.sum()),
+        n_failed=row.n_failed,
+        n_copies=row.n_copies,
+    )
+
+
+def _intervals(
+    found: Pictures,
+    measured: Mapping[str, Measured],
+    estimates: Mapping[str, Metrics | Mapping[str, float]],
+    repeats: int,
+    level: float,
+    seed: int,
+) -> dict[str, dict[str, Interval]]:
+    drawn: dict[str, list[Floats]] = {name: [] for name in estimates}
+    for counts in found.draws(repeats, seed):
+        rows = {name: values(one.rates(counts[found.rows[name].members])) for name, one in measured.items()}
+        for name, row in {**rows, MACRO: mean(rows, POOLED)}.items():
+            drawn[name].append(row)
+    made = {}
+    for name, estimate in estimates.items():
+        told = estimate if isinstance(estimate, Mapping) else asdict(estimate)
+        columns = np.stack(drawn[name], axis=1)  # metrics x repeats
+        made[name] = {metric: percentile(told[metric], columns[place], level) for place, metric in enumerate(NAMES)}
+        if name in measured:
+            made[name] |= _exact(measured[name], told, level)
+    return made
+
+
+def _exact(measured: Measured, told: Mapping[str, Any], level: float) -> dict[str, Interval]:
+    """The intervals that need no draw."""
+    made = {metric: wilson(told[metric], told[count], level) for metric, count in SHARES.items()}
+    if min(told["n_real"], told["n_generated"]) >= LEAST:
+        found = auc_interval(measured.generated, measured.probabilities, level)
+        made["auc"] = replace(found, estimate=told["auc"])  # the same, but for the last bits
+    return made

@@ -11,6 +11,7 @@ from unprompt.errors import PictureError, StoreError
 from unprompt.evidence.bench import Bench, PartShelves
 from unprompt.evidence.products import Product
 from unprompt.images import read
+from unprompt.perturbations import Chain, perturbed
 from unprompt.store import Recipe
 from unprompt.types import Picture
 
@@ -53,7 +54,7 @@ def reopened(row: Mapping[str, Any]) -> Picture:
     """The picture of a row, known to be the one that the evidence was made of."""
     uri, remedy = row["uri"], "put the file back, or extract it again"
     try:
-        picture = read(Path(uri), uri)
+        picture = perturbed(read(Path(uri), uri), Chain.parse(row["perturbation"] or ""))
     except (PictureError, OSError) as error:
         raise StoreError(f"{uri} cannot be opened again ({error}): {remedy}") from error
     if picture.pixels != row["pixels"]:

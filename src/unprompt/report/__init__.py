@@ -1,4 +1,4 @@
-"""Judgements -> words, counts, and one page that shows what each verdict rests on."""
+"""Judgements -> words, counts, and one page that shows what each verdict rests on; figures -> tables and files."""
 
 from unprompt.report.attribution import (
     AttributionExhibit,
@@ -9,27 +9,37 @@ from unprompt.report.attribution import (
     write_attribution_page,
 )
 from unprompt.report.exhibit import Exhibit
+from unprompt.report.grid import Grid, render
 from unprompt.report.inventory_page import write_inventory
 from unprompt.report.page import write_page
+from unprompt.report.results import check_suffix, differences, listing, pivot, write_results, write_rows
 from unprompt.report.summary import Outcome, Summary, outcome
 from unprompt.report.words import counts_line, headline, printable, truth_line, truth_words
 
 __all__ = [
     "AttributionExhibit",
     "Exhibit",
+    "Grid",
     "Outcome",
     "Summary",
     "answer",
     "answer_truth",
     "answers_line",
     "answers_truth_line",
+    "check_suffix",
     "counts_line",
+    "differences",
     "headline",
+    "listing",
     "outcome",
+    "pivot",
     "printable",
+    "render",
     "truth_line",
     "truth_words",
     "write_attribution_page",
     "write_inventory",
     "write_page",
+    "write_results",
+    "write_rows",
 ]

@@ -14,14 +14,17 @@ from unprompt.store.cells import (
     vectors,
 )
 from unprompt.store.draws import Draws
+from unprompt.store.files import write_aside, write_table
 from unprompt.store.fingerprint import canonical, fingerprint
 from unprompt.store.plan import PART, Part, Planned
+from unprompt.store.schema import RESULTS
 from unprompt.store.shelf import Recipe, Shelf
 from unprompt.store.store import Store
 from unprompt.store.view import EvidenceView
 
 __all__ = [
     "PART",
+    "RESULTS",
     "Draws",
     "EvidenceView",
     "Part",
@@ -42,4 +45,6 @@ __all__ = [
     "sample_rows",
     "several_vectors",
     "vectors",
+    "write_aside",
+    "write_table",
 ]

@@ -19,10 +19,14 @@ from unprompt.types import Box, Caption, Picture
 Vectors = npt.NDArray[np.float32]
 
 
-def sample_rows(part: Part, read: Sequence[Picture | PictureError]) -> pa.Table:
-    """Rows of schema SAMPLES: for each sample of ``part`` its picture, or the error that took its place."""
+def sample_rows(part: Part, read: Sequence[Picture | PictureError], perturbation: str = "") -> pa.Table:
+    """Rows of schema SAMPLES: for each sample of ``part`` its picture, or the error that took its place.
+
+    ``perturbation`` is what all of them went through; empty = nothing.
+    """
+    changed = {"perturbation": perturbation or None}
     rows = [
-        index_cells(planned) | (_failure(found) if isinstance(found, PictureError) else _facts(found))
+        index_cells(planned) | changed | (_failure(found) if isinstance(found, PictureError) else _facts(found))
         for planned, found in zip(part.rows, read, strict=True)
     ]
     return pa.Table.from_pylist(rows, SAMPLES)
@@ -96,7 +100,7 @@ def _rows(recipe: Recipe, kind: str, pixels: Sequence[str], **payload: Sequence[
 
 
 def _facts(picture: Picture) -> dict[str, object]:
-    names = ("sha256", "pixels", "width", "height", "format", "quality")
+    names = ("sha256", "pixels", "width", "height", "format", "quality", "original")
     return {"status": "ok", "error": None} | {name: getattr(picture, name) for name in names}
 
 

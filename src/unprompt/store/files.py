@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unprompt.errors import StoreError
-from unprompt.store.schema import tag
+from unprompt.store.schema import completed, tag
 
 REMEDY = "delete this file and run the same command again: what it held is made anew"
 
@@ -44,6 +44,7 @@ def read_table(path: Path, schema: pa.Schema, remedy: str = REMEDY) -> pa.Table 
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             table = file.read()
         table.validate(full=True)
+        table = completed(table, schema)
     except FileNotFoundError:
         return None
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -40,7 +40,12 @@ SAMPLES = _table(
     _column("height", pa.int32(), "native height in pixels, as stored; null after an error", nullable=True),
     _column("format", pa.string(), "sniffed format; null after an error", nullable=True),
     _column("quality", pa.int32(), "estimated JPEG quality, 1 to 100; null for other formats", nullable=True),
+    _column("perturbation", pa.string(), "what the decoded RGB went through, name:value[,...]; null: nothing", True),
+    _column("original", pa.string(), "hash of the decoded RGB before the perturbation; null without one", True),
 )
+
+LATER = ("perturbation", "original")
+"""Columns of the samples that files of before lack; there they read as null."""
 
 _KEYS = (
     _column("pixels", pa.string(), "hash of the decoded RGB that the product was made of"),
@@ -84,6 +89,38 @@ PRODUCTS: dict[str, pa.Schema] = {
     ),
 }
 """The kinds of product, each with its schema."""
+
+
+RESULTS = _table(
+    "results",
+    _column("method", pa.string(), "the method's name"),
+    _column("checkpoint", pa.string(), "the detector's file"),
+    _column("suite", pa.string(), "the suite that made the evidence"),
+    _column("split", pa.string(), "train, validation or test"),
+    _column("perturbation", pa.string(), "name:value[,...]; empty = none"),
+    _column("generator", pa.string(), "a generator's name, macro or pooled"),
+    _column("metric", pa.string(), "what was measured"),
+    _column("value", pa.float64(), "the number; shares are in [0, 1]"),
+    _column("low", pa.float64(), "lower end of its interval; null without one", nullable=True),
+    _column("high", pa.float64(), "upper end of its interval; null without one", nullable=True),
+    _column("level", pa.float64(), "share that the interval is to cover; null without one", nullable=True),
+    _column("interval", pa.string(), "bootstrap, delong or wilson; null without one", nullable=True),
+    _column("n_real", pa.int64(), "real pictures that the row rests on"),
+    _column("n_generated", pa.int64(), "generated pictures that the row rests on"),
+    _column("n_failed", pa.int64(), "pictures of the row without a score"),
+    _column("n_copies", pa.int64(), "pictures left out as copies of another of the row"),
+    _column("threshold", pa.float64(), "probability above which accuracies count a picture as generated"),
+    _column("settings", pa.string(), "everything else that moved the number, as JSON"),
+    _column("paper", pa.float64(), "the paper's number for the same cell; null without one", nullable=True),
+)
+
+
+def completed(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """``table`` with the later columns of ``schema`` that it lacks, as nulls."""
+    for name in LATER:
+        if name in schema.names and name not in table.column_names:
+            table = table.append_column(schema.field(name), pa.nulls(len(table), schema.field(name).type))
+    return table
 
 
 def tag(schema: pa.Schema) -> str:

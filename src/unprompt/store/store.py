@@ -73,6 +73,17 @@ class Store:
         last = {uri: place for place, uri in enumerate(table["uri"].to_pylist())}
         return self._retold(table.take(pa.array(sorted(last.values()), pa.int64())))
 
+    def check_perturbation(self, perturbation: str) -> None:
+        """StoreError when the pictures stored here went through another one; a store holds pictures of one."""
+        for path in self._sample_files()[:1]:
+            table = read_table(path, SAMPLES)
+            stored = table["perturbation"][0].as_py() if table else None
+            if (stored or "") != perturbation:
+                raise StoreError(
+                    f"{self.root} holds pictures with --perturb {stored or 'nothing'}, got "
+                    f"{perturbation or 'nothing'}: give each perturbation a folder of its own with --out"
+                )
+
     def shelf(self, recipe: Recipe) -> Shelf:
         """The shelf of ``recipe``, empty or not. Raises StoreError when its folder is another recipe's."""
         folder = self.root / "products" / recipe.name

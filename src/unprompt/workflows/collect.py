@@ -29,6 +29,8 @@ class Labelled:
     labels: list[Label]
     generators: list[str]
     pixels: list[str]
+    originals: list[str]
+    """``pixels`` before a perturbation: what tells copies."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -65,7 +67,7 @@ def gathered(
     having = [store for store in folders if has_view(store, extractor.method)] or list(folders[:1])
     if generators is not None:
         _check_names(having, generators)
-    found = Labelled([], [], [], [])
+    found = Labelled([], [], [], [], [])
     for store in having:
         _collect(found, store, extractor, suite, split, generators)
     return found
@@ -104,9 +106,8 @@ def member_logits(
     ]
     first = each[0]
     kept = [i for i, pixels in enumerate(first.pixels) if all(pixels in column for column in told)]
-    found = Labelled(
-        [], [first.labels[i] for i in kept], [first.generators[i] for i in kept], [first.pixels[i] for i in kept]
-    )
+    columns = (first.labels, first.generators, first.pixels, first.originals)
+    found = Labelled([], *([column[i] for i in kept] for column in columns))  # type: ignore[arg-type]
     return np.array([[column[pixels] for column in told] for pixels in found.pixels]), found
 
 
@@ -147,6 +148,7 @@ def _collect(
             found.labels.extend(row["label"] for row in wanted)
             found.generators.extend(row["generator"] for row in wanted)
             found.pixels.extend(row["pixels"] for row in wanted)
+            found.originals.extend(row["original"] or row["pixels"] for row in wanted)
 
 
 def has_view(store: Store, method: str) -> bool:

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import unprompt
 from unprompt.detectors import ATTRIBUTORS, load, load_attributor
 from unprompt.detectors.base import Detector, Floats
 from unprompt.detectors.checkpoint import read_header
 from unprompt.detectors.panel import MEMBERS, Panel
-from unprompt.evaluation import AttributionTable, EvaluationTable, evaluate_scores
+from unprompt.errors import DataError, OptionError
+from unprompt.evaluation import (
+    AttributionTable,
+    Bounds,
+    Comparison,
+    EvaluationTable,
+    compare_scores,
+    evaluate_scores,
+)
 from unprompt.instruments import Suite
+from unprompt.perturbations import grid
+from unprompt.report import check_suffix, write_results
 from unprompt.store import Store
 from unprompt.types import Split
 from unprompt.workflows.attributors import measure
 from unprompt.workflows.collect import Labelled, failures, joined, member_logits, stores, suite_of
+from unprompt.workflows.extract import silent
+from unprompt.workflows.robustness import perturbed_store
 
 
 def evaluate(
@@ -25,23 +39,183 @@ def evaluate(
     split: Split = "test",
     suite: str | Path | None = None,
     threshold: float = 0.5,
+    fpr: float | None = None,
+    against: str | Path | None = None,
+    robustness: Sequence[str] | None = None,
+    pair: Sequence[str] | None = None,
+    out: Sequence[str | Path] | None = None,
+    repeats: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+    device: str = "cpu",
+    dtype: str = "float32",
+    say: Callable[[str], None] = silent,
 ) -> EvaluationTable | AttributionTable:
     """Per generator, macro and pooled figures of one split; ``threshold`` cuts the calibrated probability.
 
+    The verdicts are counted by the checkpoint's own thresholds, which validation pictures gave it; ``fpr`` moves the
+    upper one to another false-positive rate, by those pictures too, never by the ones measured here.
+
+    Pictures that could not be read are counted, and enter no figure; copies of a picture count once. A generator
+    meets the real pictures filed under its own name, else all; ``pair``, GENERATOR=COLLECTION, names others.
+
+    ``against`` is a second checkpoint, whose difference on the same pictures is told. ``robustness``, names of the
+    papers' grids or name:value[,name:value], extracts the split once more after each perturbation, into the
+    folder ``perturbed`` of the evidence, and measures it with the same thresholds. ``out`` names files for all
+    figures with all settings: .parquet, .json, .md, .html or .tex.
+
     Of an attributor: the confusion matrix, each generator's accuracy, and how often an outsider is called none of
-    these; ``threshold`` is not its business. Pictures that could not be read are counted, and enter no figure.
+    these; it has no thresholds, and none of the options above.
     """
-    folders, path = stores(evidence), Path(checkpoint)
-    header = read_header(path)
-    names = MEMBERS if header.method == "panel" else (header.method,)
-    instruments = Suite.load(suite if suite is not None else suite_of(folders, names))
-    if header.method in ATTRIBUTORS:
-        return measure(load_attributor(path, instruments), folders, split)
-    detector = load(path, instruments)
-    logits, found = _logits(folders, detector, instruments, split)
-    labels, generators = failures(folders, split)
-    probabilities = [*detector.probability(logits).tolist(), *[None] * len(labels)]
-    return evaluate_scores(found.labels + labels, probabilities, found.generators + generators, threshold)
+    folders, pairs = stores(evidence), _pairs(pair or ())
+    if read_header(Path(checkpoint)).method in ATTRIBUTORS:
+        asked = {"fpr": fpr, "against": against, "robustness": robustness, "pair": pair, "out": out}
+        return _attribution(Path(checkpoint), folders, split, suite, [name for name, value in asked.items() if value])
+    job = _Job(folders, split, suite, threshold, fpr, pairs, repeats, level, seed, device, dtype)
+    chains = grid(robustness or ())
+    for path in out or ():
+        check_suffix(Path(path))
+    detector, table = job.table(Path(checkpoint), job.folders)
+    perturbed: dict[str, EvaluationTable] = {}
+    for place, chain in enumerate(chains, 1):
+        say(f"perturbation {place} of {len(chains)}: {chain}")
+        store = perturbed_store(job.folders, detector, split, chain, say)
+        _, perturbed[str(chain)] = job.table(Path(checkpoint), [store], str(chain))
+    table = replace(table, perturbed=perturbed)
+    if against is not None:
+        table = replace(table, against=job.compare(Path(checkpoint), Path(against)))
+    for path in out or ():
+        write_results(Path(path), table)
+    return table
+
+
+def _attribution(
+    checkpoint: Path, folders: list[Store], split: Split, suite: str | Path | None, asked: Sequence[str]
+) -> AttributionTable:
+    method = read_header(checkpoint).method
+    if asked:
+        raise OptionError(f"--{asked[0]} is of no use to {method}, which tells generators apart: leave it out")
+    instruments = Suite.load(suite if suite is not None else suite_of(folders, (method,)))
+    return measure(load_attributor(checkpoint, instruments), folders, split)
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """What a checkpoint says of the labelled pictures of one split."""
+
+    detector: Detector[Any, Any]
+    suite: str
+    probabilities: Floats
+    found: Labelled
+
+
+@dataclass(frozen=True)
+class _Job:
+    """The settings of one evaluation."""
+
+    folders: list[Store]
+    split: Split
+    suite: str | Path | None
+    threshold: float
+    fpr: float | None
+    pairs: Mapping[str, str]
+    repeats: int
+    level: float
+    seed: int
+    device: str
+    dtype: str
+
+    def table(
+        self, checkpoint: Path, folders: Sequence[Store], perturbation: str = ""
+    ) -> tuple[Detector[Any, Any], EvaluationTable]:
+        """The detector and its figures on the pictures of ``folders``."""
+        scored = self._scored(checkpoint, folders)
+        labels, generators = failures(folders, self.split)
+        bounds = self._bounds(scored.detector)
+        table = evaluate_scores(
+            scored.found.labels + labels,
+            [*scored.probabilities.tolist(), *[None] * len(labels)],
+            scored.found.generators + generators,
+            self.threshold,
+            pixels=[*scored.found.originals, *[None] * len(labels)],
+            pairs=self.pairs,
+            bounds=bounds,
+            repeats=self.repeats,
+            level=self.level,
+            seed=self.seed,
+        )
+        return scored.detector, replace(table, settings=self._settings(checkpoint, folders, scored, perturbation))
+
+    def compare(self, first: Path, second: Path) -> Comparison:
+        """The difference on the pictures that both have evidence of."""
+        one, other = (self._scored(path, self.folders) for path in (first, second))
+        keys = [list(zip(each.found.labels, each.found.pixels, strict=True)) for each in (one, other)]
+        theirs = dict(zip(keys[1], other.probabilities.tolist(), strict=True))
+        kept = [place for place, key in enumerate(keys[0]) if key in theirs]
+        if not kept:
+            raise DataError(
+                f"{first} and {second} have evidence of no picture in common: extract both from the same data"
+            )
+        return compare_scores(
+            [one.found.labels[place] for place in kept],
+            one.probabilities[kept],
+            [theirs[keys[0][place]] for place in kept],
+            [one.found.generators[place] for place in kept],
+            self.threshold,
+            names=(str(first), str(second)),
+            pixels=[one.found.originals[place] for place in kept],
+            pairs=self.pairs,
+            repeats=max(1, self.repeats),
+            level=self.level,
+            seed=self.seed,
+        )
+
+    def _scored(self, checkpoint: Path, folders: Sequence[Store]) -> _Scores:
+        method = read_header(checkpoint).method
+        name = self.suite if self.suite is not None else suite_of(folders, MEMBERS if method == "panel" else (method,))
+        suite = Suite.load(name, self.device, self.dtype)
+        detector = load(checkpoint, suite)
+        logits, found = _logits(folders, detector, suite, self.split)
+        return _Scores(detector, suite.name, detector.probability(logits), found)
+
+    def _settings(
+        self, checkpoint: Path, folders: Sequence[Store], scored: _Scores, perturbation: str
+    ) -> dict[str, Any]:
+        detector = scored.detector
+        return {
+            "method": detector.method,
+            "checkpoint": str(checkpoint),
+            "suite": scored.suite,
+            "split": self.split,
+            "perturbation": perturbation,
+            "digest": detector.digest,
+            "evidence": [str(folder.root) for folder in folders],
+            "instruments": detector.instruments(),
+            "options": detector.options.to_dict(),
+            "calibration": detector.calibration.kind if detector.calibration else None,
+            "bounds": vars(bounds) if (bounds := self._bounds(detector)) else None,
+            "prior": 0.5,
+            "pairs": dict(self.pairs),
+            "bootstrap": {"repeats": self.repeats, "level": self.level, "seed": self.seed},
+            "version": unprompt.__version__,
+        }
+
+    def _bounds(self, detector: Detector[Any, Any]) -> Bounds | None:
+        stored = detector.thresholds
+        if stored is None:
+            return None
+        moved = stored if self.fpr is None else stored.at_fpr(self.fpr)
+        return Bounds(moved.lower, moved.upper, moved.fpr, moved.fnr, moved.conformal)
+
+
+def _pairs(texts: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in texts:
+        generator, equals, collection = text.partition("=")
+        if not (generator and equals and collection):
+            raise OptionError(f"--pair is {text!r}, expected GENERATOR=COLLECTION, as ldm_200=laion")
+        found[generator] = collection
+    return found
 
 
 def _logits(

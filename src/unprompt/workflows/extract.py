@@ -14,6 +14,7 @@ from unprompt.evidence.bench import Bench, PartShelves
 from unprompt.evidence.joint import JointExtractor
 from unprompt.images import read
 from unprompt.instruments import Suite
+from unprompt.perturbations import UNCHANGED, Chain, perturbed
 from unprompt.store import Part, Store, sample_rows
 from unprompt.types import Picture, Sample
 from unprompt.workflows.costs import agree, members, refuse
@@ -34,6 +35,7 @@ def extract(
     spread: int = 1,
     device: str = "cpu",
     dtype: str = "float32",
+    perturb: str = "",
     options: Mapping[str, Any] | None = None,
     yes: bool = False,
     ask: Callable[[str], None] = refuse,
@@ -42,28 +44,43 @@ def extract(
     """Store the evidence that ``method`` needs of all pictures of ``data`` in the folder ``out``, and return it.
 
     ``panel`` extracts for its four members at once. Pictures that cannot be read become rows with an error.
-    ``options`` overrides the method's own defaults by name, as ``{"scope": "global"}``. With ``spread`` above 1 some
+    ``options`` overrides the method's own defaults by name, as ``{"scope": "global"}``. ``perturb``,
+    name:value[,name:value], changes the decoded pictures before any instrument sees them. With ``spread`` above 1 some
     validation pictures are drawn from that many seeds of the noise, so that ``train`` can measure how far a score
     moves. What takes long on a CPU goes to ``ask`` first, which raises to stop it; ``yes`` = go on without asking.
     """
     if spread < 1:
         raise OptionError(f"--spread is {spread}, expected 1 or more draws of the noise")
-    made, samples = EVERY[method], samples_of(data)
-    instruments, store = Suite.load(suite, device, dtype), Store(Path(out))
+    made, chain, samples = EVERY[method], Chain.parse(perturb), samples_of(data)
+    instruments = Suite.load(suite, device, dtype)
     extractor = _extractor(made, instruments, options)
     agree(instruments, extractor, len(samples), yes=yes, ask=ask, say=say)
-    extractors = members(extractor)
+    store = extract_samples(extractor, samples, Path(out), instruments, chain, say)
+    if spread > 1:
+        draw_again(store, store.plan(samples), members(extractor), instruments, spread, say)
+    return store.root
+
+
+def extract_samples(
+    extractor: Extractor[Any],
+    samples: Sequence[Sample],
+    out: Path,
+    instruments: Suite,
+    chain: Chain = UNCHANGED,
+    say: Callable[[str], None] = silent,
+) -> Store:
+    """As :func:`extract`, from samples, a suite and an extractor at hand, which may be a panel's."""
+    store, extractors = Store(out), members(extractor)
+    store.check_perturbation(str(chain))
     parts = store.plan(samples)
     for number, part in enumerate(parts, 1):
         missing = [one for one in extractors if not _stored(store, part, one, instruments)]
         if missing:
-            _make(store, part, missing, instruments)
+            _make(store, part, missing, instruments, chain)
         say(f"part {number} of {len(parts)}: {'made' if missing else 'already there'}")
     for one in extractors:
         store.write_view(one.view(instruments))
-    if spread > 1:
-        draw_again(store, parts, extractors, instruments, spread, say)
-    return store.root
+    return store
 
 
 def _extractor(method: type[Fitted[Any, Any]], suite: Suite, options: Mapping[str, Any] | None) -> Extractor[Any]:
@@ -81,19 +98,19 @@ def _stored(store: Store, part: Part, extractor: Extractor[Any], suite: Suite) -
     return all(shelf.has(part.index) for shelf in shelves) or not ok_rows(store, part.index)
 
 
-def _make(store: Store, part: Part, extractors: Sequence[Extractor[Any]], suite: Suite) -> None:
-    found = [read_or_error(sample) for sample in part.samples]
+def _make(store: Store, part: Part, extractors: Sequence[Extractor[Any]], suite: Suite, chain: Chain) -> None:
+    found = [read_or_error(sample, chain) for sample in part.samples]
     if store.read_part(part.index) is None:
-        store.write_samples(part.index, sample_rows(part, found))
+        store.write_samples(part.index, sample_rows(part, found, str(chain)))
     pictures = [picture for picture in found if isinstance(picture, Picture)]
     bench = Bench(pictures, suite, PartShelves(store, part.index))
     for extractor in extractors:
         extractor.extract(bench)
 
 
-def read_or_error(sample: Sample) -> Picture | PictureError:
-    """The picture, or what stood in its way."""
+def read_or_error(sample: Sample, chain: Chain = UNCHANGED) -> Picture | PictureError:
+    """The picture after ``chain``, or what stood in its way."""
     try:
-        return read(Path(sample.uri), sample.uri)
+        return perturbed(read(Path(sample.uri), sample.uri), chain)
     except PictureError as error:
         return error

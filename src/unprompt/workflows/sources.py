@@ -31,8 +31,11 @@ def samples_of(spec: str) -> list[Sample]:
 
 
 def split_of(row: Mapping[str, Any]) -> Split:
-    """The split of a sample row: its own, or one drawn from the picture's hash, so that copies stay together."""
+    """The split of a sample row: its own, or one drawn from the picture's hash, so that copies stay together.
+
+    A perturbed picture goes where its original went.
+    """
     if row["split"] is not None:
         return row["split"]  # type: ignore[no-any-return]
-    share = int((row["pixels"] or row["sha256"] or "0" * 8)[:8], 16) / 16**8
+    share = int((row.get("original") or row["pixels"] or row["sha256"] or "0" * 8)[:8], 16) / 16**8
     return SPLITS[0] if share < SHARES[0] else SPLITS[1] if share < SHARES[0] + SHARES[1] else SPLITS[2]

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from unprompt.detectors import ATTRIBUTORS, EVERY, METHODS, load
 from unprompt.detectors.base import Detector, Fitted
-from unprompt.detectors.calibration import Calibration, Thresholds
+from unprompt.detectors.calibration import Calibration, Isotonic, Thresholds
 from unprompt.detectors.options import SolvedOptions
 from unprompt.detectors.panel import MEMBERS, Panel
-from unprompt.errors import DataError
-from unprompt.evaluation import average_precision, fit_platt, fit_thresholds, roc_auc
+from unprompt.errors import DataError, OptionError
+from unprompt.evaluation import (
+    average_precision,
+    fit_isotonic,
+    fit_platt,
+    fit_temperature,
+    fit_thresholds,
+    roc_auc,
+)
 from unprompt.instruments import Suite
 from unprompt.store import Store
 from unprompt.training.fit import Labels, Report, Validation, fit
@@ -29,6 +36,8 @@ FOLDS = 5
 """A panel's calibration sees logits of members' weights that were fitted without the picture."""
 
 Floats = npt.NDArray[np.float64]
+Map: TypeAlias = Literal["platt", "isotonic", "temperature"]
+Band: TypeAlias = Literal["empirical", "conformal"]
 
 
 def train(
@@ -40,6 +49,8 @@ def train(
     seed: int = 0,
     fpr: float = 0.05,
     fnr: float = 0.05,
+    calibration: Map = "platt",
+    band: Band = "empirical",
     half: bool = False,
     generators: Sequence[str] | str | None = None,
     options: Mapping[str, Any] | None = None,
@@ -49,8 +60,9 @@ def train(
 
     ``panel`` is fitted on the validation split, over the members whose checkpoints lie beside ``out``. Pictures
     whose index names no split get one from their hash. An interrupted training goes on by the same command.
-    ``fpr`` and ``fnr`` are what the two thresholds promise (an attributor has none); ``half`` stores float16;
-    ``generators`` leaves out what other generators drew; ``options`` overrides the method's own defaults by name.
+    ``fpr`` and ``fnr`` are what the two thresholds promise: of the validation pictures, or, with ``band``
+    "conformal", of new pictures of the same kind; an attributor has none. ``half`` stores float16; ``generators``
+    leaves out what other generators drew; ``options`` overrides the method's own defaults by name.
     """
     made, folders, path = EVERY[method], stores(evidence), Path(out)
     instruments = Suite.load(
@@ -64,10 +76,14 @@ def train(
 
         fit(fitted, learned, labels, seed, told, validation, _partial(path))
 
+    def judged(detector: Detector[Any, Any], logits: Floats, found: Labelled) -> str:
+        calibrated = _calibrated(calibration, found.labels, logits)
+        return _judge(detector, logits, found, calibrated, fpr, fnr, _conformal(band))
+
     fitted: Fitted[Any, Any]
     if method == "panel":
         fitted, logits, found = _panel(folders, path, instruments, chosen, names)
-        reached = _judge(fitted, logits, found, fpr, fnr)
+        reached = judged(fitted, logits, found)
     elif method in ATTRIBUTORS:
         fitted = attributor = ATTRIBUTORS[method](instruments, chosen, seed)
         reached = fit_attributor(attributor, folders, names, learn)
@@ -75,7 +91,7 @@ def train(
         fitted = detector = METHODS[method](instruments, chosen, seed)
         learned, found = (joined(folders, detector, instruments, split, names) for split in ("train", "validation"))
         learn(detector, learned.evidence, learned.labels, Validation(found.evidence, found.labels))
-        reached = _judge(detector, detector.logits(found.evidence), found, fpr, fnr)
+        reached = judged(detector, detector.logits(found.evidence), found)
     if isinstance(fitted, Detector) and (moves := spread_of(folders, fitted, instruments)) is not None:
         fitted.figures["spread"] = moves.to_dict()
     fitted.save(path, half=half)
@@ -111,14 +127,45 @@ def _panel(
     return panel, logits, found
 
 
-def _judge(detector: Detector[Any, Any], logits: Floats, found: Labelled, fpr: float, fnr: float) -> str:
+def _calibrated(kind: Map, labels: Sequence[int], logits: Floats) -> Calibration | Isotonic:
+    if kind == "platt":
+        return Calibration(*fit_platt(labels, logits))
+    if kind == "temperature":
+        return Calibration(1 / fit_temperature(labels, logits), 0.0, "temperature")
+    if kind == "isotonic":
+        corners, probabilities = fit_isotonic(labels, logits)
+        return Isotonic(tuple(corners.tolist()), tuple(probabilities.tolist()))
+    raise OptionError(f"--calibration is {kind!r}, expected platt, isotonic or temperature")
+
+
+def _conformal(band: Band) -> bool:
+    if band not in ("empirical", "conformal"):
+        raise OptionError(f"--band is {band!r}, expected empirical or conformal")
+    return band == "conformal"
+
+
+def _judge(
+    detector: Detector[Any, Any],
+    logits: Floats,
+    found: Labelled,
+    calibration: Calibration | Isotonic,
+    fpr: float,
+    fnr: float,
+    conformal: bool,
+) -> str:
     """Calibration, thresholds and the card's figures, all from validation pictures; what was reached, in words."""
     labels = np.asarray(found.labels)
-    detector.calibration = Calibration(*fit_platt(labels, logits))
-    probabilities = detector.calibration.probability(logits)
-    lower, upper = fit_thresholds(labels, probabilities, fpr, fnr)
+    detector.calibration = calibration
+    probabilities = calibration.probability(logits)
+    lower, upper = fit_thresholds(labels, probabilities, fpr, fnr, conformal)
     detector.thresholds = Thresholds.from_validation(
-        lower, upper, fpr=fpr, fnr=fnr, real=probabilities[labels == REAL], n_generated=int((labels == GENERATED).sum())
+        lower,
+        upper,
+        fpr=fpr,
+        fnr=fnr,
+        real=probabilities[labels == REAL],
+        n_generated=int((labels == GENERATED).sum()),
+        conformal=conformal,
     )
     detector.figures = {
         "data": "validation",

@@ -1,0 +1,84 @@
+"""What ``evaluate`` prints: the table, what the checkpoint's thresholds made of it, perturbations, the comparison."""
+
+from __future__ import annotations
+
+import json
+
+import typer
+
+from unprompt.cli.attributions import print_attribution_table
+from unprompt.cli.options import TableFormat
+from unprompt.cli.output import print_table
+from unprompt.evaluation import AttributionTable, Bounds, Comparison, EvaluationTable, Interval, Verdicts
+from unprompt.report import differences
+from unprompt.report.results import METRICS, words
+
+
+def print_evaluation(table: EvaluationTable | AttributionTable, form: TableFormat) -> None:
+    """All of it."""
+    if form is TableFormat.JSON:
+        typer.echo(json.dumps(table.to_dict(), indent=1, allow_nan=False))
+    elif isinstance(table, AttributionTable):
+        print_attribution_table(table)
+    else:
+        _print_detection(table)
+
+
+def _print_detection(table: EvaluationTable) -> None:
+    _print_figures(table)
+    if table.perturbed:
+        _print_perturbed(table)
+    if table.against:
+        _print_difference(table.against)
+
+
+def _print_figures(table: EvaluationTable) -> None:
+    header = ["generator", *(name.replace("_", " ") for name in vars(table.macro))]
+    rows = [
+        [
+            name,
+            *(
+                _number(value, table.intervals.get(name, {}).get(metric) if metric == "auc" else None)
+                for metric, value in vars(row).items()
+            ),
+        ]
+        for name, row in table.rows()
+    ]
+    print_table(header, rows, right=header[1:])
+    typer.echo(f"The accuracies count a picture as generated above a probability of {table.threshold:.3f}")
+    if interval := table.intervals.get("pooled", {}).get("auc"):
+        typer.echo(f"In brackets: the {100 * interval.level:g} % interval; those of the other figures: --format json")
+    if table.bounds:
+        _print_promise(table.bounds, table.verdicts["pooled"])
+
+
+def _print_promise(bounds: Bounds, found: Verdicts) -> None:
+    told = {name: f"{100 * share:.1f} %" for name, share in vars(found).items()}
+    whose = "new pictures like those of validation (conformal)" if bounds.conformal else "the validation pictures"
+    typer.echo(
+        f"Verdicts by the checkpoint's thresholds, {bounds.lower:.3f} and {bounds.upper:.3f}: "
+        f"{told['real_called_generated']} of real ones called generated (promised: {100 * bounds.fpr:g} % or less), "
+        f"{told['generated_called_real']} of generated ones called real ({100 * bounds.fnr:g} % or less), "
+        f"{told['real_inconclusive']} and {told['generated_inconclusive']} inconclusive; promised of {whose}"
+    )
+
+
+def _print_perturbed(table: EvaluationTable) -> None:
+    typer.echo("\nAll generators, after a perturbation:")
+    rows = []
+    for name, one in {"none": table, **table.perturbed}.items():
+        bounds = one.intervals.get("pooled", {})
+        rows.append([name, *(_number(getattr(one.pooled, metric), bounds.get(metric)) for metric in METRICS)])
+    header = ["perturbation", *map(words, METRICS)]
+    print_table(header, rows, right=header[1:])
+
+
+def _print_difference(comparison: Comparison) -> None:
+    grid = differences(comparison)
+    typer.echo(f"\n{grid.title}:")
+    print_table(grid.header, grid.rows, right=grid.header[1:])
+
+
+def _number(value: float | int, interval: Interval | None) -> str:
+    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{text} [{interval.low:.3f}, {interval.high:.3f}]" if interval else text

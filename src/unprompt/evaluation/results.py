@@ -1,0 +1,77 @@
+"""Tables as tidy rows: one number a row, with every setting that moved it, and room for the paper's beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from unprompt.evaluation.rates import NAMES
+from unprompt.evaluation.table import EvaluationTable
+
+
+@dataclass(frozen=True)
+class Result:
+    """One number. Columns that every table shares stand alone; the rest of the settings is ``settings``, as JSON."""
+
+    method: str
+    checkpoint: str
+    suite: str
+    split: str
+    perturbation: str
+    """name:value[,name:value]; empty = none."""
+    generator: str
+    """A generator's name, ``macro`` or ``pooled``."""
+    metric: str
+    """A field of ``Rates`` or, as ``verdict_...``, of ``Verdicts``."""
+    value: float
+    low: float | None
+    high: float | None
+    level: float | None
+    interval: str | None
+    """bootstrap, delong or wilson."""
+    n_real: int
+    n_generated: int
+    n_failed: int
+    n_copies: int
+    threshold: float
+    settings: str
+    paper: float | None = None
+    """The paper's number for the same cell, in the same unit; None when there is none."""
+
+
+def results(table: EvaluationTable) -> list[Result]:
+    """The rows of a table and, after them, of its perturbed ones."""
+    return [*_rows(table), *(row for one in table.perturbed.values() for row in results(one))]
+
+
+def with_paper(rows: Iterable[Result], paper: Mapping[tuple[str, str, str], float]) -> list[Result]:
+    """The rows, with the paper's numbers by (perturbation, generator, metric), where it has one."""
+    return [replace(row, paper=paper.get((row.perturbation, row.generator, row.metric))) for row in rows]
+
+
+def _rows(table: EvaluationTable) -> Iterator[Result]:
+    told = dict(table.settings)
+    shared: dict[str, Any] = {name: str(told.pop(name, "")) for name in ("method", "checkpoint", "suite", "split")}
+    shared["perturbation"] = str(told.pop("perturbation", ""))
+    settings = json.dumps(told, sort_keys=True)
+    for generator, metrics in table.rows():
+        counts = {name: getattr(metrics, name) for name in ("n_real", "n_generated", "n_failed", "n_copies")}
+        common = {**shared, **counts, "generator": generator, "threshold": table.threshold, "settings": settings}
+        for metric in NAMES:
+            found = table.intervals.get(generator, {}).get(metric)
+            yield Result(
+                metric=metric,
+                value=getattr(metrics, metric),
+                low=found.low if found else None,
+                high=found.high if found else None,
+                level=found.level if found else None,
+                interval=found.method if found else None,
+                **common,
+            )
+        if generator in table.verdicts:
+            for name, value in vars(table.verdicts[generator]).items():
+                yield Result(
+                    metric=f"verdict_{name}", value=value, low=None, high=None, level=None, interval=None, **common
+                )

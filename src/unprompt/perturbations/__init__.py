@@ -1,0 +1,8 @@
+"""What happens to pictures on their way: seeded changes of decoded RGB, by name, in chains and in the papers' grids."""
+
+from unprompt.perturbations.augment import Augmentation, Drawn
+from unprompt.perturbations.chain import UNCHANGED, Chain, Perturbation, perturbed
+from unprompt.perturbations.grids import GRIDS, grid
+from unprompt.perturbations.kinds import KINDS, Kind
+
+__all__ = ["GRIDS", "KINDS", "UNCHANGED", "Augmentation", "Chain", "Drawn", "Kind", "Perturbation", "grid", "perturbed"]
