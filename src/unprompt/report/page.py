@@ -51,7 +51,6 @@ class _Card:
     truth: str
     facts: str
     figures: tuple[Figure, ...]
-    boxes: tuple[Box, ...]
     bars: dict[str, float]
 
 
@@ -96,7 +95,6 @@ def _card(folder: Path, number: int, exhibit: Exhibit) -> _Card:
             figure(folder, number, part, rgb, TITLES[part], exhibit.boxes if part == "picture" else ())
             for part, rgb in exhibit.pictures().items()
         ),
-        boxes=exhibit.boxes,
         bars=exhibit.bars(),
     )
 
