@@ -133,9 +133,12 @@ class Fitted(ABC, Generic[E, O]):
         """The network's inputs; with ``chance`` they are augmented for training."""
 
     def save(self, path: Path | str, *, half: bool = False) -> None:
-        """One safetensors file; ``half`` stores float16, which :meth:`load` widens again."""
+        """One safetensors file; ``half`` stores float16, which :meth:`load` widens again.
+
+        Weights that stay as the suite has them lie in the suite alone, whose digest the checkpoint names.
+        """
         self.path = Path(path)
-        self.digest = checkpoint.write(self.path, self._header(), self.network.state_dict(), half=half)
+        self.digest = checkpoint.write(self.path, self._header(), checkpoint.own(self.network), half=half)
 
     @classmethod
     def load(cls, path: Path | str, suite: Suite) -> Self:

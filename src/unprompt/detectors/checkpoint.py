@@ -90,9 +90,15 @@ def load(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         return dict(stored.metadata() or {}), {name: stored.get_tensor(name) for name in names}
 
 
+def own(network: nn.Module) -> dict[str, Tensor]:
+    """A network's state without the parameters that are not learned."""
+    held = {name for name, weight in network.named_parameters() if not weight.requires_grad}
+    return {name: tensor for name, tensor in network.state_dict().items() if name not in held}
+
+
 def restore(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Fill a network with stored tensors: all of its names and shapes, and no others."""
-    wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    """Fill a network with stored tensors: all of its own names and shapes, and no others."""
+    wanted = {name: tuple(tensor.shape) for name, tensor in own(network).items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if wanted != found:
         name = min(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
@@ -100,7 +106,7 @@ def restore(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> No
             f"{path}: tensor {name} has shape {found.get(name)}, expected {wanted.get(name)}: "
             "the file is damaged or its options were changed; train it again"
         )
-    network.load_state_dict(dict(tensors))
+    network.load_state_dict(dict(tensors), strict=False)
 
 
 def digest(path: Path) -> str:

@@ -36,11 +36,14 @@ class SemgirOptions(TrainedOptions):
     """Weight decay of the optimiser."""
     optimiser: Optimiser = "adam"
     """adam or adamw."""
+    layers: int = 0
+    """Last layers of the encoder that are learned; 0 = all, as in the paper."""
     regenerations: int = 1
     """Drawings of each caption; their scores are averaged."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        at_least("layers", self.layers, 0)
         at_least("regenerations", self.regenerations, 1)
 
 
@@ -77,7 +80,7 @@ class SemgirDetector(Detector[SemgirEvidence, SemgirOptions]):
         return SemgirExtractor(options.regenerations)
 
     def _build(self) -> SemgirNetwork:
-        return SemgirNetwork(ImageTower(self.suite.encoder))
+        return SemgirNetwork(ImageTower(self.suite.encoder, self.options.layers))
 
     def collate(
         self, evidence: Sequence[SemgirEvidence], chance: np.random.Generator | None = None

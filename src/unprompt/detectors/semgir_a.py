@@ -46,6 +46,8 @@ class SemgirAOptions(AttributorOptions):
     """Weight decay of the optimiser."""
     optimiser: Optimiser = "adam"
     """adam or adamw."""
+    layers: int = 0
+    """Last layers of both encoders that are learned; 0 = all, as in the paper."""
     widening: int = 4
     """The Combiner widens each feature this many times."""
     dropout: float = 0.5
@@ -55,6 +57,7 @@ class SemgirAOptions(AttributorOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        at_least("layers", self.layers, 0)
         at_least("widening", self.widening, 1)
         if not 0 <= self.dropout < 1:
             raise OptionError(f"--dropout is {self.dropout}, expected a share from 0 to below 1")
@@ -104,7 +107,8 @@ class SemgirAttributor(Attributor[AttributionEvidence, SemgirAOptions]):
         return AttributionExtractor(options.generators)
 
     def _build(self) -> SemgirANetwork:
-        image, text = ImageTower(self.suite.encoder), TextTower(self.suite.encoder)
+        encoder, layers = self.suite.encoder, self.options.layers
+        image, text = ImageTower(encoder, layers), TextTower(encoder, layers)
         combiner = Combiner(image.width, self.options.widening, self.options.dropout)
         heads = [TwoClassHead(2 * image.width, image.width) for _ in self.options.generators]
         return SemgirANetwork(image, text, combiner, heads, self.options.unit)

@@ -15,6 +15,9 @@ from unprompt.errors import SuiteError
 from unprompt.instruments.base import Encoder
 from unprompt.types import RGB
 
+_LAST = ("post_layernorm", "final_layer_norm")
+"""What follows the layers of an image and of a text tower of transformers."""
+
 
 @runtime_checkable
 class Towered(Protocol):
@@ -82,13 +85,12 @@ class ImageTower(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, layers: int = 0) -> None:
         super().__init__()
         source = towered(encoder)
         self.side, self.width = source.side, encoder.width
-        self.vision, self.projection = (
-            copy.deepcopy(part).cpu().float().requires_grad_(True) for part in source.tower()
-        )
+        self.vision, self.projection = (_learnable(part) for part in source.tower())
+        hold(self.vision, layers)
         self.register_buffer("mean", torch.tensor(source.mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(source.std).view(3, 1, 1), persistent=False)
 
@@ -100,15 +102,38 @@ class ImageTower(nn.Module):
 class TextTower(nn.Module):
     """N x context ids and mask -> N x d, not normalised: text tower, pooled feature, projection."""
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, layers: int = 0) -> None:
         super().__init__()
-        self.text, self.projection = (
-            copy.deepcopy(part).cpu().float().requires_grad_(True) for part in reading(encoder).reader()
-        )
+        self.text, self.projection = (_learnable(part) for part in reading(encoder).reader())
+        hold(self.text, layers)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         told = self.text(ids, mask)
         return cast(Tensor, self.projection(getattr(told, "pooler_output", told)))
+
+
+def hold(tower: nn.Module, layers: int) -> None:
+    """Leave all but the last ``layers`` transformer layers, and what follows them, as the suite's encoder has them.
+
+    0 holds nothing. :class:`SuiteError` for a tower of another kind, or with fewer layers.
+    """
+    if not layers:
+        return
+    stack = getattr(getattr(tower, "encoder", None), "layers", None)
+    if not isinstance(stack, nn.ModuleList) or len(stack) < layers:
+        found = len(stack) if isinstance(stack, nn.ModuleList) else "no"
+        raise SuiteError(
+            f"--layers is {layers}, but the encoder's {type(tower).__name__} has {found} transformer layers: "
+            "choose fewer, or 0 to learn the whole tower"
+        )
+    learned = {id(weight) for layer in stack[-layers:] for weight in layer.parameters()}
+    learned |= {id(weight) for name in _LAST for weight in getattr(tower, name, nn.Identity()).parameters()}
+    for weight in tower.parameters():
+        weight.requires_grad_(id(weight) in learned)
+
+
+def _learnable(part: nn.Module) -> nn.Module:
+    return copy.deepcopy(part).cpu().float().requires_grad_(True)
 
 
 def as_pixels(pictures: Sequence[RGB]) -> Tensor:

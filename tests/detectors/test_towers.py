@@ -1,0 +1,59 @@
+"""Towers of which some layers are held: which move, what a checkpoint keeps of them, and who cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from unprompt.detectors import EVERY, checkpoint
+from unprompt.detectors.base import Fitted
+from unprompt.detectors.towers import ImageTower, TextTower, hold
+from unprompt.errors import SuiteError
+from unprompt.evidence.bench import Bench
+from unprompt.instruments import Suite
+
+
+def fitted(method: str, suite: Suite, layers: int) -> Fitted[Any, Any]:
+    made = EVERY[method]
+    return made(suite, made.fitting_options(suite).having({"layers": layers}))
+
+
+def test_the_last_layers_and_what_follows_are_learned(suite: Suite) -> None:
+    image, text = ImageTower(suite.encoder, 1), TextTower(suite.encoder, 1)
+    for tower, learned in ((image.vision, "post_layernorm."), (text.text, "final_layer_norm.")):
+        depth = len(tower.encoder.layers)
+        last = f"encoder.layers.{depth - 1}."
+        assert depth > 1
+        moving = {name for name, weight in tower.named_parameters() if weight.requires_grad}
+        assert moving == {name for name, _ in tower.named_parameters() if name.startswith((last, learned))}
+    assert all(weight.requires_grad for part in (image, text) for weight in part.projection.parameters())
+
+
+@pytest.mark.parametrize("method", ["semgir", "semgir-a"])
+def test_what_is_held_lies_in_the_suite_alone(method: str, suite: Suite, bench: Bench, tmp_path: Path) -> None:
+    whole, some = fitted(method, suite, 0), fitted(method, suite, 1)
+    with torch.no_grad():
+        for weight in some.network.parameters():
+            if weight.requires_grad:
+                weight += 0.01
+    evidence = some.extractor.extract(bench)
+    for name, one in (("whole", whole), ("some", some)):
+        one.save(tmp_path / name)
+    _, kept = checkpoint.load(tmp_path / "some")
+    _, all_of_it = checkpoint.load(tmp_path / "whole")
+    assert kept.keys() < all_of_it.keys()
+    assert {name for name, weight in some.network.named_parameters() if weight.requires_grad} <= kept.keys()
+    again = type(some).load(tmp_path / "some", suite)
+    np.testing.assert_array_equal(again.logits(evidence), some.logits(evidence))
+
+
+def test_a_tower_without_so_many_layers_says_what_it_has(suite: Suite) -> None:
+    with pytest.raises(SuiteError, match=r"--layers is 9, but the encoder's CLIPVisionModel has 3 transformer"):
+        ImageTower(suite.encoder, 9)
+    with pytest.raises(SuiteError, match=r"--layers is 1, but the encoder's Linear has no transformer layers: choose"):
+        hold(nn.Linear(2, 2), 1)
