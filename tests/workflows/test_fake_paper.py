@@ -13,11 +13,13 @@ from PIL import Image
 from unprompt.detectors import METHODS, load
 from unprompt.detectors.checkpoint import read_header
 from unprompt.errors import SuiteError
+from unprompt.evaluation import AttributionTable, EvaluationTable
 from unprompt.evidence.bench import Bench
 from unprompt.images import read
 from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.manifest import shipped
 from unprompt.store import Store
+from unprompt.workflows.attribute import attribute
 from unprompt.workflows.collect import joined, stores
 from unprompt.workflows.detect import detect
 from unprompt.workflows.evaluate import evaluate
@@ -72,16 +74,46 @@ def trained(evidence: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_each_method_has_the_classes_of_the_suite_paper() -> None:
-    """But one: TIDY and ITEM share a captioner there, and walk two classes here."""
+    """TIDY and ITEM share a captioner and a grounder there, and walk two classes of each here."""
     paper, fake = Manifest.read(shipped("paper")), Manifest.read(shipped("fake"))
     assert {spec.kind for spec in paper.specs()} - {spec.kind for spec in fake.specs()} == {"open-clip", "lpips"}
-    assert {spec.kind for spec in fake.specs()} >= {"blip", "blip-2", "llava-next", "stable-diffusion-xl"}
+    assert {spec.kind for spec in fake.specs()} >= {
+        "blip",
+        "blip-2",
+        "grounding-dino",
+        "llava-next",
+        "stable-diffusion-xl",
+    }
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_extract_train_evaluate(method: str, evidence: Path, trained: Path) -> None:
     table = evaluate(trained / f"{method}.safetensors", evidence=evidence, suite="fake")
+    assert isinstance(table, EvaluationTable)
     assert (table.pooled.n_real, table.pooled.n_generated, table.pooled.n_failed) == (4, 4, 1)
+
+
+def test_attribution_walks_the_same_road(pictures: Path, tmp_path: Path) -> None:
+    """Two candidates; whose the pictures are is only said for once."""
+    rows = [
+        (path, int(path.parent.name == "gradient"), name, split)
+        for split in ("train", "validation", "test")
+        for kind, names in (("real", ("scenes",)), ("fake/gradient", ("diffusion", "sibling")))
+        for place, path in enumerate(sorted((pictures / split / kind).glob("*.[pj][np]g")))
+        for name in (names[place % len(names)],)
+    ]
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text(
+        "path,label,generator,split\n" + "".join(",".join(map(str, row)) + "\n" for row in rows), "utf-8"
+    )
+    evidence = extract("semgir-a", data=f"manifest:{manifest}", out=tmp_path / "evidence", suite="fake")
+    head = train("semgir-a", evidence=evidence, out=tmp_path / "semgir-a.safetensors", suite="fake", options=SMALL)
+    table = evaluate(head, evidence=evidence, suite="fake")
+    assert isinstance(table, AttributionTable)
+    assert table.candidates == ("diffusion", "sibling")
+    assert sum(row.n for row in table.rows.values()) == 8
+    with pytest.raises(SuiteError, match="suite 'fake' has random weights and gives no verdict"):
+        attribute(pictures / "test", suite="fake")
 
 
 def test_products_are_shared_where_models_agree(evidence: Path) -> None:

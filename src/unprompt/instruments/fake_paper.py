@@ -29,6 +29,7 @@ from transformers.models.llava_next.image_processing_pil_llava_next import Llava
 from unprompt.errors import MissingExtra
 from unprompt.instruments import fakes, open_clip
 from unprompt.instruments.cache import cache_folder
+from unprompt.instruments.fake_grounders import save_fake_grounding_dino
 from unprompt.instruments.fakes import CONTEXT, LAYERS, SIDE, VISION, WORDS, save, spread
 from unprompt.instruments.loading import import_extra, quietly
 from unprompt.instruments.manifest import FAKE, shipped
@@ -83,6 +84,7 @@ def save_fake_paper(folder: Path | str, seed: int = 0, with_open_clip: bool = Fa
         save_blip2(folder / "captioner-2")
         save_llava_next(folder / "captioner-next")
         save_stable_diffusion_xl(folder / "diffusion-xl")
+        save_fake_grounding_dino(folder / "grounder-dino", WORDS)
         if with_open_clip:
             save_open_clip(folder / "encoder-rn")
     text = shipped(FAKE).read_text("utf-8")
