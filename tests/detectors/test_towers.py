@@ -52,6 +52,17 @@ def test_what_is_held_lies_in_the_suite_alone(method: str, suite: Suite, bench: 
     np.testing.assert_array_equal(again.logits(evidence), some.logits(evidence))
 
 
+def test_a_text_encoder_that_is_not_learned_is_not_stored(suite: Suite, bench: Bench, tmp_path: Path) -> None:
+    made = EVERY["semgir-a"]
+    some = made(suite, made.fitting_options(suite).having({"learn_text": False}))
+    some.save(tmp_path / "some")
+    _, kept = checkpoint.load(tmp_path / "some")
+    assert not any(name.startswith("text.") for name in kept)
+    assert any(name.startswith("image.") for name in kept)
+    evidence = some.extractor.extract(bench)
+    np.testing.assert_array_equal(made.load(tmp_path / "some", suite).logits(evidence), some.logits(evidence))
+
+
 def test_a_tower_without_so_many_layers_says_what_it_has(suite: Suite) -> None:
     with pytest.raises(SuiteError, match=r"--layers is 9, but the encoder's CLIPVisionModel has 3 transformer"):
         ImageTower(suite.encoder, 9)

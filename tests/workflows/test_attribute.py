@@ -196,7 +196,7 @@ def test_a_random_suite_gives_no_answer(suite: Path, pictures: Path) -> None:
 
 
 def test_wrong_use_is_named(speaking: Path, pictures: Path) -> None:
-    with pytest.raises(DataError, match="got no path, expected pictures or folders"):
+    with pytest.raises(DataError, match="got no path, expected pictures, folders of pictures or patterns"):
         attribute([], suite=speaking)
     with pytest.raises(OptionError, match="--batch-size is 0, expected 1 or more"):
         attribute([pictures], suite=speaking, batch_size=0)

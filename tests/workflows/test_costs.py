@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from unprompt.errors import MissingWeights, OptionError
+from unprompt.evidence.joint import JointExtractor
 from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.manifest import shipped
 from unprompt.workflows import costs
@@ -56,12 +57,11 @@ def test_an_attribution_pays_for_every_candidates_drawing() -> None:
 
 
 def test_a_panel_pays_for_what_is_shared_once() -> None:
-    from unprompt.detectors import METHODS
-
-    paper, made = Manifest.read(shipped("paper")), METHODS["panel"]
+    paper = Manifest.read(shipped("paper"))
+    joint = JointExtractor({one.method: one for one in extractors_of("panel", paper)})
     each = {method: tflop(paper, extractors_of(method, paper)[0]) for method in ("sare", "semgir", "tidy")}
     blip = paper.instruments["captioner"].needs.work
-    assert tflop(paper, made.evidence_of(made.Options())) == pytest.approx(sum(each.values()) - blip)
+    assert tflop(paper, joint) == pytest.approx(sum(each.values()) - blip)
 
 
 def test_a_method_needs_its_own_models_and_no_others() -> None:

@@ -47,7 +47,9 @@ class SemgirAOptions(AttributorOptions):
     optimiser: Optimiser = "adam"
     """adam or adamw."""
     layers: int = 0
-    """Last layers of both encoders that are learned; 0 = all, as in the paper."""
+    """Last layers of each encoder that are learned; 0 = all, as in the paper."""
+    learn_text: bool = True
+    """Learn the text encoder too; False = as the suite has it."""
     widening: int = 4
     """The Combiner widens each feature this many times."""
     dropout: float = 0.5
@@ -109,6 +111,8 @@ class SemgirAttributor(Attributor[AttributionEvidence, SemgirAOptions]):
     def _build(self) -> SemgirANetwork:
         encoder, layers = self.suite.encoder, self.options.layers
         image, text = ImageTower(encoder, layers), TextTower(encoder, layers)
+        if not self.options.learn_text:
+            text.requires_grad_(False)
         combiner = Combiner(image.width, self.options.widening, self.options.dropout)
         heads = [TwoClassHead(2 * image.width, image.width) for _ in self.options.generators]
         return SemgirANetwork(image, text, combiner, heads, self.options.unit)
