@@ -53,6 +53,13 @@ def test_a_pair_names_other_reals() -> None:
         evaluate_scores(labels, [0.5, 0.1, 0.4, 0.4], names, pairs={"ldm": "lion"})
 
 
+def test_a_benchmarks_shared_reals_need_no_pair() -> None:
+    """UniversalFakeDetect: laion goes with ldm_200, imagenet with guided."""
+    labels, names = [0, 0, 1, 1], ["laion", "imagenet", "ldm_200", "guided"]
+    table = evaluate_scores(labels, [0.5, 0.1, 0.4, 0.4], names, repeats=0)
+    assert (table.generators["ldm_200"].auc, table.generators["guided"].auc) == (0.0, 1.0)
+
+
 def test_reals_without_a_name_are_not_those_of_unknown_fakes() -> None:
     table = evaluate_scores([0, 0, 1], [0.1, 0.2, 0.3], ["", "photo", ""], repeats=0)
     assert table.generators["unknown"].n_real == 2

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from unprompt.datasets import partners
 from unprompt.errors import DataError
 from unprompt.evaluation.arrays import Flags, Floats
 from unprompt.evaluation.curve import Counts
@@ -63,8 +64,9 @@ def sorted_out(
 ) -> Pictures:
     """N pictures -> rows. Pictures with one label and the same ``pixels`` are one; without ``pixels`` none are.
 
-    The reals of a generator are those of the collection that ``pairs`` names for it; else those filed under its own
-    name, if there are any; else all. A row without a class raises :class:`DataError`.
+    The reals of a generator are those of the collection that ``pairs`` names for it; else those that its benchmark
+    pairs it with (:func:`unprompt.datasets.partners`): of its own name, shared, or all. A row without a class raises
+    :class:`DataError`.
     """
     names = np.array([name or (UNKNOWN if label else "") for name, label in zip(generators, generated, strict=True)])
     told = [None] * len(names) if pixels is None else pixels
@@ -91,11 +93,12 @@ def sorted_out(
 
 
 def _reals(generated: Flags, names: npt.NDArray[np.str_], name: str, pairs: Mapping[str, str]) -> Flags:
-    if name in pairs and not (paired := ~generated & (names == pairs[name])).any():
-        there = ", ".join(sorted(set(names[~generated].tolist()))) or "none"
+    collections = sorted(set(names[~generated].tolist()))
+    if name in pairs and pairs[name] not in collections:
+        there = ", ".join(collections) or "none"
         raise DataError(f"{name} is paired with the reals of {pairs[name]!r}, there are {there}: mend the pair")
-    own = paired if name in pairs else ~generated & (names == name)
-    return own if own.any() else ~generated
+    own = {pairs[name]} if name in pairs else partners(name, collections)
+    return np.asarray(~generated & np.isin(names, list(own)), np.bool_)
 
 
 def _row(where: npt.NDArray[np.intp], failed: Flags, members: Flags) -> Row:

@@ -57,7 +57,7 @@ def evaluate(
     upper one to another false-positive rate, by those pictures too, never by the ones measured here.
 
     Pictures that could not be read are counted, and enter no figure; copies of a picture count once. A generator
-    meets the real pictures filed under its own name, else all; ``pair``, GENERATOR=COLLECTION, names others.
+    meets the real pictures that its benchmark pairs it with, else all; ``pair``, GENERATOR=COLLECTION, names others.
 
     ``against`` is a second checkpoint, whose difference on the same pictures is told. ``robustness``, names of the
     papers' grids or name:value[,name:value], extracts the split once more after each perturbation, into the
