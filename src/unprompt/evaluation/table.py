@@ -81,8 +81,8 @@ def evaluate_scores(
     """The table of N test pictures; a probability of None is a picture that failed, NaN is an error.
 
     ``generators`` names each picture's generator, or collection for a real one: a generator is measured against
-    the reals that ``pairs`` names, else those its benchmark pairs it with, else all. Pictures with the same ``pixels`` and
-    label count once a row. Intervals are DeLong's for the AUC, Wilson's for the accuracy of one class, else the
+    the reals that ``pairs`` names, else those its benchmark pairs it with, else all. Pictures with the same ``pixels``
+    and label count once a row. Intervals are DeLong's for the AUC, Wilson's for the accuracy of one class, else the
     percentiles of ``repeats`` stratified draws of pictures (0 = no interval); ``seed`` decides the draws.
     """
     unit_rate("threshold", threshold)
