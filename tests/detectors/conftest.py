@@ -9,7 +9,7 @@ import pytest
 from unprompt.detectors import METHODS
 from unprompt.detectors.base import Detector
 from unprompt.detectors.panel import Panel
-from unprompt.detectors.solved import SolvedDetector
+from unprompt.detectors.solved import Solved
 from unprompt.evidence.bench import Bench
 from unprompt.images import encode_png, read
 from unprompt.instruments import Suite
@@ -59,7 +59,7 @@ def build(suite: Suite, bench: Bench) -> Build:
             name, _, scope = method.partition(":")
             kind = METHODS[name]
             detector = kind(suite, kind.fitting_options(suite).having({"scope": scope} if scope else None))
-        if isinstance(detector, SolvedDetector):
+        if isinstance(detector, Solved):
             detector.solve(detector.extractor.extract(bench), LABELS)
         return detector
 

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from unprompt.detectors import checkpoint
 from unprompt.detectors.calibration import Calibration, Isotonic, Thresholds, stored_calibration
@@ -100,6 +101,10 @@ class Fitted(ABC, Generic[E, O]):
         """Role -> digest of every instrument that the score depends on."""
         roles = sorted({*self.extractor.roles, *self.roles})
         return {role: getattr(self.suite, role).card.digest for role in roles}
+
+    def loss(self, inputs: Sequence[Tensor], target: Tensor) -> Tensor:
+        """What a training step makes smaller: the binary cross-entropy, unless the paper has a loss of its own."""
+        return F.binary_cross_entropy_with_logits(self.network(*inputs), target)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """What an optimiser is to move, and how fast."""

@@ -1,4 +1,4 @@
-"""Detectors that are the one optimum of a convex loss: logistic regression, without a training loop."""
+"""Detectors that are fitted in one go, without a training loop: the one optimum of a convex loss."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
-from unprompt.detectors.base import Detector, E, Floats
+from unprompt.detectors.base import Detector, E, Floats, O
 from unprompt.detectors.heads import LinearHead
 from unprompt.detectors.labels import labelled
 from unprompt.detectors.options import SolvedOptions
@@ -42,7 +42,15 @@ def logistic(features: Floats, labels: npt.ArrayLike, l2: float) -> tuple[Floats
     return coefficients, float(found.x[-1] - coefficients @ centre)
 
 
-class SolvedDetector(Detector[E, SolvedOptions]):
+class Solved(Detector[E, O]):
+    """A detector whose weights come from all evidence at once."""
+
+    @abstractmethod
+    def solve(self, evidence: Sequence[E], labels: npt.ArrayLike) -> None:
+        """Fit the head to evidence with labels 0 and 1."""
+
+
+class SolvedDetector(Solved[E, SolvedOptions]):
     """A linear head on a few features; a subclass says which."""
 
     Options = SolvedOptions
@@ -58,7 +66,6 @@ class SolvedDetector(Detector[E, SolvedOptions]):
         """N x width float64."""
 
     def solve(self, evidence: Sequence[E], labels: npt.ArrayLike) -> None:
-        """Fit the head to evidence with labels 0 and 1."""
         self._check(evidence)
         self.solve_features(self.features(evidence), labels)
 

@@ -15,13 +15,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 from torch.nn import functional as F
 
 from unprompt.detectors.base import Fitted
 from unprompt.detectors.labels import labelled
 from unprompt.detectors.options import TrainedOptions
-from unprompt.detectors.solved import SolvedDetector
+from unprompt.detectors.solved import Solved
 from unprompt.errors import OptionError
 from unprompt.training.partial import Best, Partial, Progress, identity
 
@@ -72,7 +71,7 @@ def fit(
     """
     for column in np.atleast_2d(np.asarray(labels).T):
         labelled(len(evidence), column)
-    if isinstance(detector, SolvedDetector):
+    if isinstance(detector, Solved):
         detector.solve(evidence, labels)
     else:
         Training(detector, evidence, labels, seed, on_epoch, validation, partial).run()
@@ -145,7 +144,7 @@ class Training:
         target = torch.from_numpy(self.labels[batch]).to(detector.device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(chance.integers(2**63)))
-            loss: Tensor = F.binary_cross_entropy_with_logits(detector.network(*inputs), target)
+            loss = detector.loss(inputs, target)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
         self.optimiser.step()
