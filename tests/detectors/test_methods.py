@@ -12,7 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from unprompt.detectors.discrepancy import DiscrepancyOptions
 from unprompt.detectors.geometry import window
 from unprompt.detectors.item import ItemDetector
-from unprompt.detectors.sare import SareDetector, SareOptions, Semantic
+from unprompt.detectors.residual import Residual
+from unprompt.detectors.sare import SareDetector, SareOptions
 from unprompt.detectors.semgir import SemgirDetector, SemgirOptions
 from unprompt.detectors.solved import logistic
 from unprompt.detectors.tidy import TidyDetector
@@ -150,7 +151,7 @@ def test_semgir_wants_as_many_drawings_as_it_was_trained_with(suite: Suite, benc
 
 @pytest.mark.parametrize("residual", [True, False])
 def test_sare_is_equations_4_to_6(residual: bool, suite: Suite, bench: Bench) -> None:
-    options = SareOptions(resize=37, crop=32, heads=4, residual=residual, semantic=Semantic.small(32))
+    options = SareOptions(resize=37, crop=32, heads=4, residual=residual, semantic=Residual.small(32))
     detector = SareDetector(suite, options)
     network = detector.network
     with torch.no_grad():
@@ -186,7 +187,7 @@ def test_the_papers_sizes_are_the_defaults() -> None:
 
 @pytest.mark.parametrize(("side", "grid"), [(32, 4), (64, 4), (96, 6), (48, 6)])
 def test_small_encoders_keep_a_grid(side: int, grid: int) -> None:
-    semantic = Semantic.small(side)
+    semantic = Residual.small(side)
     assert semantic.grid(side) == grid
     cells = semantic.build().eval()(torch.zeros(1, 3, side, side)).last_hidden_state
     assert cells.shape[2:] == (grid, grid)
@@ -210,7 +211,7 @@ def test_options_outside_their_range_are_refused(wrong: dict[str, Any], words: s
 
 def test_stages_need_a_width_and_a_depth_each() -> None:
     with pytest.raises(OptionError, match=r"widths \(8, 16\) and depths \(1,\), expected one of each"):
-        Semantic(8, (8, 16), (1,))
+        Residual(8, (8, 16), (1,))
 
 
 def test_a_crop_that_the_encoder_does_not_take_is_refused(suite: Suite) -> None:

@@ -13,7 +13,8 @@ from unprompt.detectors.base import Detector
 from unprompt.detectors.discrepancy import DiscrepancyOptions
 from unprompt.detectors.item import ItemDetector
 from unprompt.detectors.probe import ClipProbe
-from unprompt.detectors.sare import SareDetector, SareOptions, Semantic
+from unprompt.detectors.residual import Residual
+from unprompt.detectors.sare import SareDetector, SareOptions
 from unprompt.detectors.semgir import SemgirDetector, SemgirOptions
 from unprompt.detectors.tidy import TidyDetector
 from unprompt.errors import CheckpointError, DataError
@@ -52,7 +53,7 @@ def pictures() -> list[np.ndarray[Any, Any]]:
 
 
 def sare(suite: Suite) -> tuple[SareDetector, list[SareEvidence]]:
-    semantic = Semantic(8, (8, 16), (1, 1), "basic")
+    semantic = Residual(8, (8, 16), (1, 1), "basic")
     options = SareOptions(epochs=3, batch=10, resize=36, crop=32, heads=4, rate=1e-2, semantic=semantic)
     return SareDetector(suite, options), [SareEvidence(rgb, 255 - rgb, SAID) for rgb in pictures()]
 

@@ -6,19 +6,18 @@ stage. With a single cell the softmax over one key would be 1 whatever the pictu
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from torch import Tensor, nn
-from transformers import ResNetConfig, ResNetModel
 
 from unprompt.detectors.base import Detector
 from unprompt.detectors.geometry import window
 from unprompt.detectors.heads import CrossAttention
 from unprompt.detectors.options import TrainedOptions, above_zero, at_least
+from unprompt.detectors.residual import CELLS, Residual
 from unprompt.detectors.towers import ImageTower, as_pixels, towered
 from unprompt.errors import OptionError
 from unprompt.evidence.sare import SareEvidence, SareExtractor
@@ -27,48 +26,6 @@ from unprompt.types import RGB
 
 if TYPE_CHECKING:
     from unprompt.instruments import Suite
-
-CELLS = 4
-"""Least side of the grid of keys and values."""
-
-
-@dataclass(frozen=True)
-class Semantic:
-    """Sizes of the residual network that reads the map; the defaults are ResNet-50's."""
-
-    embedding: int = 64
-    hidden: tuple[int, ...] = (256, 512, 1024, 2048)
-    depths: tuple[int, ...] = (3, 4, 6, 3)
-    layer: Literal["basic", "bottleneck"] = "bottleneck"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", tuple(self.hidden))  # JSON brings lists
-        object.__setattr__(self, "depths", tuple(self.depths))
-        if not self.hidden or len(self.hidden) != len(self.depths):
-            raise OptionError(
-                f"semantic has widths {self.hidden} and depths {self.depths}, expected one of each a stage"
-            )
-
-    def grid(self, side: int) -> int:
-        """Cells a side of the last stage: the stem divides by 4, each stage after the first by 2."""
-        return math.ceil(side / (4 << (len(self.hidden) - 1)))
-
-    @classmethod
-    def small(cls, side: int) -> Self:
-        """For pictures under 112 pixels: as many of three small stages as leave the grid wide enough."""
-        stages = min(3, max(1, (side // CELLS).bit_length() - 2))
-        return cls(32, (32, 64, 128)[:stages], (1, 1, 1)[:stages], "basic")
-
-    def build(self) -> ResNetModel:
-        """The network, from nothing."""
-        return ResNetModel(
-            ResNetConfig(
-                embedding_size=self.embedding,
-                hidden_sizes=list(self.hidden),
-                depths=list(self.depths),
-                layer_type=self.layer,
-            )
-        )
 
 
 @dataclass(frozen=True)
@@ -93,7 +50,7 @@ class SareOptions(TrainedOptions):
     """Heads of the cross-attention."""
     residual: bool = True
     """Add the image feature to the attention; as printed (False) it enters through the query alone."""
-    semantic: Semantic = field(default_factory=Semantic)
+    semantic: Residual = field(default_factory=Residual)
     """Sizes of the semantic encoder."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """What training pictures and their maps go through (section 4.1)."""
@@ -113,7 +70,7 @@ class SareOptions(TrainedOptions):
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
         # A head of before had no other augmentation than crop and mirror.
         augmentation = Augmentation(**stored["augmentation"]) if "augmentation" in stored else Augmentation.plain()
-        semantic = Semantic(**stored.get("semantic", {}))
+        semantic = Residual(**stored.get("semantic", {}))
         return super().from_dict({**stored, "semantic": semantic, "augmentation": augmentation})
 
 
@@ -155,7 +112,7 @@ class SareDetector(Detector[SareEvidence, SareOptions]):
     def fitting_options(cls, suite: Suite) -> SareOptions:
         """The paper's for 224 pixels; for another encoder the same shares and a semantic encoder with a grid."""
         side = towered(suite.of(cls.method).encoder).side
-        semantic = Semantic() if Semantic().grid(side) >= CELLS else Semantic.small(side)
+        semantic = Residual() if Residual().grid(side) >= CELLS else Residual.small(side)
         return SareOptions(resize=round(side * 256 / 224), crop=side, semantic=semantic)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
