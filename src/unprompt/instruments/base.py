@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,7 @@ class Card:
     """What is known of a model: enough to fetch it again and to know when a result is comparable."""
 
     kind: str
-    """captioner, encoder, diffusion, generator, grounder, perceptual."""
+    """captioner, encoder, diffusion, generator, grounder, perceptual, backbone."""
     model: str
     """Hub id, or the folder's name inside its suite."""
     digest: str
@@ -180,3 +180,16 @@ class Perceptual(Instrument):
 
     @abstractmethod
     def _distance(self, pairs: Sequence[tuple[RGB, RGB]]) -> Sequence[float]: ...
+
+
+class Backbone(Instrument):
+    """A pretrained convolutional network that a method starts from: it takes a copy of ``model``, which stays frozen.
+
+    ``model`` takes N x 3 x H x W, (x / 255 - mean) / std by channel, of any size from 32 pixels, and answers an object
+    with ``pooler_output``, N x ``width`` x 1 x 1 or N x ``width``.
+    """
+
+    model: Any  # a torch.nn.Module whose parts a method may take by name
+    width: int
+    mean: Sequence[float]
+    std: Sequence[float]

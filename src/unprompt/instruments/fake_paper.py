@@ -23,6 +23,8 @@ from transformers import (
     LlavaNextConfig,
     LlavaNextForConditionalGeneration,
     PreTrainedTokenizerFast,
+    ResNetConfig,
+    ResNetModel,
 )
 from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
 
@@ -44,6 +46,9 @@ class = "open-clip"
 path = "encoder-rn"
 """
 """What the suite's file says besides where open_clip can be imported."""
+
+BACKBONE: dict[str, Any] = {"hidden_sizes": [8, 16], "depths": [1, 1], "embedding_size": 8, "layer_type": "basic"}
+"""Sizes of the convolutional network."""
 
 _SPECIAL = ["<s>", "</s>", "<pad>", "<unk>", "<image>"]
 _TEMPLATE = (
@@ -85,6 +90,7 @@ def save_fake_paper(folder: Path | str, seed: int = 0, with_open_clip: bool = Fa
         save_llava_next(folder / "captioner-next")
         save_stable_diffusion_xl(folder / "diffusion-xl")
         save_fake_grounding_dino(folder / "grounder-dino", WORDS)
+        save(ResNetModel(ResNetConfig(**BACKBONE)), folder / "backbone")
         if with_open_clip:
             save_open_clip(folder / "encoder-rn")
     text = shipped(FAKE).read_text("utf-8")

@@ -7,7 +7,7 @@
     [heads]
     sare = "heads/sare.safetensors"
 
-    [instruments.captioner]                 # captioner, encoder, diffusion, grounder, perceptual
+    [instruments.captioner]                 # captioner, encoder, diffusion, grounder, perceptual, backbone
     class = "blip"
     model = "Salesforce/blip-image-captioning-base"   # or path = "captioner", a folder beside the file
     revision = "..."                        # also: digest (checked when given), licence
@@ -40,12 +40,14 @@ CLASSES = {
     "blip-2": "unprompt.instruments.blip2:Blip2Captioner",
     "clip": "unprompt.instruments.clip:ClipEncoder",
     "clip-perceptual": "unprompt.instruments.perceptual:ClipPerceptual",
+    "convnext": "unprompt.instruments.backbones:ConvNextBackbone",
     "flow": "unprompt.instruments.flow:PixelFlow",
     "grounding-dino": "unprompt.instruments.grounding_dino:GroundingDino",
     "llava-next": "unprompt.instruments.llava_next:LlavaNextCaptioner",
     "lpips": "unprompt.instruments.lpips:LpipsPerceptual",
     "open-clip": "unprompt.instruments.open_clip:OpenClipEncoder",
     "owlv2": "unprompt.instruments.owlv2:Owlv2Grounder",
+    "resnet": "unprompt.instruments.backbones:ResNetBackbone",
     "stable-diffusion": "unprompt.instruments.stable_diffusion:StableDiffusion",
     "stable-diffusion-xl": "unprompt.instruments.stable_diffusion_xl:StableDiffusionXL",
 }
@@ -57,6 +59,7 @@ ROLES = {
     "diffusion": "Diffusion",
     "grounder": "Grounder",
     "perceptual": "Perceptual",
+    "backbone": "Backbone",
 }
 """Roles of a suite -> the interface of :mod:`unprompt.instruments.base` that fills it."""
 

@@ -13,7 +13,16 @@ from unprompt.errors import SuiteError
 from unprompt.instruments.manifest import ROLES, Manifest, Spec
 
 if TYPE_CHECKING:
-    from unprompt.instruments.base import Captioner, Diffusion, Encoder, Generator, Grounder, Instrument, Perceptual
+    from unprompt.instruments.base import (
+        Backbone,
+        Captioner,
+        Diffusion,
+        Encoder,
+        Generator,
+        Grounder,
+        Instrument,
+        Perceptual,
+    )
 
 
 class Suite:
@@ -116,6 +125,10 @@ class Suite:
     @property
     def perceptual(self) -> Perceptual:
         return cast("Perceptual", self._role("perceptual"))
+
+    @property
+    def backbone(self) -> Backbone:
+        return cast("Backbone", self._role("backbone"))
 
     @property
     def generators(self) -> tuple[str, ...]:

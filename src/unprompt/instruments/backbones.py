@@ -1,0 +1,113 @@
+"""Convolutional networks pretrained on ImageNet, which baselines start from.
+
+ResNet: He et al., 2015, https://arxiv.org/abs/1512.03385; ConvNeXt: Liu et al., 2022, https://arxiv.org/abs/2201.03545.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from torch import Tensor
+from transformers import ConvNextModel, ResNetConfig, ResNetModel
+
+from unprompt.errors import SuiteError
+from unprompt.instruments.base import Backbone
+from unprompt.instruments.cards import FILES, Origin
+from unprompt.instruments.loading import device_of, dtype_of, filled, load_model, load_part, read_weights
+
+IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
+IMAGENET_STD: Final = (0.229, 0.224, 0.225)
+
+_BASIC: Final = {"layer_type": "basic", "hidden_sizes": [64, 128, 256, 512]}
+TIMM: Final[dict[str, dict[str, Any]]] = {
+    "resnet18": {**_BASIC, "depths": [2, 2, 2, 2]},
+    "resnet34": {**_BASIC, "depths": [3, 4, 6, 3]},
+    "resnet50": {"depths": [3, 4, 6, 3]},
+    "resnet101": {"depths": [3, 4, 23, 3]},
+}
+"""Architectures of timm that are the same network as one of transformers -> its configuration."""
+
+_BLOCK: Final = re.compile(r"layer(\d+)\.(\d+)\.(?:(conv|bn)(\d)|downsample\.(\d))\.(\w+)")
+_PART: Final = {"conv": "convolution", "bn": "normalization", "0": "convolution", "1": "normalization"}
+
+
+class ResNetBackbone(Backbone):
+    """Any saved ``ResNetModel``, or a ResNet of timm's hub (``timm/resnet50.tv_in1k``), without the package timm."""
+
+    files = FILES
+
+    def __init__(self, origin: Origin, device: str = "cpu", dtype: str = "float32") -> None:
+        self.device, kind = device_of(device), dtype_of(dtype)
+        self.card = origin.card("backbone", self.files, {"dtype": dtype})
+        stated = load_part(lambda: _stated(origin.folder, "config.json"), origin)
+        if "architecture" in stated:
+            self.model = _from_timm(origin, str(stated["architecture"])).to(self.device, kind)
+        else:
+            self.model = load_model(ResNetModel, origin, self.device, kind)
+        self.width = self.model.config.hidden_sizes[-1]
+        self.mean, self.std = _normalisation(origin.folder, stated)
+
+
+class ConvNextBackbone(Backbone):
+    """Any saved ``ConvNextModel``."""
+
+    files = FILES
+
+    def __init__(self, origin: Origin, device: str = "cpu", dtype: str = "float32") -> None:
+        self.device = device_of(device)
+        self.card = origin.card("backbone", self.files, {"dtype": dtype})
+        self.model = load_model(ConvNextModel, origin, self.device, dtype_of(dtype))
+        self.width = self.model.config.hidden_sizes[-1]
+        self.mean, self.std = _normalisation(origin.folder, {})
+
+
+def from_torchvision(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """ResNet weights by the names of torchvision and timm -> by those of ``ResNetModel``; others keep their names.
+
+    >>> import torch
+    >>> list(from_torchvision({"layer1.0.downsample.1.bias": torch.zeros(1), "fc.bias": torch.zeros(1)}))
+    ['encoder.stages.0.layers.0.shortcut.normalization.bias', 'fc.bias']
+    """
+    return {_renamed(name): tensor for name, tensor in tensors.items()}
+
+
+def _renamed(name: str) -> str:
+    kind, _, rest = name.partition(".")
+    if kind in ("conv1", "bn1"):
+        return f"embedder.embedder.{_PART[kind[:-1]]}.{rest}"
+    if (found := _BLOCK.fullmatch(name)) is None:
+        return name
+    stage, block, part, number, shortcut, weight = found.groups()
+    place = f"encoder.stages.{int(stage) - 1}.layers.{block}"
+    if shortcut is not None:
+        return f"{place}.shortcut.{_PART[shortcut]}.{weight}"
+    return f"{place}.layer.{int(number) - 1}.{_PART[part]}.{weight}"
+
+
+def _from_timm(origin: Origin, architecture: str) -> Any:
+    if architecture not in TIMM:
+        raise SuiteError(
+            f"model {origin.name!r} in {origin.folder} is a {architecture!r} of timm, expected one of "
+            f"{', '.join(TIMM)}: choose one of these, or a ResNet that transformers saved"
+        )
+    weights = from_torchvision(read_weights(origin.folder, origin))
+    network = ResNetModel(ResNetConfig(**TIMM[architecture]))
+    return load_part(lambda: filled(network, weights, origin), origin)
+
+
+def _stated(folder: Path, name: str) -> dict[str, Any]:
+    stated: dict[str, Any] = json.loads((folder / name).read_text("utf-8"))
+    return stated
+
+
+def _normalisation(folder: Path, stated: Mapping[str, Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation as the folder says, ImageNet's where it says nothing."""
+    if (folder / "preprocessor_config.json").is_file():
+        said = _stated(folder, "preprocessor_config.json")
+        return tuple(said.get("image_mean", IMAGENET_MEAN)), tuple(said.get("image_std", IMAGENET_STD))
+    said = stated.get("pretrained_cfg", {})
+    return tuple(said.get("mean", IMAGENET_MEAN)), tuple(said.get("std", IMAGENET_STD))
