@@ -89,7 +89,7 @@ class ImageTower(nn.Module):
         super().__init__()
         source = towered(encoder)
         self.side, self.width = source.side, encoder.width
-        self.vision, self.projection = (_learnable(part) for part in source.tower())
+        self.vision, self.projection = (copied(part) for part in source.tower())
         hold(self.vision, layers)
         self.register_buffer("mean", torch.tensor(source.mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(source.std).view(3, 1, 1), persistent=False)
@@ -104,7 +104,7 @@ class TextTower(nn.Module):
 
     def __init__(self, encoder: Encoder, layers: int = 0) -> None:
         super().__init__()
-        self.text, self.projection = (_learnable(part) for part in reading(encoder).reader())
+        self.text, self.projection = (copied(part) for part in reading(encoder).reader())
         hold(self.text, layers)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
@@ -132,7 +132,8 @@ def hold(tower: nn.Module, layers: int) -> None:
         weight.requires_grad_(id(weight) in learned)
 
 
-def _learnable(part: nn.Module) -> nn.Module:
+def copied(part: nn.Module) -> nn.Module:
+    """A copy that can be learned, float32, on the CPU."""
     return copy.deepcopy(part).cpu().float().requires_grad_(True)
 
 

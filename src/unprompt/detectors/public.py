@@ -1,0 +1,91 @@
+"""Heads that others published, taken in without running anything that their files may hold.
+
+The field publishes pickles. They are opened by ``torch.load(weights_only=True)``, which builds tensors and plain
+containers and refuses all else, whole models for example.
+"""
+
+from __future__ import annotations
+
+import pickle
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from unprompt.detectors import checkpoint
+from unprompt.detectors.options import Options
+from unprompt.errors import CheckpointError
+
+_WRAPPED: Final = ("model", "state_dict")
+"""Keys under which a training's state keeps the weights."""
+_COUNTER: Final = "num_batches_tracked"
+"""A buffer of batch normalisation that moves no score; files of before 2018 have none."""
+
+
+class PublicHead:
+    """A detector whose published weights have names and shapes that its network knows."""
+
+    @classmethod
+    @abstractmethod
+    def public_options(cls) -> Options:
+        """The options under which the published head was trained."""
+
+    @classmethod
+    @abstractmethod
+    def public_weights(cls, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The published weights by the names of this method's network; unknown ones keep their names."""
+
+
+def read_public(path: Path) -> dict[str, Tensor]:
+    """Name -> tensor of a .safetensors file or a pickle of tensors; :class:`CheckpointError` for anything else."""
+    if path.suffix == ".safetensors":
+        return checkpoint.load(path)[1]
+    if not path.is_file():
+        raise CheckpointError(f"{path} does not exist, expected the weights that the authors of the method published")
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} holds more than weights, so nothing of it was read: ask its authors for a state dict, or save "
+            f"one where you trust the file ({_first_line(error)})"
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"{path} is damaged or no file of torch.save, expected a state dict: fetch it again ({_first_line(error)})"
+        ) from error
+    return _tensors(found, path)
+
+
+def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Give a network weights by its own names; :class:`CheckpointError` for a missing, further or misshapen one."""
+    own = network.state_dict()
+    wanted = {name: tuple(tensor.shape) for name, tensor in own.items()}
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    wrong = sorted(
+        name
+        for name in wanted.keys() | found.keys()
+        if wanted.get(name) != found.get(name) and not (name.endswith(_COUNTER) and name in wanted)
+    )
+    if wrong:
+        name = wrong[0]
+        raise CheckpointError(
+            f"{path}: {len(wrong)} weights do not fit, {name} first: it has shape {found.get(name)}, expected "
+            f"{wanted.get(name)}: give the head that was published for this method and a suite with its encoder"
+        )
+    network.load_state_dict({**own, **{name: tensors[name].to(own[name].dtype) for name in tensors}})
+
+
+def _tensors(found: Any, path: Path) -> dict[str, Tensor]:
+    for key in _WRAPPED:
+        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
+            found = found[key]
+    if not isinstance(found, Mapping) or not found or not all(isinstance(one, Tensor) for one in found.values()):
+        raise CheckpointError(f"{path} holds a {type(found).__name__}, expected a state dict: names and tensors alone")
+    return {str(name).removeprefix("module."): tensor for name, tensor in found.items()}
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]

@@ -1,0 +1,216 @@
+"""What the convolutional baselines share: where their network comes from, how a picture is cut, how it is changed.
+
+A trunk that the paper takes from ImageNet is the suite's ``backbone``. A suite without one, as the embedded one,
+trains from nothing: the option ``backbone`` says so, and a checkpoint keeps it.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, TypeAlias, TypeVar, get_args
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import ResNetModel
+
+from unprompt.detectors.base import Detector, Floats
+from unprompt.detectors.geometry import window
+from unprompt.detectors.options import Optimiser, TrainedOptions, at_least
+from unprompt.detectors.residual import Residual
+from unprompt.detectors.towers import as_pixels, copied, towered
+from unprompt.errors import OptionError, SuiteError
+from unprompt.evidence.pixels import PixelEvidence, PixelExtractor
+from unprompt.instruments.backbones import IMAGENET_MEAN, IMAGENET_STD, from_torchvision
+from unprompt.perturbations import Augmentation
+from unprompt.types import RGB
+
+if TYPE_CHECKING:
+    from unprompt.instruments import Manifest, Suite
+
+Source: TypeAlias = Literal["suite", "scratch", "imported"]
+View: TypeAlias = Literal["crop", "square", "whole"]
+E = TypeVar("E")
+SMALL: Final = 112
+"""A suite whose pictures are smaller gets a small network."""
+
+
+@dataclass(frozen=True)
+class TrunkOptions(TrainedOptions):
+    """Adam, rate 1e-4, batch 64, crops of 224 out of 256: CNNDet's, whose code the others took over."""
+
+    epochs: int = 20
+    """Passes over the training evidence; the one with the lowest validation loss is kept."""
+    batch: int = 64
+    """Pictures in a step."""
+    rate: float = 1e-4
+    """Learning rate."""
+    weight_decay: float = 0.0
+    """Weight decay of the optimiser."""
+    optimiser: Optimiser = "adam"
+    """adam or adamw."""
+    resize: int = 256
+    """Short side before the crop."""
+    crop: int = 224
+    """Side of the crop, which is random in training."""
+    view: View = "crop"
+    """What is judged: the central crop, the central square that it is cut from, or the whole picture as it is."""
+    backbone: Source = "suite"
+    """Weights that the training starts from: the suite's backbone (ImageNet's), none (scratch), or a public head's."""
+    trunk: Residual = field(default_factory=Residual)
+    """Sizes of the network, where it is not a copy of the suite's backbone."""
+    augmentation: Augmentation = field(default_factory=Augmentation.plain)
+    """What training pictures go through."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("crop", self.crop, 1)
+        at_least("resize", self.resize, self.crop)
+        for name, choices in (("view", get_args(View)), ("backbone", get_args(Source))):
+            if getattr(self, name) not in choices:
+                raise OptionError(f"--{name} is {getattr(self, name)!r}, expected one of {', '.join(choices)}")
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        nested = {"trunk": Residual, "augmentation": Augmentation}
+        made = {name: kind(**stored[name]) for name, kind in nested.items() if isinstance(stored.get(name), Mapping)}
+        return super().from_dict({**stored, **made})
+
+
+class Trunk(nn.Module):
+    """A residual network with its normalisation; N x 3 x H x W uint8 in, features out."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, suite: Suite, options: TrunkOptions) -> None:
+        super().__init__()
+        mean: Sequence[float] = IMAGENET_MEAN
+        std: Sequence[float] = IMAGENET_STD
+        self.net: Any = None
+        if options.backbone == "suite":
+            source = suite.backbone
+            self.net, mean, std = copied(source.model), source.mean, source.std
+        else:
+            self.net = options.trunk.build()
+        if not isinstance(self.net, ResNetModel):
+            raise SuiteError(
+                f"the suite's backbone is a {type(self.net).__name__}, {suite.method} expects a ResNetModel: "
+                f'give [methods.{suite.method}.instruments.backbone] class = "resnet"'
+            )
+        config: Any = self.net.config
+        self.width: int = config.hidden_sizes[-1]
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
+
+    def normalised(self, pixels: Tensor) -> Tensor:
+        """(x / 255 - mean) / std."""
+        # With the channels last in memory the gradient of a convolution of 8 channels crashes in torch 2.13 on a CPU.
+        return (pixels.contiguous().float() / 255 - self.mean) / self.std
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """N x width, the mean over the last stage."""
+        pooled: Tensor = self.net(self.normalised(pixels)).pooler_output
+        return pooled.flatten(1)
+
+
+class TrunkClassifier(nn.Module):
+    """A trunk and one logit."""
+
+    def __init__(self, trunk: Trunk) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.head = nn.Linear(trunk.width, 1)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """N x 3 x H x W uint8 -> N logits."""
+        logits: Tensor = self.head(self.trunk(pixels)).squeeze(-1)
+        return logits
+
+
+def trunk_weights(tensors: Mapping[str, Tensor], head: str) -> dict[str, Tensor]:
+    """A ResNet by torchvision's names, with its last layer called ``head``, by those of :class:`TrunkClassifier`."""
+    own, last = {}, f"{head}."
+    for name, tensor in from_torchvision(tensors).items():
+        own[f"head.{name.removeprefix(last)}" if name.startswith(last) else f"trunk.net.{name}"] = tensor
+    return own
+
+
+class PictureDetector(Detector[E, TrunkOptions]):
+    """A convolutional network on one picture of the evidence; a subclass says on which."""
+
+    Options: ClassVar[type[TrunkOptions]] = TrunkOptions
+    roles: ClassVar[tuple[str, ...]] = ("backbone",)
+    pretrained: ClassVar[bool] = True
+    """The paper starts from ImageNet's weights."""
+    sizes: ClassVar[Residual] = Residual()
+    """The paper's network."""
+
+    @classmethod
+    def options_for(cls, manifest: Manifest) -> TrunkOptions:
+        there = cls.pretrained and "backbone" in manifest.instruments_of(cls.method)
+        return cls.Options(backbone="suite" if there else "scratch", trunk=cls.sizes)
+
+    @classmethod
+    def fitting_options(cls, suite: Suite) -> TrunkOptions:
+        """The paper's; in a world of small pictures the same shares of them, and a small network."""
+        options, named = cls.options_for(suite.manifest), suite.manifest.instruments_of(cls.method)
+        if "backbone" in named or "encoder" not in named:
+            return options
+        side = towered(suite.of(cls.method).encoder).side
+        if side >= SMALL:
+            return options
+        crop = round(side * options.crop / options.resize)
+        return options.having({"resize": side, "crop": crop, "trunk": cls.reduced(side)})
+
+    @classmethod
+    def reduced(cls, side: int) -> Residual:
+        """The network for a world of pictures of ``side`` pixels, under 112."""
+        return Residual.small(side)
+
+    def instruments(self) -> dict[str, str]:
+        """Without the backbone, where the network did not come from it."""
+        roles = {*self.extractor.roles, *(self.roles if self.options.backbone == "suite" else ())}
+        return {role: getattr(self.suite, role).card.digest for role in sorted(roles)}
+
+    def _build(self) -> nn.Module:
+        return TrunkClassifier(Trunk(self.suite, self.options))
+
+    @abstractmethod
+    def picture(self, evidence: E) -> RGB:
+        """What the network is to see, before it is cut."""
+
+    def collate(self, evidence: Sequence[E], chance: np.random.Generator | None = None) -> tuple[Tensor, ...]:
+        side = self.options.resize if self.options.view == "square" and chance is None else self.options.crop
+        rgbs = [self.picture(one) for one in evidence]
+        if chance is None:
+            return (as_pixels([window(rgb, self.options.resize, side) for rgb in rgbs]),)
+        return (as_pixels([self._changed(rgb, chance) for rgb in rgbs]),)
+
+    def _changed(self, rgb: RGB, chance: np.random.Generator) -> RGB:
+        """Blur, JPEG and the like before the crop, as CNNDet has them; then the crop, and what moves its geometry."""
+        drawn, crop = self.options.augmentation.draw(chance), self.options.crop
+        short = max(1, round(self.options.resize * drawn.scale))
+        square = drawn.photometric(window(rgb, short, short, drawn.place), drawn.seed)
+        return drawn.shared(window(square, short, crop, drawn.place, drawn.mirrored), drawn.seed)
+
+    def _forward(self, evidence: Sequence[E]) -> Floats:
+        if self.options.view != "whole":
+            return super()._forward(evidence)
+        alone = (as_pixels([self.picture(one)]).to(self.device) for one in evidence)
+        return np.asarray([float(self.network(pixels)) for pixels in alone], np.float64)
+
+
+class PixelDetector(PictureDetector[PixelEvidence]):
+    """A convolutional network on the picture itself."""
+
+    Evidence = PixelEvidence
+
+    @classmethod
+    def evidence_of(cls, options: TrunkOptions) -> PixelExtractor:
+        return PixelExtractor(cls.method)
+
+    def picture(self, evidence: PixelEvidence) -> RGB:
+        return evidence.picture
