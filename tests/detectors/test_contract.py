@@ -1,5 +1,6 @@
 """What every method keeps, whatever its idea: a new one is met by the same tests through the registry."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,7 @@ def test_saved_and_loaded_it_says_the_same(
     evidence = evidence_of(detector, bench)
     np.testing.assert_array_equal(found.logits(evidence), detector.logits(evidence))
     header = read_header(path)
-    assert header.options == detector.options.to_dict() or method == "sare"  # JSON knows no tuples
+    assert header.options == json.loads(json.dumps(detector.options.to_dict()))  # JSON knows no tuples
     assert header.instruments == detector.instruments()
     again = save(found, tmp_path / "again")
     assert again.read_bytes() == path.read_bytes()
@@ -124,8 +125,9 @@ def test_in_half_precision_it_says_nearly_the_same(
 
 
 def test_other_instruments_are_refused(method: str, build: Build, other_suite: Suite, tmp_path: Path) -> None:
-    path = save(build(method), tmp_path)
-    if method.startswith("trivial"):  # which need none
+    detector = build(method)
+    path = save(detector, tmp_path)
+    if not detector.instruments():
         load(path, other_suite)
         return
     with pytest.raises(CheckpointError, match=r"was fitted with the \w+ [0-9a-f]{12}, this suite has [0-9a-f]{12}"):

@@ -27,6 +27,8 @@ from unprompt.workflows.extract import extract
 from unprompt.workflows.train import train
 
 SMALL = {"epochs": 1}
+CROPS = {"resize": 64, "crop": 56}
+"""Of the convolutional baselines, whose own are made for pictures of 256 pixels and more."""
 FITTED = tuple(method for method in METHODS if method != "panel")
 PAPERS = ("sare", "semgir", "tidy", "item")
 
@@ -67,7 +69,8 @@ def evidence(pictures: Path, cache: Path, tmp_path_factory: pytest.TempPathFacto
 def trained(evidence: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("heads")
     for method in (*FITTED, "panel"):
-        options = SMALL if method in PAPERS else None
+        known = METHODS[method].Options().to_dict()
+        options = (SMALL if "epochs" in known else {}) | (CROPS if "backbone" in known else {})
         out = folder / f"{method}.safetensors"
         train(method, evidence=evidence, out=out, suite="fake", options=options, fpr=0.25, fnr=0.25)
     return folder

@@ -24,6 +24,7 @@ _FILES: Final = {
     "item": "item:ItemDetector",
     "panel": "panel:Panel",
     "clip-probe": "probe:ClipProbe",
+    "resnet50": "resnet50:ResNet50Detector",
     "trivial-energy": "trivial:EnergyDetector",
     "trivial-thumbnail": "trivial:ThumbnailDetector",
     "trivial-metadata": "trivial:MetadataDetector",

@@ -1,0 +1,34 @@
+"""The plain classifier of GenImage's and DRCT's tables: a ResNet-50 from ImageNet, and nothing else.
+
+He et al., 2015, https://arxiv.org/abs/1512.03385; as a detector: Zhu et al., 2023, https://arxiv.org/abs/2306.08571.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from unprompt.detectors.options import Optimiser
+from unprompt.detectors.trunk import PixelDetector, TrunkOptions
+from unprompt.perturbations import Augmentation
+
+
+@dataclass(frozen=True)
+class ResNet50Options(TrunkOptions):
+    """AdamW, rate 1e-4, weight decay 4e-5, batch 64, 17 epochs: those of DRCT's code for its plain networks."""
+
+    epochs: int = 17
+    """Passes over the training evidence; the one with the lowest validation loss is kept."""
+    weight_decay: float = 4e-5
+    """Weight decay of the optimiser."""
+    optimiser: Optimiser = "adamw"
+    """adam or adamw."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    """What training pictures go through: DRCT's, where it has numbers."""
+
+
+class ResNet50Detector(PixelDetector):
+    """Baseline: a plain ResNet-50 on the pixels."""
+
+    method = "resnet50"
+    Options: ClassVar[type[TrunkOptions]] = ResNet50Options
