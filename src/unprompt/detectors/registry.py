@@ -25,6 +25,7 @@ _FILES: Final = {
     "panel": "panel:Panel",
     "clip-probe": "probe:ClipProbe",
     "resnet50": "resnet50:ResNet50Detector",
+    "cnndet": "cnndet:CnndetDetector",
     "trivial-energy": "trivial:EnergyDetector",
     "trivial-thumbnail": "trivial:ThumbnailDetector",
     "trivial-metadata": "trivial:MetadataDetector",
