@@ -26,6 +26,7 @@ _FILES: Final = {
     "clip-probe": "probe:ClipProbe",
     "resnet50": "resnet50:ResNet50Detector",
     "cnndet": "cnndet:CnndetDetector",
+    "npr": "npr:NprDetector",
     "trivial-energy": "trivial:EnergyDetector",
     "trivial-thumbnail": "trivial:ThumbnailDetector",
     "trivial-metadata": "trivial:MetadataDetector",
