@@ -27,6 +27,7 @@ _FILES: Final = {
     "resnet50": "resnet50:ResNet50Detector",
     "cnndet": "cnndet:CnndetDetector",
     "npr": "npr:NprDetector",
+    "gramnet": "gramnet:GramnetDetector",
     "trivial-energy": "trivial:EnergyDetector",
     "trivial-thumbnail": "trivial:ThumbnailDetector",
     "trivial-metadata": "trivial:MetadataDetector",
