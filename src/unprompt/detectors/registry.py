@@ -28,6 +28,7 @@ _FILES: Final = {
     "cnndet": "cnndet:CnndetDetector",
     "npr": "npr:NprDetector",
     "gramnet": "gramnet:GramnetDetector",
+    "dire": "dire:DireDetector",
     "trivial-energy": "trivial:EnergyDetector",
     "trivial-thumbnail": "trivial:ThumbnailDetector",
     "trivial-metadata": "trivial:MetadataDetector",
