@@ -29,6 +29,8 @@ _FILES: Final = {
     "npr": "npr:NprDetector",
     "gramnet": "gramnet:GramnetDetector",
     "dire": "dire:DireDetector",
+    "univfd": "univfd:UnivfdDetector",
+    "univfd-nn": "univfd:NearestDetector",
     "trivial-energy": "trivial:EnergyDetector",
     "trivial-thumbnail": "trivial:ThumbnailDetector",
     "trivial-metadata": "trivial:MetadataDetector",

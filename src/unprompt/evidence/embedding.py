@@ -23,8 +23,10 @@ class EmbeddingEvidence:
 class EmbeddingExtractor(Extractor[EmbeddingEvidence]):
     """I = CLIP(x)."""
 
-    method = "clip-probe"
     roles = ("encoder",)
+
+    def __init__(self, method: str = "clip-probe") -> None:
+        self.method = method
 
     def products(self) -> Sequence[Product[Any]]:
         return (PICTURE_EMBEDDINGS,)
