@@ -31,6 +31,7 @@ _FILES: Final = {
     "dire": "dire:DireDetector",
     "univfd": "univfd:UnivfdDetector",
     "univfd-nn": "univfd:NearestDetector",
+    "defake": "defake:DefakeDetector",
     "trivial-energy": "trivial:EnergyDetector",
     "trivial-thumbnail": "trivial:ThumbnailDetector",
     "trivial-metadata": "trivial:MetadataDetector",
