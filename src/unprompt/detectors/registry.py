@@ -32,6 +32,7 @@ _FILES: Final = {
     "univfd": "univfd:UnivfdDetector",
     "univfd-nn": "univfd:NearestDetector",
     "defake": "defake:DefakeDetector",
+    "fredect": "fredect:FredectDetector",
     "trivial-energy": "trivial:EnergyDetector",
     "trivial-thumbnail": "trivial:ThumbnailDetector",
     "trivial-metadata": "trivial:MetadataDetector",
