@@ -33,6 +33,7 @@ _FILES: Final = {
     "univfd-nn": "univfd:NearestDetector",
     "defake": "defake:DefakeDetector",
     "fredect": "fredect:FredectDetector",
+    "drct": "drct:DrctDetector",
     "trivial-energy": "trivial:EnergyDetector",
     "trivial-thumbnail": "trivial:ThumbnailDetector",
     "trivial-metadata": "trivial:MetadataDetector",

@@ -1,0 +1,192 @@
+"""DRCT: contrastive training in which the reconstruction of every picture, real or not, is a hard fake.
+
+Chen et al., 2024, https://proceedings.mlr.press/v235/chen24ay.html, section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, cast, get_args
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unprompt.detectors.base import Detector
+from unprompt.detectors.checkpoint import Header
+from unprompt.detectors.geometry import window
+from unprompt.detectors.options import TrainedOptions, at_least
+from unprompt.detectors.towers import as_pixels, copied, towered
+from unprompt.errors import DataError, OptionError
+from unprompt.evidence.drct import DrctEvidence, DrctExtractor
+from unprompt.perturbations import Augmentation
+from unprompt.types import RGB
+
+if TYPE_CHECKING:
+    from unprompt.instruments import Suite
+
+Features: TypeAlias = Literal["clip", "backbone"]
+
+
+@dataclass(frozen=True)
+class DrctOptions(TrainedOptions):
+    """AdamW, rate 1e-4, weight decay 4e-5, batch 256 (64 with a backbone), 17 epochs: the authors' code."""
+
+    epochs: int = 17
+    """Passes over the training evidence; the one with the lowest validation loss is kept."""
+    rate: float = 1e-4
+    """Learning rate."""
+    weight_decay: float = 4e-5
+    """Weight decay of the optimiser."""
+    features: Features = "clip"
+    """What is seen: the suite's encoder, frozen (the paper: CLIP ViT-L/14), or its backbone, learned (ConvNeXt-B)."""
+    embedding: int = 1024
+    """Width of the space in which the classes are pulled apart."""
+    alpha: float = 0.3
+    """Share of the contrastive loss in [0, 1]; the rest is cross-entropy (eq. 5)."""
+    margin: float = 1.0
+    """Distance that real and generated are to have, of embeddings of length 1, in (0, 2]."""
+    resize: int = 256
+    """Short side of picture and reconstruction before the crop."""
+    crop: int = 224
+    """Side of the crop: random in training, central otherwise."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    """What training pictures and reconstructions go through, each by itself."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("embedding", self.embedding, 1)
+        at_least("resize", self.resize, self.crop)
+        if self.features not in get_args(Features):
+            raise OptionError(f"--features is {self.features!r}, expected one of {', '.join(get_args(Features))}")
+        if not (0 <= self.alpha <= 1 and 0 < self.margin <= 2):
+            raise OptionError(
+                f"--alpha is {self.alpha} and --margin {self.margin}, expected 0 to 1, and above 0 up to 2"
+            )
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        named = stored.get("augmentation")
+        return super().from_dict(
+            {**stored, "augmentation": Augmentation(**named)} if isinstance(named, Mapping) else stored
+        )
+
+
+def contrastive(features: Tensor, target: Tensor, margin: float) -> Tensor:
+    """Pairs of one class drawn together, pairs of two pushed ``margin`` apart: N x d and N -> a number.
+
+    With d_ij the distance of the directions of two features: the mean of d_ij over the pairs of one class, plus the
+    mean of max(0, margin - d_ij) over the pairs of two; in each mean only what is above 0 counts (eq. 4).
+    """
+    unit = F.normalize(features, dim=1)
+    first, second = torch.triu_indices(len(unit), len(unit), 1, device=unit.device)
+    apart = (unit[first] - unit[second]).norm(dim=1)
+    alike = target[first] == target[second]
+    return _mean_above_zero(apart[alike]) + _mean_above_zero(F.relu(margin - apart[~alike]))
+
+
+def _mean_above_zero(terms: Tensor) -> Tensor:
+    return terms.sum() / (terms > 0).sum().clamp(min=1)
+
+
+class DrctNetwork(nn.Module):
+    """What is seen -> embedding -> (real, generated), without a bend between, as in the authors' code."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, suite: Suite, options: DrctOptions) -> None:
+        super().__init__()
+        self.backbone: nn.Module | None = None
+        width = suite.encoder.width if options.features == "clip" else suite.backbone.width
+        if options.features == "backbone":
+            self.backbone = copied(suite.backbone.model)
+            for name in ("mean", "std"):
+                self.register_buffer(name, torch.tensor(getattr(suite.backbone, name)).view(3, 1, 1), persistent=False)
+        self.embedding = nn.Linear(width, options.embedding)
+        self.head = nn.Linear(options.embedding, 2)
+
+    def embed(self, seen: Tensor) -> Tensor:
+        """N x width vectors of the encoder, or N x 3 x S x S uint8 for a backbone -> N x embedding."""
+        if self.backbone is not None:
+            seen = self.backbone((seen.contiguous().float() / 255 - self.mean) / self.std).pooler_output.flatten(1)
+        return cast(Tensor, self.embedding(seen))
+
+    def judge(self, features: Tensor) -> Tensor:
+        """N x embedding -> N logits."""
+        real, generated = self.head(features).unbind(-1)
+        return cast(Tensor, generated - real)
+
+    def forward(self, seen: Tensor, reconstructed: Tensor | None = None) -> Tensor:
+        """N logits of the pictures; their reconstructions are for the loss alone."""
+        return self.judge(self.embed(seen))
+
+
+class DrctDetector(Detector[DrctEvidence, DrctOptions]):
+    """Baseline DRCT: CLIP or a backbone, trained with reconstructions as hard fakes."""
+
+    method = "drct"
+    Options = DrctOptions
+    Evidence = DrctEvidence
+    roles: ClassVar[tuple[str, ...]] = ("encoder",)
+    network: DrctNetwork
+
+    @classmethod
+    def fitting_options(cls, suite: Suite) -> DrctOptions:
+        """The paper's for an encoder of 224 pixels; for another one the same shares."""
+        side = towered(suite.of(cls.method).encoder).side
+        return DrctOptions(resize=round(side * 256 / 224), crop=side)
+
+    @classmethod
+    def evidence_of(cls, options: DrctOptions) -> DrctExtractor:
+        return DrctExtractor()
+
+    @classmethod
+    def _from_header(cls, header: Header, path: Path, suite: Suite) -> Self:
+        made = super()._from_header(header, path, suite)
+        made.extractor = DrctExtractor(reconstructed=False)  # what is trained has only to judge
+        return made
+
+    def instruments(self) -> dict[str, str]:
+        """The encoder or the backbone: no score depends on the diffusion, which made pictures to learn from."""
+        role = "encoder" if self.options.features == "clip" else "backbone"
+        return {role: getattr(self.suite, role).card.digest}
+
+    def loss(self, inputs: Sequence[Tensor], target: Tensor) -> Tensor:
+        """(1 - alpha) cross-entropy + alpha contrastive, over pictures and their reconstructions, which are fake."""
+        features = self.network.embed(torch.cat(list(inputs)))
+        labels = torch.cat([target, *(torch.ones_like(target) for _ in inputs[1:])])
+        cross = F.binary_cross_entropy_with_logits(self.network.judge(features), labels)
+        alpha = self.options.alpha
+        return (1 - alpha) * cross + alpha * contrastive(features, labels, self.options.margin)
+
+    def _build(self) -> DrctNetwork:
+        return DrctNetwork(self.suite, self.options)
+
+    def collate(
+        self, evidence: Sequence[DrctEvidence], chance: np.random.Generator | None = None
+    ) -> tuple[Tensor, ...]:
+        if chance is None:
+            return (self._seen([window(one.picture, self.options.resize, self.options.crop) for one in evidence]),)
+        for index, one in enumerate(evidence):
+            if one.reconstruction is None:
+                raise DataError(
+                    f"evidence[{index}] has no reconstruction, expected one to learn from: unprompt extract drct"
+                )
+        pictures = [self._changed(one.picture, chance) for one in evidence]
+        hard = [self._changed(cast(RGB, one.reconstruction), chance) for one in evidence]
+        return self._seen(pictures), self._seen(hard)
+
+    def _changed(self, rgb: RGB, chance: np.random.Generator) -> RGB:
+        drawn = self.options.augmentation.draw(chance)
+        short = max(1, round(self.options.resize * drawn.scale))
+        cut = window(rgb, short, self.options.crop, drawn.place, drawn.mirrored)
+        return drawn.shared(drawn.photometric(cut, drawn.seed), drawn.seed)
+
+    def _seen(self, squares: Sequence[RGB]) -> Tensor:
+        if self.options.features == "backbone":
+            return as_pixels(squares)
+        return torch.from_numpy(self.suite.encoder.embed_pictures(squares))
