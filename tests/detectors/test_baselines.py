@@ -1,0 +1,322 @@
+"""Each baseline's signal part and road to a logit, computed once more from its paper."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.distance import cdist
+from sklearn.linear_model import Ridge
+from torch.nn import functional as F
+
+from unprompt.detectors import METHODS
+from unprompt.detectors.base import Detector
+from unprompt.detectors.cnndet import CnndetDetector, CnndetOptions, blur_and_jpeg
+from unprompt.detectors.defake import DefakeDetector
+from unprompt.detectors.dire import DireDetector
+from unprompt.detectors.drct import DrctDetector, DrctOptions, contrastive
+from unprompt.detectors.fredect import FredectDetector, log_spectrum, ridge
+from unprompt.detectors.gramnet import GramnetDetector, GramnetOptions, gram
+from unprompt.detectors.npr import NprDetector, NprOptions, residual
+from unprompt.detectors.resnet50 import ResNet50Detector, ResNet50Options
+from unprompt.detectors.univfd import NearestDetector
+from unprompt.errors import DataError, OptionError
+from unprompt.evidence.bench import Bench
+from unprompt.evidence.dire import DireEvidence
+from unprompt.evidence.drct import DrctEvidence
+from unprompt.images import centre_crop
+from unprompt.instruments import Suite
+
+LABELS = np.array([0, 1, 0, 1, 0, 1, 0])
+RANDOM = np.random.default_rng(3)
+
+
+def extracted(method: str, suite: Suite, bench: Bench) -> tuple[Detector[Any, Any], list[Any]]:
+    detector = METHODS[method](suite, METHODS[method].fitting_options(suite))
+    return detector, detector.extractor.extract(bench)
+
+
+# NPR
+
+
+def test_npr_is_the_picture_minus_its_nearest_neighbour_copy() -> None:
+    x = torch.from_numpy(RANDOM.normal(size=(2, 3, 12, 18)))
+    copy = F.interpolate(F.interpolate(x, scale_factor=0.5, mode="nearest"), scale_factor=2.0, mode="nearest")
+    torch.testing.assert_close(residual(x), x - copy)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 4), (9, 3)])
+def test_npr_takes_odd_sizes(size: tuple[int, int]) -> None:
+    x = torch.from_numpy(RANDOM.normal(size=(1, 3, *size)))
+    found = residual(x)
+    for row in range(size[0]):
+        for column in range(size[1]):
+            first = x[..., row - row % 2, column - column % 2]
+            torch.testing.assert_close(found[..., row, column], x[..., row, column] - first)
+
+
+def test_npr_starts_from_nothing() -> None:
+    with pytest.raises(OptionError, match="--backbone is 'suite', expected scratch: npr's stem of 3 x 3"):
+        NprOptions(backbone="suite")
+
+
+def test_npr_ignores_what_is_flat(suite: Suite) -> None:
+    """The residual of any flat picture is 0, so all of them get one logit."""
+    network = NprDetector(suite).network
+    shades = torch.tensor([0, 90, 255], dtype=torch.uint8).view(3, 1, 1, 1).expand(3, 3, 16, 16)
+    with torch.inference_mode():
+        logits = network(shades)
+    torch.testing.assert_close(logits, logits[:1].expand(3))
+
+
+# GramNet
+
+
+def test_gram_is_the_mean_product_of_maps() -> None:
+    maps = RANDOM.normal(size=(2, 4, 3, 5))
+    expected = np.zeros((2, 4, 4))
+    for n in range(2):
+        for i in range(4):
+            for j in range(4):
+                expected[n, i, j] = sum(maps[n, i, y, x] * maps[n, j, y, x] for y in range(3) for x in range(5)) / (
+                    4 * 3 * 5
+                )
+    np.testing.assert_allclose(gram(torch.from_numpy(maps)).numpy(), expected, rtol=1e-12)
+
+
+def test_a_gram_branch_does_not_see_where_things_lie() -> None:
+    maps = torch.from_numpy(RANDOM.normal(size=(1, 4, 6, 6)))
+    shuffled = maps.flatten(2)[..., torch.randperm(36)].view_as(maps)
+    torch.testing.assert_close(gram(maps), gram(shuffled))
+
+
+def test_gramnet_has_six_branches_beside_a_resnet18(suite: Suite) -> None:
+    options = GramnetOptions(backbone="scratch", trunk=GramnetDetector.sizes)
+    network: Any = GramnetDetector(suite, options).network
+    assert [branch.maps[0].in_channels for branch in network.branches] == [3, 64, 64, 64, 128, 256]
+    assert network.first.in_features == 512 + 6 * 32 == 704
+    assert sum(weight.numel() for weight in network.trunk.parameters()) == 11_176_512
+
+
+# FreDect
+
+
+def test_the_spectrum_is_the_cosine_sum() -> None:
+    rgb = RANDOM.integers(0, 256, (6, 5, 3), dtype=np.uint8)
+    grey = 0.299 * rgb[..., 0] + 0.587 * rgb[..., 1] + 0.114 * rgb[..., 2]
+    rows, columns = grey.shape
+    expected = np.zeros_like(grey)
+    for u in range(rows):
+        for v in range(columns):
+            total = sum(
+                grey[y, x]
+                * math.cos(math.pi * (2 * y + 1) * u / (2 * rows))
+                * math.cos(math.pi * (2 * x + 1) * v / (2 * columns))
+                for y in range(rows)
+                for x in range(columns)
+            )
+            scale = math.sqrt((1 if u == 0 else 2) / rows) * math.sqrt((1 if v == 0 else 2) / columns)
+            expected[u, v] = math.log(abs(scale * total) + 1e-3)
+    np.testing.assert_allclose(log_spectrum(rgb), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_ridge_is_sklearns_optimum() -> None:
+    features = RANDOM.normal(size=(30, 50)) * RANDOM.uniform(0.1, 9, 50) + RANDOM.normal(size=50)
+    features[:, 7] = 4.0
+    labels = (RANDOM.random(30) > 0.7).astype(int)
+    weights, bias = ridge(features, labels, l2=0.05)
+    share = np.where(labels == 1, 0.5 / labels.sum(), 0.5 / (30 - labels.sum()))
+    centre = np.average(features, axis=0, weights=share)
+    spread = np.sqrt(np.average((features - centre) ** 2, axis=0, weights=share))
+    z = (features - centre) / np.where(spread > 0, spread, 1)
+    peer = Ridge(alpha=0.05, solver="svd").fit(z, 2 * labels - 1, sample_weight=share)
+    np.testing.assert_allclose(features @ weights + bias, peer.predict(z), atol=1e-8)
+    assert weights[7] == 0
+
+
+def test_fredect_is_linear_in_the_spectrum(suite: Suite, bench: Bench) -> None:
+    detector, evidence = extracted("fredect", suite, bench)
+    assert isinstance(detector, FredectDetector)
+    assert detector.options.side == 32
+    detector.solve(evidence, LABELS)
+    spectra = np.stack([log_spectrum(centre_crop(one.picture, 32)).ravel() for one in evidence])
+    weights, bias = ridge(spectra, LABELS, detector.options.l2)
+    np.testing.assert_allclose(detector.logits(evidence), spectra @ weights + bias, atol=1e-3)
+
+
+# UnivFD, DE-FAKE
+
+
+def test_the_nearest_neighbour_decides(suite: Suite, bench: Bench) -> None:
+    detector, evidence = extracted("univfd-nn", suite, bench)
+    assert isinstance(detector, NearestDetector)
+    detector.solve(evidence[:5], LABELS[:5])
+    assert (detector.options.real, detector.options.generated) == (3, 2)
+    vectors = np.stack([one.image for one in evidence]).astype(np.float64)
+    distances = cdist(vectors, vectors[:5], "cosine")
+    real, generated = distances[:, LABELS[:5] == 0].min(1), distances[:, LABELS[:5] == 1].min(1)
+    np.testing.assert_allclose(detector.logits(evidence), real - generated, atol=1e-5)
+    assert ((detector.logits(evidence[:5]) > 0) == (LABELS[:5] == 1)).all()
+
+
+def test_univfd_is_linear_in_clips_vector(suite: Suite, bench: Bench) -> None:
+    detector, evidence = extracted("univfd", suite, bench)
+    W = detector.network.state_dict()
+    expected = bench.picture_embeddings() @ W["linear.weight"].numpy()[0] + W["linear.bias"].numpy()
+    np.testing.assert_allclose(detector.logits(evidence), expected, atol=1e-5)
+
+
+def test_defake_is_three_layers_on_both_vectors(suite: Suite, bench: Bench) -> None:
+    detector, evidence = extracted("defake", suite, bench)
+    assert isinstance(detector, DefakeDetector)
+    W = {name: tensor.double().numpy() for name, tensor in detector.network.state_dict().items()}
+    assert [W[f"fc{layer}.bias"].size for layer in (1, 2, 3)] == [512, 256, 2]
+    h = np.concatenate([bench.picture_embeddings(), bench.caption_embeddings()], axis=1).astype(np.float64)
+    for layer in (1, 2):
+        h = np.maximum(h @ W[f"fc{layer}.weight"].T + W[f"fc{layer}.bias"], 0)
+    z = h @ W["fc3.weight"].T + W["fc3.bias"]
+    np.testing.assert_allclose(detector.logits(evidence), z[:, 1] - z[:, 0], atol=1e-5)
+
+
+# DIRE, DRCT
+
+
+def test_dire_sees_what_a_reconstruction_without_caption_changes(suite: Suite, bench: Bench) -> None:
+    detector, evidence = extracted("dire", suite, bench)
+    assert isinstance(detector, DireDetector)
+    blind = suite.diffusion.reconstruct([one.rgb for one in bench.pictures], [""] * 7, [p.seed for p in bench.pictures])
+    for picture, one, made in zip(bench.pictures, evidence, blind, strict=True):
+        expected = np.abs(suite.diffusion.prepare(picture.rgb).astype(int) - made.astype(int))
+        np.testing.assert_array_equal(detector.picture(one), expected)
+
+
+def test_a_reconstruction_of_another_size_is_no_evidence() -> None:
+    with pytest.raises(DataError, match=r"reconstruction has shape \(8, 8, 3\), expected \(8, 9, 3\)"):
+        DireEvidence(np.zeros((8, 9, 3), np.uint8), np.zeros((8, 8, 3), np.uint8))
+
+
+def test_the_contrastive_loss_pair_by_pair() -> None:
+    features = RANDOM.normal(size=(6, 4))
+    target = [0, 1, 1, 0, 1, 0]
+    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+    alike, other = [], []
+    for i in range(6):
+        for j in range(i + 1, 6):
+            d = math.dist(unit[i], unit[j])
+            if target[i] == target[j]:
+                alike.append(d)
+            else:
+                other.append(max(0.0, 1.2 - d))
+    expected = sum(alike) / sum(d > 0 for d in alike) + sum(other) / sum(d > 0 for d in other)
+    found = contrastive(torch.from_numpy(features), torch.tensor(target), 1.2)
+    assert float(found) == pytest.approx(expected, rel=1e-6)
+
+
+def test_drct_learns_that_every_reconstruction_is_fake(suite: Suite, bench: Bench) -> None:
+    detector = DrctDetector(suite, replace(DrctDetector.fitting_options(suite), alpha=0.25))
+    evidence = detector.extractor.extract(bench)
+    seen, made = detector.collate(evidence, np.random.default_rng(0))
+    assert seen.shape == made.shape == (7, 16)
+    target = torch.from_numpy(LABELS).float()
+    loss = detector.loss((seen, made), target)
+    W = {name: tensor for name, tensor in detector.network.state_dict().items()}
+    embedded = torch.cat([seen, made]) @ W["embedding.weight"].T + W["embedding.bias"]
+    classes = embedded @ W["head.weight"].T + W["head.bias"]
+    labels = torch.tensor([*LABELS, *[1] * 7])
+    expected = 0.75 * F.cross_entropy(classes, labels) + 0.25 * contrastive(embedded, labels, 1.0)
+    torch.testing.assert_close(loss, expected)
+    (judged,) = detector.collate(evidence)
+    z = (judged @ W["embedding.weight"].T + W["embedding.bias"]) @ W["head.weight"].T + W["head.bias"]
+    np.testing.assert_allclose(detector.logits(evidence), z[:, 1] - z[:, 0], atol=1e-5)
+
+
+def test_a_trained_drct_asks_for_no_reconstruction(suite: Suite, bench: Bench, tmp_path: Any) -> None:
+    detector = DrctDetector(suite)
+    detector.save(tmp_path / "drct.safetensors")
+    loaded = DrctDetector.load(tmp_path / "drct.safetensors", suite)
+    assert [len(one.extractor.products()) for one in (detector, loaded)] == [1, 0]
+    assert list(loaded.instruments()) == ["encoder"]
+    np.testing.assert_allclose(loaded.predict(bench.pictures), detector.predict(bench.pictures), atol=1e-6)
+    lone = [DrctEvidence(bench.pictures[0].rgb)]
+    with pytest.raises(DataError, match=r"evidence\[0\] has no reconstruction, expected one to learn from"):
+        loaded.collate(lone, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"features": "swin"}, r"--features is 'swin', expected one of clip, backbone"),
+        ({"alpha": 1.5}, r"--alpha is 1\.5 and --margin 1\.0, expected 0 to 1"),
+        ({"margin": 0.0}, r"--alpha is 0\.3 and --margin 0\.0, expected 0 to 1"),
+    ],
+)
+def test_drct_options_outside_their_range_are_refused(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(OptionError, match=words):
+        DrctOptions(**wrong)
+
+
+# What is cut and changed
+
+
+def test_blur_and_jpeg_come_as_often_as_the_paper_says() -> None:
+    augmentation, chance = blur_and_jpeg(0.1), np.random.default_rng(0)
+    drawn = [augmentation.draw(chance) for _ in range(3000)]
+    steps = [{step.name: step.value for step in one.photometric.steps} for one in drawn]
+    for name, low, high in (("blur", 0.01, 3), ("jpeg", 30, 100)):
+        values = [one[name] for one in steps if name in one]
+        assert 0.08 < len(values) / 3000 < 0.12
+        assert low <= min(values) < low + 0.1 * high
+        assert 0.95 * high < max(values) <= high
+    assert all([*one] in ([], ["blur"], ["jpeg"], ["blur", "jpeg"]) for one in steps)
+    assert not any(one.shared.steps or one.scale != 1 for one in drawn)
+
+
+def test_cnndet_judges_the_whole_picture_as_it_is(suite: Suite, bench: Bench) -> None:
+    detector, evidence = extracted("cnndet", suite, bench)
+    assert isinstance(detector, CnndetDetector)
+    network: Any = detector.network
+    for one, logit in zip(evidence, detector.logits(evidence), strict=True):
+        x = torch.from_numpy(one.picture.copy()).permute(2, 0, 1)[None].float() / 255
+        mean, std = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+        with torch.inference_mode():
+            cells = network.trunk.net((x - mean) / std).last_hidden_state
+            expected = network.head(cells.mean((2, 3)))
+        assert logit == pytest.approx(float(expected), abs=1e-5)
+
+
+def test_npr_judges_the_whole_square(suite: Suite, bench: Bench) -> None:
+    detector, evidence = extracted("npr", suite, bench)
+    (judged,), (learned,) = detector.collate(evidence), detector.collate(evidence, np.random.default_rng(0))
+    assert judged.shape[-1] == detector.options.resize == 32
+    assert learned.shape[-1] == detector.options.crop == 28
+
+
+def test_the_published_numbers_are_the_defaults() -> None:
+    resnet50, cnndet, npr, gramnet = ResNet50Options(), CnndetOptions(), NprOptions(), GramnetOptions()
+    assert [(one.optimiser, one.rate, one.batch) for one in (resnet50, cnndet, npr, gramnet)] == [
+        ("adamw", 1e-4, 64),
+        ("adam", 1e-4, 64),
+        ("adam", 2e-4, 32),
+        ("adam", 1e-5, 16),
+    ]
+    assert {(one.resize, one.crop) for one in (resnet50, cnndet, npr)} == {(256, 224)}
+    assert (cnndet.view, npr.view, npr.backbone, cnndet.backbone) == ("whole", "square", "scratch", "suite")
+    assert sum(weight.numel() for weight in resnet50.trunk.build().parameters()) == 23_508_032
+    assert ResNet50Detector.sizes == CnndetDetector.sizes == resnet50.trunk
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"view": "left"}, "--view is 'left', expected one of crop, square, whole"),
+        ({"backbone": "imagenet"}, "--backbone is 'imagenet', expected one of suite, scratch, imported"),
+        ({"resize": 200}, "--resize is 200, expected 224 or more"),
+    ],
+)
+def test_trunk_options_outside_their_range_are_refused(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(OptionError, match=words):
+        CnndetOptions(**wrong)
