@@ -13,6 +13,7 @@ from unprompt.cli.audit import audit
 from unprompt.cli.detect import detect
 from unprompt.cli.fetch import fetch
 from unprompt.cli.fitting import evaluate, extract, train
+from unprompt.cli.import_checkpoint import import_checkpoint
 from unprompt.cli.lists import datasets, doctor, methods, suites
 from unprompt.errors import OptionError, UnpromptError
 
@@ -57,5 +58,18 @@ def door(
     """Is this picture an answer to a prompt? Evidences for AI-generated pictures, from four papers."""
 
 
-for verb in (detect, attribute, extract, train, evaluate, audit, fetch, doctor, suites, methods, datasets):
+for verb in (
+    detect,
+    attribute,
+    extract,
+    train,
+    evaluate,
+    audit,
+    fetch,
+    import_checkpoint,
+    doctor,
+    suites,
+    methods,
+    datasets,
+):
     app.command()(verb)

@@ -77,8 +77,7 @@ def train(
         fit(fitted, learned, labels, seed, told, validation, _partial(path))
 
     def judged(detector: Detector[Any, Any], logits: Floats, found: Labelled) -> str:
-        calibrated = _calibrated(calibration, found.labels, logits)
-        return _judge(detector, logits, found, calibrated, fpr, fnr, _conformal(band))
+        return calibrate(detector, logits, found, calibration, band, fpr, fnr)
 
     fitted: Fitted[Any, Any]
     if method == "panel":
@@ -136,6 +135,20 @@ def _calibrated(kind: Map, labels: Sequence[int], logits: Floats) -> Calibration
         corners, probabilities = fit_isotonic(labels, logits)
         return Isotonic(tuple(corners.tolist()), tuple(probabilities.tolist()))
     raise OptionError(f"--calibration is {kind!r}, expected platt, isotonic or temperature")
+
+
+def calibrate(
+    detector: Detector[Any, Any],
+    logits: Floats,
+    found: Labelled,
+    calibration: Map,
+    band: Band,
+    fpr: float,
+    fnr: float,
+) -> str:
+    """Give a detector its calibration, thresholds and figures from validation pictures; what it reached, in words."""
+    calibrated = _calibrated(calibration, found.labels, logits)
+    return _judge(detector, logits, found, calibrated, fpr, fnr, _conformal(band))
 
 
 def _conformal(band: Band) -> bool:

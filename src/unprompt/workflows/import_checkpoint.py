@@ -1,0 +1,55 @@
+"""``unprompt import-checkpoint``: a head that its authors published, as a checkpoint of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unprompt.detectors import METHODS, checkpoint
+from unprompt.detectors.public import PublicHead, fill, read_public
+from unprompt.errors import OptionError
+from unprompt.instruments import Suite
+from unprompt.workflows.collect import joined, stores
+from unprompt.workflows.extract import silent
+from unprompt.workflows.train import Band, Map, calibrate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def import_checkpoint(
+    method: str,
+    file: str | Path,
+    *,
+    out: str | Path,
+    suite: str | Path = "paper",
+    evidence: str | Path | Sequence[str | Path] | None = None,
+    fpr: float = 0.05,
+    fnr: float = 0.05,
+    calibration: Map = "platt",
+    band: Band = "empirical",
+    say: Callable[[str], None] = silent,
+) -> Path:
+    """Read the published weights of ``method`` from ``file``, tensors alone, and save them to ``out``.
+
+    A published head has no calibration: with ``evidence``, of the same suite, it gets one and its two thresholds from
+    the validation split, as a trained one does. Without, neither ``detect`` nor ``evaluate`` takes it.
+    """
+    made, source = METHODS[method], Path(file)
+    if not issubclass(made, PublicHead):
+        names = [name for name in METHODS if issubclass(METHODS[name], PublicHead)]
+        raise OptionError(f"method is {method!r}, expected one whose published head can be read: {', '.join(names)}")
+    instruments = Suite.load(suite)
+    detector = made(instruments, made.public_options())
+    fill(detector.network, made.public_weights(read_public(source)), source)
+    reached = "no calibration: give --evidence before it is asked"
+    if evidence is not None:
+        found = joined(stores(evidence), detector, instruments, "validation")
+        reached = "validation " + calibrate(
+            detector, detector.logits(found.evidence), found, calibration, band, fpr, fnr
+        )
+    detector.figures |= {"imported": source.name, "imported_sha256": checkpoint.digest(source)}
+    detector.save(out)
+    say(f"{method}: imported {source}; {reached}; saved {out}")
+    return Path(out)
