@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -273,6 +276,14 @@ def test_blur_and_jpeg_come_as_often_as_the_paper_says() -> None:
         assert 0.95 * high < max(values) <= high
     assert all([*one] in ([], ["blur"], ["jpeg"], ["blur", "jpeg"]) for one in steps)
     assert not any(one.shared.steps or one.scale != 1 for one in drawn)
+
+
+def test_the_papers_other_chance_can_be_set() -> None:
+    """By what docs/baselines.md tells."""
+    told = re.findall(
+        "--set 'augmentation=(.+)'", (Path(__file__).parents[2] / "docs" / "baselines.md").read_text("utf-8")
+    )
+    assert CnndetOptions().having({"augmentation": json.loads(told[0])}).augmentation == blur_and_jpeg(0.1)
 
 
 def test_cnndet_judges_the_whole_picture_as_it_is(suite: Suite, bench: Bench) -> None:

@@ -1,6 +1,6 @@
 """CNNDet (CNNSpot): a ResNet-50 that blurred and recompressed training pictures keep from trusting fine detail.
 
-Wang et al., 2020, https://arxiv.org/abs/1912.11035, section 4.1.
+Wang et al., 2020, https://arxiv.org/abs/1912.11035.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def blur_and_jpeg(chance: float) -> Augmentation:
 
 @dataclass(frozen=True)
 class CnndetOptions(TrunkOptions):
-    """Adam, rate 1e-4, batch 64; Blur+JPEG(0.5), or (0.1) with other chances in ``augmentation`` (section 4.1)."""
+    """Adam, rate 1e-4, batch 64; Blur+JPEG(0.5), or (0.1) with other chances in ``augmentation``: the authors' code."""
 
     view: View = "whole"
     """What is judged: the picture as it is, without resizing or crop."""

@@ -1,6 +1,6 @@
 """DE-FAKE: CLIP's vectors of a picture and of its caption, joined, and an MLP on them.
 
-Sha et al., 2023, https://arxiv.org/abs/2210.06998, section 3.3 (the hybrid detector). The paper's encoder is CLIP
+Sha et al., 2023, https://arxiv.org/abs/2210.06998: the hybrid detector. The paper's encoder is CLIP
 ViT-B/32 and its captioner BLIP.
 """
 

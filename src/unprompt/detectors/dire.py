@@ -1,6 +1,6 @@
 """DIRE: a ResNet-50 on what a diffusion model changes when it draws a picture again, without any caption.
 
-Wang et al., 2023, https://arxiv.org/abs/2303.09295, section 3.
+Wang et al., 2023, https://arxiv.org/abs/2303.09295.
 """
 
 from __future__ import annotations

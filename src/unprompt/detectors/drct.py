@@ -1,6 +1,6 @@
 """DRCT: contrastive training in which the reconstruction of every picture, real or not, is a hard fake.
 
-Chen et al., 2024, https://proceedings.mlr.press/v235/chen24ay.html, section 3.
+Chen et al., 2024, https://proceedings.mlr.press/v235/chen24ay.html.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class DrctOptions(TrainedOptions):
     embedding: int = 1024
     """Width of the space in which the classes are pulled apart."""
     alpha: float = 0.3
-    """Share of the contrastive loss in [0, 1]; the rest is cross-entropy (eq. 5)."""
+    """Share of the contrastive loss in [0, 1]; the rest is cross-entropy."""
     margin: float = 1.0
     """Distance that real and generated are to have, of embeddings of length 1, in (0, 2]."""
     resize: int = 256
@@ -79,7 +79,7 @@ def contrastive(features: Tensor, target: Tensor, margin: float) -> Tensor:
     """Pairs of one class drawn together, pairs of two pushed ``margin`` apart: N x d and N -> a number.
 
     With d_ij the distance of the directions of two features: the mean of d_ij over the pairs of one class, plus the
-    mean of max(0, margin - d_ij) over the pairs of two; in each mean only what is above 0 counts (eq. 4).
+    mean of max(0, margin - d_ij) over the pairs of two; in each mean only what is above 0 counts.
     """
     unit = F.normalize(features, dim=1)
     first, second = torch.triu_indices(len(unit), len(unit), 1, device=unit.device)

@@ -1,6 +1,6 @@
 """FreDect: a linear classifier on the logarithm of a picture's cosine spectrum.
 
-Frank et al., 2020, https://arxiv.org/abs/2003.08685, sections 3 and 4.1: grey, 2-D DCT, log, each frequency
+Frank et al., 2020, https://arxiv.org/abs/2003.08685: grey, 2-D DCT, log, each frequency
 standardised, ridge regression.
 """
 
@@ -35,7 +35,7 @@ TINY: Final = 1e-3
 
 @dataclass(frozen=True)
 class FredectOptions(SolvedOptions):
-    """Ridge regression on crops of 128 pixels (section 4.1)."""
+    """Ridge regression on crops of 128 pixels, as the authors' code cuts them."""
 
     l2: float = 1e-2
     """Half the weight of the squared coefficients of the standardised features, per picture."""

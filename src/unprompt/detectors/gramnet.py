@@ -1,6 +1,6 @@
 """GramNet: a ResNet-18 beside six branches that see texture as Gram matrices, blind to where things lie.
 
-Liu et al., 2020, https://arxiv.org/abs/2002.00133, section 4.
+Liu et al., 2020, https://arxiv.org/abs/2002.00133.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CHANNELS = 32
 
 
 def gram(maps: Tensor) -> Tensor:
-    """G_ij = sum over places of F_i F_j (eq. 1), divided by C H W as the authors do: N x C x H x W -> N x C x C."""
+    """G_ij = sum over places of F_i F_j, divided by C H W as the authors do: N x C x H x W -> N x C x C."""
     rows = maps.flatten(2)
     return rows @ rows.transpose(1, 2) / rows[0].numel()
 

@@ -1,6 +1,6 @@
 """NPR: what neighbouring pixels have in common after an upsampling, left over by a nearest-neighbour copy.
 
-Tan et al., 2024, https://arxiv.org/abs/2312.10461, section 3.
+Tan et al., 2024, https://arxiv.org/abs/2312.10461.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def residual(pixels: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class NprOptions(TrunkOptions):
-    """Adam, rate 2e-4, batch 32, 50 epochs, no augmentation but crop and mirror (section 4.1 and the authors' code)."""
+    """Adam, rate 2e-4, batch 32, 50 epochs, no augmentation but crop and mirror: the authors' code."""
 
     epochs: int = 50
     """Passes over the training evidence; the one with the lowest validation loss is kept."""

@@ -15,7 +15,7 @@ from unprompt.perturbations import Augmentation
 
 @dataclass(frozen=True)
 class ResNet50Options(TrunkOptions):
-    """AdamW, rate 1e-4, weight decay 4e-5, batch 64, 17 epochs: those of DRCT's code for its plain networks."""
+    """AdamW, weight decay 4e-5, batch 64 of DRCT's code for plain networks; rate 1e-4, 17 epochs of its ConvNeXt."""
 
     epochs: int = 17
     """Passes over the training evidence; the one with the lowest validation loss is kept."""

@@ -1,6 +1,6 @@
 """UnivFD: CLIP's vector of a picture, never trained for this, and a linear layer or the nearest neighbour on it.
 
-Ojha et al., 2023, https://arxiv.org/abs/2302.10174, section 4. The paper's encoder is CLIP ViT-L/14.
+Ojha et al., 2023, https://arxiv.org/abs/2302.10174. The paper's encoder is CLIP ViT-L/14.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Bank(nn.Module):
         self.generated = nn.Parameter(torch.zeros(options.generated, width))
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """N x d -> N: min over real of d(x, r) - min over generated of d(x, g), d = 1 - cos (eq. 1); in [-2, 2]."""
+        """N x d -> N: min over real of d(x, r) - min over generated of d(x, g), d = 1 - cos; in [-2, 2]."""
         seen = F.normalize(vectors, dim=1)
         return (seen @ self.generated.T).amax(1) - (seen @ self.real.T).amax(1)
 

@@ -1,6 +1,6 @@
 """What DIRE looks at: a picture and what a diffusion model makes of it without any caption.
 
-Wang et al., 2023, https://arxiv.org/abs/2303.09295, section 3.2. There an unconditional model inverts the picture and
+Wang et al., 2023, https://arxiv.org/abs/2303.09295. There an unconditional model inverts the picture and
 draws it again; here the suite's diffusion reconstructs it (img2img) towards the empty caption.
 """
 
@@ -34,7 +34,7 @@ class DireEvidence:
 
     @property
     def difference(self) -> RGB:
-        """DIRE(x) = |x - R(x)| in steps of 1/255, H x W x 3 uint8 (eq. 6)."""
+        """DIRE(x) = |x - R(x)| in steps of 1/255, H x W x 3 uint8."""
         return difference(self.picture, self.reconstruction)
 
 

@@ -1,6 +1,6 @@
 """What DRCT learns from: a picture, and the same picture drawn again by a diffusion model, which is a hard fake.
 
-Chen et al., 2024, https://proceedings.mlr.press/v235/chen24ay.html, section 3.1. To judge, the picture is enough.
+Chen et al., 2024, https://proceedings.mlr.press/v235/chen24ay.html. To judge, the picture is enough.
 """
 
 from __future__ import annotations
