@@ -47,11 +47,11 @@ DRAWS: Final = 4
 SETTINGS: Final[dict[str, dict[str, float]]] = {
     "sare": {"epochs": 30, "batch": 32, "rate": 5e-4, "encoder_rate": 5e-5},
     "semgir": {"epochs": 30},
-    "semgir-a": {"epochs": 30},
+    "semgir-a": {"epochs": 16, "layers": 2, "learn_text": False},
     "tidy": {"batch": 64},
     "item": {"batch": 64},
 }
-"""Where the papers' schedules, made for 10^5 pictures, are too short for the hundreds of this world."""
+"""Where the papers' schedules, made for 10^5 pictures, are too short for this world, or a head too large."""
 
 Table = dict[str, Any]
 """JSON of an evaluation table."""
@@ -118,7 +118,11 @@ class Apprentices:
         stamp, key = self.workshop.stamp(f"head-{method}"), self._key(method)
         stored = json.loads(stamp.read_text("utf-8")) if stamp.exists() and head.exists() else {}
         if stored.get("key") != key:
-            chosen = [word for pair in SETTINGS.get(method, {}).items() for word in ("--set", f"{pair[0]}={pair[1]}")]
+            chosen = [
+                word
+                for pair in SETTINGS.get(method, {}).items()
+                for word in ("--set", f"{pair[0]}={json.dumps(pair[1])}")
+            ]
             chosen += [] if method in ATTRIBUTORS else ["--generators", TAUGHT]
             self._verb("train", method, *evidence, "--out", str(head), "--half", *chosen)
             put(stamp, json.dumps({"key": key}).encode())
