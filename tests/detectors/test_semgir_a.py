@@ -37,9 +37,9 @@ def plain(module: torch.nn.Module) -> dict[str, Array]:
     return {name: tensor.double().numpy() for name, tensor in module.state_dict().items()}
 
 
-@pytest.mark.parametrize(("widening", "unit"), [(1, True), (4, True), (1, False)])
-def test_every_head_is_equations_5_to_7(widening: int, unit: bool, suite: Suite, bench: Bench) -> None:
-    options = SemgirAOptions(generators=("sibling", "diffusion"), widening=widening, unit=unit)
+@pytest.mark.parametrize(("widening", "even"), [(1, True), (4, True), (1, False)])
+def test_every_head_is_equations_5_to_7(widening: int, even: bool, suite: Suite, bench: Bench) -> None:
+    options = SemgirAOptions(generators=("sibling", "diffusion"), widening=widening, even=even)
     attributor = SemgirAttributor(suite, options)
     network = attributor.network
     W = plain(network.combiner)
@@ -57,7 +57,7 @@ def test_every_head_is_equations_5_to_7(widening: int, unit: bool, suite: Suite,
             assert (H["first.weight"].shape, H["second.weight"].shape) == ((16, 32), (2, 16))
             (I_r,) = suite.generator(name).regenerate([one.caption.text], [picture.seed])
             E_r = suite.encoder.embed_pictures([I_r])[0].astype(np.float64)
-            s_a = np.concatenate([g, E_r / np.sqrt((E_r**2).sum()) if unit else E_r])
+            s_a = np.concatenate([4 * g, 4 * E_r / np.sqrt((E_r**2).sum())] if even else [g, E_r])  # 4 = sqrt(16)
             z = np.maximum(s_a @ H["first.weight"].T + H["first.bias"], 0) @ H["second.weight"].T + H["second.bias"]
             row.append(np.exp(z[1]) / np.exp(z).sum())
         expected.append(row)
