@@ -7,7 +7,8 @@ import inspect
 import pytest
 
 import unprompt
-from unprompt.cli import attribute, audit, detect, fetch, fitting, lists
+from unprompt.cli import attribute, audit, detect, evidence, fetch, fitting, lists
+from unprompt.workflows import evidence as looking_after
 
 PYTHON_ONLY = {"ask", "say", "options"}
 WRITTEN_OTHERWISE = {"form", "settings"}
@@ -28,6 +29,15 @@ VERBS = {
 def test_defaults_are_those_of_the_function(verb: str) -> None:
     function = inspect.signature(getattr(unprompt, verb)).parameters
     flags = inspect.signature(VERBS[verb]).parameters
+    assert {name: one.default for name, one in flags.items() if name not in WRITTEN_OTHERWISE} == {
+        name: one.default for name, one in function.items() if name not in PYTHON_ONLY
+    }
+
+
+@pytest.mark.parametrize("verb", ["ls", "verify", "prune"])
+def test_defaults_of_what_evidence_does_are_those_of_the_function(verb: str) -> None:
+    function = inspect.signature(getattr(looking_after, verb)).parameters
+    flags = inspect.signature(getattr(evidence, verb)).parameters
     assert {name: one.default for name, one in flags.items() if name not in WRITTEN_OTHERWISE} == {
         name: one.default for name, one in function.items() if name not in PYTHON_ONLY
     }

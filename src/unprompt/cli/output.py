@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import astuple, fields
 from typing import TYPE_CHECKING, Any
@@ -36,12 +36,15 @@ def tell(line: str) -> None:
     typer.echo(printable(line), err=True)
 
 
-def ask(told: str) -> None:
-    """Put a question to the one at the terminal, whose no ends the command; where there is no terminal it is a no."""
+def ask(told: str, otherwise: Callable[[str], None] | None = None) -> None:
+    """Put a question to the one at the terminal, whose no ends the command; without a terminal ``otherwise`` refuses.
+
+    It does so in the words of a run that takes long by default.
+    """
     from unprompt.workflows.costs import refuse
 
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        refuse(told)
+        (otherwise or refuse)(told)
     typer.confirm(f"{told}. Go on?", abort=True, err=True)
 
 

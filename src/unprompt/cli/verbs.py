@@ -11,6 +11,7 @@ import unprompt
 from unprompt.cli.attribute import attribute
 from unprompt.cli.audit import audit
 from unprompt.cli.detect import detect
+from unprompt.cli.evidence import evidence
 from unprompt.cli.fetch import fetch
 from unprompt.cli.fitting import evaluate, extract, train
 from unprompt.cli.lists import datasets, doctor, methods, suites
@@ -59,3 +60,4 @@ def door(
 
 for verb in (detect, attribute, extract, train, evaluate, audit, fetch, doctor, suites, methods, datasets):
     app.command()(verb)
+app.add_typer(evidence, name="evidence")

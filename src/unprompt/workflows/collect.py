@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,16 +111,25 @@ def member_logits(
     return np.array([[column[pixels] for column in told] for pixels in found.pixels]), found
 
 
+def sample_rows(folders: Sequence[Store]) -> Iterator[dict[str, Any]]:
+    """The current sample rows of all stores, of which one part is in memory at a time."""
+    for store in folders:
+        for _, table in store.current():
+            yield from table.to_pylist()
+
+
 def failures(folders: Sequence[Store], split: Split) -> tuple[list[Label], list[str]]:
     """Labels and generators of the labelled pictures of one split that could not be read."""
-    rows = [row for store in folders for row in store.read_samples().to_pylist()]
-    failed = [row for row in rows if row["status"] == "error" and row["label"] is not None and split_of(row) == split]
+    failed = [
+        row
+        for row in sample_rows(folders)
+        if row["status"] == "error" and row["label"] is not None and split_of(row) == split
+    ]
     return [row["label"] for row in failed], [row["generator"] for row in failed]
 
 
 def _check_names(folders: Sequence[Store], generators: Sequence[str]) -> None:
-    rows = [row for store in folders for row in store.read_samples().to_pylist()]
-    there = sorted({row["generator"] for row in rows if row["label"] == GENERATED and row["generator"]})
+    there = sorted({row["generator"] for row in sample_rows(folders) if row["label"] == GENERATED and row["generator"]})
     for name in generators:
         if name not in there:
             raise DataError(f"--generators names {name!r}, the generated pictures are by {', '.join(there) or 'none'}")
@@ -135,7 +144,7 @@ def _collect(
     generators: Sequence[str] | None,
 ) -> None:
     view = store.read_view(extractor.method)
-    for part, rows in rows_by_part(store).items():
+    for part, rows in rows_by_part(store):
         wanted = [
             row
             for row in rows
