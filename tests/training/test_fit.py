@@ -66,7 +66,12 @@ def item(suite: Suite) -> tuple[ItemDetector, list[AlignmentEvidence]]:
     return ItemDetector(suite, DiscrepancyOptions(epochs=3, batch=10)), vectors()
 
 
-CASES = [sare, semgir, item]
+def held(suite: Suite) -> tuple[SemgirDetector, list[SemgirEvidence]]:
+    """Of which some layers are not learned."""
+    return SemgirDetector(suite, SemgirOptions(epochs=3, batch=10, layers=1)), semgir(suite)[1]
+
+
+CASES = [sare, semgir, held, item]
 
 
 class KilledError(Exception):

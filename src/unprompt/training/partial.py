@@ -56,7 +56,7 @@ class Partial:
 
     def save(self, progress: Progress) -> None:
         """Weights, the optimiser's state, the best weights and the place in the schedule."""
-        tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        tensors = {f"network.{name}": tensor for name, tensor in checkpoint.own(self.network).items()}
         for index, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in state.items()}
         place: dict[str, Any] = {name: getattr(progress, name) for name in ("epoch", "step", "loss", "seen")}
