@@ -64,6 +64,21 @@ def test_every_head_is_equations_5_to_7(widening: int, even: bool, suite: Suite,
     np.testing.assert_allclose(attributor.predict_evidence(evidence), expected, atol=1e-4)
 
 
+def test_training_mirrors_by_lot_what_is_otherwise_shown_as_it_is(suite: Suite, bench: Bench) -> None:
+    plain = SemgirAttributor(suite, SemgirAOptions(generators=("sibling", "diffusion")))
+    mirrored = SemgirAttributor(suite, SemgirAOptions(generators=("sibling", "diffusion"), mirror=True))
+    evidence = plain.extractor.extract(bench)
+    shown = plain.collate(evidence)
+    for untouched in (plain.collate(evidence, np.random.default_rng(0)), mirrored.collate(evidence)):
+        assert all(torch.equal(one, other) for one, other in zip(untouched, shown, strict=True))
+    candidates, _, _, drawn = mirrored.collate(evidence, np.random.default_rng(0))
+    pairs = [*zip(candidates, shown[0], strict=True), *zip(drawn.flatten(0, 1), shown[3].flatten(0, 1), strict=True)]
+    assert {(torch.equal(one, other), torch.equal(one, other.flip(-1))) for one, other in pairs} == {
+        (True, False),
+        (False, True),
+    }
+
+
 def test_the_combiner_drops_out_in_training_alone() -> None:
     torch.manual_seed(0)
     combiner, (image, text) = Combiner(8, 4, 0.5), torch.randn(2, 5, 8)

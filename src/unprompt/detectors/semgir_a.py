@@ -25,6 +25,7 @@ from unprompt.detectors.towers import ImageTower, TextTower, as_pixels, reading
 from unprompt.errors import DataError, OptionError
 from unprompt.evidence.attribution import AttributionEvidence, AttributionExtractor
 from unprompt.images import centre_square
+from unprompt.types import RGB
 
 if TYPE_CHECKING:
     from unprompt.instruments import Manifest, Suite
@@ -55,6 +56,8 @@ class SemgirAOptions(AttributorOptions):
     """The Combiner widens each feature this many times."""
     dropout: float = 0.5
     """Share of the Combiner's inner features that are left out in training."""
+    mirror: bool = False
+    """In training, mirror half of all pictures and drawings, by lot; the paper names no augmentation."""
     even: bool = True
     """Bring both features to the length sqrt(d), entries of about 1; False = as Combiner and encoder say them."""
 
@@ -134,9 +137,12 @@ class SemgirAttributor(Attributor[AttributionEvidence, SemgirAOptions]):
                     f"{', '.join(one.regenerations) or 'none'}: extract it again with this suite"
                 )
         side = self.network.image.side
-        candidates = as_pixels([centre_square(one.candidate, side) for one in evidence])
-        drawn = [
-            as_pixels([centre_square(one.regenerations[name], side) for name in self.candidates]) for one in evidence
-        ]
+
+        def shown(rgb: RGB) -> RGB:
+            square = centre_square(rgb, side)
+            return square[:, ::-1] if chance is not None and self.options.mirror and chance.integers(2) else square
+
+        candidates = as_pixels([shown(one.candidate) for one in evidence])
+        drawn = [as_pixels([shown(one.regenerations[name]) for name in self.candidates]) for one in evidence]
         ids, mask = reading(self.suite.encoder).tokens([one.caption.text for one in evidence])
         return candidates, ids, mask, torch.stack(drawn)
