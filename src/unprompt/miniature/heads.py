@@ -47,7 +47,7 @@ DRAWS: Final = 4
 SETTINGS: Final[dict[str, dict[str, float]]] = {
     "sare": {"epochs": 30, "batch": 32, "rate": 5e-4, "encoder_rate": 5e-5},
     "semgir": {"epochs": 30},
-    "semgir-a": {"epochs": 6, "rate": 2e-4, "layers": 3, "learn_text": False},
+    "semgir-a": {"epochs": 14, "rate": 2e-4, "layers": 3, "learn_text": False, "mirror": True},
     "tidy": {"batch": 64},
     "item": {"batch": 64},
 }
