@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from unprompt.workflows.evaluate import evaluate
     from unprompt.workflows.extract import extract
     from unprompt.workflows.fetch import fetch
+    from unprompt.workflows.reproduce import reproduce
     from unprompt.workflows.train import train
 
 __version__ = "0.1.0"
@@ -62,11 +63,14 @@ __all__ = [
     "evaluate",
     "extract",
     "fetch",
+    "reproduce",
     "train",
 ]
 
 _TYPES = frozenset({"Attribution", "Caption", "Judgement", "Picture", "Sample"})
-_WORKFLOWS = frozenset({"attribute", "audit", "detect", "doctor", "evaluate", "extract", "fetch", "train"})
+_WORKFLOWS = frozenset(
+    {"attribute", "audit", "detect", "doctor", "evaluate", "extract", "fetch", "reproduce", "train"}
+)
 
 
 def __getattr__(name: str) -> Any:

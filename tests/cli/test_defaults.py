@@ -7,7 +7,7 @@ import inspect
 import pytest
 
 import unprompt
-from unprompt.cli import attribute, audit, detect, fetch, fitting, lists
+from unprompt.cli import attribute, audit, detect, fetch, fitting, lists, reproduce
 
 PYTHON_ONLY = {"ask", "say", "options"}
 WRITTEN_OTHERWISE = {"form", "settings"}
@@ -18,6 +18,7 @@ VERBS = {
     "detect": detect.detect,
     "extract": fitting.extract,
     "fetch": fetch.fetch,
+    "reproduce": reproduce.reproduce,
     "train": fitting.train,
     "evaluate": fitting.evaluate,
     "doctor": lists.doctor,

@@ -14,6 +14,7 @@ from unprompt.cli.detect import detect
 from unprompt.cli.fetch import fetch
 from unprompt.cli.fitting import evaluate, extract, train
 from unprompt.cli.lists import datasets, doctor, methods, suites
+from unprompt.cli.reproduce import reproduce
 from unprompt.errors import OptionError, UnpromptError
 
 
@@ -57,5 +58,8 @@ def door(
     """Is this picture an answer to a prompt? Evidences for AI-generated pictures, from four papers."""
 
 
-for verb in (detect, attribute, extract, train, evaluate, audit, fetch, doctor, suites, methods, datasets):
+for verb in (
+    *(detect, attribute, extract, train, evaluate, reproduce, audit),
+    *(fetch, doctor, suites, methods, datasets),
+):
     app.command()(verb)
