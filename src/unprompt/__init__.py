@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         UnreadablePicture,
     )
     from unprompt.types import Attribution, Caption, Judgement, Picture, Sample
+    from unprompt.workflows.analyse import analyse
     from unprompt.workflows.attribute import attribute
     from unprompt.workflows.audit import audit
     from unprompt.workflows.detect import detect
@@ -56,6 +57,7 @@ __all__ = [
     "UnpromptError",
     "UnreadablePicture",
     "__version__",
+    "analyse",
     "attribute",
     "audit",
     "detect",
@@ -69,7 +71,7 @@ __all__ = [
 
 _TYPES = frozenset({"Attribution", "Caption", "Judgement", "Picture", "Sample"})
 _WORKFLOWS = frozenset(
-    {"attribute", "audit", "detect", "doctor", "evaluate", "extract", "fetch", "reproduce", "train"}
+    {"analyse", "attribute", "audit", "detect", "doctor", "evaluate", "extract", "fetch", "reproduce", "train"}
 )
 
 

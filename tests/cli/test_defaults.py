@@ -7,12 +7,13 @@ import inspect
 import pytest
 
 import unprompt
-from unprompt.cli import attribute, audit, detect, fetch, fitting, lists, reproduce
+from unprompt.cli import analyse, attribute, audit, detect, fetch, fitting, lists, reproduce
 
 PYTHON_ONLY = {"ask", "say", "options"}
 WRITTEN_OTHERWISE = {"form", "settings"}
 """--format is no business of the function; --set NAME=VALUE becomes its options."""
 VERBS = {
+    "analyse": analyse.analyse,
     "attribute": attribute.attribute,
     "audit": audit.audit,
     "detect": detect.detect,

@@ -27,7 +27,7 @@ def cosines(images: npt.ArrayLike, texts: npt.ArrayLike) -> npt.NDArray[np.float
     left, right = np.asarray(images, np.float64), np.asarray(texts, np.float64)
     lengths = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
     products = (left * right).sum(axis=1)
-    return np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
+    return np.asarray(np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0), np.float64)
 
 
 def alignment_table(labels: Sequence[int], generators: Sequence[str], values: Sequence[float]) -> pa.Table:

@@ -37,7 +37,7 @@ def psnr(picture: RGB, drawn: RGB) -> float:
     """10 log10(255^2 / MSE) in dB of two pictures of one size; equal ones count as one step wrong in one place."""
     if picture.shape != drawn.shape:
         raise DataError(f"got pictures of shape {picture.shape} and {drawn.shape}, expected one shape: crop them alike")
-    error = np.mean((picture.astype(np.float64) - drawn.astype(np.float64)) ** 2)
+    error = float(np.mean((picture.astype(np.float64) - drawn.astype(np.float64)) ** 2))
     return float(10 * np.log10(255**2 / max(error, 1 / picture.size)))
 
 

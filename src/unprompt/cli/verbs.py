@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 import unprompt
+from unprompt.cli.analyse import analyse
 from unprompt.cli.attribute import attribute
 from unprompt.cli.audit import audit
 from unprompt.cli.detect import detect
@@ -59,7 +60,7 @@ def door(
 
 
 for verb in (
-    *(detect, attribute, extract, train, evaluate, reproduce, audit),
+    *(detect, attribute, extract, train, evaluate, reproduce, analyse, audit),
     *(fetch, doctor, suites, methods, datasets),
 ):
     app.command()(verb)
