@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -69,12 +70,17 @@ def numbers() -> dict[str, pa.Table]:
 
 LABELS = {
     "shift": {"mean perceptual distance", "Δ, real minus generated", "generated, with caption", "n = 20 + 20", "ADM"},
-    "alignment": {"cosine of picture and caption", "real: ADM, n = 20", "generated: BigGAN, n = 20"},
+    "alignment": {
+        "cosine of picture and caption",
+        "Alignment, n = 40 + 40",
+        "real: ADM, n = 20",
+        "generated: BigGAN, n = 20",
+    },
     "consistency": {"PSNR to the picture (dB)", "regeneration, generated: ADM, n = 20"},
     "tsne": {"t-SNE, n = 80, perplexity 26.3", "real, n = 40", "BigGAN, n = 20"},
-    "roc": {"ROC", "false-positive rate (real called generated)"},
-    "det": {"DET", "BigGAN, n = 60 + 60", "real called generated (%)"},
-    "reliability": {"Reliability", "share that was generated, at prior 0.5"},
+    "roc": {"ROC, n = real + generated", "false-positive rate (real called generated)"},
+    "det": {"DET, n = real + generated", "BigGAN, n = 60 + 60", "real called generated (%)"},
+    "reliability": {"Reliability, n = real + generated", "share that was generated, at prior 0.5"},
     "robustness": {"JPEG quality", "AUC, macro", "sare (paper)", "After perturbations, n = 50 + 60", "none"},
 }
 
@@ -123,9 +129,11 @@ def test_a_missing_library_is_told_with_its_line() -> None:
 
 
 def test_lines_differ_in_more_than_colour_and_colours_in_lightness() -> None:
-    looks = [tuple(style.look(place).values()) for place in range(8)]
-    assert len({look[:1] for look in looks}) == len({look[1:2] for look in looks}) == 8
-    assert len({look[1:] for look in looks}) == 8
+    looks = [tuple(style.look(place).values()) for place in range(17)]  # the sixteen of ITEM's table, and all
+    assert len(set(looks)) == 17
+    assert len({look[:2] for look in looks}) == 17
+    assert len({look[0] for look in looks[:8]}) == 8
+    assert all(one[1:] != other[1:] for one, other in pairwise(looks))
 
     def lightness(colour: str) -> float:
         linear = [(int(colour[at : at + 2], 16) / 255) ** 2.2 for at in (1, 3, 5)]

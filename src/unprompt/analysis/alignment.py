@@ -46,7 +46,7 @@ def direction(real: npt.ArrayLike, generated: npt.ArrayLike) -> float:
 
 
 def draw_alignment(table: pa.Table) -> Figure:
-    """A box for each group: quartiles, median, 5 to 95 % as whiskers; beside each generator its direction."""
+    """A box for each group: quartiles, median, 5 to 95 % as whiskers; beside each generator :func:`direction`."""
     labels, generators, values = (table[name].to_pylist() for name in ("label", "generator", "cosine"))
     told = {group.generator: _told(group.real, group.generated) for group in groups(labels, generators, values)}
     keys = sorted(set(zip(labels, generators, strict=True)))
@@ -67,7 +67,8 @@ def draw_alignment(table: pa.Table) -> Figure:
     )
     axes.invert_yaxis()
     axes.set_xlabel("cosine of picture and caption")
-    axes.set_title("P(real aligned more): > 0.5 as TIDY and ITEM say", loc="right")
+    axes.set_title(f"Alignment, n = {labels.count(REAL)} + {labels.count(GENERATED)}")
+    axes.annotate("P(real\nmore)", (1.02, 1.0), xycoords="axes fraction", va="bottom", fontsize=6)
     axes.grid(axis="x")
     return figure
 

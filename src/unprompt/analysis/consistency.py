@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from unprompt.analysis.groups import NAMELESS
-from unprompt.analysis.style import COLOURS, COLUMN, MARKERS, canvas
+from unprompt.analysis.style import COLUMN, canvas, legend_below, look
 from unprompt.errors import DataError
 from unprompt.images import centre_square
 from unprompt.types import RGB
@@ -66,17 +66,17 @@ def draw_consistency(table: pa.Table) -> Figure:
     """CLIP score against PSNR: a mark a group, filled for regenerations, hollow for reconstructions; 1.96 errors."""
     rows = table.to_pylist()
     names = list(dict.fromkeys((row["label"], row["generator"]) for row in rows))
-    figure, (axes,) = canvas(COLUMN, 2.8 + 0.13 * len(names))
+    figure, (axes,) = canvas(COLUMN, 2.8)
     for row in rows:
         place = names.index((row["label"], row["generator"]))
-        colour, hollow = COLOURS[place % len(COLOURS)], row["kind"] == "reconstruction"
+        colour, hollow = look(place)["color"], row["kind"] == "reconstruction"
         truth = "generated" if row["label"] else "real"
         axes.errorbar(
             row["psnr"],
             row["score"],
             xerr=_ends(row["psnr_error"]),
             yerr=_ends(row["score_error"]),
-            fmt=MARKERS[place % len(MARKERS)],
+            fmt=look(place)["marker"],
             color=colour,
             markerfacecolor="white" if hollow else colour,
             markersize=5,
@@ -87,7 +87,7 @@ def draw_consistency(table: pa.Table) -> Figure:
     axes.set_ylabel("CLIP score to its caption")
     axes.set_title("What a redrawn picture keeps")
     axes.grid()
-    axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.2))
+    legend_below(figure, axes)
     return figure
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy.special import ndtri
 
-from unprompt.analysis.style import COLOURS, COLUMN, canvas, look
+from unprompt.analysis.style import COLOURS, COLUMN, canvas, legend_below, look
 from unprompt.evaluation import ece, roc_auc
 from unprompt.evaluation.curve import Ranking
 from unprompt.evaluation.metrics import BINS, bin_of
@@ -61,10 +61,10 @@ def draw_roc(table: pa.Table) -> Figure:
         )
     axes.set_xlabel("false-positive rate (real called generated)")
     axes.set_ylabel("true-positive rate")
-    axes.set_title("ROC")
+    axes.set_title("ROC, n = real + generated")
     axes.set_aspect("equal")
     axes.grid()
-    axes.legend(loc="lower right")
+    legend_below(figure, axes)
     return figure
 
 
@@ -83,10 +83,10 @@ def draw_det(table: pa.Table) -> Figure:
     axes.set_ylim(ticks[0] - 0.1, ticks[-1] + 0.2)
     axes.set_xlabel("real called generated (%)")
     axes.set_ylabel("generated called real (%)")
-    axes.set_title("DET")
+    axes.set_title("DET, n = real + generated")
     axes.set_aspect("equal")
     axes.grid()
-    axes.legend(loc="upper right")
+    legend_below(figure, axes)
     return figure
 
 
@@ -129,12 +129,12 @@ def draw_reliability(table: pa.Table) -> Figure:
         )
     axes.set_xlabel("probability of “generated” that was told")
     axes.set_ylabel("share that was generated, at prior 0.5")
-    axes.set_title("Reliability")
+    axes.set_title("Reliability, n = real + generated")
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.02, 1.02)
     axes.set_aspect("equal")
     axes.grid()
-    axes.legend(loc="upper left")
+    legend_below(figure, axes)
     return figure
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from unprompt.analysis.groups import NAMELESS
-from unprompt.analysis.style import COLOURS, COLUMN, MARKERS, REAL_COLOUR, canvas, drawing
+from unprompt.analysis.style import COLUMN, REAL_COLOUR, canvas, drawing, legend_below, look
 from unprompt.errors import DataError
 from unprompt.types import REAL
 
@@ -50,27 +50,27 @@ def draw_tsne(table: pa.Table) -> Figure:
     names = list(
         dict.fromkeys(row["generator"] for row in sorted(rows, key=lambda row: str(row["generator"])) if row["label"])
     )
-    figure, (axes,) = canvas(COLUMN, 3.2 + 0.14 * len(names))
+    figure, (axes,) = canvas(COLUMN, 3.2)
     real = [row for row in rows if row["label"] == REAL]
     axes.plot(
         *_axes(real), "o", markersize=3, markerfacecolor="none", color=REAL_COLOUR, label=f"real, n = {len(real)}"
     )
     for place, name in enumerate(names, 1):
         chosen = [row for row in rows if row["label"] != REAL and row["generator"] == name]
-        mark = MARKERS[place % len(MARKERS)]
+        looks = look(place)
         axes.plot(
             *_axes(chosen),
-            mark,
+            looks["marker"],
             markersize=3,
             markeredgewidth=0,
             alpha=0.8,
-            color=COLOURS[place % len(COLOURS)],
+            color=looks["color"],
             label=f"{name}, n = {len(chosen)}",
         )
     axes.set_title(f"t-SNE, n = {len(rows)}, perplexity {perplexity_for(len(rows)):.3g}")
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=2)
+    legend_below(figure, axes, 2)
     return figure
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyarrow as pa
 
-from unprompt.analysis.style import PAGE, canvas, look
+from unprompt.analysis.style import PAGE, canvas, legend_below, look
 from unprompt.errors import DataError
 from unprompt.report.results import words
 
@@ -56,14 +56,14 @@ def draw_robustness(table: pa.Table) -> Figure:
     figure, panels = canvas(max(PAGE / 2, PAGE * len(kinds) / 4), 2.6, len(kinds))
     for axes in panels[1:]:
         axes.sharey(panels[0])
+        axes.tick_params(labelleft=False)
     for axes, kind in zip(panels, kinds, strict=True):
         _panel(axes, kind, rows)
     panels[0].set_ylabel(f"{words(rows[0]['metric'])}, {rows[0]['generator']}")
     counts = sorted({(row["n_real"], row["n_generated"]) for row in rows})
     told = " or ".join(f"{real} + {fake}" for real, fake in counts)
     figure.suptitle(f"After perturbations, n = {told}", fontsize=8)
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
+    legend_below(figure, panels[0], 3)
     return figure
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 LEVEL: Final = 0.95
 GUIDED: Final = "with caption"
 FREE: Final = "without caption"
+SIDE_BY_SIDE: Final = 3
+"""Names that have room under a panel as they are."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,14 @@ def draw_shift(table: pa.Table) -> Figure:
         (means, "mean perceptual distance", "Pictures and their reconstructions"),
         (deltas, "Δ, real minus generated", f"Δ of equation 7, {100 * LEVEL:g} % intervals"),
     ):
-        axes.set_xticks(range(len(names)), [_counted(rows, name) for name in names])
+        slant = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if len(names) > SIDE_BY_SIDE else {}
+        axes.set_xticks(range(len(names)), [_counted(rows, name) for name in names], **slant)
         axes.set_ylabel(label)
         axes.set_title(title)
         axes.grid(axis="y")
-        axes.legend()
+        axes.legend(loc="upper left", ncols=1 if axes is deltas else 2)
     deltas.axhline(0, color="black", linewidth=0.6)
+    deltas.margins(y=0.25)  # room for the legend
     return figure
 
 
@@ -95,7 +99,7 @@ def _means(axes: Axes, place: int, condition: str, rows: Sequence[dict[str, floa
             hatch=None if condition == GUIDED else "////",
             label=f"{truth}, {condition}",
         )
-    axes.set_ylim(0, 1.45 * max(1e-9, axes.dataLim.y1))  # room for the legend
+    axes.set_ylim(0, 1.3 * max(1e-9, axes.dataLim.y1))  # room for the legend
 
 
 def _deltas(axes: Axes, place: int, condition: str, rows: Sequence[dict[str, float]]) -> None:

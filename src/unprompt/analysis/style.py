@@ -70,6 +70,14 @@ def canvas(width: float, height: float, columns: int = 1) -> tuple[Figure, Seque
     return figure, list(axes)
 
 
+def legend_below(figure: Figure, axes: Axes, columns: int = 1) -> None:
+    """The legend of ``axes`` under the figure, where no line runs through it; the figure grows by its rows."""
+    handles, labels = axes.get_legend_handles_labels()
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + 0.15 * -(-len(labels) // columns))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+
+
 def saver(figure: Figure, form: str) -> Callable[[BinaryIO], None]:
     """What writes the figure into an open file; nothing of the hour enters."""
 
@@ -80,9 +88,10 @@ def saver(figure: Figure, form: str) -> Callable[[BinaryIO], None]:
 
 
 def look(place: int) -> dict[str, Any]:
-    """Colour, marker and dash of line number ``place``: each alone tells eight, eight and four lines apart."""
+    """Colour, marker and dash of line number ``place``: eight colours, and other marks and dashes in the next round."""
+    turned = place + place // len(COLOURS)
     return {
         "color": COLOURS[place % len(COLOURS)],
-        "marker": MARKERS[place % len(MARKERS)],
-        "linestyle": DASHES[place % len(DASHES)],
+        "marker": MARKERS[turned % len(MARKERS)],
+        "linestyle": DASHES[turned % len(DASHES)],
     }
