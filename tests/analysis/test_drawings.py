@@ -114,7 +114,7 @@ def test_pdf_and_png_are_written_undated(tmp_path: Path) -> None:
 
 
 def test_an_unknown_form_or_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="--form names 'gif', expected one or more of svg, pdf, png"):
+    with pytest.raises(OptionError, match="--suffix names 'gif', expected one or more of svg, pdf, png"):
         write_figure(tmp_path, "roc", FIGURES["roc"], numbers()["roc"], ["gif"])
     (tmp_path / "bad.parquet").write_text("no")
     with pytest.raises(DataError, match=r"bad\.parquet cannot be read as numbers of a figure"):

@@ -114,7 +114,7 @@ def test_a_figures_files_are_printed(put: Any) -> None:
     asked = put(analyse_module, "analyse", [Path("f/roc.parquet"), Path("f/roc.svg")])
     done = told("analyse", "roc", "--out", "f", "--evidence", "e", "--checkpoint", "a", "--checkpoint", "b")
     assert done.stdout == "f/roc.parquet\nf/roc.svg\n"
-    assert (asked["args"], asked["form"], asked["checkpoint"]) == (("roc",), None, [Path("a"), Path("b")])
+    assert (asked["args"], asked["suffix"], asked["checkpoint"]) == (("roc",), None, [Path("a"), Path("b")])
 
 
 def test_a_wrong_option_ends_with_2(put: Any) -> None:

@@ -55,7 +55,7 @@ def check_forms(forms: Sequence[str]) -> None:
     """:class:`OptionError` for a form that no figure is saved in."""
     for form in forms:
         if form not in FORMATS:
-            raise OptionError(f"--form names {form!r}, expected one or more of {', '.join(FORMATS)}")
+            raise OptionError(f"--suffix names {form!r}, expected one or more of {', '.join(FORMATS)}")
 
 
 def _read_csv(path: Path) -> pa.Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -76,7 +76,9 @@ def draw_shift(table: pa.Table) -> Figure:
         (means, "mean perceptual distance", "Pictures and their reconstructions"),
         (deltas, "Δ, real minus generated", f"Δ of equation 7, {100 * LEVEL:g} % intervals"),
     ):
-        slant = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if len(names) > SIDE_BY_SIDE else {}
+        slant: dict[str, Any] = (
+            {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if len(names) > SIDE_BY_SIDE else {}
+        )
         axes.set_xticks(range(len(names)), [_counted(rows, name) for name in names], **slant)
         axes.set_ylabel(label)
         axes.set_title(title)

@@ -39,7 +39,7 @@ def analyse(
     split: Annotated[Split, typer.Option(help="The pictures to show.")] = "test",
     metric: Annotated[str, typer.Option(help="What robustness shows: auc, ap, accuracy, ...")] = "auc",
     pictures: Annotated[int, typer.Option(help="Pictures that t-SNE places at most.")] = 2000,
-    form: Annotated[
+    suffix: Annotated[
         list[str] | None, typer.Option(help="svg, pdf or png; may be given several times; default: svg and pdf.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of t-SNE.")] = 0,
@@ -64,7 +64,7 @@ def analyse(
             split=split,
             metric=metric,
             pictures=pictures,
-            form=form,
+            suffix=suffix,
             seed=seed,
             device=device,
             dtype=dtype,

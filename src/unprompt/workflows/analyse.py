@@ -32,7 +32,7 @@ def analyse(
     split: Split = "test",
     metric: str = "auc",
     pictures: int = 2000,
-    form: Sequence[str] | None = None,
+    suffix: Sequence[str] | None = None,
     seed: int = 0,
     device: str = "cpu",
     dtype: str = "float32",
@@ -40,8 +40,9 @@ def analyse(
     ask: Callable[[str], None] = refuse,
     say: Callable[[str], None] = silent,
 ) -> list[Path]:
-    """Write ``figure`` into the folder ``out``, as .parquet and .csv of its numbers and in each ``form`` (default: svg
-    and pdf; png too); returns the files.
+    """Write ``figure`` into the folder ``out``; the files: numbers as .parquet and .csv, a drawing in each ``suffix``.
+
+    Drawings are svg and pdf unless told otherwise; png is known too.
 
     shift: LPIPS without and with caption and their gap (SARE figure 4). alignment: cosine of picture and caption
     (TIDY figure 1). consistency: CLIP score and PSNR of what was redrawn (SemGIR table 3). tsne: a method's vectors
@@ -52,7 +53,7 @@ def analyse(
     """
     if figure not in FIGURES:
         raise OptionError(f"got the figure {figure!r}, expected one of {', '.join(FIGURES)}")
-    forms = VECTORS if form is None else form
+    forms = VECTORS if suffix is None else suffix
     check_forms(forms)
     if pictures < 1:
         raise OptionError(f"--pictures is {pictures}, expected 1 or more")
