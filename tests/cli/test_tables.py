@@ -27,6 +27,8 @@ PLAN = Rehearsal(
     suite="paper",
     cells=(Cell("train", 1, "sdv4", 2000), Cell(None, 0, "scenes", 5)),
     absent=("VQDM (VQDM)",),
+    learned=("sdv4",),
+    standing_in=False,
     problems=("no real picture in the test split: add some",),
     weights=(),
     pictures=2005,
@@ -89,6 +91,7 @@ def test_a_dry_run_is_told_in_words(put: Any) -> None:
     text = told("reproduce", "sare/table1", "--dry-run").stdout
     assert asked["dry_run"]
     for line in (
+        "learned from: sdv4",
         "missing test set: VQDM (VQDM)",
         "missing: no real picture in the test split: add some",
         "2005 pictures, 5 of them done; 40.6 TFLOP a picture by the suite",
@@ -99,6 +102,14 @@ def test_a_dry_run_is_told_in_words(put: Any) -> None:
         assert line in text.splitlines()
     assert "by hash" in text
     assert json.loads(told("reproduce", "sare/table1", "--dry-run", "--format", "json").stdout)["tflop"] == 40.62
+
+
+def test_a_stand_in_is_told_once(put: Any) -> None:
+    put(reproduce_module, "reproduce", replace(PLAN, standing_in=True, tflop=0.0))
+    text = told("reproduce", "a/b", "--dry-run").stdout
+    assert "none of the paper's generators is there: others stand in" in text
+    assert "missing test set" not in text
+    assert "TFLOP" not in text
 
 
 def test_what_was_not_timed_is_said(put: Any) -> None:

@@ -83,9 +83,9 @@ def draw_shift(table: pa.Table) -> Figure:
         axes.set_ylabel(label)
         axes.set_title(title)
         axes.grid(axis="y")
-        axes.legend(loc="upper left", ncols=1 if axes is deltas else 2)
+        axes.legend(loc="upper left", ncols=2)
     deltas.axhline(0, color="black", linewidth=0.6)
-    deltas.margins(y=0.25)  # room for the legend
+    deltas.margins(y=0.3)  # room for the legend
     return figure
 
 

@@ -101,12 +101,15 @@ def _print_rehearsal(found: Rehearsal, form: TableFormat) -> None:
         for one in found.cells
     ]
     print_table(["split", "truth", "generator", "pictures"], rows, right=["pictures"])
-    for word, several in (("missing test set", found.absent), ("missing", found.problems), ("missing", found.weights)):
+    typer.echo(f"learned from: {', '.join(found.learned)}")
+    if found.standing_in:
+        typer.echo("none of the paper's generators is there: others stand in, to be measured without being compared")
+    absent = () if found.standing_in else found.absent
+    for word, several in (("missing test set", absent), ("missing", found.problems), ("missing", found.weights)):
         for one in several:
             typer.echo(f"{word}: {one}")
-    typer.echo(
-        f"{found.pictures} pictures, {found.present} of them done; {found.tflop:.1f} TFLOP a picture by the suite"
-    )
+    work = f"; {found.tflop:.1f} TFLOP a picture by the suite" if found.tflop else ""
+    typer.echo(f"{found.pictures} pictures, {found.present} of them done{work}")
     for line in _estimates(found):
         typer.echo(line)
 

@@ -35,6 +35,10 @@ class Rehearsal:
     cells: tuple[Cell, ...]
     absent: tuple[str, ...]
     """The paper's test sets, HEADING (generator), that the data lacks."""
+    learned: tuple[str, ...]
+    """Generators that would be learned from."""
+    standing_in: bool
+    """The data has none of the paper's generators: what it has would be measured, and not compared."""
     problems: tuple[str, ...]
     """Why the run would be refused."""
     weights: tuple[str, ...]
@@ -101,6 +105,8 @@ def rehearse(
         suite=instruments.name,
         cells=tuple(selection.cells()),
         absent=tuple(f"{one.heading} ({one.generator})" for one in selection.absent),
+        learned=selection.learned,
+        standing_in=selection.standing_in,
         problems=selection.problems,
         weights=lacking,
         pictures=len(selection.samples),
