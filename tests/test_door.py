@@ -11,7 +11,7 @@ import pytest
 import unprompt
 from unprompt import errors
 
-VERBS = ("attribute", "audit", "detect", "doctor", "evaluate", "extract", "fetch", "train")
+VERBS = ("analyse", "attribute", "audit", "detect", "doctor", "evaluate", "extract", "fetch", "reproduce", "train")
 NOUNS = ("Attribution", "Caption", "Judgement", "Picture", "Sample")
 ERRORS = tuple(name for name, value in vars(errors).items() if inspect.isclass(value))
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         UnreadablePicture,
     )
     from unprompt.types import Attribution, Caption, Judgement, Picture, Sample
+    from unprompt.workflows.analyse import analyse
     from unprompt.workflows.attribute import attribute
     from unprompt.workflows.audit import audit
     from unprompt.workflows.detect import detect
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from unprompt.workflows.evaluate import evaluate
     from unprompt.workflows.extract import extract
     from unprompt.workflows.fetch import fetch
+    from unprompt.workflows.reproduce import reproduce
     from unprompt.workflows.train import train
 
 __version__ = "0.1.0"
@@ -55,6 +57,7 @@ __all__ = [
     "UnpromptError",
     "UnreadablePicture",
     "__version__",
+    "analyse",
     "attribute",
     "audit",
     "detect",
@@ -62,11 +65,14 @@ __all__ = [
     "evaluate",
     "extract",
     "fetch",
+    "reproduce",
     "train",
 ]
 
 _TYPES = frozenset({"Attribution", "Caption", "Judgement", "Picture", "Sample"})
-_WORKFLOWS = frozenset({"attribute", "audit", "detect", "doctor", "evaluate", "extract", "fetch", "train"})
+_WORKFLOWS = frozenset(
+    {"analyse", "attribute", "audit", "detect", "doctor", "evaluate", "extract", "fetch", "reproduce", "train"}
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -7,18 +7,20 @@ import inspect
 import pytest
 
 import unprompt
-from unprompt.cli import attribute, audit, detect, evidence, fetch, fitting, lists
+from unprompt.cli import analyse, attribute, audit, detect, evidence, fetch, fitting, lists, reproduce
 from unprompt.workflows import evidence as looking_after
 
 PYTHON_ONLY = {"ask", "say", "options"}
 WRITTEN_OTHERWISE = {"form", "settings"}
 """--format is no business of the function; --set NAME=VALUE becomes its options."""
 VERBS = {
+    "analyse": analyse.analyse,
     "attribute": attribute.attribute,
     "audit": audit.audit,
     "detect": detect.detect,
     "extract": fitting.extract,
     "fetch": fetch.fetch,
+    "reproduce": reproduce.reproduce,
     "train": fitting.train,
     "evaluate": fitting.evaluate,
     "doctor": lists.doctor,

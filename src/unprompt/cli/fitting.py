@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from unprompt.cli.options import Device, Dtype, Evidence, Method, Settings, Split, TableFormat, Yes
+from unprompt.cli.options import Device, Dtype, Evidence, Method, Settings, Split, TableFormat, Yes, chosen
 
 
 def extract(
@@ -45,7 +44,7 @@ def extract(
             device=device,
             dtype=dtype,
             perturb=perturb,
-            options=_settings(settings),
+            options=chosen(settings),
             yes=yes,
             ask=ask,
             say=tell,
@@ -96,24 +95,10 @@ def train(
             band=band,
             half=half,
             generators=generators,
-            options=_settings(settings),
+            options=chosen(settings),
             say=tell,
         )
     typer.echo(checkpoint)
-
-
-def _settings(pairs: list[str] | None) -> dict[str, Any]:
-    """NAME=VALUE texts as a mapping; values are JSON (30, 0.5, true), anything else is a text."""
-    found: dict[str, Any] = {}
-    for pair in pairs or []:
-        name, equals, value = pair.partition("=")
-        if not (name and equals):
-            raise typer.BadParameter(f"got {pair!r}, expected NAME=VALUE, as epochs=30", param_hint="--set")
-        try:
-            found[name] = json.loads(value)
-        except json.JSONDecodeError:
-            found[name] = value
-    return found
 
 
 def evaluate(

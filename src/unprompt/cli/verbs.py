@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 import unprompt
+from unprompt.cli.analyse import analyse
 from unprompt.cli.attribute import attribute
 from unprompt.cli.audit import audit
 from unprompt.cli.detect import detect
@@ -15,6 +16,7 @@ from unprompt.cli.evidence import evidence
 from unprompt.cli.fetch import fetch
 from unprompt.cli.fitting import evaluate, extract, train
 from unprompt.cli.lists import datasets, doctor, methods, suites
+from unprompt.cli.reproduce import reproduce
 from unprompt.errors import OptionError, UnpromptError
 
 
@@ -58,6 +60,9 @@ def door(
     """Is this picture an answer to a prompt? Evidences for AI-generated pictures, from four papers."""
 
 
-for verb in (detect, attribute, extract, train, evaluate, audit, fetch, doctor, suites, methods, datasets):
+for verb in (
+    *(detect, attribute, extract, train, evaluate, reproduce, analyse, audit),
+    *(fetch, doctor, suites, methods, datasets),
+):
     app.command()(verb)
 app.add_typer(evidence, name="evidence")

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unprompt.detectors.base import Detector, Fitted
+from unprompt.detectors.panel import Panel
 from unprompt.errors import DataError, StoreError
 from unprompt.evidence.base import Extractor, rows_by_part
 from unprompt.instruments import Suite
@@ -116,6 +117,17 @@ def sample_rows(folders: Sequence[Store]) -> Iterator[dict[str, Any]]:
     for store in folders:
         for _, table in store.current():
             yield from table.to_pylist()
+
+
+def logits_of(
+    folders: Sequence[Store], detector: Detector[Any, Any], suite: Suite, split: Split
+) -> tuple[Floats, Labelled]:
+    """N logits of a detector, or of a panel from its members' evidence, with the pictures that they are of."""
+    if isinstance(detector, Panel):
+        features, found = member_logits(folders, detector.members, suite, split)
+        return detector.combined(features), found
+    found = joined(folders, detector, suite, split)
+    return detector.logits(found.evidence), found
 
 
 def failures(folders: Sequence[Store], split: Split) -> tuple[list[Label], list[str]]:
