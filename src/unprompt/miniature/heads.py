@@ -31,7 +31,7 @@ BASELINES: Final = ("clip-probe", "trivial-energy", "trivial-thumbnail", "trivia
 HEADS: Final = (*MEMBERS, *BASELINES, "panel", *ATTRIBUTORS)
 EXTRACTED: Final = ("panel", *BASELINES, *ATTRIBUTORS)
 """The panel's evidence is that of its members, made in one go."""
-MODELS: Final = ("autoencoder", "captioner", "encoder", "diffusion", "flow", "sibling")
+MODELS: Final = ("autoencoder", "captioner", "encoder", "diffusion", "flow", "sibling", "grounder")
 """Stages whose figures are told again beside those of the heads."""
 TAUGHT: Final = "diffusion"
 """What detection learns from: it meets the other generators in the test split alone. Attribution learns from all."""
