@@ -11,7 +11,19 @@ import pytest
 import unprompt
 from unprompt import errors
 
-VERBS = ("attribute", "audit", "detect", "doctor", "evaluate", "extract", "fetch", "train")
+VERBS = (
+    "attribute",
+    "audit",
+    "card",
+    "detect",
+    "doctor",
+    "evaluate",
+    "extract",
+    "fetch",
+    "from_pretrained",
+    "push_to_hub",
+    "train",
+)
 NOUNS = ("Attribution", "Caption", "Judgement", "Picture", "Sample")
 ERRORS = tuple(name for name, value in vars(errors).items() if inspect.isclass(value))
 

@@ -27,11 +27,14 @@ if TYPE_CHECKING:
     from unprompt.types import Attribution, Caption, Judgement, Picture, Sample
     from unprompt.workflows.attribute import attribute
     from unprompt.workflows.audit import audit
+    from unprompt.workflows.card import card
     from unprompt.workflows.detect import detect
     from unprompt.workflows.doctor import doctor
     from unprompt.workflows.evaluate import evaluate
     from unprompt.workflows.extract import extract
     from unprompt.workflows.fetch import fetch
+    from unprompt.workflows.from_pretrained import from_pretrained
+    from unprompt.workflows.push_to_hub import push_to_hub
     from unprompt.workflows.train import train
 
 __version__ = "0.1.0"
@@ -57,16 +60,33 @@ __all__ = [
     "__version__",
     "attribute",
     "audit",
+    "card",
     "detect",
     "doctor",
     "evaluate",
     "extract",
     "fetch",
+    "from_pretrained",
+    "push_to_hub",
     "train",
 ]
 
 _TYPES = frozenset({"Attribution", "Caption", "Judgement", "Picture", "Sample"})
-_WORKFLOWS = frozenset({"attribute", "audit", "detect", "doctor", "evaluate", "extract", "fetch", "train"})
+_WORKFLOWS = frozenset(
+    {
+        "attribute",
+        "audit",
+        "card",
+        "detect",
+        "doctor",
+        "evaluate",
+        "extract",
+        "fetch",
+        "from_pretrained",
+        "push_to_hub",
+        "train",
+    }
+)
 
 
 def __getattr__(name: str) -> Any:

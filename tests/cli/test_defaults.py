@@ -7,14 +7,15 @@ import inspect
 import pytest
 
 import unprompt
-from unprompt.cli import attribute, audit, detect, fetch, fitting, lists
+from unprompt.cli import attribute, audit, card, detect, fetch, fitting, lists
 
-PYTHON_ONLY = {"ask", "say", "options"}
+PYTHON_ONLY = {"ask", "say", "watch", "options"}
 WRITTEN_OTHERWISE = {"form", "settings"}
 """--format is no business of the function; --set NAME=VALUE becomes its options."""
 VERBS = {
     "attribute": attribute.attribute,
     "audit": audit.audit,
+    "card": card.card,
     "detect": detect.detect,
     "extract": fitting.extract,
     "fetch": fetch.fetch,

@@ -65,10 +65,11 @@ def progress() -> Iterator[Callable[[Report], None]]:
     unseen = not console.is_terminal or not leads()
     bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=unseen)
     with bar:
-        task = bar.add_task("", total=None)
+        task = bar.add_task("", total=1, visible=False)
 
         def watch(report: Report) -> None:
-            bar.update(task, completed=report.epoch, total=report.epochs, description=f"loss {report.loss:.4f}")
+            words = f"loss {report.loss:.4f}"
+            bar.update(task, completed=report.epoch, total=report.epochs, description=words, visible=True)
 
         yield watch
 

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 import unprompt
 from unprompt.cli.attribute import attribute
 from unprompt.cli.audit import audit
+from unprompt.cli.card import card
 from unprompt.cli.detect import detect
 from unprompt.cli.fetch import fetch
 from unprompt.cli.fitting import evaluate, extract, train
@@ -57,5 +58,5 @@ def door(
     """Is this picture an answer to a prompt? Evidences for AI-generated pictures, from four papers."""
 
 
-for verb in (detect, attribute, extract, train, evaluate, audit, fetch, doctor, suites, methods, datasets):
+for verb in (detect, attribute, extract, train, evaluate, card, audit, fetch, doctor, suites, methods, datasets):
     app.command()(verb)

@@ -42,7 +42,7 @@ def run(course: Course, chosen: Run) -> tuple[int, int]:
     with _quietly():
         trainer = pl.Trainer(
             accelerator="gpu" if device.type == "cuda" else device.type,
-            devices=[device.index] if device.index is not None else chosen.devices,
+            devices=[device.index] if device.type == "cuda" and ":" in chosen.device else chosen.devices,
             strategy="ddp" if several and chosen.strategy == "auto" else chosen.strategy,
             precision=chosen.precision,
             accumulate_grad_batches=chosen.accumulate,

@@ -88,7 +88,7 @@ class Partial:
         checkpoint.restore(self.network, _under(tensors, "network"), self.path)
         self._restore_optimiser(_under(tensors, "optimiser"))
         best = place.pop("best", None)
-        return Progress(**place, best=None if best is None else Best(*best, _under(tensors, "best")))
+        return Progress(**place, best=None if best is None else Best(best[0], best[1], _under(tensors, "best")))
 
     def _restore_optimiser(self, tensors: dict[str, Tensor]) -> None:
         state: dict[int, dict[str, Tensor]] = {}
