@@ -11,7 +11,21 @@ import pytest
 import unprompt
 from unprompt import errors
 
-VERBS = ("analyse", "attribute", "audit", "detect", "doctor", "evaluate", "extract", "fetch", "reproduce", "train")
+VERBS = (
+    "analyse",
+    "attribute",
+    "audit",
+    "card",
+    "detect",
+    "doctor",
+    "evaluate",
+    "extract",
+    "fetch",
+    "from_pretrained",
+    "push_to_hub",
+    "reproduce",
+    "train",
+)
 NOUNS = ("Attribution", "Caption", "Judgement", "Picture", "Sample")
 ERRORS = tuple(name for name, value in vars(errors).items() if inspect.isclass(value))
 

@@ -28,11 +28,14 @@ if TYPE_CHECKING:
     from unprompt.workflows.analyse import analyse
     from unprompt.workflows.attribute import attribute
     from unprompt.workflows.audit import audit
+    from unprompt.workflows.card import card
     from unprompt.workflows.detect import detect
     from unprompt.workflows.doctor import doctor
     from unprompt.workflows.evaluate import evaluate
     from unprompt.workflows.extract import extract
     from unprompt.workflows.fetch import fetch
+    from unprompt.workflows.from_pretrained import from_pretrained
+    from unprompt.workflows.push_to_hub import push_to_hub
     from unprompt.workflows.reproduce import reproduce
     from unprompt.workflows.train import train
 
@@ -60,18 +63,35 @@ __all__ = [
     "analyse",
     "attribute",
     "audit",
+    "card",
     "detect",
     "doctor",
     "evaluate",
     "extract",
     "fetch",
+    "from_pretrained",
+    "push_to_hub",
     "reproduce",
     "train",
 ]
 
 _TYPES = frozenset({"Attribution", "Caption", "Judgement", "Picture", "Sample"})
 _WORKFLOWS = frozenset(
-    {"analyse", "attribute", "audit", "detect", "doctor", "evaluate", "extract", "fetch", "reproduce", "train"}
+    {
+        "analyse",
+        "attribute",
+        "audit",
+        "card",
+        "detect",
+        "doctor",
+        "evaluate",
+        "extract",
+        "fetch",
+        "from_pretrained",
+        "push_to_hub",
+        "reproduce",
+        "train",
+    }
 )
 
 

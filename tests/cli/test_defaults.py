@@ -7,16 +7,17 @@ import inspect
 import pytest
 
 import unprompt
-from unprompt.cli import analyse, attribute, audit, detect, evidence, fetch, fitting, lists, reproduce
+from unprompt.cli import analyse, attribute, audit, card, detect, evidence, fetch, fitting, lists, reproduce
 from unprompt.workflows import evidence as looking_after
 
-PYTHON_ONLY = {"ask", "say", "options"}
+PYTHON_ONLY = {"ask", "say", "watch", "options"}
 WRITTEN_OTHERWISE = {"form", "settings"}
 """--format is no business of the function; --set NAME=VALUE becomes its options."""
 VERBS = {
     "analyse": analyse.analyse,
     "attribute": attribute.attribute,
     "audit": audit.audit,
+    "card": card.card,
     "detect": detect.detect,
     "extract": fitting.extract,
     "fetch": fetch.fetch,

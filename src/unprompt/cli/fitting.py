@@ -7,7 +7,22 @@ from typing import Annotated, Literal
 
 import typer
 
-from unprompt.cli.options import Device, Dtype, Evidence, Method, Settings, Split, TableFormat, Yes, chosen
+from unprompt.cli.options import (
+    Accumulate,
+    Device,
+    Devices,
+    Dtype,
+    Evidence,
+    Method,
+    Precision,
+    Settings,
+    Split,
+    Strategy,
+    TableFormat,
+    Workers,
+    Yes,
+    chosen,
+)
 
 
 def extract(
@@ -73,16 +88,32 @@ def train(
     generators: Annotated[
         str | None, typer.Option(metavar="a,b,c", help="Leave out what other generators drew; default: use all.")
     ] = None,
+    device: Device = "cpu",
+    devices: Devices = 1,
+    strategy: Strategy = "auto",
+    precision: Precision = "32",
+    accumulate: Accumulate = 1,
+    workers: Workers = 0,
+    patience: Annotated[
+        int | None, typer.Option(help="End so many epochs after the best validation loss; default: all epochs.")
+    ] = None,
+    logger: Annotated[
+        Literal["csv", "tensorboard", "wandb"] | None, typer.Option(help="Log each epoch's losses (extra train).")
+    ] = None,
+    log_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the logs; default: CHECKPOINT.logs.")
+    ] = None,
     settings: Settings = None,
 ) -> None:
     """Train a method's head on stored evidence.
 
     It learns on the train split; its calibration and its thresholds come from the validation split.
     """
-    from unprompt.cli.output import quiet_stdout, tell
+    from unprompt.cli.output import progress, quiet_stdout, tell
+    from unprompt.training.run import leads
     from unprompt.workflows.train import train as work
 
-    with quiet_stdout():
+    with quiet_stdout(), progress() as watch:
         checkpoint = work(
             method,
             evidence=evidence,
@@ -95,10 +126,21 @@ def train(
             band=band,
             half=half,
             generators=generators,
+            device=device,
+            devices=devices,
+            strategy=strategy,
+            precision=precision,
+            accumulate=accumulate,
+            workers=workers,
+            patience=patience,
+            logger=logger,
+            log_dir=log_dir,
             options=chosen(settings),
             say=tell,
+            watch=watch,
         )
-    typer.echo(checkpoint)
+    if leads():
+        typer.echo(checkpoint)
 
 
 def evaluate(

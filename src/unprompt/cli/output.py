@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +18,8 @@ from unprompt.report.words import printable
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+    from unprompt.training.course import Report
 
 UNCUT = 100_000
 """Columns of a console that is no terminal: wider than any row."""
@@ -53,6 +56,25 @@ def quiet_stdout() -> Iterator[None]:
     """Send to stderr what libraries print while a workflow runs: stdout is for the result."""
     with redirect_stdout(sys.stderr):
         yield
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[Report], None]]:
+    """A bar of a training's epochs on stderr, where that is a terminal; lines that are told meanwhile pass above it."""
+    from unprompt.training.run import leads
+
+    columns = (TextColumn("epoch {task.completed:.1f}/{task.total:.0f}"), BarColumn(), TextColumn("{task.description}"))
+    console = Console(stderr=True)
+    unseen = not console.is_terminal or not leads()
+    bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=unseen)
+    with bar:
+        task = bar.add_task("", total=1, visible=False)
+
+        def watch(report: Report) -> None:
+            words = f"loss {report.loss:.4f}"
+            bar.update(task, completed=report.epoch, total=report.epochs, description=words, visible=True)
+
+        yield watch
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:

@@ -11,6 +11,7 @@ import unprompt
 from unprompt.cli.analyse import analyse
 from unprompt.cli.attribute import attribute
 from unprompt.cli.audit import audit
+from unprompt.cli.card import card
 from unprompt.cli.detect import detect
 from unprompt.cli.evidence import evidence
 from unprompt.cli.fetch import fetch
@@ -61,7 +62,7 @@ def door(
 
 
 for verb in (
-    *(detect, attribute, extract, train, evaluate, reproduce, analyse, audit),
+    *(detect, attribute, extract, train, evaluate, reproduce, analyse, card, audit),
     *(fetch, doctor, suites, methods, datasets),
 ):
     app.command()(verb)

@@ -59,7 +59,7 @@ class SolvedDetector(Detector[E, SolvedOptions]):
 
     def solve(self, evidence: Sequence[E], labels: npt.ArrayLike) -> None:
         """Fit the head to evidence with labels 0 and 1."""
-        self._check(evidence)
+        self.check(evidence)
         self.solve_features(self.features(evidence), labels)
 
     def solve_features(self, features: Floats, labels: npt.ArrayLike) -> None:

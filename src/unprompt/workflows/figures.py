@@ -145,7 +145,9 @@ def _make_free(material: Material, free: SareExtractor, suite: Suite) -> None:
     """Reconstructions without the caption, of whole parts, so that others can share them."""
     (_, product) = free.products()
     recipe = product.recipe(suite.of("sare"))
-    lacking = [(store, part) for store, part, _ in parts_of(material, "sare") if not store.shelf(recipe).has(part)]
+    asked = [(store, part) for store, part, _ in parts_of(material, "sare")]
+    made = {store.root: store.shelf(recipe).parts() for store, _ in asked}
+    lacking = [(store, part) for store, part in asked if part not in made[store.root]]
     counts = [len(ok_rows(store, part)) for store, part in lacking]
     agree(suite, free, sum(counts), yes=material.yes, ask=material.ask, say=material.say)
     for number, (store, part) in enumerate(lacking, 1):

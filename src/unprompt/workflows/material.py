@@ -60,7 +60,7 @@ def parts_of(material: Material, method: str) -> Iterator[tuple[Store, int, Rows
     having = [store for store in material.folders if has_view(store, method)] or list(material.folders[:1])
     for store in having:
         store.read_view(method)  # tells what is missing
-        for part, rows in rows_by_part(store).items():
+        for part, rows in rows_by_part(store):
             chosen = []
             for row in rows:
                 key = (row["label"], row["original"] or row["pixels"])
