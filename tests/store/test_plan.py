@@ -33,7 +33,7 @@ def surveyed(planned: list[Planned], samples: Iterable[Sample], state: Callable[
 
 
 def extend(planned: list[Planned], samples: Iterable[Sample], state: Callable[[str], State] = look) -> list[Planned]:
-    return list(surveyed(planned, samples, state).rows)
+    return list(surveyed(planned, samples, state).rows())
 
 
 class Held(Ledger):

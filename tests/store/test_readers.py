@@ -90,7 +90,7 @@ def test_duckdb_reads_the_files(folder: Path, store: Store) -> None:
     names = duckdb.sql(f"select pixels from '{folder}/*.parquet' order by pixels").fetchall()
     assert [name for (name,) in names] == sorted(row["pixels"] for row in rows_of(folder))
     counted = duckdb.sql(
-        f"select label, count(*) from '{store.root}/samples/*.parquet' join '{folder}/*.parquet' using (pixels) "
+        f"select s.label, count(*) from '{store.root}/samples/*.parquet' s join '{folder}/*.parquet' p using (pixels) "
         "group by 1 order by 1"
     )
     assert counted.fetchall() == [(0, COUNT // 2), (1, COUNT // 2)]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import chain, groupby, islice
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +31,10 @@ class Ledger:
         """What the plan lacks of ``samples``."""
         return survey(self.latest, 1 + max(self.numbers(), default=-1), samples)
 
-    def append(self, rows: Sequence[Planned]) -> None:
+    def append(self, rows: Iterable[Planned]) -> None:
         """Store the plan with ``rows`` after those that are there."""
-        pieces = (to_table(rows[start : start + GROUP]) for start in range(0, len(rows), GROUP))
+        rest = iter(rows)
+        pieces = iter(lambda: to_table(list(islice(rest, GROUP))), PLAN.empty_table())
         write_tables(self.path, _regrouped(chain(self._tables(), pieces)), PLAN)
 
     def latest(self, uris: Collection[str]) -> dict[str, Planned]:

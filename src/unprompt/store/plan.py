@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -27,7 +27,7 @@ State = tuple[int | None, int | None]
 """Bytes and mtime_ns of a file; two None when there is no file."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Planned:
     """One row of the plan: a sample, the state of its file when planned, and its part."""
 
@@ -77,10 +77,25 @@ def look(uri: str) -> State:
 class Survey:
     """What the plan lacks of some samples."""
 
-    rows: tuple[Planned, ...]
-    """To append, so that the plan covers them; none when it does."""
-    parts: frozenset[int]
-    """Numbers of the parts that then hold their latest states."""
+    known: frozenset[int]
+    """Numbers of the parts that hold samples which did not change."""
+    told: Sequence[Planned]
+    """Of these the samples whose label, generator or split is told anew."""
+    fresh: Collection[tuple[Sample, State]]
+    """New or changed files."""
+    first: int
+    """Number of the next part."""
+
+    def rows(self) -> Iterator[Planned]:
+        """To append, so that the plan covers the samples; none when it does."""
+        yield from self.told
+        for place, (sample, state) in enumerate(self.fresh):
+            yield Planned(sample, *state, self.first + place // PART)
+
+    @property
+    def parts(self) -> frozenset[int]:
+        """Numbers of the parts that then hold the samples' latest states."""
+        return self.known.union(range(self.first, self.first + -(-len(self.fresh) // PART)))
 
 
 def survey(
@@ -109,9 +124,7 @@ def survey(
                 parts.add(known.part)
                 if known.sample != sample:
                     told[uri] = Planned(sample, *found, known.part)
-    numbered = (Planned(sample, *found, first + i // PART) for i, (sample, found) in enumerate(fresh.values()))
-    rows = (*told.values(), *numbered)
-    return Survey(rows, frozenset(parts.union(row.part for row in rows)))
+    return Survey(frozenset(parts), tuple(told.values()), fresh.values(), first)
 
 
 def to_table(planned: Sequence[Planned]) -> pa.Table:

@@ -35,13 +35,19 @@ class Store:
         no collection are gathered first.
         """
         samples = samples if isinstance(samples, Collection) else list(samples)
-        lacking = self._ledger.survey(samples)
-        if lacking.rows:
+        numbers = self._covering(samples)
+        if numbers is None:
             with locked(self.root / "plan.lock"):
                 lacking = self._ledger.survey(samples)
-                if lacking.rows:
-                    self._ledger.append(lacking.rows)
-        return Parts(self._ledger, tuple(sorted(lacking.parts)))
+                if any(lacking.rows()):
+                    self._ledger.append(lacking.rows())
+                numbers = lacking.parts
+        return Parts(self._ledger, tuple(sorted(numbers)))
+
+    def _covering(self, samples: Iterable[Sample]) -> frozenset[int] | None:
+        """The numbers of the parts that hold ``samples``; None when some were not planned as they are now."""
+        lacking = self._ledger.survey(samples)
+        return None if any(lacking.rows()) else lacking.parts
 
     def parts(self) -> Parts:
         """All parts that were ever planned."""
