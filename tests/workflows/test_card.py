@@ -13,7 +13,9 @@ import pytest
 from huggingface_hub import ModelCard
 
 from unprompt.detectors import load
+from unprompt.detectors.calibration import Calibration
 from unprompt.detectors.panel import Panel
+from unprompt.detectors.semgir_a import SemgirAttributor
 from unprompt.errors import CheckpointError, DataError, OptionError, SuiteError
 from unprompt.images import read
 from unprompt.instruments import Manifest, Suite
@@ -89,6 +91,24 @@ def test_the_card_is_one_that_the_hub_reads(method: str, heads: Path, suite: Pat
         assert words in text
     assert str(tmp_path) not in text
     assert str(suite) not in text
+
+
+def test_an_attributor_says_who_it_asks_about(suite: Path, tmp_path: Path) -> None:
+    head = SemgirAttributor(Suite.load(suite))
+    head.calibrations = {name: Calibration(2.0, -0.5) for name in head.candidates}
+    head.figures = {"data": "validation", "n": 40, "accuracy": 0.75}
+    head.save(tmp_path / "semgir-a.safetensors")
+    folder = card(tmp_path / "semgir-a.safetensors", to=tmp_path / "hub", suite=suite)
+    back = from_pretrained(folder, suite=suite)
+    assert isinstance(back, SemgirAttributor)
+    assert (back.calibrations, back.candidates) == (head.calibrations, ("diffusion", "sibling"))
+    config = json.loads((folder / "config.json").read_text())
+    assert config["id2label"] == {"0": "diffusion", "1": "sibling", "2": "none of these"}
+    found = ModelCard.load(folder / "README.md")
+    assert "Its answers are diffusion, sibling, none of these." in found.text
+    assert "Label 1" not in found.text
+    assert head.instruments()["generators.sibling"] in found.text
+    assert [(one.metric_type, one.metric_value) for one in found.data.eval_results] == [("accuracy", 0.75)]
 
 
 def test_what_was_not_said_is_not_guessed(heads: Path, suite: Path, tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ DECODING: Final = (
     "laid over white, and the first frame of a film is taken. Each model then sizes and normalises as its own card "
     "says; nothing is compressed again."
 )
+ANSWERS: Final = ("real", "generated")
+"""Of a detector, by label."""
 LIMITS: Final = (
     "A score means something for pictures of the kind that this head was trained and calibrated on. Another generator, "
     "another collection of real pictures, another size, format or compression can move it to where it means nothing.",
@@ -54,6 +56,8 @@ class HeadCard:
     fake: bool
     """The suite's weights are random."""
     parts: tuple[Part, ...]
+    answers: tuple[str, ...]
+    """What it says of a picture: real and generated, or the candidates of attribution and none of these."""
     licence: str | None
     """Of the head's own weights; None = not stated."""
     data: str
@@ -93,7 +97,7 @@ class HeadCard:
         if self.fake:
             yield "**The suite's weights are random: this head is for tests of plumbing and means nothing.**"
         yield self.about
-        yield "Label 1 is generated, label 0 real; a higher score is more likely generated."
+        yield self._meaning()
         yield _USE.format(suite=self.suite)
         yield self._data()
         yield "## Metrics\n\n" + self._metrics()
@@ -104,10 +108,18 @@ class HeadCard:
         stated = f"The head's weights: {self.licence}." if self.licence else "The head's licence is not stated."
         yield f"## Licence\n\n{stated} The instruments are not part of it and bear their own licences, as listed above."
 
+    def _meaning(self) -> str:
+        if self.answers == ANSWERS:
+            return "Label 1 is generated, label 0 real; a higher score is more likely generated."
+        return (
+            f"Its answers are {', '.join(self.answers)}. Each generator has a score of its own, higher = more likely "
+            "made by it."
+        )
+
     def _data(self) -> str:
         rows = [*_flat(self.header.training), *_flat(_plain(self.header.figures), "validation: ")]
         words = self.data or "Whoever published this head did not say what the pictures were."
-        return f"## Data\n\n{words}\n\n" + _table("How it was trained", ("fact", "value"), rows)
+        return f"## Data\n\n{words}\n\n" + _table("Training and validation", ("fact", "value"), rows)
 
     def _metrics(self) -> str:
         if self.results:
@@ -162,8 +174,8 @@ def _result(metric: str, value: float, split: str, data: str) -> EvalResult:
 
 
 def _plain(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """Counts and names; the numbers stand under Metrics."""
-    return {name: value for name, value in figures.items() if not isinstance(value, float)}
+    """Counts and names; the numbers stand under Metrics, and that they are of validation is said before each."""
+    return {name: value for name, value in figures.items() if not isinstance(value, float) and name != "data"}
 
 
 def _flat(table: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:

@@ -12,15 +12,17 @@ from typing import Any, Final
 from unprompt import __version__
 from unprompt.detectors import EVERY
 from unprompt.detectors import checkpoint as files
+from unprompt.detectors.attributor import Attributor
 from unprompt.detectors.base import Fitted
 from unprompt.detectors.checkpoint import Header
 from unprompt.errors import CheckpointError, DataError, OptionError, StoreError
 from unprompt.evaluation import Result
 from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.manifest import Spec
-from unprompt.report.card import HeadCard, Part
+from unprompt.report.card import ANSWERS, HeadCard, Part
 from unprompt.report.results import read_rows
 from unprompt.store import write_aside
+from unprompt.types import NONE_OF_THESE
 from unprompt.workflows.extract import silent
 
 WEIGHTS: Final = "model.safetensors"
@@ -83,8 +85,21 @@ def _page(head: Fitted[Any, Any], header: Header, licence: str | None, data: str
     parts = tuple(_part(role, digest, header.method, manifest) for role, digest in sorted(header.instruments.items()))
     about = " ".join((type(head).__doc__ or "").split())
     return HeadCard(
-        header, about, manifest.name, manifest.title, manifest.fake, parts, licence, data.strip(), tuple(rows)
+        header,
+        about,
+        manifest.name,
+        manifest.title,
+        manifest.fake,
+        parts,
+        _answers(head),
+        licence,
+        data.strip(),
+        tuple(rows),
     )
+
+
+def _answers(head: Fitted[Any, Any]) -> tuple[str, ...]:
+    return (*head.candidates, NONE_OF_THESE) if isinstance(head, Attributor) else ANSWERS
 
 
 def _part(role: str, digest: str, method: str, manifest: Manifest) -> Part:
@@ -116,7 +131,7 @@ def _config(head: Fitted[Any, Any], header: Header) -> dict[str, Any]:
         "unprompt_version": __version__,
         "suite": head.suite.manifest.name,
         "digest": head.digest,
-        "id2label": {"0": "real", "1": "generated"},
+        "id2label": dict(enumerate(_answers(head))),
     }
 
 
