@@ -13,7 +13,8 @@ HEAD = """\
 # The datasets that `--data` knows
 
 `NAME:ROOT` names a dataset as it lies on disk; square brackets are optional. A wrong root is one error that says where
-was looked, what was found and what was expected. This page is made from the loaders: `python -m unprompt.datasets.cards`.
+was looked, what was found and what was expected. This page is made from the loaders, by `python -m
+unprompt.datasets.cards`.
 """
 
 
