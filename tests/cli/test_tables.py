@@ -97,7 +97,7 @@ def test_a_dry_run_is_told_in_words(put: Any) -> None:
         "2005 pictures, 5 of them done; 40.6 TFLOP a picture by the suite",
         "to extract: 2.0 hours at 3.6 s a picture, by a sample of 7",
         "on the disk: 0.7 GB at 350 kB a picture; 99 GB are free",
-        "to train: 10.2 minutes, 17 epochs at 18 ms a picture, on the CPU that trained the sample",
+        "to train: 10.2 minutes, 17 epochs at 18 ms a picture, by the device that trained the sample",
     ):
         assert line in text.splitlines()
     assert "by hash" in text

@@ -126,7 +126,7 @@ def _estimates(found: Rehearsal) -> list[str]:
     if found.train_hours is None or found.epoch_seconds is None:
         return [*lines, "to train: not timed, the sample lacks a class"]
     told = f"{found.epochs} epochs at {1000 * found.epoch_seconds:.2g} ms a picture"
-    return [*lines, f"to train: {_hours(found.train_hours)}, {told}, on the CPU that trained the sample"]
+    return [*lines, f"to train: {_hours(found.train_hours)}, {told}, by the device that trained the sample"]
 
 
 def _hours(hours: float) -> str:

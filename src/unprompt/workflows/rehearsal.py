@@ -164,7 +164,9 @@ def _timed(
         seconds = (time.perf_counter() - start) / len(rest)
         size = sum(path.stat().st_size for path in store.root.rglob("*") if path.is_file()) / len(rest)
         places = [folder / "first", folder / "rest"]
-        return _Timed(len(rest), seconds, size, _epoch(recipe.method, places, folder, suite, options, len(sample) // 2))
+        return _Timed(
+            len(rest), seconds, size, _epoch(recipe.method, places, folder, suite, options, device, len(sample) // 2)
+        )
 
 
 def _epoch(
@@ -173,6 +175,7 @@ def _epoch(
     folder: Path,
     suite: str | Path,
     options: Mapping[str, Any] | None,
+    device: str,
     learned: int,
 ) -> float | None:
     """Seconds a picture and pass; None where the sample does not suffice for a training."""
@@ -181,7 +184,8 @@ def _epoch(
         start = time.perf_counter()
         try:
             chosen = {**(options or {}), "epochs": epochs}
-            train(method, evidence=stores, out=folder / f"{epochs}.safetensors", suite=suite, options=chosen)
+            out = folder / f"{epochs}.safetensors"
+            train(method, evidence=stores, out=out, suite=suite, device=device, options=chosen)
         except DataError:
             return None
         taken.append(time.perf_counter() - start)

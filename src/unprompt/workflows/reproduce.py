@@ -99,7 +99,16 @@ def reproduce(
     if checkpoint.exists():
         say(f"{wanted.method}: already trained, {checkpoint}")
     else:
-        train(wanted.method, evidence=evidence, out=checkpoint, suite=suite, seed=seed, options=options, say=say)
+        train(
+            wanted.method,
+            evidence=evidence,
+            out=checkpoint,
+            suite=suite,
+            seed=seed,
+            device=device,
+            options=options,
+            say=say,
+        )
     measured = evaluate(
         checkpoint,
         evidence=evidence,
