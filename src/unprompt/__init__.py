@@ -76,23 +76,7 @@ __all__ = [
 ]
 
 _TYPES = frozenset({"Attribution", "Caption", "Judgement", "Picture", "Sample"})
-_WORKFLOWS = frozenset(
-    {
-        "analyse",
-        "attribute",
-        "audit",
-        "card",
-        "detect",
-        "doctor",
-        "evaluate",
-        "extract",
-        "fetch",
-        "from_pretrained",
-        "push_to_hub",
-        "reproduce",
-        "train",
-    }
-)
+_WORKFLOWS = frozenset(name for name in __all__ if name.islower() and not name.startswith("_"))
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from unprompt.cli.options import Device, Dtype, Split, Yes
+from unprompt.cli.options import Device, Dtype, MadeBy, Split, Yes
 
 
 def analyse(
@@ -33,9 +33,7 @@ def analyse(
         Path | None, typer.Option(metavar="FILE", help="Draw a figure again from the numbers stored beside it.")
     ] = None,
     method: Annotated[str | None, typer.Option(help="Whose evidence; default: the first that is there.")] = None,
-    suite: Annotated[
-        str | None, typer.Option(help="The suite that made the evidence, if not the one it names.")
-    ] = None,
+    suite: MadeBy = None,
     split: Annotated[Split, typer.Option(help="The pictures to show.")] = "test",
     metric: Annotated[str, typer.Option(help="What robustness shows: auc, ap, accuracy, ...")] = "auc",
     pictures: Annotated[int, typer.Option(help="Pictures that t-SNE places at most.")] = 2000,

@@ -13,6 +13,7 @@ from unprompt.cli.options import (
     Devices,
     Dtype,
     Evidence,
+    MadeBy,
     Method,
     Precision,
     Settings,
@@ -71,9 +72,7 @@ def train(
     method: Method,
     evidence: Evidence,
     out: Annotated[Path, typer.Option(metavar="CHECKPOINT", help="File that the trained head is written to.")],
-    suite: Annotated[
-        str | None, typer.Option(help="The suite that made the evidence, if not the one it names.")
-    ] = None,
+    suite: MadeBy = None,
     seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.")] = 0,
     fpr: Annotated[float, typer.Option(help="Share of real pictures that may be called generated, in (0, 1).")] = 0.05,
     fnr: Annotated[float, typer.Option(help="Share of generated pictures that may be called real, in (0, 1).")] = 0.05,
@@ -147,9 +146,7 @@ def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="File that `train` wrote.", show_default=False)],
     evidence: Evidence,
     split: Annotated[Split, typer.Option(help="The pictures to measure on.")] = "test",
-    suite: Annotated[
-        str | None, typer.Option(help="The suite that made the evidence, if not the one it names.")
-    ] = None,
+    suite: MadeBy = None,
     threshold: Annotated[float, typer.Option(help="Probability above which a picture counts as generated.")] = 0.5,
     fpr: Annotated[
         float | None, typer.Option(help="Move the upper threshold of the verdicts to this false-positive rate.")

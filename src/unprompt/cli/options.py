@@ -39,6 +39,16 @@ Method: TypeAlias = Annotated[str, typer.Argument(help="A method's name: `unprom
 Evidence: TypeAlias = Annotated[
     list[Path], typer.Option(help="A folder that `extract` wrote; may be given several times.", metavar="DIR")
 ]
+Speaking: TypeAlias = Annotated[
+    str, typer.Option(help="The models to ask; auto = those whose world the picture is of.")
+]
+Report: TypeAlias = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Also write a page with the pictures into this folder.")
+]
+BatchSize: TypeAlias = Annotated[int, typer.Option(help="Pictures at a time.")]
+MadeBy: TypeAlias = Annotated[
+    str | None, typer.Option(help="The suite that made the evidence, if not the one it names.")
+]
 Device: TypeAlias = Annotated[str, typer.Option(help="Where the models run, as torch names it: cpu, cuda, cuda:1.")]
 Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Do not ask before a run that takes long on a CPU.")]
 Dtype: TypeAlias = Annotated[str, typer.Option(help="Numbers the frozen models run in: float32, bfloat16, float16.")]

@@ -127,6 +127,14 @@ class Apprentices:
             self._verb("train", method, *evidence, "--out", str(head), "--half", *chosen)
             put(stamp, json.dumps({"key": key}).encode())
         table: Table = json.loads(self._verb("evaluate", str(head), *evidence, "--format", "json"))
+        return self._portable(table)
+
+    def _portable(self, table: Table) -> Table:
+        """The table without the folders of the machine that made it: the checkpoint as the suite names it."""
+        if "settings" in table:
+            settings = {name: value for name, value in table["settings"].items() if name != "evidence"}
+            settings["checkpoint"] = str(Path(settings["checkpoint"]).relative_to(self.workshop.suite))
+            table = {**table, "settings": settings}
         return table
 
     @cached_property
