@@ -11,7 +11,22 @@ import pytest
 import unprompt
 from unprompt import errors
 
-VERBS = ("attribute", "audit", "detect", "doctor", "evaluate", "extract", "fetch", "import_checkpoint", "train")
+VERBS = (
+    "analyse",
+    "attribute",
+    "audit",
+    "card",
+    "detect",
+    "doctor",
+    "evaluate",
+    "extract",
+    "fetch",
+    "from_pretrained",
+    "import_checkpoint",
+    "push_to_hub",
+    "reproduce",
+    "train",
+)
 NOUNS = ("Attribution", "Caption", "Judgement", "Picture", "Sample")
 ERRORS = tuple(name for name, value in vars(errors).items() if inspect.isclass(value))
 

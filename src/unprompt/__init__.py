@@ -25,14 +25,19 @@ if TYPE_CHECKING:
         UnreadablePicture,
     )
     from unprompt.types import Attribution, Caption, Judgement, Picture, Sample
+    from unprompt.workflows.analyse import analyse
     from unprompt.workflows.attribute import attribute
     from unprompt.workflows.audit import audit
+    from unprompt.workflows.card import card
     from unprompt.workflows.detect import detect
     from unprompt.workflows.doctor import doctor
     from unprompt.workflows.evaluate import evaluate
     from unprompt.workflows.extract import extract
     from unprompt.workflows.fetch import fetch
+    from unprompt.workflows.from_pretrained import from_pretrained
     from unprompt.workflows.import_checkpoint import import_checkpoint
+    from unprompt.workflows.push_to_hub import push_to_hub
+    from unprompt.workflows.reproduce import reproduce
     from unprompt.workflows.train import train
 
 __version__ = "0.1.0"
@@ -56,21 +61,24 @@ __all__ = [
     "UnpromptError",
     "UnreadablePicture",
     "__version__",
+    "analyse",
     "attribute",
     "audit",
+    "card",
     "detect",
     "doctor",
     "evaluate",
     "extract",
     "fetch",
+    "from_pretrained",
     "import_checkpoint",
+    "push_to_hub",
+    "reproduce",
     "train",
 ]
 
 _TYPES = frozenset({"Attribution", "Caption", "Judgement", "Picture", "Sample"})
-_WORKFLOWS = frozenset(
-    {"attribute", "audit", "detect", "doctor", "evaluate", "extract", "fetch", "import_checkpoint", "train"}
-)
+_WORKFLOWS = frozenset(name for name in __all__ if name.islower() and not name.startswith("_"))
 
 
 def __getattr__(name: str) -> Any:

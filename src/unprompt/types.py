@@ -56,7 +56,7 @@ class Picture:
         return int(self.pixels[:16], 16) >> 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One row of a dataset's index: where a picture lies and what is known of it."""
 

@@ -20,7 +20,7 @@ from unprompt.errors import CheckpointError, DataError, OptionError, SuiteError
 from unprompt.evidence.bench import Bench
 from unprompt.images import encode_png, read
 from unprompt.instruments import Manifest, Suite
-from unprompt.training import fit as loop
+from unprompt.training import course as loop
 from unprompt.training.fit import Report, Validation, fit
 from unprompt.types import NONE_OF_THESE, Picture
 

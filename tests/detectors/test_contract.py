@@ -95,6 +95,7 @@ def test_saved_and_loaded_it_says_the_same(
     detector.calibration = Calibration(2.0, -0.5)
     detector.thresholds = Thresholds.from_validation(0.2, 0.8, fpr=0.05, fnr=0.05, real=[0.1, 0.3], n_generated=3)
     detector.figures = {"auc": 0.97, "data": "seven pictures"}
+    detector.training = {"seed": 3, "epochs": 2}
     path = save(detector, tmp_path)
     found = load(path, suite)
     assert type(found) is type(detector)
@@ -104,7 +105,7 @@ def test_saved_and_loaded_it_says_the_same(
         detector.calibration,
         detector.thresholds,
     )
-    assert (found.figures, found.digest) == (detector.figures, detector.digest)
+    assert (found.figures, found.training, found.digest) == (detector.figures, detector.training, detector.digest)
     evidence = evidence_of(detector, bench)
     np.testing.assert_array_equal(found.logits(evidence), detector.logits(evidence))
     header = read_header(path)

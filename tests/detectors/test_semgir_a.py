@@ -37,9 +37,9 @@ def plain(module: torch.nn.Module) -> dict[str, Array]:
     return {name: tensor.double().numpy() for name, tensor in module.state_dict().items()}
 
 
-@pytest.mark.parametrize(("widening", "unit"), [(1, True), (4, True), (1, False)])
-def test_every_head_is_equations_5_to_7(widening: int, unit: bool, suite: Suite, bench: Bench) -> None:
-    options = SemgirAOptions(generators=("sibling", "diffusion"), widening=widening, unit=unit)
+@pytest.mark.parametrize(("widening", "even"), [(1, True), (4, True), (1, False)])
+def test_every_head_is_equations_5_to_7(widening: int, even: bool, suite: Suite, bench: Bench) -> None:
+    options = SemgirAOptions(generators=("sibling", "diffusion"), widening=widening, even=even)
     attributor = SemgirAttributor(suite, options)
     network = attributor.network
     W = plain(network.combiner)
@@ -57,11 +57,26 @@ def test_every_head_is_equations_5_to_7(widening: int, unit: bool, suite: Suite,
             assert (H["first.weight"].shape, H["second.weight"].shape) == ((16, 32), (2, 16))
             (I_r,) = suite.generator(name).regenerate([one.caption.text], [picture.seed])
             E_r = suite.encoder.embed_pictures([I_r])[0].astype(np.float64)
-            s_a = np.concatenate([g, E_r / np.sqrt((E_r**2).sum()) if unit else E_r])
+            s_a = np.concatenate([4 * g, 4 * E_r / np.sqrt((E_r**2).sum())] if even else [g, E_r])  # 4 = sqrt(16)
             z = np.maximum(s_a @ H["first.weight"].T + H["first.bias"], 0) @ H["second.weight"].T + H["second.bias"]
             row.append(np.exp(z[1]) / np.exp(z).sum())
         expected.append(row)
     np.testing.assert_allclose(attributor.predict_evidence(evidence), expected, atol=1e-4)
+
+
+def test_training_mirrors_by_lot_what_is_otherwise_shown_as_it_is(suite: Suite, bench: Bench) -> None:
+    plain = SemgirAttributor(suite, SemgirAOptions(generators=("sibling", "diffusion")))
+    mirrored = SemgirAttributor(suite, SemgirAOptions(generators=("sibling", "diffusion"), mirror=True))
+    evidence = plain.extractor.extract(bench)
+    shown = plain.collate(evidence)
+    for untouched in (plain.collate(evidence, np.random.default_rng(0)), mirrored.collate(evidence)):
+        assert all(torch.equal(one, other) for one, other in zip(untouched, shown, strict=True))
+    candidates, _, _, drawn = mirrored.collate(evidence, np.random.default_rng(0))
+    pairs = [*zip(candidates, shown[0], strict=True), *zip(drawn.flatten(0, 1), shown[3].flatten(0, 1), strict=True)]
+    assert {(torch.equal(one, other), torch.equal(one, other.flip(-1))) for one, other in pairs} == {
+        (True, False),
+        (False, True),
+    }
 
 
 def test_the_combiner_drops_out_in_training_alone() -> None:

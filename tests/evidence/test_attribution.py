@@ -41,7 +41,7 @@ def test_the_diffusions_drawings_are_semgirs(
     for one, other in zip(semgir, found, strict=True):
         np.testing.assert_array_equal(one.regenerations[0], other.regenerations["diffusion"])
     shelves = [store.shelf(regenerations(generator=name).recipe(suite)) for name in NAMES]
-    assert all(shelf.has(part.index) for shelf in shelves)
+    assert all(part.index in shelf.parts() for shelf in shelves)
 
 
 def test_stored_evidence_is_of_the_candidates_that_were_extracted(

@@ -163,14 +163,14 @@ def test_a_changed_file_is_an_error(
 def test_of_a_file_that_was_read_anew_only_the_last_state_counts(
     store: Store, part: Part, files: list[Sample], pictures: list[Picture], suite: Suite
 ) -> None:
-    assert {index: [row["uri"] for row in rows] for index, rows in rows_by_part(store).items()} == {
+    assert {index: [row["uri"] for row in rows] for index, rows in rows_by_part(store)} == {
         0: [sample.uri for sample in files[:3]]
     }
     Path(files[1].uri).write_bytes(encode_png(np.tile(pictures[1].rgb, (2, 1, 1))))
     _, new = store.plan(files)
     changed = read(Path(files[1].uri), files[1].uri)
     store.write_samples(new.index, sample_rows(new, [changed]))
-    found = rows_by_part(store)
+    found = dict(rows_by_part(store))
     assert [row["uri"] for row in found[0]] == [files[0].uri, files[2].uri]
     assert [row["pixels"] for row in found[1]] == [changed.pixels]
     extractor = SareExtractor()

@@ -65,6 +65,8 @@ def test_heads_are_trained_measured_and_named_once(workshop: Workshop, verbs: li
     tables = measured["methods"]
     assert tables["clip-probe"]["generators"]["sibling"]["auc"] == figures["clip-probe, sibling"]
     assert tables["clip-probe"]["pooled"]["n_real"] == 6
+    assert tables["clip-probe"]["settings"]["checkpoint"] == "heads/clip-probe.safetensors"
+    assert str(workshop.cache) not in json.dumps(measured)
     file = workshop.suite / "suite.toml"
     assert "[heads]" in file.read_text("utf-8")
     suite = Suite.load(workshop.suite)

@@ -1,5 +1,7 @@
 """The note of further draws."""
 
+import json
+
 import pytest
 
 from unprompt.errors import StoreError
@@ -25,3 +27,17 @@ def test_a_damaged_note_is_an_error_that_names_it(tmp_path, text):
     (tmp_path / "draws" / "sare.json").write_text(text)
     with pytest.raises(StoreError, match=r"draws/sare\.json: no sound note of draws .* extract sare .* --spread K"):
         Store(tmp_path).read_draws("sare")
+
+
+def test_a_note_with_a_flipped_bit_is_damaged_and_one_of_before_is_read(tmp_path):
+    Store(tmp_path).write_draws(NOTE)
+    path = tmp_path / "draws" / "sare.json"
+    whole = path.read_text()
+    for flipped in (whole.replace('"aa"', '"qa"'), whole.replace('"checksum"', '"bhecksum"')):
+        path.write_text(flipped)
+        with pytest.raises(StoreError, match=r"draws/sare\.json: no sound note of draws \((ValueError|TypeError)"):
+            Store(tmp_path).read_draws("sare")
+    former = json.loads(whole)
+    del former["checksum"]
+    path.write_text(json.dumps(former))
+    assert Store(tmp_path).read_draws("sare") == NOTE

@@ -80,7 +80,7 @@ def assert_nothing_is_half(out: Path) -> None:
     store = Store(out)
     for part in store.parts():
         for shelf in (out / "products").glob("*"):
-            table = store.open_shelf(shelf.name).read(part.index) if (shelf / "recipe.json").exists() else None
+            table = store.open_shelf(shelf.name).read(part.index) if (shelf / "_recipe.json").exists() else None
             assert table is None or vectors(table).shape == (len(part.rows), 2000)
         rows = store.read_part(part.index)
         assert rows is None or rows.num_rows == len(part.rows)
@@ -144,4 +144,4 @@ def test_two_runs_with_different_samples_lose_none(tmp_path, folder, samples):
     both = [sample.uri for sample in samples] + [str(path) for path in sorted(other.iterdir())]
     assert sorted(store.read_samples()["uri"].to_pylist()) == sorted(both)
     assert sorted(len(part.rows) for part in store.parts()) == [6, 8, 32, 32, 32]
-    assert store.plan([Sample(uri) for uri in both]) == store.parts()
+    assert list(store.plan([Sample(uri) for uri in both])) == list(store.parts())

@@ -1,9 +1,17 @@
 """Every sample once, parts of at most 32, and nothing moves that was planned."""
 
-from hypothesis import given
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unprompt.store.plan import PART, Planned, extend, from_table, look, part_file, parts, to_table
+from unprompt.store import plan as room
+from unprompt.store.files import Groups
+from unprompt.store.ledger import Ledger
+from unprompt.store.plan import PART, Part, Planned, State, Survey, from_table, look, part_file, survey, to_table
 from unprompt.types import Sample
 
 COUNTS = st.integers(0, 150)
@@ -17,6 +25,33 @@ def still(uri: str) -> tuple[int, int]:
     return len(uri), 7
 
 
+def surveyed(planned: list[Planned], samples: Iterable[Sample], state: Callable[[str], State] = look) -> Survey:
+    def find(uris: Sequence[str]) -> dict[str, Planned]:
+        return {row.sample.uri: row for row in planned if row.sample.uri in uris}
+
+    return survey(find, 1 + max((row.part for row in planned), default=-1), samples, state)
+
+
+def extend(planned: list[Planned], samples: Iterable[Sample], state: Callable[[str], State] = look) -> list[Planned]:
+    return list(surveyed(planned, samples, state).rows())
+
+
+class Held(Ledger):
+    """A ledger whose file is a table in memory."""
+
+    def __init__(self, table: pa.Table) -> None:
+        super().__init__(Path())
+        object.__setattr__(self, "table", table)
+
+    def _tables(self, groups: Groups | None = None) -> Iterator[pa.Table]:
+        return iter([self.table] if len(self.table) else [])
+
+
+def parts(planned: list[Planned], samples: list[Sample] | None = None) -> list[Part]:
+    ledger = Held(to_table(planned))
+    return list(ledger.parts(ledger.numbers() if samples is None else surveyed(planned, samples, still).parts))
+
+
 def plan(*batches: list[Sample]) -> list[Planned]:
     planned: list[Planned] = []
     for batch in batches:
@@ -24,6 +59,7 @@ def plan(*batches: list[Sample]) -> list[Planned]:
     return planned
 
 
+@settings(deadline=None, max_examples=30)
 @given(COUNTS)
 def test_every_sample_once_in_parts_of_32_at_most(count):
     made = parts(plan(make(count)))
@@ -33,6 +69,7 @@ def test_every_sample_once_in_parts_of_32_at_most(count):
     assert all(1 <= len(part.rows) <= PART for part in made[-1:])
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.lists(st.lists(st.integers(0, 99), max_size=70), max_size=4))
 def test_every_sample_once_whatever_was_asked_in_whichever_order(batches):
     planned = plan(*([Sample(f"{number}.png") for number in batch] for batch in batches))
@@ -41,6 +78,7 @@ def test_every_sample_once_whatever_was_asked_in_whichever_order(batches):
     assert all(len(part.rows) <= PART for part in parts(planned))
 
 
+@settings(deadline=None, max_examples=30)
 @given(COUNTS, COUNTS)
 def test_appended_samples_move_no_part(first, second):
     before, after = parts(plan(make(first))), parts(plan(make(first), make(first + second)))
@@ -48,12 +86,14 @@ def test_appended_samples_move_no_part(first, second):
     assert parts(plan(make(first), make(first + second)), make(first)) == before
 
 
+@settings(deadline=None, max_examples=30)
 @given(COUNTS, COUNTS, st.integers(1, 4))
 def test_the_same_command_again_plans_nothing(first, second, times):
     once = plan(make(first), make(second, first))
     assert plan(make(first), make(second, first), *[make(first + second)] * times) == once
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.integers(1, 100), st.data())
 def test_a_changed_file_is_planned_anew(count, data):
     changed = data.draw(st.sets(st.integers(0, count - 1), min_size=1))
@@ -63,7 +103,8 @@ def test_a_changed_file_is_planned_anew(count, data):
     assert min(row.part for row in rows) == 1 + max(row.part for row in planned)
     # What was planned stays as it was, the outdated row included: a part never changes.
     assert parts(planned + rows)[: len(parts(planned))] == parts(planned)
-    assert max(part.index for part in parts(planned + rows, make(count))) == max(row.part for row in rows)
+    held = surveyed(planned, make(count), lambda uri: (1, 8) if int(uri[:-4]) in changed else still(uri)).parts
+    assert max(held) == max(row.part for row in rows)
 
 
 def test_a_sample_told_anew_keeps_its_part_and_place():
@@ -79,6 +120,35 @@ def test_a_sample_told_anew_keeps_its_part_and_place():
 def test_a_sample_given_twice_is_one_and_the_last_word_counts():
     rows = extend([], [Sample("a.png", 0), Sample("a.png", 1)], still)
     assert [row.sample for row in rows] == [Sample("a.png", 1)]
+
+
+def test_samples_are_compared_some_at_a_time_with_the_same_end(monkeypatch):
+    given = [*make(20), Sample("3.png", 0, "told", "test"), *make(9, 15), Sample("21.png", 0)]
+    whole = plan(make(12), given)
+    monkeypatch.setattr(room, "CHUNK", 4)
+    assert plan(make(12), given) == whole
+    assert extend(whole, [Sample("5.png", 0), *make(12)], still) == [Planned(make(12)[3], 5, 7, 0)]
+
+
+@pytest.mark.parametrize("group", [1, 5, 64])
+def test_a_ledger_read_in_pieces_is_the_same(tmp_path, monkeypatch, group):
+    planned = plan(make(70), [Sample("3.png", 0, "told", "test"), Sample("69.png", 0, "last")], make(40, 60))
+    planned += [Planned(Sample("40.png", 1), 9, 9, 4), Planned(Sample("3.png", 0, "again"), 5, 7, 0)]
+    whole = parts(planned)
+    monkeypatch.setattr("unprompt.store.files.GROUP", group)
+    monkeypatch.setattr("unprompt.store.ledger.GROUP", group)
+    ledger = Ledger(tmp_path / "plan.parquet")
+    for start in range(0, len(planned), 30):
+        ledger.append(planned[start : start + 30])
+    assert list(ledger.parts(ledger.numbers())) == whole
+    assert [row for row in whole[0].rows if row.sample.uri == "3.png"] == [planned[-1]]
+    assert ledger.latest(["3.png", "69.png", "40.png", "no.png"]) == {
+        "3.png": planned[-1],
+        "69.png": next(row for row in planned[::-1] if row.sample.uri == "69.png"),
+        "40.png": planned[-2],
+    }
+    assert ledger.repeated({0, 1, 2, 3, 4})["40.png"] == 4
+    assert "40.png" not in ledger.repeated({0, 1, 2, 3})
 
 
 def test_a_missing_file_is_planned_and_planned_anew_when_it_appears(tmp_path):

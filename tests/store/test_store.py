@@ -1,5 +1,6 @@
 """The folder OUT as a whole: plan, samples, shelves, views."""
 
+import json
 import os
 import re
 import subprocess
@@ -34,22 +35,23 @@ def test_the_room_loads_no_torch():
 
 
 def test_planning_again_changes_no_byte(store, samples):
-    parts = store.plan(samples)
+    parts = list(store.plan(samples))
     written = (store.root / "plan.parquet").read_bytes()
     assert [len(part.rows) for part in parts] == [32, 32, 6]
-    assert store.plan(samples) == store.plan(reversed(samples)) == store.parts() == parts
+    assert list(store.plan(samples)) == list(store.plan(reversed(samples))) == list(store.parts()) == parts
+    assert len(store.plan(samples)) == 3
     assert (store.root / "plan.parquet").read_bytes() == written
 
 
 def test_a_store_that_is_complete_can_be_read_only(store, samples, monkeypatch):
-    parts = store.plan(samples)
+    parts = list(store.plan(samples))
 
     def refuse(*_):
         raise OSError("Read-only file system")
 
     monkeypatch.setattr(os, "replace", refuse)
     monkeypatch.setattr(os, "open", refuse)
-    assert store.plan(samples) == parts
+    assert list(store.plan(samples)) == parts
     with pytest.raises(StoreError, match=r"plan\.lock cannot be opened \(Read-only file system\)"):
         store.plan([*samples, Sample("new.png")])
 
@@ -57,15 +59,15 @@ def test_a_store_that_is_complete_can_be_read_only(store, samples, monkeypatch):
 def test_only_the_parts_that_hold_the_samples_are_given_and_whole(store, samples):
     store.plan(samples)
     assert [part.index for part in store.plan(samples[40:41])] == [1]
-    assert len(store.plan(samples[40:41])[0].rows) == 32
-    assert store.plan([]) == []
+    assert [len(part.rows) for part in store.plan(samples[40:41])] == [32]
+    assert list(store.plan([])) == []
 
 
 def test_the_last_row_of_a_file_wins(store, samples):
     fill(store, store.plan(samples), "before")
     with open(samples[3].uri, "ab") as file:
         file.write(b"more")
-    old, new = store.plan(samples)[0], store.plan(samples)[-1]
+    old, *_, new = store.plan(samples)
     assert (new.index, new.samples) == (3, (samples[3],))
     assert samples[3] in old.samples
     fill(store, [new], "after")
@@ -84,23 +86,35 @@ def test_labels_last_told_are_read_without_reading_pictures_again(store, samples
     assert facts == [(None, "flow", "test"), (None, "flow", "test"), (0, "sd15", "train")]
 
 
-def test_part_files_are_read_in_the_order_of_their_numbers(store, samples, monkeypatch):
-    parts = store.plan(samples[:2])
-    monkeypatch.setattr(store.__class__, "_planned", lambda self: [])
-    for index in (100000, 99999):
-        error = UnreadablePicture(str(index))
-        store.write_samples(index, sample_rows(parts[0], [error, error]))
-    assert {row["error"] for row in store.read_samples().to_pylist()} == {"100000"}
+def test_of_a_changed_file_the_former_row_counts_until_it_is_read_anew(store, samples):
+    fill(store, store.plan(samples), "before")
+    with open(samples[3].uri, "ab") as file:
+        file.write(b"more")
+    *_, new = store.plan(samples)
+    assert {row["error"] for row in store.read_samples().to_pylist()} == {"before"}
+    assert store.missing([0, 1, 2, 3], []) == {3}
+    fill(store, [new], "after")
+    assert [table.num_rows for _, table in store.current()] == [31, 32, 6, 1]
+    assert store.missing([0, 1, 2, 3], []) == frozenset()
+    assert store.missing([0, 3], ["caption-0123"]) == {0, 3}
+
+
+def test_samples_of_another_part_are_an_error(store, samples):
+    fill(store, store.plan(samples))
+    (store.root / "samples" / "part-00001.parquet").replace(store.root / "samples" / "part-00002.parquet")
+    with pytest.raises(StoreError, match=rf"part-00002\.parquet: got {samples[32].uri}; expected what the plan puts"):
+        store.read_samples()
 
 
 def test_strays_are_no_parts(store, samples):
-    parts = store.plan(samples)
+    parts = list(store.plan(samples))
     fill(store, parts)
     for name in (".part-00000.parquet.host.1.tmp", "part-00000.parquet.tmp", "part-1.parquet", "notes.txt"):
         (store.root / "samples" / name).write_bytes(b"half")
     assert store.read_samples().num_rows == 70
     assert store.read_part(0).num_rows == 32
     assert store.read_part(3) is None
+    assert store.parts_read() == {0, 1, 2}
 
 
 def test_an_empty_store_says_how_to_fill_it(store):
@@ -130,6 +144,25 @@ def test_a_shelf_keeps_its_recipe(store, recipe):
     assert store.shelf(replace(recipe, version=2)).read(0) is None
 
 
+def test_a_recipe_under_its_former_name_is_read(store, recipe):
+    shelf = store.shelf(recipe)
+    shelf.write(0, caption_rows(recipe, ["a"], [Caption("a ball")]))
+    (shelf.folder / "_recipe.json").rename(shelf.folder / "recipe.json")
+    store.shelf(recipe).write(1, caption_rows(recipe, ["b"], [Caption("a cube")]))
+    assert sorted(path.name for path in shelf.folder.iterdir()) == [
+        "part-00000.parquet",
+        "part-00001.parquet",
+        "recipe.json",
+    ]
+    assert captions(store.open_shelf(shelf.name).read(1)) == [Caption("a cube")]
+
+
+def test_the_draws_of_a_recipe(recipe):
+    drawn = recipe.at_noise(2)
+    assert (recipe.noise, drawn.noise, drawn.at_noise(0)) == (0, 2, recipe)
+    assert drawn.parameters == {"beams": 3, "noise": 2}
+
+
 def test_rows_of_another_recipe_are_refused(store, recipe):
     other = replace(recipe, parameters={"beams": 4})
     rows = caption_rows(other, ["a"], [Caption("a ball")])
@@ -149,13 +182,13 @@ def test_rows_of_another_recipe_are_refused(store, recipe):
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"recipe": {"kind": "sound", "version": 1}, "fingerprint": ""}'])
 def test_a_damaged_recipe_is_named(store, recipe, text):
     store.shelf(recipe).write(0, caption_rows(recipe, ["a"], [Caption("a ball")]))
-    (store.root / "products" / recipe.name / "recipe.json").write_text(text)
-    with pytest.raises(StoreError, match=rf"{recipe.name}/recipe\.json: no sound recipe \(.*delete .*{recipe.name}"):
+    (store.root / "products" / recipe.name / "_recipe.json").write_text(text)
+    with pytest.raises(StoreError, match=rf"{recipe.name}/_recipe\.json: no sound recipe \(.*delete .*{recipe.name}"):
         store.shelf(recipe)
 
 
 def test_a_shelf_that_is_not_there_is_an_error(store):
-    with pytest.raises(StoreError, match=r"picture-0123/recipe\.json: no sound recipe \(FileNotFoundError"):
+    with pytest.raises(StoreError, match=r"picture-0123/_recipe\.json: no sound recipe \(FileNotFoundError"):
         store.open_shelf("picture-0123")
 
 
@@ -193,6 +226,14 @@ def test_a_damaged_view_is_named(store, view):
         path.write_text(damaged)
         with pytest.raises(StoreError, match=r"sare\.json: no sound evidence view \(.*run `unprompt extract sare"):
             store.read_view("sare")
+    for flipped in (whole.replace("miniature", "liniature"), whole.replace('"checksum"', '"bhecksum"')):
+        path.write_text(flipped)
+        with pytest.raises(StoreError, match=rf"got fingerprint {view.fingerprint}; .* of 'sare' and its checksum"):
+            store.read_view("sare")
+    former = json.loads(whole)
+    del former["checksum"]
+    path.write_text(json.dumps(former))
+    assert store.read_view("sare") == view
     path.write_text(whole.replace("0.5", "0.6"))
     with pytest.raises(StoreError, match=rf"got fingerprint {view.fingerprint}; expected [0-9a-f]+ of 'sare'"):
         store.read_view("sare")

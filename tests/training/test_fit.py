@@ -24,7 +24,7 @@ from unprompt.evidence.sare import SareEvidence
 from unprompt.evidence.semgir import SemgirEvidence
 from unprompt.instruments import Suite
 from unprompt.instruments.fakes import save_fake_suite
-from unprompt.training import fit as loop
+from unprompt.training import course as loop
 from unprompt.training.fit import Report, Validation, fit
 from unprompt.types import Caption
 
@@ -67,7 +67,12 @@ def item(suite: Suite) -> tuple[ItemDetector, list[AlignmentEvidence]]:
     return ItemDetector(suite, DiscrepancyOptions(epochs=3, batch=10)), vectors()
 
 
-CASES = [sare, semgir, item]
+def held(suite: Suite) -> tuple[SemgirDetector, list[SemgirEvidence]]:
+    """Of which some layers are not learned."""
+    return SemgirDetector(suite, SemgirOptions(epochs=3, batch=10, layers=1)), semgir(suite)[1]
+
+
+CASES = [sare, semgir, held, item]
 
 
 class KilledError(Exception):
@@ -191,10 +196,10 @@ def test_the_epoch_with_the_lowest_validation_loss_is_kept(suite: Suite) -> None
 
 
 def test_the_optimiser_and_its_rates_are_those_of_the_options(suite: Suite) -> None:
-    made = loop._optimiser(sare(suite)[0], SareOptions(rate=1e-4))
+    made = loop.optimiser(sare(suite)[0], SareOptions(rate=1e-4))
     assert isinstance(made, torch.optim.AdamW)
     assert [group["lr"] for group in made.param_groups] == [1e-5, 1e-4]
-    made = loop._optimiser(semgir(suite)[0], SemgirOptions())
+    made = loop.optimiser(semgir(suite)[0], SemgirOptions())
     assert type(made) is torch.optim.Adam
     assert [group["lr"] for group in made.param_groups] == [1e-4]
 

@@ -61,7 +61,7 @@ def assert_whole(folder: Path) -> None:
     for part in store.parts():
         if store.read_part(part.index) is not None:
             ok_rows(store, part.index)
-        for shelf in (folder / "products").glob("*/recipe.json"):
+        for shelf in (folder / "products").glob("*/_recipe.json"):
             store.open_shelf(shelf.parent.name).read(part.index)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -129,9 +130,10 @@ def test_a_second_run_draws_nothing_and_an_interrupted_one_goes_on(
 def test_draws_of_other_evidence_are_left_alone(drawn: Path, tmp_path: Path, suite: Path) -> None:
     copy = tmp_path / "evidence"
     shutil.copytree(drawn, copy)
-    note = copy / "draws" / "sare.json"
-    stored = Store(copy).read_view("sare").fingerprint
-    note.write_text(note.read_text().replace(stored, "0" * 64))
+    stored = Store(copy).read_draws("sare")
+    assert stored is not None
+    assert stored.evidence == Store(copy).read_view("sare").fingerprint
+    Store(copy).write_draws(replace(stored, evidence="0" * 64))
     out = tmp_path / "sare.safetensors"
     train("sare", evidence=copy, out=out, suite=suite, options=SMALL, fpr=0.1, fnr=0.1)
     assert "spread" not in load(out, Suite.load(suite)).figures

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from unprompt.cli.options import Device, Dtype, Format, Paths, Yes
+from unprompt.cli.options import BatchSize, Device, Dtype, Format, Paths, Report, Speaking, Yes
 
 
 def attribute(
@@ -16,14 +15,12 @@ def attribute(
     generators: Annotated[
         str | None, typer.Option(metavar="a,b,c", help="Ask about these candidates alone; default: all of the suite's.")
     ] = None,
-    suite: Annotated[str, typer.Option(help="The models to ask; auto = those whose world the picture is of.")] = "auto",
+    suite: Speaking = "auto",
     form: Annotated[Format, typer.Option("--format", help="What is printed on stdout.")] = Format.TABLE,
-    report: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Also write a page with the pictures into this folder.")
-    ] = None,
+    report: Report = None,
     device: Device = "cpu",
     dtype: Dtype = "float32",
-    batch_size: Annotated[int, typer.Option(help="Pictures at a time.")] = 32,
+    batch_size: BatchSize = 32,
     yes: Yes = False,
 ) -> None:
     """Tell which generator made a picture, or none of these.

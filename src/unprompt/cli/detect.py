@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from unprompt.cli.options import Device, Dtype, Format, Paths, Yes
+from unprompt.cli.options import BatchSize, Device, Dtype, Format, Paths, Report, Speaking, Yes
 
 
 def detect(
     paths: Paths,
-    suite: Annotated[str, typer.Option(help="The models to ask; auto = those whose world the picture is of.")] = "auto",
+    suite: Speaking = "auto",
     method: Annotated[str, typer.Option(help="The method that speaks: `unprompt methods` lists them.")] = "panel",
     form: Annotated[Format, typer.Option("--format", help="What is printed on stdout.")] = Format.TABLE,
-    report: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Also write a page with the pictures into this folder.")
-    ] = None,
+    report: Report = None,
     fpr: Annotated[
         float | None, typer.Option(help="Call generated at this false-positive rate on validation pictures, in (0, 1).")
     ] = None,
@@ -26,7 +23,7 @@ def detect(
     prior: Annotated[float, typer.Option(help="Share of generated pictures to expect, in (0, 1).")] = 0.5,
     device: Device = "cpu",
     dtype: Dtype = "float32",
-    batch_size: Annotated[int, typer.Option(help="Pictures at a time.")] = 32,
+    batch_size: BatchSize = 32,
     yes: Yes = False,
 ) -> None:
     """Judge pictures: generated, real or inconclusive.

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from unprompt.cli.options import Device, Dtype, Evidence, Method, Settings, Split, TableFormat, Yes
+from unprompt.cli.options import (
+    Accumulate,
+    Device,
+    Devices,
+    Dtype,
+    Evidence,
+    MadeBy,
+    Method,
+    Precision,
+    Settings,
+    Split,
+    Strategy,
+    TableFormat,
+    Workers,
+    Yes,
+    chosen,
+)
 
 
 def extract(
@@ -45,7 +60,7 @@ def extract(
             device=device,
             dtype=dtype,
             perturb=perturb,
-            options=_settings(settings),
+            options=chosen(settings),
             yes=yes,
             ask=ask,
             say=tell,
@@ -57,9 +72,7 @@ def train(
     method: Method,
     evidence: Evidence,
     out: Annotated[Path, typer.Option(metavar="CHECKPOINT", help="File that the trained head is written to.")],
-    suite: Annotated[
-        str | None, typer.Option(help="The suite that made the evidence, if not the one it names.")
-    ] = None,
+    suite: MadeBy = None,
     seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.")] = 0,
     fpr: Annotated[float, typer.Option(help="Share of real pictures that may be called generated, in (0, 1).")] = 0.05,
     fnr: Annotated[float, typer.Option(help="Share of generated pictures that may be called real, in (0, 1).")] = 0.05,
@@ -74,16 +87,32 @@ def train(
     generators: Annotated[
         str | None, typer.Option(metavar="a,b,c", help="Leave out what other generators drew; default: use all.")
     ] = None,
+    device: Device = "cpu",
+    devices: Devices = 1,
+    strategy: Strategy = "auto",
+    precision: Precision = "32",
+    accumulate: Accumulate = 1,
+    workers: Workers = 0,
+    patience: Annotated[
+        int | None, typer.Option(help="End so many epochs after the best validation loss; default: all epochs.")
+    ] = None,
+    logger: Annotated[
+        Literal["csv", "tensorboard", "wandb"] | None, typer.Option(help="Log each epoch's losses (extra train).")
+    ] = None,
+    log_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the logs; default: CHECKPOINT.logs.")
+    ] = None,
     settings: Settings = None,
 ) -> None:
     """Train a method's head on stored evidence.
 
     It learns on the train split; its calibration and its thresholds come from the validation split.
     """
-    from unprompt.cli.output import quiet_stdout, tell
+    from unprompt.cli.output import progress, quiet_stdout, tell
+    from unprompt.training.run import leads
     from unprompt.workflows.train import train as work
 
-    with quiet_stdout():
+    with quiet_stdout(), progress() as watch:
         checkpoint = work(
             method,
             evidence=evidence,
@@ -96,33 +125,28 @@ def train(
             band=band,
             half=half,
             generators=generators,
-            options=_settings(settings),
+            device=device,
+            devices=devices,
+            strategy=strategy,
+            precision=precision,
+            accumulate=accumulate,
+            workers=workers,
+            patience=patience,
+            logger=logger,
+            log_dir=log_dir,
+            options=chosen(settings),
             say=tell,
+            watch=watch,
         )
-    typer.echo(checkpoint)
-
-
-def _settings(pairs: list[str] | None) -> dict[str, Any]:
-    """NAME=VALUE texts as a mapping; values are JSON (30, 0.5, true), anything else is a text."""
-    found: dict[str, Any] = {}
-    for pair in pairs or []:
-        name, equals, value = pair.partition("=")
-        if not (name and equals):
-            raise typer.BadParameter(f"got {pair!r}, expected NAME=VALUE, as epochs=30", param_hint="--set")
-        try:
-            found[name] = json.loads(value)
-        except json.JSONDecodeError:
-            found[name] = value
-    return found
+    if leads():
+        typer.echo(checkpoint)
 
 
 def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="File that `train` wrote.", show_default=False)],
     evidence: Evidence,
     split: Annotated[Split, typer.Option(help="The pictures to measure on.")] = "test",
-    suite: Annotated[
-        str | None, typer.Option(help="The suite that made the evidence, if not the one it names.")
-    ] = None,
+    suite: MadeBy = None,
     threshold: Annotated[float, typer.Option(help="Probability above which a picture counts as generated.")] = 0.5,
     fpr: Annotated[
         float | None, typer.Option(help="Move the upper threshold of the verdicts to this false-positive rate.")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import astuple, fields
 from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +18,8 @@ from unprompt.report.words import printable
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+    from unprompt.training.course import Report
 
 UNCUT = 100_000
 """Columns of a console that is no terminal: wider than any row."""
@@ -36,12 +39,15 @@ def tell(line: str) -> None:
     typer.echo(printable(line), err=True)
 
 
-def ask(told: str) -> None:
-    """Put a question to the one at the terminal, whose no ends the command; where there is no terminal it is a no."""
+def ask(told: str, otherwise: Callable[[str], None] | None = None) -> None:
+    """Put a question to the one at the terminal, whose no ends the command; without a terminal ``otherwise`` refuses.
+
+    It does so in the words of a run that takes long by default.
+    """
     from unprompt.workflows.costs import refuse
 
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        refuse(told)
+        (otherwise or refuse)(told)
     typer.confirm(f"{told}. Go on?", abort=True, err=True)
 
 
@@ -50,6 +56,25 @@ def quiet_stdout() -> Iterator[None]:
     """Send to stderr what libraries print while a workflow runs: stdout is for the result."""
     with redirect_stdout(sys.stderr):
         yield
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[Report], None]]:
+    """A bar of a training's epochs on stderr, where that is a terminal; lines that are told meanwhile pass above it."""
+    from unprompt.training.run import leads
+
+    columns = (TextColumn("epoch {task.completed:.1f}/{task.total:.0f}"), BarColumn(), TextColumn("{task.description}"))
+    console = Console(stderr=True)
+    unseen = not console.is_terminal or not leads()
+    bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=unseen)
+    with bar:
+        task = bar.add_task("", total=1, visible=False)
+
+        def watch(report: Report) -> None:
+            words = f"loss {report.loss:.4f}"
+            bar.update(task, completed=report.epoch, total=report.epochs, description=words, visible=True)
+
+        yield watch
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:

@@ -8,13 +8,17 @@ import typer
 from typer.core import TyperGroup
 
 import unprompt
+from unprompt.cli.analyse import analyse
 from unprompt.cli.attribute import attribute
 from unprompt.cli.audit import audit
+from unprompt.cli.card import card
 from unprompt.cli.detect import detect
+from unprompt.cli.evidence import evidence
 from unprompt.cli.fetch import fetch
 from unprompt.cli.fitting import evaluate, extract, train
 from unprompt.cli.import_checkpoint import import_checkpoint
 from unprompt.cli.lists import datasets, doctor, methods, suites
+from unprompt.cli.reproduce import reproduce
 from unprompt.errors import OptionError, UnpromptError
 
 
@@ -59,17 +63,8 @@ def door(
 
 
 for verb in (
-    detect,
-    attribute,
-    extract,
-    train,
-    evaluate,
-    audit,
-    fetch,
-    import_checkpoint,
-    doctor,
-    suites,
-    methods,
-    datasets,
+    *(detect, attribute, extract, train, evaluate, reproduce, analyse, card, audit),
+    *(fetch, import_checkpoint, doctor, suites, methods, datasets),
 ):
     app.command()(verb)
+app.add_typer(evidence, name="evidence")

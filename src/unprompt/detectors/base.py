@@ -9,7 +9,7 @@ What a detector shares with an attributor, whose network answers one logit a pic
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
@@ -49,6 +49,8 @@ class Fitted(ABC, Generic[E, O]):
     """What the extractor makes and the head understands."""
     roles: ClassVar[tuple[str, ...]] = ()
     """Instruments that the head itself is built on, beside those of its evidence."""
+    steady: ClassVar[bool] = False
+    """``collate`` makes the same small rows at every call: a training asks it once, and takes rows out of memory."""
 
     def __init__(self, suite: Suite, options: O | None = None, seed: int = 0) -> None:
         self.suite = suite.of(self.method)
@@ -58,6 +60,8 @@ class Fitted(ABC, Generic[E, O]):
             torch.manual_seed(seed)
             self.network = self._build().eval()
         self.figures: dict[str, Any] = {}
+        self.training: dict[str, Any] = {}
+        """How it was trained, for the card: seed, epochs, pictures, what the run departed in."""
         self.digest: str | None = None
         """SHA-256 of the checkpoint that this was loaded from or saved to; None before."""
         self.path: Path | None = None
@@ -77,10 +81,14 @@ class Fitted(ABC, Generic[E, O]):
 
     def logits(self, evidence: Sequence[E]) -> Floats:
         """N float64 (N x candidates of an attributor), finite, independent of batch and order to 1e-4."""
-        self._check(evidence)
+        self.check(evidence)
+        return self.answers(self.collate(evidence[start : start + BATCH]) for start in range(0, len(evidence), BATCH))
+
+    def answers(self, batches: Iterable[tuple[Tensor, ...]]) -> Floats:
+        """As :meth:`logits`, from what :meth:`collate` made of batch after batch."""
         self.network.eval()
         with torch.inference_mode():
-            rows = [self._forward(evidence[start : start + BATCH]) for start in range(0, len(evidence), BATCH)]
+            rows = [self._forward(inputs) for inputs in batches]
         found = np.concatenate(rows) if rows else np.zeros(0)
         if not np.isfinite(found).all():
             raise CheckpointError(
@@ -104,7 +112,8 @@ class Fitted(ABC, Generic[E, O]):
 
     def loss(self, inputs: Sequence[Tensor], target: Tensor) -> Tensor:
         """What a training step makes smaller: the binary cross-entropy, unless the paper has a loss of its own."""
-        return F.binary_cross_entropy_with_logits(self.network(*inputs), target)
+        logits: Tensor = self.network(*inputs)
+        return F.binary_cross_entropy_with_logits(logits.float(), target)  # of half precision too
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """What an optimiser is to move, and how fast."""
@@ -159,7 +168,7 @@ class Fitted(ABC, Generic[E, O]):
         _check_instruments(path, header.instruments, made.instruments())
         checkpoint.restore(made.network, tensors, path)
         made._take(header)
-        made.figures = dict(header.figures)
+        made.figures, made.training = dict(header.figures), dict(header.training)
         made.path, made.digest = path, checkpoint.digest(path)
         return made
 
@@ -174,17 +183,19 @@ class Fitted(ABC, Generic[E, O]):
             options=self.options.to_dict(),
             instruments=self.instruments(),
             figures=self.figures,
+            training=self.training,
         )
 
     @abstractmethod
     def _take(self, header: Header) -> None:
         """Take what was fitted on validation data from a checkpoint's header."""
 
-    def _forward(self, evidence: Sequence[E]) -> Floats:
-        inputs = [tensor.to(self.device) for tensor in self.collate(evidence)]
-        return np.asarray(self.network(*inputs).cpu().numpy(), np.float64)
+    def _forward(self, inputs: tuple[Tensor, ...]) -> Floats:
+        told = self.network(*(tensor.to(self.device) for tensor in inputs))
+        return np.asarray(told.cpu().numpy(), np.float64)
 
-    def _check(self, evidence: Sequence[E]) -> None:
+    def check(self, evidence: Sequence[E]) -> None:
+        """:class:`DataError` for evidence of another method."""
         for index, one in enumerate(evidence):
             if not isinstance(one, self.Evidence):
                 raise DataError(

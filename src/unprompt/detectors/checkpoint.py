@@ -35,6 +35,8 @@ class Header:
     thresholds: Mapping[str, Any] | None = None
     figures: Mapping[str, Any] = field(default_factory=dict)
     """What was measured, for the card: counts, AUC, data."""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    """How it was trained, for the card; empty in a head of before that was kept."""
     members: tuple[Mapping[str, str], ...] = ()
     """Of a panel: method, file beside this one, and digest of each member."""
 

@@ -58,6 +58,7 @@ class DefakeDetector(Detector[AlignmentEvidence, DefakeOptions]):
     Options = DefakeOptions
     Evidence = AlignmentEvidence
     roles: ClassVar[tuple[str, ...]] = ("encoder",)
+    steady = True
 
     @classmethod
     def evidence_of(cls, options: DefakeOptions) -> AlignmentExtractor:

@@ -49,6 +49,7 @@ class DiscrepancyDetector(Detector[AlignmentEvidence, DiscrepancyOptions]):
     Evidence = AlignmentEvidence
     Options = DiscrepancyOptions
     roles: ClassVar[tuple[str, ...]] = ("encoder",)
+    steady = True
 
     @staticmethod
     @abstractmethod

@@ -159,9 +159,9 @@ class DrctDetector(Detector[DrctEvidence, DrctOptions]):
         """(1 - alpha) cross-entropy + alpha contrastive, over pictures and their reconstructions, which are fake."""
         features = self.network.embed(torch.cat(list(inputs)))
         labels = torch.cat([target, *(torch.ones_like(target) for _ in inputs[1:])])
-        cross = F.binary_cross_entropy_with_logits(self.network.judge(features), labels)
+        cross = F.binary_cross_entropy_with_logits(self.network.judge(features).float(), labels)
         alpha = self.options.alpha
-        return (1 - alpha) * cross + alpha * contrastive(features, labels, self.options.margin)
+        return (1 - alpha) * cross + alpha * contrastive(features.float(), labels, self.options.margin)
 
     def _build(self) -> DrctNetwork:
         return DrctNetwork(self.suite, self.options)

@@ -3,11 +3,12 @@
 Each candidate is a binary problem of its own: its pictures against all others. The paper trains one network a
 candidate; here the candidates share the encoders and the Combiner, and each has its own classifier. The Combiner's
 feature has length 1, CLIP's has some ten or more, which the paper leaves beside each other: the drawing would drown
-the picture, so by default it is brought to length 1 too (``unit``).
+the picture, so by default both are brought to one length (``even``).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
@@ -24,6 +25,7 @@ from unprompt.detectors.towers import ImageTower, TextTower, as_pixels, reading
 from unprompt.errors import DataError, OptionError
 from unprompt.evidence.attribution import AttributionEvidence, AttributionExtractor
 from unprompt.images import centre_square
+from unprompt.types import RGB
 
 if TYPE_CHECKING:
     from unprompt.instruments import Manifest, Suite
@@ -54,8 +56,10 @@ class SemgirAOptions(AttributorOptions):
     """The Combiner widens each feature this many times."""
     dropout: float = 0.5
     """Share of the Combiner's inner features that are left out in training."""
-    unit: bool = True
-    """Bring E(I_r) to length 1 as the Combiner brings its own feature; False = as the encoder says it."""
+    mirror: bool = False
+    """In training, mirror half of all pictures and drawings, by lot; the paper names no augmentation."""
+    even: bool = True
+    """Bring both features to the length sqrt(d), entries of about 1; False = as Combiner and encoder say them."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,17 +73,19 @@ class SemgirANetwork(nn.Module):
     """Phi of the pictures, Psi of the caption, the Combiner, then 2d -> d -> 2 for each candidate."""
 
     def __init__(
-        self, image: ImageTower, text: TextTower, combiner: Combiner, heads: Sequence[nn.Module], unit: bool
+        self, image: ImageTower, text: TextTower, combiner: Combiner, heads: Sequence[nn.Module], even: bool
     ) -> None:
         super().__init__()
-        self.image, self.text, self.combiner, self.unit = image, text, combiner, unit
+        self.image, self.text, self.combiner, self.even = image, text, combiner, even
         self.heads = nn.ModuleList(heads)
 
     def forward(self, candidate: Tensor, ids: Tensor, mask: Tensor, regenerations: Tensor) -> Tensor:
         """N x 3 x S x S uint8, N x context twice, N x K x 3 x S x S uint8 -> N x K logits."""
         drawn = self.image(regenerations.flatten(0, 1)).unflatten(0, (-1, len(self.heads)))  # N x K x d
-        drawn = F.normalize(drawn, dim=-1) if self.unit else drawn
         fused = self.combiner(self.image(candidate), self.text(ids, mask))  # g(E_Ic, E_T), N x d (eq. 5)
+        if self.even:
+            length = math.sqrt(self.image.width)
+            drawn, fused = length * F.normalize(drawn, dim=-1), length * fused
         s_a = torch.cat([fused[:, None].expand_as(drawn), drawn], dim=-1)  # N x K x 2d (eq. 6)
         return torch.stack([head(s_a[:, k]) for k, head in enumerate(self.heads)], dim=1)
 
@@ -115,11 +121,11 @@ class SemgirAttributor(Attributor[AttributionEvidence, SemgirAOptions]):
             text.requires_grad_(False)
         combiner = Combiner(image.width, self.options.widening, self.options.dropout)
         heads = [TwoClassHead(2 * image.width, image.width) for _ in self.options.generators]
-        return SemgirANetwork(image, text, combiner, heads, self.options.unit)
+        return SemgirANetwork(image, text, combiner, heads, self.options.even)
 
     def _network_of(self, heads: Sequence[int]) -> SemgirANetwork:
         own, kept = self.network, [self.network.heads[k] for k in heads]
-        return SemgirANetwork(own.image, own.text, own.combiner, kept, own.unit).train(own.training)
+        return SemgirANetwork(own.image, own.text, own.combiner, kept, own.even).train(own.training)
 
     def collate(
         self, evidence: Sequence[AttributionEvidence], chance: np.random.Generator | None = None
@@ -131,9 +137,12 @@ class SemgirAttributor(Attributor[AttributionEvidence, SemgirAOptions]):
                     f"{', '.join(one.regenerations) or 'none'}: extract it again with this suite"
                 )
         side = self.network.image.side
-        candidates = as_pixels([centre_square(one.candidate, side) for one in evidence])
-        drawn = [
-            as_pixels([centre_square(one.regenerations[name], side) for name in self.candidates]) for one in evidence
-        ]
+
+        def shown(rgb: RGB) -> RGB:
+            square = centre_square(rgb, side)
+            return square[:, ::-1] if chance is not None and self.options.mirror and chance.integers(2) else square
+
+        candidates = as_pixels([shown(one.candidate) for one in evidence])
+        drawn = [as_pixels([shown(one.regenerations[name]) for name in self.candidates]) for one in evidence]
         ids, mask = reading(self.suite.encoder).tokens([one.caption.text for one in evidence])
         return candidates, ids, mask, torch.stack(drawn)

@@ -66,7 +66,7 @@ class SolvedDetector(Solved[E, SolvedOptions]):
         """N x width float64."""
 
     def solve(self, evidence: Sequence[E], labels: npt.ArrayLike) -> None:
-        self._check(evidence)
+        self.check(evidence)
         self.solve_features(self.features(evidence), labels)
 
     def solve_features(self, features: Floats, labels: npt.ArrayLike) -> None:

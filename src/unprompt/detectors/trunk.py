@@ -196,11 +196,11 @@ class PictureDetector(Detector[E, TrunkOptions]):
         square = drawn.photometric(window(rgb, short, short, drawn.place), drawn.seed)
         return drawn.shared(window(square, short, crop, drawn.place, drawn.mirrored), drawn.seed)
 
-    def _forward(self, evidence: Sequence[E]) -> Floats:
+    def logits(self, evidence: Sequence[E]) -> Floats:
         if self.options.view != "whole":
-            return super()._forward(evidence)
-        alone = (as_pixels([self.picture(one)]).to(self.device) for one in evidence)
-        return np.asarray([float(self.network(pixels)) for pixels in alone], np.float64)
+            return super().logits(evidence)
+        self.check(evidence)
+        return self.answers((as_pixels([self.picture(one)]),) for one in evidence)  # each has a size of its own
 
 
 class PixelDetector(PictureDetector[PixelEvidence]):

@@ -45,6 +45,7 @@ class UnivfdDetector(Detector[EmbeddingEvidence, UnivfdOptions], PublicHead):
     Options = UnivfdOptions
     Evidence = EmbeddingEvidence
     roles: ClassVar[tuple[str, ...]] = ("encoder",)
+    steady = True
 
     @classmethod
     def evidence_of(cls, options: UnivfdOptions) -> EmbeddingExtractor:
@@ -112,7 +113,7 @@ class NearestDetector(Solved[EmbeddingEvidence, NearestOptions]):
         return EmbeddingExtractor(cls.method)
 
     def solve(self, evidence: Sequence[EmbeddingEvidence], labels: npt.ArrayLike) -> None:
-        self._check(evidence)
+        self.check(evidence)
         generated = labelled(len(evidence), labels)
         vectors = F.normalize(_vectors(evidence), dim=1)
         self.options = NearestOptions(int((~generated).sum()), int(generated.sum()))

@@ -32,7 +32,7 @@ VERSION: Final = 1
 KIND: Final = "world"
 BANDS: Final = 4
 """Horizontal bands that are described apart: a world has an above and a below."""
-RANK: Final = 256
+RANK: Final = 160
 """Directions of a description whose variance is kept apart; the others share one."""
 FALSE_ALARMS: Final = 0.005
 LEAST_DEVIATION: Final = 1e-3

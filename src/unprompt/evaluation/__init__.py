@@ -18,6 +18,7 @@ from unprompt.evaluation.metrics import (
     tpr_at_fpr,
 )
 from unprompt.evaluation.rates import Rates
+from unprompt.evaluation.recipe import Column, Printed, Recipe
 from unprompt.evaluation.results import Result, results, with_paper
 from unprompt.evaluation.spread import spread
 from unprompt.evaluation.table import EvaluationTable, Metrics, evaluate_scores
@@ -28,12 +29,15 @@ __all__ = [
     "AttributionTable",
     "AucDifference",
     "Bounds",
+    "Column",
     "Comparison",
     "Difference",
     "EvaluationTable",
     "Interval",
     "Metrics",
+    "Printed",
     "Rates",
+    "Recipe",
     "Result",
     "Verdicts",
     "accuracy",

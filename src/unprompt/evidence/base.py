@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, final
 
 from unprompt.errors import StoreError
@@ -86,14 +86,11 @@ class Extractor(ABC, Generic[E]):
         return self.extract(StoredBench(PartShelves(store, part), suite, wanted, noise))
 
 
-def rows_by_part(store: Store) -> dict[int, list[dict[str, Any]]]:
-    """Part -> its current sample rows that have a picture; of a file that was changed and read anew only the last."""
-    home = {(row.sample.uri, row.bytes, row.mtime_ns): part.index for part in store.parts() for row in part.rows}
-    found: dict[int, list[dict[str, Any]]] = {}
-    for row in store.read_samples().to_pylist():
-        if row["status"] == "ok":
-            found.setdefault(home[row["uri"], row["bytes"], row["mtime_ns"]], []).append(row)
-    return found
+def rows_by_part(store: Store) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    """Part by part its current sample rows that have a picture; of a file that was changed and read anew the last."""
+    for part, table in store.current():
+        if rows := [row for row in table.to_pylist() if row["status"] == "ok"]:
+            yield part, rows
 
 
 def ok_rows(store: Store, part: int) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
@@ -65,9 +65,7 @@ class Product(Generic[Made]):
     def recipe_at(self, suite: Suite, noise: int) -> Recipe:
         """The recipe under draw ``noise``; the first draw is not told, nor is any where no noise enters."""
         recipe = self.recipe(suite)
-        if not (self.drawn and noise):
-            return recipe
-        return replace(recipe, parameters={**recipe.parameters, "noise": noise})
+        return recipe.at_noise(noise) if self.drawn else recipe
 
 
 CAPTIONS = Product(

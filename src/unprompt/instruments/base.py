@@ -171,6 +171,13 @@ def share(name: str, value: float) -> float:
     return value
 
 
+def search(beams: int, max_new_tokens: int) -> dict[str, int]:
+    """A captioner's two numbers as its card states them; :class:`OptionError` unless both are at least 1."""
+    if beams < 1 or max_new_tokens < 1:
+        raise OptionError(f"beams and max_new_tokens must be at least 1, got {beams} and {max_new_tokens}")
+    return {"beams": beams, "max_new_tokens": max_new_tokens}
+
+
 class Perceptual(Instrument):
     """Two pictures of one size -> distance >= 0, 0 for equal ones (LPIPS form)."""
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from transformers import AutoTokenizer, BlipForConditionalGeneration, GenerationConfig
 
-from unprompt.errors import OptionError
-from unprompt.instruments.base import Captioner
+from unprompt.instruments.base import Captioner, search
 from unprompt.instruments.cards import FILES, Origin
 from unprompt.instruments.loading import device_of, dtype_of, load_model, load_part, quietly
 from unprompt.instruments.preprocessing import Normaliser
@@ -26,12 +25,8 @@ class BlipCaptioner(Captioner):
     def __init__(
         self, origin: Origin, beams: int = 1, max_new_tokens: int = 30, device: str = "cpu", dtype: str = "float32"
     ) -> None:
-        if beams < 1 or max_new_tokens < 1:
-            raise OptionError(f"beams and max_new_tokens must be at least 1, got {beams} and {max_new_tokens}")
         self.device, self._dtype = device_of(device), dtype_of(dtype)
-        self.card = origin.card(
-            "captioner", self.files, {"beams": beams, "max_new_tokens": max_new_tokens, "dtype": dtype}
-        )
+        self.card = origin.card("captioner", self.files, {**search(beams, max_new_tokens), "dtype": dtype})
         self._model = load_model(BlipForConditionalGeneration, origin, self.device, self._dtype)
         self._tokenizer = load_part(lambda: AutoTokenizer.from_pretrained(origin.folder, local_files_only=True), origin)
         self._normalise = Normaliser.of(origin.folder, self._model.config.vision_config.image_size)

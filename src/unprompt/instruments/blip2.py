@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from transformers import AutoTokenizer, Blip2ForConditionalGeneration, GenerationConfig
 
-from unprompt.errors import OptionError, SuiteError
-from unprompt.instruments.base import Captioner
+from unprompt.errors import SuiteError
+from unprompt.instruments.base import Captioner, search
 from unprompt.instruments.cards import FILES, Origin
 from unprompt.instruments.loading import device_of, dtype_of, load_model, load_part, quietly
 from unprompt.instruments.preprocessing import Normaliser
@@ -26,12 +26,8 @@ class Blip2Captioner(Captioner):
     def __init__(
         self, origin: Origin, beams: int = 1, max_new_tokens: int = 30, device: str = "cpu", dtype: str = "float32"
     ) -> None:
-        if beams < 1 or max_new_tokens < 1:
-            raise OptionError(f"beams and max_new_tokens must be at least 1, got {beams} and {max_new_tokens}")
         self.device, self._dtype = device_of(device), dtype_of(dtype)
-        self.card = origin.card(
-            "captioner", self.files, {"beams": beams, "max_new_tokens": max_new_tokens, "dtype": dtype}
-        )
+        self.card = origin.card("captioner", self.files, {**search(beams, max_new_tokens), "dtype": dtype})
         self._model = load_model(Blip2ForConditionalGeneration, origin, self.device, self._dtype)
         config = self._model.config
         if config.image_token_index is None or config.text_config.is_encoder_decoder:

@@ -12,7 +12,7 @@ from transformers import AutoTokenizer, GenerationConfig, LlavaNextForConditiona
 from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
 
 from unprompt.errors import OptionError, SuiteError
-from unprompt.instruments.base import Captioner
+from unprompt.instruments.base import Captioner, search
 from unprompt.instruments.cards import FILES, Origin
 from unprompt.instruments.loading import device_of, dtype_of, load_model, load_part, quietly
 from unprompt.types import RGB
@@ -46,8 +46,6 @@ class LlavaNextCaptioner(Captioner):
         device: str = "cpu",
         dtype: str = "float32",
     ) -> None:
-        if beams < 1 or max_new_tokens < 1:
-            raise OptionError(f"beams and max_new_tokens must be at least 1, got {beams} and {max_new_tokens}")
         if not prompt.strip():
             raise OptionError(f"prompt is {prompt!r}, expected one of {', '.join(PROMPTS)} or a question of your own")
         self.device, self._dtype = device_of(device), dtype_of(dtype)
@@ -55,7 +53,7 @@ class LlavaNextCaptioner(Captioner):
         self.card = origin.card(
             "captioner",
             self.files,
-            {"prompt": question, "beams": beams, "max_new_tokens": max_new_tokens, "dtype": dtype},
+            {"prompt": question, **search(beams, max_new_tokens), "dtype": dtype},
         )
         self._model = load_model(LlavaNextForConditionalGeneration, origin, self.device, self._dtype)
         self._processor = load_part(lambda: _processor(origin), origin)

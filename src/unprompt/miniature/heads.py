@@ -31,7 +31,7 @@ BASELINES: Final = ("clip-probe", "trivial-energy", "trivial-thumbnail", "trivia
 HEADS: Final = (*MEMBERS, *BASELINES, "panel", *ATTRIBUTORS)
 EXTRACTED: Final = ("panel", *BASELINES, *ATTRIBUTORS)
 """The panel's evidence is that of its members, made in one go."""
-MODELS: Final = ("autoencoder", "captioner", "encoder", "diffusion", "flow", "sibling")
+MODELS: Final = ("autoencoder", "captioner", "encoder", "diffusion", "flow", "sibling", "grounder")
 """Stages whose figures are told again beside those of the heads."""
 TAUGHT: Final = "diffusion"
 """What detection learns from: it meets the other generators in the test split alone. Attribution learns from all."""
@@ -47,11 +47,11 @@ DRAWS: Final = 4
 SETTINGS: Final[dict[str, dict[str, float]]] = {
     "sare": {"epochs": 30, "batch": 32, "rate": 5e-4, "encoder_rate": 5e-5},
     "semgir": {"epochs": 30},
-    "semgir-a": {"epochs": 30},
+    "semgir-a": {"epochs": 14, "rate": 2e-4, "layers": 3, "learn_text": False, "mirror": True},
     "tidy": {"batch": 64},
     "item": {"batch": 64},
 }
-"""Where the papers' schedules, made for 10^5 pictures, are too short for the hundreds of this world."""
+"""Where the papers' schedules, made for 10^5 pictures, are too short for this world, or a head too large."""
 
 Table = dict[str, Any]
 """JSON of an evaluation table."""
@@ -118,11 +118,23 @@ class Apprentices:
         stamp, key = self.workshop.stamp(f"head-{method}"), self._key(method)
         stored = json.loads(stamp.read_text("utf-8")) if stamp.exists() and head.exists() else {}
         if stored.get("key") != key:
-            chosen = [word for pair in SETTINGS.get(method, {}).items() for word in ("--set", f"{pair[0]}={pair[1]}")]
+            chosen = [
+                word
+                for pair in SETTINGS.get(method, {}).items()
+                for word in ("--set", f"{pair[0]}={json.dumps(pair[1])}")
+            ]
             chosen += [] if method in ATTRIBUTORS else ["--generators", TAUGHT]
             self._verb("train", method, *evidence, "--out", str(head), "--half", *chosen)
             put(stamp, json.dumps({"key": key}).encode())
         table: Table = json.loads(self._verb("evaluate", str(head), *evidence, "--format", "json"))
+        return self._portable(table)
+
+    def _portable(self, table: Table) -> Table:
+        """The table without the folders of the machine that made it: the checkpoint as the suite names it."""
+        if "settings" in table:
+            settings = {name: value for name, value in table["settings"].items() if name != "evidence"}
+            settings["checkpoint"] = str(Path(settings["checkpoint"]).relative_to(self.workshop.suite))
+            table = {**table, "settings": settings}
         return table
 
     @cached_property

@@ -12,6 +12,7 @@ from unprompt.report.exhibit import Exhibit
 from unprompt.report.grid import Grid, render
 from unprompt.report.inventory_page import write_inventory
 from unprompt.report.page import write_page
+from unprompt.report.paper_table import paper_grids
 from unprompt.report.results import check_suffix, differences, listing, pivot, write_results, write_rows
 from unprompt.report.summary import Outcome, Summary, outcome
 from unprompt.report.words import counts_line, headline, printable, truth_line, truth_words
@@ -32,6 +33,7 @@ __all__ = [
     "headline",
     "listing",
     "outcome",
+    "paper_grids",
     "pivot",
     "printable",
     "render",

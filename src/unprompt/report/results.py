@@ -10,10 +10,11 @@ from typing import Final
 
 import pyarrow as pa
 
-from unprompt.errors import OptionError
+from unprompt.errors import DataError, OptionError, StoreError
 from unprompt.evaluation import Comparison, EvaluationTable, Result, results
 from unprompt.report.grid import FORMS, Grid, render
 from unprompt.store import RESULTS, write_aside, write_table
+from unprompt.store.files import read_table
 
 METRICS: Final = ("auc", "ap", "accuracy", "balanced_accuracy", "tpr_at_1", "tpr_at_5", "eer", "ece", "nll")
 """Columns of a listing; Parquet and JSON hold all."""
@@ -46,6 +47,22 @@ def write_rows(path: Path, rows: Sequence[Result], comparison: Comparison | None
     else:
         text = render([listing(rows), *([differences(comparison)] if comparison else [])], suffix)
     write_aside(path, lambda file: file.write(text.encode("utf-8")))
+
+
+def read_rows(path: Path) -> list[Result]:
+    """What :func:`write_rows` wrote as .json or .parquet; :class:`DataError` for anything else."""
+    try:
+        if path.suffix.lower() == ".parquet":
+            found = read_table(path, RESULTS)
+            rows = found.to_pylist() if found is not None else None
+        else:
+            rows = json.loads(path.read_text("utf-8"))["results"]
+        if rows:
+            return [Result(**row) for row in rows]
+        why = "no rows" if rows is not None else "no file"
+    except (OSError, ValueError, KeyError, TypeError, StoreError) as error:
+        why = str(error)
+    raise DataError(f"{path} holds no results ({why}): give a .json or .parquet that `unprompt evaluate --out` wrote")
 
 
 def check_suffix(path: Path) -> None:

@@ -13,10 +13,14 @@ from unprompt.store.cells import (
     several_vectors,
     vectors,
 )
+from unprompt.store.contents import Contents, Product
 from unprompt.store.draws import Draws
 from unprompt.store.files import write_aside, write_table
 from unprompt.store.fingerprint import canonical, fingerprint
+from unprompt.store.ledger import Parts
 from unprompt.store.plan import PART, Part, Planned
+from unprompt.store.proof import Harm, Proof, prove
+from unprompt.store.removal import Unnamed, remove, unnamed
 from unprompt.store.schema import RESULTS
 from unprompt.store.shelf import Recipe, Shelf
 from unprompt.store.store import Store
@@ -25,13 +29,19 @@ from unprompt.store.view import EvidenceView
 __all__ = [
     "PART",
     "RESULTS",
+    "Contents",
     "Draws",
     "EvidenceView",
+    "Harm",
     "Part",
+    "Parts",
     "Planned",
+    "Product",
+    "Proof",
     "Recipe",
     "Shelf",
     "Store",
+    "Unnamed",
     "box_rows",
     "boxes",
     "canonical",
@@ -42,8 +52,11 @@ __all__ = [
     "fingerprint",
     "picture_rows",
     "pictures",
+    "prove",
+    "remove",
     "sample_rows",
     "several_vectors",
+    "unnamed",
     "vectors",
     "write_aside",
     "write_table",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from unprompt.errors import StoreError
 from unprompt.store.files import keep
+from unprompt.store.fingerprint import fingerprint
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Draws:
 
 def write_draws(folder: Path, draws: Draws) -> None:
     """Store ``draws`` under ``folder`` as ``<method>.json``."""
-    text = json.dumps(asdict(draws), indent=2, sort_keys=True).encode("ascii")
+    text = json.dumps({**asdict(draws), "checksum": fingerprint(draws)}, indent=2, sort_keys=True).encode("ascii")
     keep(folder / f"{draws.method}.json", text)
 
 
@@ -40,9 +41,14 @@ def read_draws(folder: Path, method: str) -> Draws | None:
     if not path.exists():
         return None
     try:
-        return Draws(**json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError) as error:
+        stored = json.loads(path.read_bytes())
+        checksum = stored.pop("checksum", None)  # files of before have none
+        draws = Draws(**stored)
+        if checksum not in (None, fingerprint(draws)):
+            raise ValueError(f"its checksum says {checksum}")
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise StoreError(
             f"{path}: no sound note of draws ({error!r}); run `unprompt extract {method} --data ... "
             f"--out {folder.parent} --spread K`"
         ) from error
+    return draws

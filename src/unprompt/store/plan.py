@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -15,11 +18,16 @@ from unprompt.types import Sample
 PART = 32
 """Samples a part holds at most. A part is also the batch, so that its bytes do not depend on the engine."""
 
+CHUNK = 65_536
+"""Samples that are compared with the plan at a time, so that memory does not grow with their number."""
+
+_PART = re.compile(r"part-(\d{5,})\.parquet")
+
 State = tuple[int | None, int | None]
 """Bytes and mtime_ns of a file; two None when there is no file."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Planned:
     """One row of the plan: a sample, the state of its file when planned, and its part."""
 
@@ -46,6 +54,16 @@ def part_file(index: int) -> str:
     return f"part-{index:05d}.parquet"
 
 
+def part_numbers(folder: Path) -> frozenset[int]:
+    """Numbers of the parts that have a file in ``folder``; temporary files of other runs are none."""
+    try:
+        with os.scandir(folder) as found:
+            names = [_PART.fullmatch(entry.name) for entry in found]
+    except FileNotFoundError:
+        return frozenset()
+    return frozenset(int(match[1]) for match in names if match)
+
+
 def look(uri: str) -> State:
     """State of the file at ``uri``."""
     try:
@@ -55,36 +73,58 @@ def look(uri: str) -> State:
     return found.st_size, found.st_mtime_ns
 
 
-def extend(
-    planned: Sequence[Planned], samples: Iterable[Sample], state: Callable[[str], State] = look
-) -> list[Planned]:
-    """Rows to append to ``planned`` so that it covers ``samples``; none when it does.
+@dataclass(frozen=True)
+class Survey:
+    """What the plan lacks of some samples."""
 
-    A new or changed file goes to a new part; an unchanged one whose label, generator or split is told anew
-    keeps its part, since its pixels do.
+    known: frozenset[int]
+    """Numbers of the parts that hold samples which did not change."""
+    told: Sequence[Planned]
+    """Of these the samples whose label, generator or split is told anew."""
+    fresh: Collection[tuple[Sample, State]]
+    """New or changed files."""
+    first: int
+    """Number of the next part."""
+
+    def rows(self) -> Iterator[Planned]:
+        """To append, so that the plan covers the samples; none when it does."""
+        yield from self.told
+        for place, (sample, state) in enumerate(self.fresh):
+            yield Planned(sample, *state, self.first + place // PART)
+
+    @property
+    def parts(self) -> frozenset[int]:
+        """Numbers of the parts that then hold the samples' latest states."""
+        return self.known.union(range(self.first, self.first + -(-len(self.fresh) // PART)))
+
+
+def survey(
+    find: Callable[[Sequence[str]], Mapping[str, Planned]],
+    first: int,
+    samples: Iterable[Sample],
+    state: Callable[[str], State] = look,
+) -> Survey:
+    """Compare ``samples`` with the plan, of which ``find`` gives the latest rows of some uris, ``CHUNK`` at a time.
+
+    A new or changed file goes to a new part, from number ``first`` on; an unchanged one whose label, generator or
+    split is told anew keeps its part, since its pixels do.
     """
-    latest = {row.sample.uri: row for row in planned}
-    told, fresh = [], []
-    for sample in {sample.uri: sample for sample in samples}.values():
-        known, found = latest.get(sample.uri), state(sample.uri)
-        if known is None or (known.bytes, known.mtime_ns) != found:
-            fresh.append((sample, found))
-        elif known.sample != sample:
-            told.append(Planned(sample, *found, known.part))
-    first = 1 + max((row.part for row in planned), default=-1)
-    return told + [Planned(sample, *found, first + place // PART) for place, (sample, found) in enumerate(fresh)]
-
-
-def parts(planned: Sequence[Planned], samples: Iterable[Sample] | None = None) -> list[Part]:
-    """The parts of ``planned`` in order, or those alone that hold the latest state of one of ``samples``."""
-    rows: dict[int, dict[str, Planned]] = {}
-    for row in planned:
-        rows.setdefault(row.part, {})[row.sample.uri] = row
-    wanted = set(rows)
-    if samples is not None:
-        latest = {row.sample.uri: row.part for row in planned}
-        wanted = {latest[sample.uri] for sample in samples}
-    return [Part(index, tuple(rows[index].values())) for index in sorted(wanted)]
+    told: dict[str, Planned] = {}
+    fresh: dict[str, tuple[Sample, State]] = {}
+    parts: set[int] = set()
+    rest = iter(samples)
+    while asked := {sample.uri: sample for sample in islice(rest, CHUNK)}:
+        latest = find(list(asked))
+        for uri, sample in asked.items():
+            known, found = latest.get(uri), state(uri)
+            told.pop(uri, None)  # of a sample that is given twice the last word counts
+            if known is None or (known.bytes, known.mtime_ns) != found:
+                fresh[uri] = sample, found
+            else:
+                parts.add(known.part)
+                if known.sample != sample:
+                    told[uri] = Planned(sample, *found, known.part)
+    return Survey(frozenset(parts), tuple(told.values()), fresh.values(), first)
 
 
 def to_table(planned: Sequence[Planned]) -> pa.Table:
@@ -94,14 +134,10 @@ def to_table(planned: Sequence[Planned]) -> pa.Table:
 
 def from_table(table: pa.Table) -> list[Planned]:
     """The plan that ``to_table`` wrote."""
+    columns = (table[name].to_pylist() for name in PLAN.names)
     return [
-        Planned(
-            Sample(row["uri"], row["label"], row["generator"], row["split"]),
-            row["bytes"],
-            row["mtime_ns"],
-            row["part"],
-        )
-        for row in table.to_pylist()
+        Planned(Sample(uri, label, generator, split), size, mtime_ns, part)
+        for uri, size, mtime_ns, label, generator, split, part in zip(*columns, strict=True)
     ]
 
 

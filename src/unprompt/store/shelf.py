@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,10 +12,13 @@ import pyarrow as pa
 from unprompt.errors import OptionError, StoreError
 from unprompt.store.files import REMEDY, fitted, read_table, write_aside, write_table
 from unprompt.store.fingerprint import canonical, fingerprint
-from unprompt.store.plan import part_file
+from unprompt.store.plan import part_file, part_numbers
 from unprompt.store.schema import PRODUCTS
 
-RECIPE = "recipe.json"
+RECIPE, FORMER = "_recipe.json", "recipe.json"
+"""Name of a shelf's recipe, and in stores of before; those who read folders of Parquet pass over a leading _."""
+NOISE = "noise"
+"""Name of the parameter that numbers the draws of the noise."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,17 @@ class Recipe:
     @property
     def fingerprint(self) -> str:
         return fingerprint(self)
+
+    @property
+    def noise(self) -> int:
+        """Which draw of the noise; 0 = the first, or there is none."""
+        drawn = self.parameters.get(NOISE, 0)
+        return drawn if isinstance(drawn, int) else 0
+
+    def at_noise(self, noise: int) -> Recipe:
+        """The same under another draw of the noise; the first is not told."""
+        parameters = {name: value for name, value in self.parameters.items() if name != NOISE}
+        return replace(self, parameters={**parameters, NOISE: noise} if noise else parameters)
 
     @property
     def name(self) -> str:
@@ -67,9 +81,9 @@ class Shelf:
             self._check(path, table)
         return table
 
-    def has(self, part: int) -> bool:
-        """Whether part number ``part`` was made; its rows are not looked at."""
-        return (self.folder / part_file(part)).is_file()
+    def parts(self) -> frozenset[int]:
+        """Numbers of the parts that were made; the files are not looked at."""
+        return part_numbers(self.folder)
 
     def write(self, part: int, table: pa.Table) -> None:
         """Store the rows of part number ``part``, all or nothing.
@@ -78,7 +92,7 @@ class Shelf:
         """
         path, schema = self.folder / part_file(part), PRODUCTS[self.recipe.kind]
         self._check(path, fitted(path, table, schema))
-        if not (self.folder / RECIPE).exists():
+        if not recipe_file(self.folder).exists():
             write_aside(self.folder / RECIPE, lambda file: file.write(_spell(self.recipe)))
         write_table(path, table, schema)
 
@@ -93,9 +107,15 @@ class Shelf:
                 )
 
 
+def recipe_file(folder: Path) -> Path:
+    """Where the recipe of a shelf lies or is to lie."""
+    former = folder / FORMER
+    return former if former.exists() else folder / RECIPE
+
+
 def read_recipe(folder: Path) -> Recipe:
     """The recipe that ``folder`` was filled by. Raises StoreError when it is missing, damaged or another one's."""
-    path = folder / RECIPE
+    path = recipe_file(folder)
     try:
         stored = json.loads(path.read_bytes())
         recipe = Recipe(**stored["recipe"])

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
 from unprompt.errors import StoreError
-from unprompt.store import plan
 from unprompt.store.draws import Draws, read_draws, write_draws
-from unprompt.store.files import locked, read_table, write_table
-from unprompt.store.plan import Part, Planned, part_file
-from unprompt.store.schema import PLAN, SAMPLES
-from unprompt.store.shelf import RECIPE, Recipe, Shelf, read_recipe
+from unprompt.store.files import REMEDY, locked, read_table, rows_in, write_table
+from unprompt.store.ledger import Ledger, Parts
+from unprompt.store.plan import Part, part_file, part_numbers
+from unprompt.store.schema import SAMPLES
+from unprompt.store.shelf import Recipe, Shelf, read_recipe, recipe_file
 from unprompt.store.view import EvidenceView, read_view, write_view
 from unprompt.types import Sample
-
-_LOST_PLAN = "without its plan a store cannot grow: extract into a new folder with another --out"
-_PART = re.compile(r"part-(\d{5,})\.parquet")
 
 
 @dataclass(frozen=True)
@@ -32,23 +28,35 @@ class Store:
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", Path(self.root))
 
-    def plan(self, samples: Iterable[Sample]) -> list[Part]:
+    def plan(self, samples: Iterable[Sample]) -> Parts:
         """The parts that hold ``samples``, whole; what is new or changed is planned into parts of its own.
 
-        The same samples in the same order give the same parts, however often runs were interrupted.
+        The same samples in the same order give the same parts, however often runs were interrupted. Samples that are
+        no collection are gathered first.
         """
-        samples = list(samples)
-        planned = self._planned()
-        if plan.extend(planned, samples):
+        samples = samples if isinstance(samples, Collection) else list(samples)
+        numbers = self._covering(samples)
+        if numbers is None:
             with locked(self.root / "plan.lock"):
-                planned = self._planned()
-                planned += plan.extend(planned, samples)
-                write_table(self._plan, plan.to_table(planned), PLAN)
-        return plan.parts(planned, samples)
+                lacking = self._ledger.survey(samples)
+                if any(lacking.rows()):
+                    self._ledger.append(lacking.rows())
+                numbers = lacking.parts
+        return Parts(self._ledger, tuple(sorted(numbers)))
 
-    def parts(self) -> list[Part]:
+    def _covering(self, samples: Iterable[Sample]) -> frozenset[int] | None:
+        """The numbers of the parts that hold ``samples``; None when some were not planned as they are now."""
+        lacking = self._ledger.survey(samples)
+        return None if any(lacking.rows()) else lacking.parts
+
+    def parts(self) -> Parts:
         """All parts that were ever planned."""
-        return plan.parts(self._planned())
+        return Parts(self._ledger, tuple(sorted(self._ledger.numbers())))
+
+    def planned_rows(self) -> int:
+        """Rows of the plan: one a sample, and one more each time that it changed."""
+        path = self.root / "plan.parquet"
+        return rows_in(path) if path.exists() else 0
 
     def write_samples(self, part: int, table: pa.Table) -> None:
         """Store what was read of the samples of part number ``part`` (see ``sample_rows``)."""
@@ -58,36 +66,58 @@ class Store:
         """The stored sample rows of part number ``part``, or None when it was not read yet."""
         return read_table(self.root / "samples" / part_file(part), SAMPLES)
 
-    def read_samples(self) -> pa.Table:
-        """All sample rows, the last one of each uri, with the labels, generators and splits last told.
+    def parts_read(self) -> frozenset[int]:
+        """Numbers of the parts whose sample rows are stored; the files are not looked at."""
+        return part_numbers(self.root / "samples")
+
+    def missing(self, numbers: Iterable[int], shelves: Iterable[str]) -> frozenset[int]:
+        """Those parts of some that were not read, or have no file on one of these shelves; no file is looked at.
+
+        Of a part that was read and holds no picture no shelf has a file (see :meth:`pictures`).
+        """
+        there = [self.parts_read(), *(part_numbers(self.root / "products" / name) for name in shelves)]
+        return frozenset(numbers).difference(frozenset.intersection(*there))
+
+    def current(self) -> Iterator[tuple[int, pa.Table]]:
+        """Part by part the sample rows with the labels, generators and splits last told; of a uri the last row alone.
 
         Raises StoreError when there are none, or a file is damaged.
         """
-        paths = self._sample_files()
-        if not paths:
+        read = self.parts_read()
+        if not read:
             raise StoreError(
                 f"{self.root} holds no samples; expected a folder filled by "
                 f"`unprompt extract METHOD --data ... --out {self.root}`"
             )
-        table = pa.concat_tables([read_table(path, SAMPLES) for path in paths])
-        last = {uri: place for place, uri in enumerate(table["uri"].to_pylist())}
-        return self._retold(table.take(pa.array(sorted(last.values()), pa.int64())))
+        last = self._ledger.repeated(read)
+        for part in self._ledger.parts(read):
+            table = self.read_part(part.index)
+            if table is not None:
+                kept = [last.get(uri, part.index) == part.index for uri in table["uri"].to_pylist()]
+                yield part.index, self._retold(table.filter(pa.array(kept, pa.bool_())), part)
+
+    def read_samples(self) -> pa.Table:
+        """All of :meth:`current` in one table, in memory."""
+        return pa.concat_tables([SAMPLES.empty_table(), *(table for _, table in self.current())])
 
     def check_perturbation(self, perturbation: str) -> None:
         """StoreError when the pictures stored here went through another one; a store holds pictures of one."""
-        for path in self._sample_files()[:1]:
-            table = read_table(path, SAMPLES)
-            stored = table["perturbation"][0].as_py() if table else None
-            if (stored or "") != perturbation:
-                raise StoreError(
-                    f"{self.root} holds pictures with --perturb {stored or 'nothing'}, got "
-                    f"{perturbation or 'nothing'}: give each perturbation a folder of its own with --out"
-                )
+        stored = self.perturbation()
+        if stored is not None and stored != perturbation:
+            raise StoreError(
+                f"{self.root} holds pictures with --perturb {stored or 'nothing'}, got "
+                f"{perturbation or 'nothing'}: give each perturbation a folder of its own with --out"
+            )
+
+    def perturbation(self) -> str | None:
+        """What the pictures stored here went through, empty = nothing; None when there are none yet."""
+        table = self.read_part(min(self.parts_read(), default=0))
+        return None if table is None else table["perturbation"][0].as_py() or ""
 
     def shelf(self, recipe: Recipe) -> Shelf:
         """The shelf of ``recipe``, empty or not. Raises StoreError when its folder is another recipe's."""
         folder = self.root / "products" / recipe.name
-        if (folder / RECIPE).exists():
+        if recipe_file(folder).exists():
             read_recipe(folder)
         return Shelf(folder, recipe)
 
@@ -95,6 +125,14 @@ class Store:
         """The shelf that a view names. Raises StoreError when it is not there."""
         folder = self.root / "products" / name
         return Shelf(folder, read_recipe(folder))
+
+    def shelves(self) -> list[str]:
+        """Names of all shelves."""
+        return sorted(path.name for path in (self.root / "products").glob("*") if path.is_dir())
+
+    def views(self) -> list[EvidenceView]:
+        """The views of all methods. Raises StoreError when one is damaged."""
+        return [self.read_view(path.stem) for path in sorted((self.root / "evidence").glob("*.json"))]
 
     def write_view(self, view: EvidenceView) -> None:
         """Store the view of one method; a former one of the method is replaced."""
@@ -113,27 +151,18 @@ class Store:
         return read_draws(self.root / "draws", method)
 
     @property
-    def _plan(self) -> Path:
-        return self.root / "plan.parquet"
+    def _ledger(self) -> Ledger:
+        return Ledger(self.root / "plan.parquet")
 
-    def _planned(self) -> list[Planned]:
-        table = read_table(self._plan, PLAN, _LOST_PLAN)
-        return [] if table is None else plan.from_table(table)
-
-    def _sample_files(self) -> list[Path]:
-        """The part files in the order of their numbers; temporary files of other runs are none."""
-        folder = self.root / "samples"
-        names = {path: _PART.fullmatch(path.name) for path in folder.iterdir()} if folder.is_dir() else {}
-        return [path for _, path in sorted((int(match[1]), path) for path, match in names.items() if match)]
-
-    def _retold(self, table: pa.Table) -> pa.Table:
-        told = {row.sample.uri: row.sample for row in self._planned()}
-        uris = table["uri"].to_pylist()
+    def _retold(self, table: pa.Table, part: Part) -> pa.Table:
+        told, uris = {row.sample.uri: row.sample for row in part.rows}, table["uri"].to_pylist()
+        if strange := [uri for uri in uris if uri not in told]:
+            raise StoreError(
+                f"{self.root / 'samples' / part_file(part.index)}: got {strange[0]}; expected what the plan puts into "
+                f"this part; {REMEDY}"
+            )
         for name in ("label", "generator", "split"):
             field = SAMPLES.field(name)
-            cells = [
-                getattr(told[uri], name) if uri in told else old
-                for uri, old in zip(uris, table[name].to_pylist(), strict=True)
-            ]
-            table = table.set_column(SAMPLES.get_field_index(name), field, pa.array(cells, field.type))
+            cells = pa.array([getattr(told[uri], name) for uri in uris], field.type)
+            table = table.set_column(SAMPLES.get_field_index(name), field, cells)
         return table

@@ -18,6 +18,9 @@ from unprompt.detectors import checkpoint
 from unprompt.detectors.base import Fitted
 from unprompt.errors import CheckpointError
 
+FORMAT = 2
+"""Of the file: what another edition left in another form is refused as another training's."""
+
 
 @dataclass(frozen=True)
 class Best:
@@ -25,6 +28,8 @@ class Best:
 
     loss: float
     """Its validation loss."""
+    epoch: int
+    """Its number, from 1."""
     weights: dict[str, Tensor]
 
 
@@ -56,12 +61,12 @@ class Partial:
 
     def save(self, progress: Progress) -> None:
         """Weights, the optimiser's state, the best weights and the place in the schedule."""
-        tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        tensors = {f"network.{name}": tensor for name, tensor in checkpoint.own(self.network).items()}
         for index, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in state.items()}
         place: dict[str, Any] = {name: getattr(progress, name) for name in ("epoch", "step", "loss", "seen")}
         if progress.best:
-            place["best"] = progress.best.loss
+            place["best"] = [progress.best.loss, progress.best.epoch]
             tensors |= {f"best.{name}": tensor for name, tensor in progress.best.weights.items()}
         kept = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
         checkpoint.save_aside(self.path, kept, {"partial": json.dumps({"identity": self.identity, **place})})
@@ -83,7 +88,7 @@ class Partial:
         checkpoint.restore(self.network, _under(tensors, "network"), self.path)
         self._restore_optimiser(_under(tensors, "optimiser"))
         best = place.pop("best", None)
-        return Progress(**place, best=None if best is None else Best(best, _under(tensors, "best")))
+        return Progress(**place, best=None if best is None else Best(best[0], best[1], _under(tensors, "best")))
 
     def _restore_optimiser(self, tensors: dict[str, Tensor]) -> None:
         state: dict[int, dict[str, Tensor]] = {}
@@ -96,7 +101,7 @@ class Partial:
 
 def identity(detector: Fitted[Any, Any], evidence: Sequence[Any], labels: npt.NDArray[np.float32], seed: int) -> str:
     """SHA-256 of options, labels, seed and starting weights; of the evidence its number, first and last inputs."""
-    plain = [detector.method, detector.version, detector.options.to_dict(), seed, len(evidence)]
+    plain = [FORMAT, detector.method, detector.version, detector.options.to_dict(), seed, len(evidence)]
     total = hashlib.sha256(json.dumps(plain, sort_keys=True).encode())
     total.update(labels.tobytes())
     start = [tensor.detach().cpu() for tensor in detector.network.state_dict().values()]

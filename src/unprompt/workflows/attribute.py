@@ -10,7 +10,6 @@ from unprompt.detectors import load_attributor
 from unprompt.detectors.choice import answers
 from unprompt.detectors.semgir_a import SemgirAttributor
 from unprompt.detectors.world import World
-from unprompt.errors import OptionError
 from unprompt.evaluation import REAL_PICTURES
 from unprompt.evidence.bench import Bench
 from unprompt.instruments import Suite
@@ -20,7 +19,7 @@ from unprompt.workflows.attributors import names_in
 from unprompt.workflows.costs import agree, refuse
 from unprompt.workflows.detect import OUTSIDE, SPEECHLESS, speaking
 from unprompt.workflows.extract import silent
-from unprompt.workflows.inputs import Input, inputs_of
+from unprompt.workflows.inputs import Input, in_batches, inputs_of, sized
 
 
 def attribute(
@@ -47,19 +46,16 @@ def attribute(
     >>> unprompt.attribute(["picture.jpg"])[0].generator  # doctest: +SKIP
     'diffusion'
     """
-    if batch_size < 1:
-        raise OptionError(f"--batch-size is {batch_size}, expected 1 or more")
-    inputs = inputs_of([paths] if isinstance(paths, (str, Path)) else paths)
+    sized(batch_size)
+    inputs = inputs_of(paths)
     office = Office(speaking(suite, device, dtype), names_in(generators))
     agree(office.suite, office.attributor.extractor, len(inputs), yes=yes, ask=ask, say=say)
     exhibits: list[AttributionExhibit] = []
     attributions: list[Attribution] = []
-    for start in range(0, len(inputs), batch_size):
-        made = list(office.attribute(inputs[start : start + batch_size]))
-        attributions += [exhibit.attribution for exhibit in made]
+    for exhibit in in_batches(inputs, batch_size, office.attribute, "attributed", say):
+        attributions.append(exhibit.attribution)
         if report is not None:
-            exhibits += made
-        say(f"attributed {len(attributions)} of {len(inputs)}")
+            exhibits.append(exhibit)
     if report is not None:
         write_attribution_page(Path(report), exhibits, "Whose answer is this picture?")
     return attributions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unprompt.detectors.base import Detector, Fitted
+from unprompt.detectors.panel import Panel
 from unprompt.errors import DataError, StoreError
 from unprompt.evidence.base import Extractor, rows_by_part
 from unprompt.instruments import Suite
@@ -111,16 +112,36 @@ def member_logits(
     return np.array([[column[pixels] for column in told] for pixels in found.pixels]), found
 
 
+def sample_rows(folders: Sequence[Store]) -> Iterator[dict[str, Any]]:
+    """The current sample rows of all stores, of which one part is in memory at a time."""
+    for store in folders:
+        for _, table in store.current():
+            yield from table.to_pylist()
+
+
+def logits_of(
+    folders: Sequence[Store], detector: Detector[Any, Any], suite: Suite, split: Split
+) -> tuple[Floats, Labelled]:
+    """N logits of a detector, or of a panel from its members' evidence, with the pictures that they are of."""
+    if isinstance(detector, Panel):
+        features, found = member_logits(folders, detector.members, suite, split)
+        return detector.combined(features), found
+    found = joined(folders, detector, suite, split)
+    return detector.logits(found.evidence), found
+
+
 def failures(folders: Sequence[Store], split: Split) -> tuple[list[Label], list[str]]:
     """Labels and generators of the labelled pictures of one split that could not be read."""
-    rows = [row for store in folders for row in store.read_samples().to_pylist()]
-    failed = [row for row in rows if row["status"] == "error" and row["label"] is not None and split_of(row) == split]
+    failed = [
+        row
+        for row in sample_rows(folders)
+        if row["status"] == "error" and row["label"] is not None and split_of(row) == split
+    ]
     return [row["label"] for row in failed], [row["generator"] for row in failed]
 
 
 def _check_names(folders: Sequence[Store], generators: Sequence[str]) -> None:
-    rows = [row for store in folders for row in store.read_samples().to_pylist()]
-    there = sorted({row["generator"] for row in rows if row["label"] == GENERATED and row["generator"]})
+    there = sorted({row["generator"] for row in sample_rows(folders) if row["label"] == GENERATED and row["generator"]})
     for name in generators:
         if name not in there:
             raise DataError(f"--generators names {name!r}, the generated pictures are by {', '.join(there) or 'none'}")
@@ -135,7 +156,7 @@ def _collect(
     generators: Sequence[str] | None,
 ) -> None:
     view = store.read_view(extractor.method)
-    for part, rows in rows_by_part(store).items():
+    for part, rows in rows_by_part(store):
         wanted = [
             row
             for row in rows

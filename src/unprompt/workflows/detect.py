@@ -22,7 +22,7 @@ from unprompt.report import Exhibit, write_page
 from unprompt.types import Judgement, Picture
 from unprompt.workflows.costs import agree, refuse
 from unprompt.workflows.extract import silent
-from unprompt.workflows.inputs import Input, inputs_of
+from unprompt.workflows.inputs import Input, in_batches, inputs_of, sized
 
 OUTSIDE = "outside this suite's world"
 SPEECHLESS = "the captioner found no words; its caption is a stand-in"
@@ -61,21 +61,18 @@ def detect(
     >>> unprompt.detect(["picture.jpg"])[0].verdict  # doctest: +SKIP
     'generated'
     """
-    if batch_size < 1:
-        raise OptionError(f"--batch-size is {batch_size}, expected 1 or more")
+    sized(batch_size)
     if average < 1:
         raise OptionError(f"--average is {average}, expected 1 or more draws of the noise")
-    inputs = inputs_of([paths] if isinstance(paths, (str, Path)) else paths)
+    inputs = inputs_of(paths)
     bureau = Bureau(speaking(suite, device, dtype), method, prior, fpr, average)
     agree(bureau.suite, bureau.detector.extractor, bureau.draws * len(inputs), yes=yes, ask=ask, say=say)
     exhibits: list[Exhibit] = []
     judgements: list[Judgement] = []
-    for start in range(0, len(inputs), batch_size):
-        made = list(bureau.judge(inputs[start : start + batch_size]))
-        judgements += [exhibit.judgement for exhibit in made]
+    for exhibit in in_batches(inputs, batch_size, bureau.judge, "judged", say):
+        judgements.append(exhibit.judgement)
         if report is not None:
-            exhibits += made
-        say(f"judged {len(judgements)} of {len(inputs)}")
+            exhibits.append(exhibit)
     if report is not None:
         write_page(Path(report), exhibits, "Is this picture an answer to a prompt?")
     return judgements

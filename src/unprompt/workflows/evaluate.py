@@ -11,7 +11,7 @@ import unprompt
 from unprompt.detectors import ATTRIBUTORS, load, load_attributor
 from unprompt.detectors.base import Detector, Floats
 from unprompt.detectors.checkpoint import read_header
-from unprompt.detectors.panel import MEMBERS, Panel
+from unprompt.detectors.panel import MEMBERS
 from unprompt.errors import DataError, OptionError
 from unprompt.evaluation import (
     AttributionTable,
@@ -27,7 +27,7 @@ from unprompt.report import check_suffix, write_results
 from unprompt.store import Store
 from unprompt.types import Split
 from unprompt.workflows.attributors import measure
-from unprompt.workflows.collect import Labelled, failures, joined, member_logits, stores, suite_of
+from unprompt.workflows.collect import Labelled, failures, logits_of, stores, suite_of
 from unprompt.workflows.extract import silent
 from unprompt.workflows.robustness import perturbed_store
 
@@ -175,7 +175,7 @@ class _Job:
         name = self.suite if self.suite is not None else suite_of(folders, MEMBERS if method == "panel" else (method,))
         suite = Suite.load(name, self.device, self.dtype)
         detector = load(checkpoint, suite)
-        logits, found = _logits(folders, detector, suite, self.split)
+        logits, found = logits_of(folders, detector, suite, self.split)
         return _Scores(detector, suite.name, detector.probability(logits), found)
 
     def _settings(
@@ -216,13 +216,3 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
             raise OptionError(f"--pair is {text!r}, expected GENERATOR=COLLECTION, as ldm_200=laion")
         found[generator] = collection
     return found
-
-
-def _logits(
-    folders: Sequence[Store], detector: Detector[Any, Any], suite: Suite, split: Split
-) -> tuple[Floats, Labelled]:
-    if isinstance(detector, Panel):
-        features, found = member_logits(folders, detector.members, suite, split)
-        return detector.combined(features), found
-    found = joined(folders, detector, suite, split)
-    return detector.logits(found.evidence), found

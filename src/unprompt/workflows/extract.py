@@ -15,7 +15,7 @@ from unprompt.evidence.joint import JointExtractor
 from unprompt.images import read
 from unprompt.instruments import Suite
 from unprompt.perturbations import UNCHANGED, Chain, perturbed
-from unprompt.store import Part, Store, sample_rows
+from unprompt.store import Part, Parts, Store, sample_rows
 from unprompt.types import Picture, Sample
 from unprompt.workflows.costs import agree, members, refuse
 from unprompt.workflows.sources import samples_of
@@ -57,7 +57,7 @@ def extract(
     agree(instruments, extractor, len(samples), yes=yes, ask=ask, say=say)
     store = extract_samples(extractor, samples, Path(out), instruments, chain, say)
     if spread > 1:
-        draw_again(store, store.plan(samples), members(extractor), instruments, spread, say)
+        draw_again(store, store.plan(samples).numbers, members(extractor), instruments, spread, say)
     return store.root
 
 
@@ -73,11 +73,12 @@ def extract_samples(
     store, extractors = Store(out), members(extractor)
     store.check_perturbation(str(chain))
     parts = store.plan(samples)
-    for number, part in enumerate(parts, 1):
-        missing = [one for one in extractors if not _stored(store, part, one, instruments)]
-        if missing:
-            _make(store, part, missing, instruments, chain)
-        say(f"part {number} of {len(parts)}: {'made' if missing else 'already there'}")
+    gaps = [(one, _missing(store, parts, one, instruments)) for one in extractors]
+    rest = iter(parts.only({index for _, missing in gaps for index in missing}))
+    for number, index in enumerate(parts.numbers, 1):
+        lacking = [one for one, missing in gaps if index in missing]
+        made = bool(lacking) and _make(store, next(rest), lacking, instruments, chain)
+        say(f"part {number} of {len(parts)}: {'made' if made else 'already there'}")
     for one in extractors:
         store.write_view(one.view(instruments))
     return store
@@ -91,14 +92,14 @@ def _extractor(method: type[Fitted[Any, Any]], suite: Suite, options: Mapping[st
     return JointExtractor({name: _extractor(EVERY[name], suite, None) for name in made.extractors})
 
 
-def _stored(store: Store, part: Part, extractor: Extractor[Any], suite: Suite) -> bool:
-    if store.read_part(part.index) is None:
+def _missing(store: Store, parts: Parts, extractor: Extractor[Any], suite: Suite) -> frozenset[int]:
+    return store.missing(parts.numbers, [store.shelf(recipe).name for recipe in extractor.recipes(suite).values()])
+
+
+def _make(store: Store, part: Part, extractors: Sequence[Extractor[Any]], suite: Suite, chain: Chain) -> bool:
+    """Make what a part lacks; False when nothing, since it was read and has no picture."""
+    if store.read_part(part.index) is not None and not ok_rows(store, part.index):
         return False
-    shelves = [store.shelf(recipe) for recipe in extractor.recipes(suite).values()]
-    return all(shelf.has(part.index) for shelf in shelves) or not ok_rows(store, part.index)
-
-
-def _make(store: Store, part: Part, extractors: Sequence[Extractor[Any]], suite: Suite, chain: Chain) -> None:
     found = [read_or_error(sample, chain) for sample in part.samples]
     if store.read_part(part.index) is None:
         store.write_samples(part.index, sample_rows(part, found, str(chain)))
@@ -106,6 +107,7 @@ def _make(store: Store, part: Part, extractors: Sequence[Extractor[Any]], suite:
     bench = Bench(pictures, suite, PartShelves(store, part.index))
     for extractor in extractors:
         extractor.extract(bench)
+    return True
 
 
 def read_or_error(sample: Sample, chain: Chain = UNCHANGED) -> Picture | PictureError:

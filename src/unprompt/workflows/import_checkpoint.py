@@ -50,6 +50,7 @@ def import_checkpoint(
             detector, detector.logits(found.evidence), found, calibration, band, fpr, fnr
         )
     detector.figures |= {"imported": source.name, "imported_sha256": checkpoint.digest(source)}
+    detector.training["suite"] = instruments.manifest.name
     detector.save(out)
     say(f"{method}: imported {source}; {reached}; saved {out}")
     return Path(out)

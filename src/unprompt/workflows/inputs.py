@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from glob import glob, has_magic
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from unprompt.datasets import load_folder
-from unprompt.errors import DataError, PictureError, UnreadablePicture
+from unprompt.errors import DataError, OptionError, PictureError, UnreadablePicture
 from unprompt.types import Picture, Sample
 from unprompt.workflows.extract import read_or_error
 
+Answer = TypeVar("Answer")
 STDIN = "-"
 """In place of a path: the paths that are listed on stdin."""
 
@@ -30,7 +31,7 @@ class Input:
         return read_or_error(self.sample) if self.refusal is None else self.refusal
 
 
-def inputs_of(paths: Sequence[str | Path]) -> list[Input]:
+def inputs_of(paths: Sequence[str | Path] | str | Path) -> list[Input]:
     """The pictures that paths, folders and patterns name, in their order; one named twice comes twice.
 
     A file or folder of that very name wins over the pattern that its name could be. What is not there, a folder
@@ -38,7 +39,29 @@ def inputs_of(paths: Sequence[str | Path]) -> list[Input]:
     """
     if not paths:
         raise DataError("got no path, expected pictures, folders of pictures or patterns")
-    return [one for path in paths for one in _named(os.fspath(path))]
+    several = [paths] if isinstance(paths, (str, Path)) else paths
+    return [one for path in several for one in _named(os.fspath(path))]
+
+
+def sized(batch_size: int) -> int:
+    """``batch_size``; OptionError for less than one picture at a time."""
+    if batch_size < 1:
+        raise OptionError(f"--batch-size is {batch_size}, expected 1 or more")
+    return batch_size
+
+
+def in_batches(
+    inputs: Sequence[Input],
+    batch_size: int,
+    answer: Callable[[Sequence[Input]], Iterable[Answer]],
+    done: str,
+    say: Callable[[str], None],
+) -> Iterator[Answer]:
+    """What ``answer`` makes of each batch, in order; ``say`` is told after each, as "``done`` 32 of 100"."""
+    for start in range(0, len(inputs), batch_size):
+        batch = inputs[start : start + batch_size]
+        yield from answer(batch)
+        say(f"{done} {start + len(batch)} of {len(inputs)}")
 
 
 def listed(paths: Iterable[str], stream: BinaryIO) -> list[str]:

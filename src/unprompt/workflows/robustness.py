@@ -9,6 +9,7 @@ from unprompt.detectors.base import Detector
 from unprompt.perturbations import Chain
 from unprompt.store import Store
 from unprompt.types import Sample, Split
+from unprompt.workflows.collect import sample_rows
 from unprompt.workflows.extract import extract_samples
 from unprompt.workflows.sources import split_of
 
@@ -29,9 +30,9 @@ def perturbed_store(
 
 
 def _samples(folders: Sequence[Store], split: Split) -> list[Sample]:
-    rows = {row["uri"]: row for store in folders for row in store.read_samples().to_pylist()}
-    return [
-        Sample(row["uri"], row["label"], row["generator"], split)
-        for row in rows.values()
+    found = {
+        row["uri"]: Sample(row["uri"], row["label"], row["generator"], split)
+        for row in sample_rows(folders)
         if row["label"] is not None and split_of(row) == split
-    ]
+    }
+    return list(found.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from unprompt.evidence.base import Extractor, rows_by_part
 from unprompt.evidence.bench import Bench, PartShelves
 from unprompt.evidence.stored import reopened
 from unprompt.instruments import Suite
-from unprompt.store import Draws, Part, Store
+from unprompt.store import Draws, Store
 from unprompt.workflows.collect import has_view
 from unprompt.workflows.sources import split_of
 
@@ -55,14 +55,14 @@ STILL = Spread(0, 0, 0.0, 0.0)
 
 def draw_again(
     store: Store,
-    parts: Sequence[Part],
+    parts: Collection[int],
     extractors: Sequence[Extractor[Any]],
     suite: Suite,
     number: int,
     say: Callable[[str], None],
 ) -> None:
     """Store ``number`` draws, the first included, of up to ``PICTURES`` labelled validation pictures of ``parts``."""
-    chosen = _chosen(store, {part.index for part in parts})
+    chosen = _chosen(store, set(parts))
     for one in (extractor for extractor in extractors if extractor.noisy):
         for part, rows in chosen.items():
             made = _draw_part(store, part, rows, one, suite, number)
@@ -95,7 +95,7 @@ def _chosen(store: Store, parts: set[int]) -> Rows:
 def _validation(store: Store) -> Rows:
     return {
         part: [row for row in rows if row["label"] is not None and split_of(row) == "validation"]
-        for part, rows in rows_by_part(store).items()
+        for part, rows in rows_by_part(store)
     }
 
 

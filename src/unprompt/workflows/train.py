@@ -25,11 +25,15 @@ from unprompt.evaluation import (
 )
 from unprompt.instruments import Suite
 from unprompt.store import Store
-from unprompt.training.fit import Labels, Report, Validation, fit
+from unprompt.training.course import Tell, Validation, unheard
+from unprompt.training.fit import refuse
+from unprompt.training.journal import Logger
+from unprompt.training.run import Precision, Run, Strategy, leads
 from unprompt.types import GENERATED, REAL
 from unprompt.workflows.attributors import fit_attributor, names_in
 from unprompt.workflows.collect import Labelled, joined, member_logits, stores, suite_of
 from unprompt.workflows.extract import silent
+from unprompt.workflows.learning import Learning
 from unprompt.workflows.spread import spread_of
 
 FOLDS = 5
@@ -53,8 +57,18 @@ def train(
     band: Band = "empirical",
     half: bool = False,
     generators: Sequence[str] | str | None = None,
+    device: str = "cpu",
+    devices: int = 1,
+    strategy: Strategy = "auto",
+    precision: Precision = "32",
+    accumulate: int = 1,
+    workers: int = 0,
+    patience: int | None = None,
+    logger: Logger | None = None,
+    log_dir: str | Path | None = None,
     options: Mapping[str, Any] | None = None,
     say: Callable[[str], None] = silent,
+    watch: Tell = unheard,
 ) -> Path:
     """Train ``method`` on the train split of ``evidence``, calibrate it on the validation split, save it to ``out``.
 
@@ -63,24 +77,26 @@ def train(
     ``fpr`` and ``fnr`` are what the two thresholds promise: of the validation pictures, or, with ``band``
     "conformal", of new pictures of the same kind; an attributor has none. ``half`` stores float16; ``generators``
     leaves out what other generators drew; ``options`` overrides the method's own defaults by name.
+
+    The plain loop trains on ``device``; ``devices``, ``strategy``, ``precision``, ``accumulate`` and ``workers`` ask
+    for Lightning (extra ``train``), and never change how many pictures a step has. ``patience`` ends a training that
+    many epochs after the best one. ``logger`` (csv, tensorboard, wandb) writes each epoch's losses below ``log_dir``,
+    by default ``OUT.logs``. ``watch`` hears of every step.
     """
+    run = Run(device, devices, strategy, precision, accumulate, workers, patience)
     made, folders, path = EVERY[method], stores(evidence), Path(out)
+    learn = Learning(path, seed, run, logger, log_dir, say, watch)
     instruments = Suite.load(
         suite if suite is not None else suite_of(folders, MEMBERS if method == "panel" else (method,))
     )
     chosen, names = made.fitting_options(instruments).having(options), names_in(generators)
-
-    def learn(fitted: Fitted[Any, Any], learned: Sequence[Any], labels: Labels, validation: Validation) -> None:
-        def told(report: Report) -> None:
-            say(f"{method}: {_told(report)}")
-
-        fit(fitted, learned, labels, seed, told, validation, _partial(path))
 
     def judged(detector: Detector[Any, Any], logits: Floats, found: Labelled) -> str:
         return calibrate(detector, logits, found, calibration, band, fpr, fnr)
 
     fitted: Fitted[Any, Any]
     if method == "panel":
+        refuse(run, method)
         fitted, logits, found = _panel(folders, path, instruments, chosen, names)
         reached = judged(fitted, logits, found)
     elif method in ATTRIBUTORS:
@@ -93,8 +109,11 @@ def train(
         reached = judged(detector, detector.logits(found.evidence), found)
     if isinstance(fitted, Detector) and (moves := spread_of(folders, fitted, instruments)) is not None:
         fitted.figures["spread"] = moves.to_dict()
+    fitted.training["suite"] = instruments.manifest.name
+    if not leads():  # another process of this training saves
+        return path
     fitted.save(path, half=half)
-    _partial(path).unlink(missing_ok=True)
+    learn.partial.unlink(missing_ok=True)
     say(f"{method}: validation {reached}; saved {path}")
     return path
 
@@ -191,14 +210,3 @@ def _judge(
         ),
     }
     return f"AUC {detector.figures['auc']:.3f} on {len(found)} pictures"
-
-
-def _told(report: Report) -> str:
-    validation = "" if report.validation_loss is None else f"  validation {report.validation_loss:.4f}"
-    return (
-        f"epoch {report.epoch:.1f}/{report.epochs}  loss {report.loss:.4f}{validation}{'  best' if report.best else ''}"
-    )
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(path.name + ".partial")

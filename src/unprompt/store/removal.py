@@ -1,0 +1,45 @@
+"""What may go: shelves that no view names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from unprompt.errors import StoreError
+from unprompt.store.contents import named
+from unprompt.store.store import Store
+
+
+@dataclass(frozen=True)
+class Unnamed:
+    """A shelf that no view names, nor any note of further draws."""
+
+    shelf: str
+    files: int
+    bytes: int
+
+
+def unnamed(store: Store) -> list[Unnamed]:
+    """Those of a store. Raises StoreError for a store without a view, whose products may all be wanted yet."""
+    uses = named(store)
+    if not uses:
+        raise StoreError(
+            f"{store.root} has no view of any evidence, expected one at least: finish the extraction by the same "
+            "command, or delete the folder"
+        )
+    found = []
+    for name in store.shelves():
+        if name not in uses:
+            sizes = [path.stat().st_size for path in (store.root / "products" / name).iterdir()]
+            found.append(Unnamed(name, len(sizes), sum(sizes)))
+    return found
+
+
+def remove(store: Store, shelf: Unnamed) -> None:
+    """Delete a shelf, its recipe last, so that what an interruption leaves is a shelf with fewer parts."""
+    folder = store.root / "products" / shelf.shelf
+    try:
+        for path in sorted(folder.iterdir(), key=lambda path: (path.suffix == ".json", path.name)):
+            path.unlink()
+        folder.rmdir()
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be removed ({error}); expected a folder that you may write to") from error

@@ -1,0 +1,65 @@
+"""Evidence as a network takes it, with its labels, by index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from unprompt.detectors.base import Fitted
+
+Labels: TypeAlias = Sequence[int] | npt.NDArray[np.integer] | npt.NDArray[np.floating]
+"""N zeros and ones; for an attributor N x K, one column a candidate."""
+
+CHUNK = 4096
+"""Evidence that is collated at a time where it is collated once."""
+WIDE = 1024
+"""Rows out of memory that go through a network at once when it is measured."""
+
+
+class Rows:
+    """Pictures of one split; those of a ``steady`` method are collated once and then only chosen from."""
+
+    def __init__(self, detector: Fitted[Any, Any], evidence: Sequence[Any], labels: Labels) -> None:
+        self.detector, self.evidence = detector, evidence
+        self.labels = np.asarray(labels, np.float32)
+        detector.check(evidence)
+        self.whole = self._collated() if detector.steady and len(evidence) else None
+
+    def __len__(self) -> int:
+        return len(self.evidence)
+
+    def batch(self, index: npt.NDArray[np.int64], chance: np.random.Generator) -> tuple[tuple[Tensor, ...], Tensor]:
+        """The network's inputs of these rows, augmented where the method augments, and their labels."""
+        target = torch.from_numpy(self.labels[index])
+        if self.whole is None:
+            return self.detector.collate([self.evidence[i] for i in index], chance), target
+        where = torch.from_numpy(index)
+        return tuple(column.index_select(0, where) for column in self.whole), target
+
+    def loss(self, first: int = 0, stride: int = 1) -> float:
+        """Sum of the cross-entropies of each ``stride``-th row; divided by the number of labels it is their mean."""
+        target = torch.from_numpy(self.labels[first::stride].astype(np.float64))
+        if not len(target):
+            return 0.0
+        logits = torch.from_numpy(self._logits(first, stride))
+        return float(F.binary_cross_entropy_with_logits(logits, target, reduction="sum"))
+
+    def _logits(self, first: int, stride: int) -> npt.NDArray[np.float64]:
+        if self.whole is None:
+            return self.detector.logits(self.evidence[first::stride])
+        return self.detector.answers(self._wide([column[first::stride] for column in self.whole]))
+
+    def _wide(self, columns: list[Tensor]) -> Iterator[tuple[Tensor, ...]]:
+        for start in range(0, len(columns[0]), WIDE):
+            yield tuple(column[start : start + WIDE] for column in columns)
+
+    def _collated(self) -> tuple[Tensor, ...]:
+        starts = range(0, len(self.evidence), CHUNK)
+        parts = [self.detector.collate(self.evidence[start : start + CHUNK]) for start in starts]
+        return tuple(torch.cat(columns) for columns in zip(*parts, strict=True))

@@ -1,0 +1,61 @@
+"""``unprompt evidence``: what a folder of evidence holds, whether it is sound, and what of it nobody needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from unprompt.errors import OptionError, StoreError
+from unprompt.store import Contents, Proof, Store, Unnamed, prove, remove, unnamed
+from unprompt.workflows.extract import silent
+
+
+def refuse(told: str) -> None:
+    """Where nobody can be asked, the answer is no: OptionError with the flag that says yes."""
+    raise OptionError(f"{told}: add --yes (yes=True in Python) to remove them")
+
+
+def ls(folder: str | Path) -> Contents:
+    """Tell what ``folder``, filled by ``extract``, holds: views, products, further draws, and what is missing."""
+    return Contents.of(_store(folder))
+
+
+def verify(folder: str | Path, *, say: Callable[[str], None] = silent) -> Proof:
+    """Read every file of ``folder`` and tell each that is not what was written, or disagrees with the plan.
+
+    Parts that were not made yet are no harm: :func:`ls` tells them.
+    """
+    return prove(_store(folder), say)
+
+
+def prune(
+    folder: str | Path,
+    *,
+    yes: bool = False,
+    ask: Callable[[str], None] = refuse,
+    say: Callable[[str], None] = silent,
+) -> list[Unnamed]:
+    """Remove from ``folder`` the shelves that no view names, and return them.
+
+    Each is told to ``say`` before any is touched; ``ask`` is given the sum and raises to stop, unless ``yes``. What an
+    unfinished extraction made is not named by a view yet: finish it first.
+    """
+    store = _store(folder)
+    found = unnamed(store)
+    for one in found:
+        say(f"no view names {one.shelf}: {one.files} files, {one.bytes} bytes")
+    if found and not yes:
+        ask(f"{sum(one.bytes for one in found)} bytes on {len(found)} shelves of {store.root} would be removed")
+    for one in found:
+        remove(store, one)
+    return found
+
+
+def _store(folder: str | Path) -> Store:
+    store = Store(Path(folder))
+    if not (store.root / "plan.parquet").is_file() and not store.parts_read():
+        raise StoreError(
+            f"{store.root} is no folder of evidence (it has no plan.parquet); expected one filled by "
+            f"`unprompt extract METHOD --data ... --out {store.root}`"
+        )
+    return store

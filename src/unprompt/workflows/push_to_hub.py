@@ -1,0 +1,53 @@
+"""``push_to_hub``: a trained head, with its generated card, to a repository of Hugging Face's hub."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from unprompt.errors import CheckpointError, SuiteError
+from unprompt.instruments import Manifest
+from unprompt.workflows.card import CONFIG, card
+from unprompt.workflows.extract import silent
+
+
+def push_to_hub(
+    checkpoint: str | Path,
+    repo_id: str,
+    *,
+    suite: str | Path | None = None,
+    licence: str | None = None,
+    data: str = "",
+    results: str | Path | None = None,
+    private: bool = False,
+    token: str | None = None,
+    say: Callable[[str], None] = silent,
+) -> str:
+    """Upload what :func:`unprompt.card` writes to ``repo_id`` (owner/name), which is made if need be; its address.
+
+    ``token`` defaults to that of ``hf auth login``. :class:`SuiteError` for a head on random weights.
+
+    >>> unprompt.push_to_hub("sare.safetensors", "owner/sare", licence="apache-2.0")  # doctest: +SKIP
+    'https://huggingface.co/owner/sare'
+    """
+    from huggingface_hub import HfApi
+
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = card(checkpoint, to=temporary, suite=suite, licence=licence, data=data, results=results)
+        named = json.loads((folder / CONFIG).read_text("utf-8"))["suite"]
+        if Manifest.read(suite if suite is not None else named).fake:
+            raise SuiteError(f"{checkpoint} stands on suite {named!r}, whose weights are random: it is not published")
+        api = HfApi(token=token, library_name="unprompt")
+        try:
+            address = api.create_repo(repo_id, private=private, exist_ok=True)
+            api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=f"Upload {Path(checkpoint).stem}")
+        except Exception as error:  # It raises what its HTTP library does, which differs between editions.
+            raise CheckpointError(
+                f"{checkpoint} cannot be pushed to {repo_id}: {type(error).__name__}: {' '.join(str(error).split())}; "
+                "log in with `hf auth login`, or write the folder with `unprompt card` and upload it where there is "
+                "network"
+            ) from error
+    say(f"pushed to {address}")
+    return str(address)

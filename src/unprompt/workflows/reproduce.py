@@ -1,0 +1,178 @@
+"""``unprompt reproduce``: a paper's table, from pictures to numbers beside the printed ones."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from unprompt.errors import DataError, OptionError
+from unprompt.evaluation import EvaluationTable, Recipe, Result, results, with_paper
+from unprompt.instruments import Manifest
+from unprompt.report import Grid, paper_grids, render, write_rows
+from unprompt.report.grid import FORMS
+from unprompt.store import write_aside
+from unprompt.workflows.costs import refuse
+from unprompt.workflows.evaluate import evaluate
+from unprompt.workflows.extract import extract, silent
+from unprompt.workflows.recipes import Selection, recipe, select, specs_of
+from unprompt.workflows.rehearsal import Rehearsal, rehearse
+from unprompt.workflows.train import train
+
+INDEX: Final = "index.csv"
+SETTINGS: Final = "run.json"
+TABLE: Final = "table"
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What a run found; the files hold all of it."""
+
+    recipe: str
+    rows: tuple[Result, ...]
+    """Every number with its settings, and the paper's where it has one."""
+    tables: tuple[Grid, ...]
+    """As the paper lays them out."""
+    absent: tuple[str, ...]
+    """Test sets of the paper that were not there."""
+    files: tuple[Path, ...]
+
+
+def reproduce(
+    table: str,
+    *,
+    data: Sequence[str] | str | None = None,
+    suite: str | Path = "paper",
+    out: str | Path | None = None,
+    dry_run: bool = False,
+    pictures: int | None = None,
+    train_on: Sequence[str] | None = None,
+    repeats: int = 1000,
+    seed: int = 0,
+    device: str = "cpu",
+    dtype: str = "float32",
+    options: Mapping[str, Any] | None = None,
+    yes: bool = False,
+    ask: Callable[[str], None] = refuse,
+    say: Callable[[str], None] = silent,
+) -> Reproduction | Rehearsal:
+    """Extract, train and evaluate what PAPER/TABLE asks for; an interrupted run goes on by the same command.
+
+    ``data`` is the root of the paper's dataset or one data specification or several; pictures of other generators may
+    stand in for the paper's, and are then measured without being compared. ``out`` (default: out/PAPER/TABLE/SUITE)
+    gets the index of what was taken, evidence, checkpoint, and the results as .parquet, .json, .md, .html and .tex.
+    ``pictures`` keeps so many of each label, generator and split; ``train_on`` names other generators to learn from;
+    ``options`` overrides the method's own. ``dry_run`` says what is missing, times a sample, and makes nothing else.
+    """
+    wanted = recipe(table)
+    manifest = Manifest.read(suite)
+    specs = specs_of(wanted, [data] if isinstance(data, str) else list(data or ()), manifest.name)
+    selection = select(wanted, specs, train_on, pictures)
+    folder = Path(out) if out is not None else Path("out", *wanted.name.split("/"), manifest.name)
+    if dry_run:
+        return rehearse(wanted, selection, suite, folder, options, device, dtype, say)
+    if selection.problems:
+        raise DataError(f"{wanted.name} cannot be run on {', '.join(specs)}: {'; '.join(selection.problems)}")
+    for one in selection.absent if not selection.standing_in else ():
+        say(f"{wanted.name}: no test pictures by {one.generator} ({one.heading}): the table has a hole there")
+    settings = {"seed": seed, "options": dict(options or {}), "dtype": dtype, "pictures": pictures}
+    index = _begin(folder, wanted, selection, manifest, settings)
+    evidence = extract(
+        wanted.method,
+        data=f"manifest:{index}",
+        out=folder / "evidence",
+        suite=suite,
+        device=device,
+        dtype=dtype,
+        options=options,
+        yes=yes,
+        ask=ask,
+        say=say,
+    )
+    checkpoint = folder / f"{wanted.method}.safetensors"
+    if checkpoint.exists():
+        say(f"{wanted.method}: already trained, {checkpoint}")
+    else:
+        train(
+            wanted.method,
+            evidence=evidence,
+            out=checkpoint,
+            suite=suite,
+            seed=seed,
+            device=device,
+            options=options,
+            say=say,
+        )
+    measured = evaluate(
+        checkpoint,
+        evidence=evidence,
+        suite=suite,
+        pair=selection.pairs(),
+        repeats=repeats,
+        seed=seed,
+        device=device,
+        dtype=dtype,
+        say=say,
+    )
+    assert isinstance(measured, EvaluationTable)  # the recipes' methods are detectors
+    return _written(folder, wanted, selection, measured)
+
+
+def _begin(folder: Path, recipe: Recipe, selection: Selection, manifest: Manifest, settings: Mapping[str, Any]) -> Path:
+    """Write down what is taken and how; OptionError when the folder holds a run of something else."""
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(["path", "label", "generator", "split"])
+    for one in selection.samples:
+        lines.writerow([os.path.abspath(one.uri), one.label, one.generator, one.split or ""])
+    index = text.getvalue().encode("utf-8")
+    told = {
+        "recipe": recipe.name,
+        "recipe_digest": _digest(json.dumps(asdict(recipe), sort_keys=True).encode()),
+        "suite": manifest.name,
+        "suite_version": manifest.version,
+        "learned": list(selection.learned),
+        "index_digest": _digest(index),
+        **settings,
+    }
+    _check_same(folder / SETTINGS, told)
+    write_aside(folder / INDEX, lambda file: file.write(index))
+    write_aside(folder / SETTINGS, lambda file: file.write(json.dumps(told, indent=1, sort_keys=True).encode()))
+    return folder / INDEX
+
+
+def _check_same(path: Path, told: Mapping[str, Any]) -> None:
+    if not path.exists():
+        return
+    stored = json.loads(path.read_text("utf-8"))
+    for name, value in told.items():
+        if stored.get(name) != value:
+            raise OptionError(
+                f"{path.parent} holds a run with {name} {stored.get(name)!r}, this one has {value!r}: "
+                "name another folder with --out, or delete that one"
+            )
+
+
+def _written(folder: Path, recipe: Recipe, selection: Selection, measured: EvaluationTable) -> Reproduction:
+    paper = {} if selection.standing_in else recipe.paper(whole=not selection.absent)
+    rows = with_paper(results(measured), paper)
+    grids = paper_grids(recipe, rows, selection.columns, selection.standing_in)
+    files = [folder / f"results{suffix}" for suffix in (".parquet", ".json")]
+    for path in files:
+        write_rows(path, rows)
+    for suffix in FORMS:
+        files.append(folder / f"{TABLE}{suffix}")
+        text = render(grids, suffix).encode("utf-8")
+        write_aside(files[-1], lambda file, text=text: file.write(text))  # type: ignore[misc]
+    absent = () if selection.standing_in else tuple(one.heading for one in selection.absent)
+    return Reproduction(recipe.name, tuple(rows), tuple(grids), absent, tuple(files))
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
