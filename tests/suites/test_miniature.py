@@ -13,8 +13,9 @@ from PIL import Image
 from unprompt.detectors import ATTRIBUTORS
 from unprompt.instruments import Manifest
 from unprompt.types import NONE_OF_THESE, Judgement
-from unprompt.workflows.detect import OUTSIDE, detect
+from unprompt.workflows.detect import detect
 from unprompt.workflows.doctor import doctor
+from unprompt.workflows.voice import OUTSIDE
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "pictures"
