@@ -113,13 +113,14 @@ def sizes(short: int) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 
 def test_one_generator_one_outcome(rgb: RGB) -> None:
+    before = rgb.copy()
     first, second = (
         [Laundry().wash(rgb, True, chance) for _ in range(20)] for chance in map(np.random.default_rng, (5, 5))
     )
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(one, other)
     assert len({one.tobytes() for one in first}) > 15
-    np.testing.assert_array_equal(rgb, rgb.copy())
+    np.testing.assert_array_equal(rgb, before)
 
 
 @settings(max_examples=60, deadline=None)
@@ -136,7 +137,7 @@ def test_the_crop_never_passes_its_side(height: int, width: int, side: int, loss
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_crop_is_cut_from_what_the_whole_picture_became(seed: int) -> None:
-    """History and resize of all pixels, then the crop, by Pillow: to the very same values."""
+    """History and resize of all pixels, then the crop, by Pillow: equal but for single grey levels of rounding."""
     smooth = np.array(Image.fromarray(noise(30, 41)).resize((410, 301), Image.Resampling.BICUBIC))
     made = replace(NEVER, side=64, history=1, shrink=0.6, enlarge=0.4, kept=100)
     found = made.wash(smooth, True, np.random.default_rng(seed))
@@ -148,7 +149,9 @@ def test_a_crop_is_cut_from_what_the_whole_picture_became(seed: int) -> None:
     width, height = round(410 * factor), round(301 * factor)
     top, left = int(chance.integers(height - 63)), int(chance.integers(width - 63))
     whole = whole.resize((width, height), kernel)
-    np.testing.assert_allclose(found.astype(int), np.array(whole)[top : top + 64, left : left + 64].astype(int), atol=1)
+    apart = np.abs(found.astype(int) - np.array(whole)[top : top + 64, left : left + 64])
+    assert apart.max() <= 1
+    assert apart.mean() < 0.02
 
 
 def test_conditions_by_name() -> None:

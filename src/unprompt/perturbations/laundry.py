@@ -129,7 +129,7 @@ class Laundry:
         kernel: Resampling,
         chance: np.random.Generator,
     ) -> RGB:
-        """History, resize and random crop; only what the crop is made of goes through them, to the same pixels."""
+        """History, resize and random crop; only what the crop is made of goes through them, to the same end."""
         rows = _Span.drawn(rgb.shape[0], factor, self.side, chance)
         columns = _Span.drawn(rgb.shape[1], factor, self.side, chance)
         part = np.ascontiguousarray(rgb[rows.first : rows.last, columns.first : columns.last])
