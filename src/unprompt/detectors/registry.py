@@ -35,6 +35,7 @@ _FILES: Final = {
     "fredect": "fredect:FredectDetector",
     "drct": "drct:DrctDetector",
     "traces": "traces:TracesDetector",
+    "patches": "patches:PatchesDetector",
     "trivial-energy": "trivial:EnergyDetector",
     "trivial-thumbnail": "trivial:ThumbnailDetector",
     "trivial-metadata": "trivial:MetadataDetector",
