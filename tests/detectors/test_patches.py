@@ -242,3 +242,18 @@ def test_options_come_back_from_json() -> None:
 def test_options_outside_their_range_are_refused(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(OptionError, match=words):
         PatchesOptions(**wrong)
+
+
+def test_networks_of_one_net_each_are_joined(suite: Suite) -> None:
+    alone = [PatchesDetector(suite, PatchesOptions(nets=1, side=32, crop=16), seed=place) for place in range(2)]
+    both = PatchesDetector(suite, PatchesOptions(nets=2, side=32, crop=16))
+    both.network.join([one.network for one in alone])
+    seen = [PixelEvidence(noise(70, 40))]
+    np.testing.assert_allclose(both.logits(seen), np.mean([one.logits(seen) for one in alone], axis=0), atol=1e-5)
+
+
+def test_a_picture_of_many_pixels_is_seen_smaller(detector: PatchesDetector) -> None:
+    large = Image.fromarray(noise(100, 800)).resize((3200, 400), Image.Resampling.BICUBIC)
+    smaller = large.resize((1600, 200), Image.Resampling.BICUBIC)
+    one, other = (detector.logits([PixelEvidence(np.asarray(image))])[0] for image in (large, smaller))
+    assert one == other

@@ -57,7 +57,7 @@ def test_the_defaults_are_those_it_was_chosen_with(suite: Suite) -> None:
 
 def test_the_names_of_the_weights_are_plain(suite: Suite) -> None:
     found = {name: tuple(tensor.shape) for name, tensor in TracesDetector(suite).network.state_dict().items()}
-    expected: dict[str, tuple[int, ...]] = {"mean": (WIDTH,), "scale": (WIDTH,)}
+    expected: dict[str, tuple[int, ...]] = {"mean": (6, WIDTH), "scale": (6, WIDTH)}
     for net in range(6):
         for layer, (wide, narrow) in {1: (WIDTH, 64), 4: (64, 64), 7: (64, 1)}.items():
             expected |= {f"nets.{net}.{layer}.weight": (narrow, wide), f"nets.{net}.{layer}.bias": (narrow,)}
@@ -107,11 +107,13 @@ def test_the_scale_is_that_of_the_evidence_and_no_step_moves_it(suite: Suite) ->
     detector, evidence = TracesDetector(suite, SMALL), lesson()
     fit(detector, evidence, LABELS)
     x = rows(evidence)
-    np.testing.assert_allclose(detector.network.mean, x.mean(0), rtol=1e-5, atol=1e-5)
+    for mean in detector.network.mean:
+        np.testing.assert_allclose(mean, x.mean(0), rtol=1e-5, atol=1e-5)
     spread = x.std(0)
     assert spread[CONSTANT] < 1e-6
     spread[CONSTANT] = 1
-    np.testing.assert_allclose(detector.network.scale, spread, rtol=1e-5)
+    for scale in detector.network.scale:
+        np.testing.assert_allclose(scale, spread, rtol=1e-5)
     assert not {"mean", "scale"} & {name for name, _ in detector.network.named_parameters()}
 
 
@@ -158,3 +160,14 @@ def test_it_learns_what_can_be_learned(suite: Suite) -> None:
 def test_options_outside_their_range_are_refused(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(OptionError, match=words):
         TracesOptions(**wrong)
+
+
+def test_networks_of_one_net_each_are_joined_with_their_own_scales(suite: Suite) -> None:
+    rows = [lesson(), [TraceEvidence(3 * one.vector + 1) for one in lesson()]]
+    alone = [TracesDetector(suite, TracesOptions(nets=1), seed=place) for place in range(2)]
+    for detector, evidence in zip(alone, rows, strict=True):
+        detector.begin(evidence)
+    both = TracesDetector(suite, TracesOptions(nets=2))
+    both.network.join([one.network for one in alone])
+    told = [one.logits(rows[0]) for one in alone]
+    np.testing.assert_allclose(both.logits(rows[0]), np.mean(told, axis=0), atol=1e-5)

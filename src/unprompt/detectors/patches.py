@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from unprompt.detectors.base import Detector, Floats
 from unprompt.detectors.neighbours import residual
 from unprompt.detectors.options import TrainedOptions, at_least
-from unprompt.evidence.pixels import PixelEvidence, PixelExtractor
+from unprompt.evidence.pixels import PixelEvidence, PixelExtractor, native
 from unprompt.images import resize
 from unprompt.perturbations import Laundry
 from unprompt.types import RGB
@@ -99,6 +99,26 @@ def patches(rgb: RGB, side: int, most: int) -> list[RGB]:
     return [resize(rgb[top : top + side, left : left + side], side, side) for top in rows for left in columns]
 
 
+def cut(rgb: RGB, least: int, crop: int, chance: np.random.Generator) -> RGB:
+    """A random patch of crop x crop x 3, mirrored and transposed by half chances.
+
+    A side of the picture under ``least`` is enlarged to that first.
+    """
+    height, width = (max(least, length) for length in rgb.shape[:2])
+    whole = resize(rgb, width, height)
+    top, left = (int(chance.integers(length - crop + 1)) for length in (height, width))
+    patch = whole[top : top + crop, left : left + crop]
+    mirrored, transposed = chance.random(2) < 0.5
+    patch = patch[:, ::-1] if mirrored else patch
+    return patch.transpose(1, 0, 2) if transposed else patch
+
+
+def lit(drawn: Sequence[RGB], chance: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """The network's inputs from one training patch a picture, each channel lighter or darker by its own factor."""
+    factors = torch.from_numpy(chance.uniform(*LIGHT, (len(drawn), 3, 1, 1)).astype(np.float32))
+    return _as_tensor(drawn) * factors, torch.ones(len(drawn), dtype=torch.int64)
+
+
 def _stage(channels: int, made: int, stride: int = 1) -> nn.Sequential:
     convolution = nn.Conv2d(channels, made, 3, stride, 1, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(made), nn.ReLU(inplace=True))
@@ -151,6 +171,11 @@ class PatchNetwork(nn.Module):
         super().__init__()
         self.nets = nn.ModuleList(PatchNet() for _ in range(nets))
 
+    def join(self, others: Sequence[PatchNetwork]) -> None:
+        """Take the weights of as many networks of one net each."""
+        for net, other in zip(self.nets, others, strict=True):
+            net.load_state_dict(other.nets[0].state_dict())
+
     def each(self, pixels: Tensor, counts: Tensor) -> Tensor:
         """P x 3 x S x S patches in [0, 1], picture after picture, and N numbers of patches -> N x nets logits."""
         pixels = pixels.contiguous(memory_format=torch.channels_last)  # by an eighth faster on a CPU
@@ -195,23 +220,15 @@ class PatchesDetector(Detector[PixelEvidence, PatchesOptions]):
     ) -> tuple[Tensor, ...]:
         """All patches of all pictures, and how many each has; in training one of each washed picture."""
         if chance is None:
-            cut = [patches(one.picture, self.options.side, self.options.grid) for one in evidence]
-            pixels = _as_tensor([patch for several in cut for patch in several])
-            return pixels, torch.tensor([len(several) for several in cut])
-        drawn = _as_tensor([self._drawn(one, chance) for one in evidence])
-        light = torch.from_numpy(chance.uniform(*LIGHT, (len(evidence), 3, 1, 1)).astype(np.float32))
-        return drawn * light, torch.ones(len(evidence), dtype=torch.int64)
+            found = [patches(native(one.picture), self.options.side, self.options.grid) for one in evidence]
+            pixels = _as_tensor([patch for several in found for patch in several])
+            return pixels, torch.tensor([len(several) for several in found])
+        return lit([self._drawn(one, chance) for one in evidence], chance)
 
     def _drawn(self, one: PixelEvidence, chance: np.random.Generator) -> RGB:
-        """A random patch of the washed picture, mirrored and transposed by half chances."""
-        washed = self.options.augmentation.wash(one.picture, one.lossless, chance)
-        height, width = (max(self.options.side, length) for length in washed.shape[:2])
-        crop, washed = self.options.crop, resize(washed, width, height)
-        top, left = (int(chance.integers(length - crop + 1)) for length in (height, width))
-        patch = washed[top : top + crop, left : left + crop]
-        mirrored, transposed = chance.random(2) < 0.5
-        patch = patch[:, ::-1] if mirrored else patch
-        return patch.transpose(1, 0, 2) if transposed else patch
+        """A random patch of the washed picture."""
+        washed = self.options.augmentation.wash(native(one.picture), one.lossless, chance)
+        return cut(washed, self.options.side, self.options.crop, chance)
 
     def loss(self, inputs: Sequence[Tensor], target: Tensor) -> Tensor:
         """Mean over the networks of the cross-entropy of each with targets .975 and .025: each learns by itself."""

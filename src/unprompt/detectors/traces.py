@@ -56,7 +56,10 @@ class TracesOptions(TrainedOptions):
 
 
 class TracesNetwork(nn.Module):
-    """Several perceptrons of two hidden layers on standardised statistics; N x width -> N logits, their mean."""
+    """Several perceptrons of two hidden layers on standardised statistics; N x width -> N logits, their mean.
+
+    Each has a mean and a scale of its own, as each may have learned from other pictures.
+    """
 
     mean: Tensor
     scale: Tensor
@@ -64,8 +67,8 @@ class TracesNetwork(nn.Module):
     def __init__(self, width: int, options: TracesOptions) -> None:
         super().__init__()
         self.noise = options.noise
-        self.register_buffer("mean", torch.zeros(width))
-        self.register_buffer("scale", torch.ones(width))
+        self.register_buffer("mean", torch.zeros(options.nets, width))
+        self.register_buffer("scale", torch.ones(options.nets, width))
         self.nets = nn.ModuleList([_perceptron(width, options.hidden) for _ in range(options.nets)])
 
     def standardise(self, rows: Tensor) -> None:
@@ -75,10 +78,16 @@ class TracesNetwork(nn.Module):
         self.mean.copy_(wide.mean(dim=0))
         self.scale.copy_(torch.where(spread > STILL, spread, 1.0))
 
+    def join(self, others: Sequence[TracesNetwork]) -> None:
+        """Take weights, means and scales of as many networks of one net each."""
+        for place, (net, other) in enumerate(zip(self.nets, others, strict=True)):
+            net.load_state_dict(other.nets[0].state_dict())
+            self.mean[place], self.scale[place] = other.mean[0], other.scale[0]
+
     def each(self, rows: Tensor) -> Tensor:
         """N x nets logits; in training every network sees noise of its own."""
-        z = ((rows - self.mean) / self.scale).clamp(-REACH, REACH)
-        return torch.cat([net(self._disturbed(z)) for net in self.nets], dim=1)
+        seen = [((rows - mean) / scale).clamp(-REACH, REACH) for mean, scale in zip(self.mean, self.scale, strict=True)]
+        return torch.cat([net(self._disturbed(z)) for net, z in zip(self.nets, seen, strict=True)], dim=1)
 
     def forward(self, rows: Tensor) -> Tensor:
         return self.each(rows).mean(dim=1)

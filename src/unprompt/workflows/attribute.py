@@ -68,7 +68,7 @@ class Office:
         self.suite = suite
         whole = load_attributor(suite.head(SemgirAttributor.method), suite)
         self.attributor = whole if generators is None else whole.among(generators)
-        self.world = World.load(suite.world, suite.encoder) if suite.world else None
+        self.world = World.load(suite.world, suite) if suite.world else None
 
     def attribute(self, inputs: Sequence[Input]) -> Iterator[AttributionExhibit]:
         """One exhibit an input, in order."""

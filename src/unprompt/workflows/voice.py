@@ -58,7 +58,7 @@ class Voice:
         self.detector: Detector[Any, Any] = load(suite.head(method), suite)
         self.draws = average if self.detector.extractor.noisy else 1
         self.thresholds = self._thresholds(fpr)
-        self.world = World.load(suite.world, suite.encoder) if suite.world else None
+        self.world = World.load(suite.world, suite) if suite.world else None
 
     def outside(self, pictures: Sequence[Picture]) -> npt.NDArray[np.bool_]:
         """N answers: does the picture lie outside what this suite knows?"""

@@ -9,6 +9,7 @@ from typing import Any, Final
 from unprompt.evidence.alignment import Vector
 from unprompt.evidence.base import Extractor
 from unprompt.evidence.bench import Bench
+from unprompt.evidence.pixels import native
 from unprompt.evidence.products import Product
 from unprompt.evidence.traces.vector import traces
 from unprompt.types import RGB
@@ -37,10 +38,11 @@ class TraceExtractor(Extractor[TraceEvidence]):
         return ()
 
     def _extract(self, bench: Bench) -> list[TraceEvidence]:
-        return [TraceEvidence(traces(_middle(picture.rgb))) for picture in bench.pictures]
+        return [TraceEvidence(traces(middle(picture.rgb))) for picture in bench.pictures]
 
 
-def _middle(rgb: RGB) -> RGB:
-    """At most 256 x 256; a shorter side stays as it is."""
+def middle(rgb: RGB) -> RGB:
+    """At most 256 x 256 of the native picture; a shorter side stays as it is."""
+    rgb = native(rgb)
     top, left = (max(0, side - SIDE) // 2 for side in rgb.shape[:2])
     return rgb[top : top + SIDE, left : left + SIDE]
