@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from unprompt.detectors.golden import Golden
 from unprompt.detectors.world import World
 from unprompt.instruments import Suite
 from unprompt.photographs import __main__ as recipe
@@ -55,6 +56,8 @@ def run(folder: Path) -> None:
 def test_heads_figures_and_page_are_written(made: Path) -> None:
     heads = {path.name for path in (made / "suite" / "heads").iterdir()}
     assert heads == {"panel.safetensors", "patches.safetensors", "traces.safetensors"}
+    golden = Golden.read(made / "suite" / "golden")
+    assert (len(golden.pixels), set(golden.probabilities)) == (6, {"panel", "patches", "traces"})
     figures = json.loads((made / "suite" / "figures.json").read_text("utf-8"))
     assert (figures["facts"]["generated"], figures["facts"]["real"], figures["facts"]["given"]) == (12, 12, 24)
     assert figures["conditions"]["aligned"]["pooled"]["n"] == 12

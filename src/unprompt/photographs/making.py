@@ -27,6 +27,7 @@ from unprompt.evidence.traces import TraceEvidence
 from unprompt.instruments import Suite
 from unprompt.perturbations.laundry import CONDITIONS
 from unprompt.photographs.fusing import FALSE_ALARMS, MISSES, Judged, fuse, judge, thresholds
+from unprompt.photographs.golden import write_golden
 from unprompt.photographs.judging import Floats, Seen, see
 from unprompt.photographs.learning import Course, Draw, learn
 from unprompt.photographs.material import SIDE, Material, prepare
@@ -125,6 +126,7 @@ class Workshop:
         panel.training = {"suite": "photo", "folds": len(self.nets[MEMBERS[0]]), "pictures": len(self.taught)}
         panel.save(heads / "panel.safetensors")
         self._world().save(self.suite / "world.safetensors")
+        write_golden(self.suite)
         return panel
 
     def _net(self, method: str, fold: int) -> Detector[Any, Any]:
