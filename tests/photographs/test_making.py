@@ -46,8 +46,7 @@ def run(folder: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", ["photographs", *map(str, words)])
         patch.setattr("unprompt.photographs.measuring.PAGES", 1)
-        for room in ("making", "measuring"):
-            patch.setattr(f"unprompt.photographs.{room}.CONDITIONS", ("raw", "aligned"))
+        patch.setattr("unprompt.photographs.making.CONDITIONS", ("raw", "aligned"))
         patch.setattr("unprompt.photographs.figures.REPEATS", 5)
         patch.setattr("unprompt.photographs.figures.LEAST", 2)
         assert recipe.main() == 0

@@ -15,7 +15,6 @@ from unprompt.evidence.bench import Bench
 from unprompt.evidence.pixels import LONGEST
 from unprompt.evidence.traces import WIDTH
 from unprompt.images import hash_pixels
-from unprompt.perturbations.laundry import CONDITIONS
 from unprompt.photographs import figures
 from unprompt.photographs.documents import page
 from unprompt.photographs.judging import drawn
@@ -26,6 +25,8 @@ from unprompt.workflows.audit import audit
 
 PAGES: Final = 24
 """Documents that are drawn."""
+ASKED: Final = ("raw", "aligned")
+"""Conditions under which the pictures that nobody learns from are judged."""
 ALIGNMENT: Final = "jpeg:96,size:224"
 
 
@@ -49,7 +50,7 @@ def _strangers(shop: Workshop) -> dict[str, dict[str, Any]]:
     panel = load(shop.suite / "heads" / "panel.safetensors", suite)
     found: dict[str, dict[str, Any]] = {}
     for name, pictures in groups.items():
-        for condition in CONDITIONS if pictures else ():
+        for condition in ASKED if pictures else ():
             told = []
             for one in pictures:
                 bench = Bench([drawn(condition, one)], suite)
@@ -76,7 +77,6 @@ def _facts(shop: Workshop, data: str) -> dict[str, Any]:
         "traces": WIDTH,
         "longest": LONGEST,
         "megabytes": heads / 1e6,
-        "collections": "one to three",
         "generated": int(shop.labels.sum()),
         "real": int((shop.labels == 0).sum()),
         "given": sum(1 for one in shop.taught if not one.packed),
