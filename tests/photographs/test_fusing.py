@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from unprompt.evaluation import roc_auc, tpr_at_fpr
 from unprompt.photographs import figures
 from unprompt.photographs.fusing import FALSE_ALARMS, MISSES, fuse, judge, thresholds
 from unprompt.photographs.sources import Photograph
@@ -72,3 +75,12 @@ def test_the_cards_figures_are_counted_plainly() -> None:
     assert table["real"]["collections"]["shoes"]["n"] + table["real"]["collections"]["coco"]["n"] == 100
     assert set(table["real"]["contents"]) == {"photo", "product"}
     assert table["generators"]["sd-1.5"]["n"] == 100
+
+
+@given(st.integers(20, 200), st.integers(1, 50), st.integers(0, 2**32 - 1))
+def test_the_curves_two_figures_are_those_of_the_evaluation(real: int, generated: int, seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    scores = [chance.integers(0, 30, count) / 30 for count in (real, generated)]
+    labels, both = np.repeat([0, 1], [real, generated]), np.concatenate(scores)
+    expected = [roc_auc(labels, both), tpr_at_fpr(labels, both, figures.RATE)]
+    np.testing.assert_allclose(figures.curve(*scores), expected, atol=1e-12)

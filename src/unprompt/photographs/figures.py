@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
-from unprompt.evaluation import ece, roc_auc, tpr_at_fpr, wilson
+from unprompt.evaluation import ece, wilson
 from unprompt.photographs.fusing import Flags, Judged
 from unprompt.photographs.judging import Floats
 from unprompt.photographs.sources import Photograph
@@ -18,19 +18,20 @@ RATE: Final = 0.03
 """False-positive rate at which the true-positive rate is told."""
 REPEATS: Final = 1000
 LEVEL: Final = 0.95
+MACRO: Final = "macro"
 
-Figure = Callable[[Floats, Floats], float]
-"""Real and generated scores -> one number."""
-
-
-def auc(real: Floats, generated: Floats) -> float:
-    """Area under the ROC curve."""
-    return roc_auc(*_both(real, generated))
+CURVES: Final = ("auc", "tpr_at_3")
 
 
-def hits(real: Floats, generated: Floats) -> float:
-    """True-positive rate where 3 % of these very real pictures lie above: a point of the curve, not a promise."""
-    return tpr_at_fpr(*_both(real, generated), RATE)
+def curve(real: Floats, generated: Floats) -> Floats:
+    """Area under the ROC curve, and the true-positive rate where 3 % of these very real pictures lie above.
+
+    The second is a point of the curve, not a promise.
+    """
+    ordered = np.sort(real)
+    below = np.searchsorted(ordered, generated, "left") + np.searchsorted(ordered, generated, "right")
+    bound = ordered[len(real) - 1 - int(RATE * len(real))]
+    return np.array([below.mean() / (2 * len(real)), (generated > bound).mean()])
 
 
 def condition(rows: Sequence[Photograph], judged: Judged, seed: int = 0) -> dict[str, Any]:
@@ -39,20 +40,16 @@ def condition(rows: Sequence[Photograph], judged: Judged, seed: int = 0) -> dict
     sources = np.array([one.source for one in rows])
     groups = {name: told[sources == name] for name in sorted(set(sources[~real]))}
     shown = {name: scores for name, scores in groups.items() if len(scores) >= LEAST}
-    curves = {name: figure for name, figure in (("auc", auc), ("tpr_at_3", hits))}
+    around = intervals(told[real], shown, seed)
     return {
         "generators": {
-            name: {
-                "n": len(scores),
-                **{key: _interval(figure, told[real], {name: scores}, seed) for key, figure in curves.items()},
-                "accused": _share(judged.accused[sources == name]),
-            }
+            name: {"n": len(scores), **around[name], "accused": _share(judged.accused[sources == name])}
             for name, scores in shown.items()
         },
-        "macro": {key: _interval(figure, told[real], shown, seed) for key, figure in curves.items()},
+        "macro": around[MACRO],
         "pooled": {
             "n": int((~real).sum()),
-            **{key: _interval(figure, told[real], {"": told[~real]}, seed) for key, figure in curves.items()},
+            **intervals(told[real], {"": told[~real]}, seed)[MACRO],
             "ece": ece((~real).astype(int), told, prior=0.5),
             "accused": _share(judged.accused[~real]),
             "cleared": _share(judged.cleared[~real]),
@@ -92,17 +89,19 @@ def _share(flags: Flags) -> dict[str, float]:
     return {"count": int(flags.sum()), "value": found.estimate, "low": found.low, "high": found.high}
 
 
-def _interval(figure: Figure, real: Floats, groups: Mapping[str, Floats], seed: int) -> dict[str, float]:
-    """The mean of the groups' figures against the same real pictures, and where it lies when all are drawn again."""
+def intervals(real: Floats, groups: Mapping[str, Floats], seed: int) -> dict[str, dict[str, dict[str, float]]]:
+    """Each group's figures against the same real pictures, and under MACRO their mean; all pictures drawn again."""
     chance = np.random.default_rng(seed)
-    drawn = []
-    for _ in range(REPEATS):
+    drawn = np.zeros((REPEATS, len(groups), len(CURVES)))
+    for repeat in range(REPEATS):
         others = chance.choice(real, len(real))
-        drawn.append(np.mean([figure(others, chance.choice(scores, len(scores))) for scores in groups.values()]))
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    value = float(np.mean([figure(real, scores) for scores in groups.values()]))
-    return {"value": value, "low": float(low), "high": float(high)}
+        drawn[repeat] = [curve(others, chance.choice(scores, len(scores))) for scores in groups.values()]
+    found = np.array([curve(real, scores) for scores in groups.values()])
+    told = {name: _around(found[place], drawn[:, place]) for place, name in enumerate(groups)}
+    return {**told, MACRO: _around(found.mean(axis=0), drawn.mean(axis=1))}
 
 
-def _both(real: Floats, generated: Floats) -> tuple[Floats, Floats]:
-    return np.repeat([0, 1], [len(real), len(generated)]), np.concatenate([real, generated])
+def _around(found: Floats, drawn: Floats) -> dict[str, dict[str, float]]:
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    rows = zip(CURVES, found.tolist(), low.tolist(), high.tolist(), strict=True)
+    return {name: {"value": value, "low": least, "high": most} for name, value, least, most in rows}
