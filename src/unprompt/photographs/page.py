@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from unprompt.perturbations.laundry import CONDITIONS
 from unprompt.report.grid import Grid, markdown
 
 Table = Mapping[str, Any]
@@ -77,14 +78,15 @@ python -m unprompt.photographs --data ../shared/data/manifest.csv --packages P -
 
 def card(figures: Table) -> str:
     """The page."""
-    facts, told = figures["facts"], figures["conditions"]
+    facts, stored = figures["facts"], figures["conditions"]
+    told = {name: stored[name] for name in CONDITIONS if name in stored}
     real = told["aligned"]["real"]["accused"]
     facts = {**facts, "alarms": f"{_percent(real['value'])} (upper bound {_percent(real['high'])})"}
     return "\n".join(
         [
             HEAD.format(**facts),
             MADE.format(**facts),
-            markdown([_conditions(told), _generators(told), *_alarms(figures)]),
+            markdown([_conditions(told), _generators(told), *_alarms(told, figures["strangers"])]),
             FROM.format(**facts),
         ]
     )
@@ -137,8 +139,7 @@ def _generators(told: Table) -> Grid:
     return Grid("Generators with 15 pictures or more", header, rows)
 
 
-def _alarms(figures: Table) -> Iterator[Grid]:
-    told = figures["conditions"]
+def _alarms(told: Table, strangers: Table) -> Iterator[Grid]:
     for part, title in (("collections", "False alarms by unseen collection"), ("contents", "False alarms by content")):
         names = told["aligned"]["real"][part]
         rows = [
@@ -148,7 +149,7 @@ def _alarms(figures: Table) -> Iterator[Grid]:
         if part == "contents":
             rows += [
                 (name, str(one["raw"]["n"]), *(_of(one[each]["accused"]) if each in one else "" for each in told))
-                for name, one in figures["strangers"].items()
+                for name, one in strangers.items()
             ]
         yield Grid(title, (part[:-1], "n", *told), tuple(rows))
 
