@@ -30,7 +30,7 @@ this table: `unprompt evaluate --against` compares two heads on the same picture
 
 Accuracy counts a probability above 0.5 as generated. The true-positive rates (TPR) are at the thresholds that leave
 1 % and 5 % of the measured real pictures above them. ECE is the calibration error over 15 bins, both classes weighing
-one half: the lower the better. Settings were chosen on validation pictures, never on those measured.
+one half: the lower the better. No setting was chosen on the pictures that are measured.
 """
 
 
@@ -194,7 +194,7 @@ def _section(world: Mapping[str, Any]) -> list[str]:
                 ),
                 Grid(
                     "How the heads were made",
-                    ("method", "suite", "head", "learned from", "departs from its published settings"),
+                    ("method", "suite", "head", "learned from", "settings given"),
                     tuple((f"`{row['name']}`", row["suite"], *_made(row)) for row in rows),
                     labels=5,
                 ),
@@ -212,5 +212,5 @@ def _made(row: Mapping[str, Any]) -> tuple[str, str, str]:
     learned, kept = row["learned"], row["kept"]
     head = "shipped" if row["shipped"] else f"epoch {kept} kept" if kept else "solved in one go"
     told = "; ".join(f"{name} {json.dumps(value)}" for name, value in row["settings"].items())
-    own = "as the suite's recipe says" if row["shipped"] else told or "nothing"
+    own = "as the suite's recipe says" if row["shipped"] else told or "none"
     return head, f"{learned['real']} real, {learned['generated']} generated", own
