@@ -4,11 +4,13 @@ PIP_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Photographs that scikit-image, a package of the development set, bundles.
+PHOTOGRAPHS = $(addprefix $(shell $(BIN)/python -c 'import skimage; print(skimage.data_dir)')/,chelsea.png coffee.png rocket.jpg)
 
 .PHONY: help install demo test check miniature clean
 
 help:
-	@echo "make demo       install, judge the pictures in examples/pictures, write out/demo/index.html"
+	@echo "make demo       install, judge examples/pictures and real photographs, write out/demo/index.html"
 	@echo "make test       run the tests"
 	@echo "make check      format, lint, types, import layers, spelling"
 	@echo "make miniature  train the embedded suite from nothing; QUICK=1 proves the chain in half an hour"
@@ -25,7 +27,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 demo: install
-	@$(BIN)/unprompt detect examples/pictures --report out/demo || \
+	@$(BIN)/unprompt detect examples/pictures $(PHOTOGRAPHS) --report out/demo || \
 		{ code=$$?; echo "demo: unprompt detect ended with exit code $$code (1 = some pictures got no verdict)" >&2; exit $$code; }
 	@echo "The page: out/demo/index.html"
 

@@ -24,7 +24,8 @@ from unprompt.detectors.dire import DireDetector
 from unprompt.detectors.drct import DrctDetector, DrctOptions, contrastive
 from unprompt.detectors.fredect import FredectDetector, log_spectrum, ridge
 from unprompt.detectors.gramnet import GramnetDetector, GramnetOptions, gram
-from unprompt.detectors.npr import NprDetector, NprOptions, residual
+from unprompt.detectors.neighbours import residual
+from unprompt.detectors.npr import NprDetector, NprOptions
 from unprompt.detectors.resnet50 import ResNet50Detector, ResNet50Options
 from unprompt.detectors.univfd import NearestDetector
 from unprompt.errors import DataError, OptionError

@@ -26,7 +26,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SuiteError, match=r"golden\.json: no sound golden scores \(.*No such file.*--only golden"):
+    with pytest.raises(SuiteError, match=r"golden\.json: no sound golden scores \(.*No such file.*by its recipe"):
         Golden.read(tmp_path)
 
 

@@ -123,7 +123,7 @@ def test_no_picture(world: World) -> None:
 
 
 def test_a_saved_check_says_the_same(world: World, path: Path, suite: Suite) -> None:
-    loaded = World.load(path, suite.encoder)
+    loaded = World.load(path, suite)
     np.testing.assert_array_equal(loaded.distances(soft(7, 9)), world.distances(soft(7, 9)))
     assert loaded.facts == world.facts
     assert (world.facts.pictures, world.facts.held_out, world.facts.false_alarms) == (120, 100, 0.02)
@@ -136,7 +136,7 @@ def test_a_saved_check_says_the_same(world: World, path: Path, suite: Suite) -> 
 def test_another_encoder(path: Path, suite: Suite, other_suite: Suite) -> None:
     stored, present = (one.encoder.card.digest[:12] for one in (suite, other_suite))
     with pytest.raises(CheckpointError, match=f"fitted with the encoder {stored}, this suite has {present}: use its"):
-        World.load(path, other_suite.encoder)
+        World.load(path, other_suite)
 
 
 def rewrite(path: Path, change: Callable[[dict[str, object]], object], lacking: str = "") -> None:
@@ -150,25 +150,25 @@ def rewrite(path: Path, change: Callable[[dict[str, object]], object], lacking: 
 def test_another_version(path: Path, suite: Suite) -> None:
     rewrite(path, lambda facts: facts.update(version=9))
     with pytest.raises(CheckpointError, match=r"world\.safetensors holds world version 9, expected world version 1"):
-        World.load(path, suite.encoder)
+        World.load(path, suite)
 
 
 def test_facts_that_are_none(path: Path, suite: Suite) -> None:
     rewrite(path, lambda facts: facts.pop("limits"))
     with pytest.raises(CheckpointError, match=r"world\.safetensors is no world check of unprompt \(KeyError\('limits"):
-        World.load(path, suite.encoder)
+        World.load(path, suite)
 
 
 def test_a_tensor_that_is_lacking(path: Path, suite: Suite) -> None:
     rewrite(path, lambda facts: None, lacking="texture.axes")
     with pytest.raises(CheckpointError, match=r"lacks the tensor 'texture\.axes': the file is damaged"):
-        World.load(path, suite.encoder)
+        World.load(path, suite)
 
 
 def test_a_damaged_file(path: Path, suite: Suite) -> None:
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(CheckpointError, match=r"world\.safetensors is damaged or no safetensors file"):
-        World.load(path, suite.encoder)
+        World.load(path, suite)
 
 
 def test_too_few_pictures(suite: Suite) -> None:

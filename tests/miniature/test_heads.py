@@ -73,7 +73,7 @@ def test_heads_are_trained_measured_and_named_once(workshop: Workshop, verbs: li
     assert set(suite.heads) == set(heads.HEADS)
     assert suite.world is not None
     scene = read(workshop.pictures / "real" / "4000000.jpg", "scene").rgb
-    distances = World.load(suite.world, suite.encoder).distances([scene, np.zeros((64, 64, 3), np.uint8)])
+    distances = World.load(suite.world, suite).distances([scene, np.zeros((64, 64, 3), np.uint8)])
     assert distances[0] < distances[1]
     verbs.clear()
     assert heads.make(workshop) == figures

@@ -13,8 +13,9 @@ from PIL import Image
 from unprompt.detectors import ATTRIBUTORS
 from unprompt.instruments import Manifest
 from unprompt.types import NONE_OF_THESE, Judgement
-from unprompt.workflows.detect import OUTSIDE, detect
+from unprompt.workflows.detect import detect
 from unprompt.workflows.doctor import doctor
+from unprompt.workflows.voice import OUTSIDE
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "pictures"
@@ -60,7 +61,7 @@ def test_each_method_speaks_alone_as_on_the_panel(method: str, judged: list[Judg
 def test_a_picture_from_outside_gets_no_verdict(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.png")
-    row = detect(tmp_path / "noise.png")[0]
+    row = detect(tmp_path / "noise.png", suite="miniature")[0]
     assert (row.status, row.verdict, row.probability) == ("ok", "inconclusive", None)
     assert row.warnings[0] == "outside this suite's world"
 
@@ -68,7 +69,7 @@ def test_a_picture_from_outside_gets_no_verdict(tmp_path: Path) -> None:
 @pytest.mark.skipif(not PHOTOGRAPHS.is_dir(), reason="needs photographs in ../shared/data/real, which are not shipped")
 def test_real_photographs_are_from_outside() -> None:
     paths = sorted(PHOTOGRAPHS.rglob("*.jpg"))[::40][:12]
-    rows = detect(paths, method="tidy")
+    rows = detect(paths, suite="miniature", method="tidy")
     assert sum(OUTSIDE in row.warnings for row in rows) >= 0.9 * len(paths)
 
 

@@ -24,7 +24,8 @@ from unprompt.instruments import Suite
 from unprompt.instruments.blip import BlipCaptioner
 from unprompt.instruments.owlv2 import Owlv2Grounder
 from unprompt.types import RGB, Caption, Judgement
-from unprompt.workflows.detect import UNGROUNDED, detect
+from unprompt.workflows.detect import detect
+from unprompt.workflows.voice import UNGROUNDED
 
 NOTHING = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
 """Boxes and scores of a phrase that is nowhere."""

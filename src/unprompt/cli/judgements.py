@@ -23,14 +23,17 @@ def print_judgements(judgements: Sequence[Judgement], form: Format) -> None:
 
 
 def _print_table(judgements: Sequence[Judgement]) -> None:
-    voices = voices_of(judgements)
-    header = ["picture", "truth", "verdict", "probability", *voices, "caption", "notes"]
+    voices, suites = voices_of(judgements), {one.suite for one in judgements if one.suite}
+    several = ["suite"] if len(suites) > 1 else []
+    header = ["picture", "truth", *several, "verdict", "probability", *voices, "caption", "notes"]
     rows = []
     for judgement in judgements:
         truth = "" if judgement.label is None else TRUTHS[judgement.label]
         numbers = [judgement.probability, *(judgement.scores.get(voice) for voice in voices)]
         notes = "; ".join(_notes(judgement))
-        rows.append([judgement.uri, truth, outcome(judgement), *map(number, numbers), judgement.caption or "", notes])
+        spoke = [judgement.suite or ""] if several else []
+        told = [outcome(judgement), *map(number, numbers), judgement.caption or "", notes]
+        rows.append([judgement.uri, truth, *spoke, *told])
     if rows:
         print_table(header, rows, right=["probability", *voices])
     summary = Summary.of(judgements)

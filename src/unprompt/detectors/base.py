@@ -110,6 +110,9 @@ class Fitted(ABC, Generic[E, O]):
         roles = sorted({*self.extractor.roles, *self.roles})
         return {role: getattr(self.suite, role).card.digest for role in roles}
 
+    def begin(self, evidence: Sequence[E]) -> None:
+        """Called once with the evidence that a training is to learn from, before its first step and before resuming."""
+
     def loss(self, inputs: Sequence[Tensor], target: Tensor) -> Tensor:
         """What a training step makes smaller: the binary cross-entropy, unless the paper has a loss of its own."""
         logits: Tensor = self.network(*inputs)

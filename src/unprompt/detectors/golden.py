@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FOLDER: Final = "golden"
 """Beside the suite's file: the pictures, and what was said of them."""
 FILE: Final = "golden.json"
-REMEDY: Final = "reinstall the package, or make them again: python -m unprompt.miniature --only golden"
+REMEDY: Final = "reinstall the package, or make the suite's golden scores again by its recipe"
 TOLERANCE: Final = 0.02
 """Difference of a probability that other processors and libraries may make; another model makes a larger one."""
 

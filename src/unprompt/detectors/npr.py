@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
+from unprompt.detectors.neighbours import residual
 from unprompt.detectors.public import PublicHead
 from unprompt.detectors.residual import Residual
 from unprompt.detectors.trunk import PixelDetector, Source, Trunk, TrunkClassifier, TrunkOptions, View, trunk_weights
@@ -19,15 +19,6 @@ from unprompt.errors import OptionError
 
 GAIN = 2 / 3
 """What the authors' code multiplies the residual with."""
-
-
-def residual(pixels: Tensor) -> Tensor:
-    """x - up(down(x)), both by nearest neighbour and 2: each pixel minus the first one of its 2 x 2 cell.
-
-    N x C x H x W in and out, of any size: a last odd row or column is a cell of its own.
-    """
-    rows, columns = (torch.arange(side, device=pixels.device) // 2 * 2 for side in pixels.shape[-2:])
-    return pixels - pixels[..., rows[:, None], columns]
 
 
 @dataclass(frozen=True)

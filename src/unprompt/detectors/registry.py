@@ -34,6 +34,8 @@ _FILES: Final = {
     "defake": "defake:DefakeDetector",
     "fredect": "fredect:FredectDetector",
     "drct": "drct:DrctDetector",
+    "traces": "traces:TracesDetector",
+    "patches": "patches:PatchesDetector",
     "trivial-energy": "trivial:EnergyDetector",
     "trivial-thumbnail": "trivial:ThumbnailDetector",
     "trivial-metadata": "trivial:MetadataDetector",

@@ -1,8 +1,9 @@
 """Does a picture belong to the world that a suite was made for? A head is not asked about any other.
 
-Two descriptions of the picture at the encoder's size, what the encoder's image tower makes of it and its plain
-colours and textures, are each compared with many pictures of the world by a Mahalanobis distance: Lee et al.,
-2018, https://arxiv.org/abs/1807.03888. What is ordinary to both is inside.
+A suite with an encoder looks at two descriptions of the picture at the encoder's size, what the image tower makes of
+it and its plain colours and textures; a suite without one looks at the traces in its pixels. Each description is
+compared with many pictures of the world by a Mahalanobis distance: Lee et al., 2018, https://arxiv.org/abs/1807.03888.
+What is ordinary to all is inside.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +23,13 @@ from torch import Tensor
 from unprompt.detectors import checkpoint
 from unprompt.detectors.towers import as_pixels, clip_like
 from unprompt.errors import CheckpointError, DataError, OptionError
+from unprompt.evidence.traces import middle, traces
 from unprompt.images import centre_square
 from unprompt.instruments.base import Encoder
 from unprompt.types import RGB
+
+if TYPE_CHECKING:
+    from unprompt.instruments import Suite
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
@@ -121,15 +126,17 @@ class Facts:
     """The header of a fitted check."""
 
     encoder: str
-    """Digest of the encoder that it was fitted with."""
+    """Digest of the encoder that it was fitted with; empty = it looks at the traces in the pixels."""
     threshold: float
     """Greatest distance inside; a distance is counted in the views' own thresholds, so it lies near 1."""
     false_alarms: float
     """Share of held-out pictures of the world that it may call outside."""
     pictures: int
     held_out: int
-    limits: tuple[float, float]
-    """The same quantile of each view alone: tokens, texture."""
+    limits: tuple[float, ...]
+    """The same quantile of each view alone: tokens and texture, or traces."""
+    least: int = 0
+    """Shorter side, in pixels, below which a picture is outside whatever it shows."""
     version: int = VERSION
     kind: str = KIND
 
@@ -137,7 +144,7 @@ class Facts:
 class World:
     """Pictures like those that a suite was made for; ``outside`` says of which others it cannot judge."""
 
-    def __init__(self, encoder: Encoder, clouds: tuple[Cloud, Cloud], facts: Facts) -> None:
+    def __init__(self, encoder: Encoder | None, clouds: tuple[Cloud, ...], facts: Facts) -> None:
         self._encoder, self._clouds, self.facts = encoder, clouds, facts
 
     @classmethod
@@ -152,48 +159,56 @@ class World:
                 f"got {len(pictures)} pictures and {len(held_out)} held-out ones, expected at least 2 and "
                 f"{np.ceil(1 / false_alarms):.0f} for a false-alarm rate of {false_alarms}: give more, or raise it"
             )
-        tokens, texture = (Cloud.fit(rows) for rows in _views(encoder, pictures))
-        found = _distances((tokens, texture), _views(encoder, held_out))
-        limits = _quantile(found[0], false_alarms), _quantile(found[1], false_alarms)
+        clouds = tuple(Cloud.fit(rows) for rows in _views(encoder, pictures))
+        found = _distances(clouds, _views(encoder, held_out))
+        limits = tuple(_quantile(one, false_alarms) for one in found)
         threshold = _quantile(_worst(found, limits), false_alarms)
         facts = Facts(encoder.card.digest, threshold, false_alarms, len(pictures), len(held_out), limits)
-        return cls(encoder, (tokens, texture), facts)
+        return cls(encoder, clouds, facts)
 
     def distances(self, pictures: Sequence[RGB]) -> Floats:
-        """N distances >= 0 from the middle of the world, of pictures of any size; the greater of the two views."""
+        """N distances >= 0 from the middle of the world, of pictures of any size; the greatest of the views."""
         if not pictures:
             return np.zeros(0)
         return _worst(_distances(self._clouds, _views(self._encoder, pictures)), self.facts.limits)
 
     def outside(self, pictures: Sequence[RGB]) -> npt.NDArray[np.bool_]:
-        """N answers: does the picture lie beyond the threshold?"""
-        return self.distances(pictures) > self.facts.threshold
+        """N answers: does the picture lie beyond the threshold, or is it too small to be judged?"""
+        small = np.array([min(rgb.shape[:2]) < self.facts.least for rgb in pictures], np.bool_)
+        return small | (self.distances(pictures) > self.facts.threshold)
 
     def save(self, path: Path | str) -> None:
         """One safetensors file, the facts as JSON in its header; written aside and renamed."""
         tensors = {
             f"{view}.{name}": torch.from_numpy(np.ascontiguousarray(values))
-            for view, cloud in zip(("tokens", "texture"), self._clouds, strict=True)
+            for view, cloud in zip(_names(self._encoder), self._clouds, strict=True)
             for name, values in vars(cloud).items()
         }
         checkpoint.save_aside(Path(path), tensors, {checkpoint.KEY: json.dumps(asdict(self.facts), sort_keys=True)})
 
     @classmethod
-    def load(cls, path: Path | str, encoder: Encoder) -> World:
-        """A saved check; :class:`CheckpointError` when damaged, or fitted with another encoder."""
+    def load(cls, path: Path | str, suite: Suite) -> World:
+        """A saved check; :class:`CheckpointError` when damaged, or fitted with another encoder than the suite's."""
         path = Path(path)
         metadata, tensors = checkpoint.load(path)
         facts = _facts(path, metadata.get(checkpoint.KEY, "{}"))
-        if facts.encoder != encoder.card.digest:
+        encoder = suite.encoder if facts.encoder else None
+        if encoder is not None and facts.encoder != encoder.card.digest:
             raise CheckpointError(
                 f"{path} was fitted with the encoder {facts.encoder[:12]}, this suite has "
                 f"{encoder.card.digest[:12]}: use its own suite, or fit the check again"
             )
-        return cls(encoder, (_cloud(path, tensors, "tokens"), _cloud(path, tensors, "texture")), facts)
+        return cls(encoder, tuple(_cloud(path, tensors, view) for view in _names(encoder)), facts)
 
 
-def _views(encoder: Encoder, pictures: Sequence[RGB]) -> tuple[Floats, Floats]:
-    """N x F of the tokens, N x 64 of the texture."""
+def _names(encoder: Encoder | None) -> tuple[str, ...]:
+    return ("traces",) if encoder is None else ("tokens", "texture")
+
+
+def _views(encoder: Encoder | None, pictures: Sequence[RGB]) -> tuple[Floats, ...]:
+    """N x F of the tokens and N x 64 of the texture; without an encoder N x W of the traces."""
+    if encoder is None:
+        return (np.stack([traces(middle(rgb)) for rgb in pictures]).astype(np.float64),)
     clip = clip_like(encoder)
     tokens, textures = [], []
     for start in range(0, len(pictures), encoder.batch_size):
@@ -216,12 +231,13 @@ def _layers(encoder: Encoder, squares: Sequence[RGB]) -> list[Tensor]:
     return [tokens.unflatten(1, (rows, rows)) for tokens in chosen]
 
 
-def _distances(clouds: tuple[Cloud, Cloud], views: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
-    return clouds[0].distances(views[0]), clouds[1].distances(views[1])
+def _distances(clouds: Sequence[Cloud], views: Sequence[Floats]) -> tuple[Floats, ...]:
+    return tuple(cloud.distances(rows) for cloud, rows in zip(clouds, views, strict=True))
 
 
-def _worst(found: tuple[Floats, Floats], limits: tuple[float, float]) -> Floats:
-    return np.maximum(found[0] / limits[0], found[1] / limits[1])
+def _worst(found: Sequence[Floats], limits: Sequence[float]) -> Floats:
+    worst: Floats = np.max([distances / limit for distances, limit in zip(found, limits, strict=True)], axis=0)
+    return worst
 
 
 def _quantile(distances: Floats, beyond: float) -> float:

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from unprompt.evidence.base import Extractor
 from unprompt.evidence.bench import Bench
 from unprompt.evidence.products import Product
+from unprompt.images import fit_long
 from unprompt.types import RGB
+
+LOSSLESS: Final = frozenset({"PNG", "WEBP", "GIF", "TIFF", "BMP"})
+"""Formats that keep pixels as a generator made them, or may: a WebP is not asked which of its two kinds it is."""
+
+LONGEST: Final = 1600
+"""Longer side, in pixels, above which a detector of traces sees a picture made smaller."""
+
+
+def native(rgb: RGB) -> RGB:
+    """The picture at its native size, or made smaller to a longer side of LONGEST: 12 megapixels hold little more."""
+    return fit_long(rgb, LONGEST) if max(rgb.shape[:2]) > LONGEST else rgb
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,6 +29,8 @@ class PixelEvidence:
     """A picture at its native size."""
 
     picture: RGB
+    lossless: bool = False
+    """Its file may never have been compressed with loss: for the laundering of training pictures, and for no score."""
 
 
 class PixelExtractor(Extractor[PixelEvidence]):
@@ -31,4 +45,4 @@ class PixelExtractor(Extractor[PixelEvidence]):
         return ()
 
     def _extract(self, bench: Bench) -> list[PixelEvidence]:
-        return [PixelEvidence(picture.rgb) for picture in bench.pictures]
+        return [PixelEvidence(picture.rgb, picture.format in LOSSLESS) for picture in bench.pictures]

@@ -6,16 +6,18 @@ The policy is one for all formats and is part of every result; :func:`read` stat
 from unprompt.images.decode import hash_pixels, read
 from unprompt.images.formats import FORMATS, sniff
 from unprompt.images.geometry import centre_crop, centre_square, cut_out, fit_long, fit_short, resize
-from unprompt.images.jpeg import encode_jpeg
+from unprompt.images.jpeg import Chroma, encode_jpeg
 from unprompt.images.limits import Limits
 from unprompt.images.perceptual import distance, perceptual_hash
 from unprompt.images.png import decode_png, encode_png
 from unprompt.images.quality import estimate_quality
 from unprompt.images.ranges import ByteRange, file_of
+from unprompt.images.webp import encode_webp
 
 __all__ = [
     "FORMATS",
     "ByteRange",
+    "Chroma",
     "Limits",
     "centre_crop",
     "centre_square",
@@ -24,6 +26,7 @@ __all__ = [
     "distance",
     "encode_jpeg",
     "encode_png",
+    "encode_webp",
     "estimate_quality",
     "file_of",
     "fit_long",

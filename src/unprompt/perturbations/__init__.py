@@ -4,5 +4,20 @@ from unprompt.perturbations.augment import Augmentation, Drawn
 from unprompt.perturbations.chain import UNCHANGED, Chain, Perturbation, perturbed
 from unprompt.perturbations.grids import GRIDS, grid
 from unprompt.perturbations.kinds import KINDS, Kind
+from unprompt.perturbations.laundry import CONDITIONS, Laundry, condition
 
-__all__ = ["GRIDS", "KINDS", "UNCHANGED", "Augmentation", "Chain", "Drawn", "Kind", "Perturbation", "grid", "perturbed"]
+__all__ = [
+    "CONDITIONS",
+    "GRIDS",
+    "KINDS",
+    "UNCHANGED",
+    "Augmentation",
+    "Chain",
+    "Drawn",
+    "Kind",
+    "Laundry",
+    "Perturbation",
+    "condition",
+    "grid",
+    "perturbed",
+]

@@ -96,6 +96,7 @@ class Course:
         self.rows = Rows(self.detector, self.evidence, self.labels)
         held = self.validation
         self.held = Rows(self.detector, held.evidence, held.labels) if held and len(held.evidence) else None
+        self.detector.begin(self.evidence)
         self.optimiser = optimiser(self.detector, self.options)
         self.partial = self._partial(self.path) if self.path else None
         self.saved = time.monotonic()

@@ -17,9 +17,9 @@ from unprompt.report import AttributionExhibit, write_attribution_page
 from unprompt.types import NONE_OF_THESE, REAL, Attribution, Picture
 from unprompt.workflows.attributors import names_in
 from unprompt.workflows.costs import agree, refuse
-from unprompt.workflows.detect import OUTSIDE, SPEECHLESS, speaking
 from unprompt.workflows.extract import silent
 from unprompt.workflows.inputs import Input, in_batches, inputs_of, sized
+from unprompt.workflows.voice import OUTSIDE, SPEECHLESS, speaking
 
 
 def attribute(
@@ -48,7 +48,7 @@ def attribute(
     """
     sized(batch_size)
     inputs = inputs_of(paths)
-    office = Office(speaking(suite, device, dtype), names_in(generators))
+    office = Office(speaking(suite, "semgir-a", device, dtype)[0], names_in(generators))
     agree(office.suite, office.attributor.extractor, len(inputs), yes=yes, ask=ask, say=say)
     exhibits: list[AttributionExhibit] = []
     attributions: list[Attribution] = []
@@ -68,7 +68,7 @@ class Office:
         self.suite = suite
         whole = load_attributor(suite.head(SemgirAttributor.method), suite)
         self.attributor = whole if generators is None else whole.among(generators)
-        self.world = World.load(suite.world, suite.encoder) if suite.world else None
+        self.world = World.load(suite.world, suite) if suite.world else None
 
     def attribute(self, inputs: Sequence[Input]) -> Iterator[AttributionExhibit]:
         """One exhibit an input, in order."""

@@ -5,30 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from unprompt.detectors import load
-from unprompt.detectors.base import Detector, Floats
-from unprompt.detectors.calibration import Thresholds
-from unprompt.detectors.panel import Panel
-from unprompt.detectors.world import World
-from unprompt.errors import CheckpointError, OptionError, SuiteError
-from unprompt.evidence.bench import Bench
-from unprompt.evidence.joint import JointEvidence
-from unprompt.instruments import Suite
+from unprompt.errors import OptionError
 from unprompt.report import Exhibit, write_page
 from unprompt.types import Judgement, Picture
 from unprompt.workflows.costs import agree, refuse
 from unprompt.workflows.extract import silent
 from unprompt.workflows.inputs import Input, in_batches, inputs_of, sized
-
-OUTSIDE = "outside this suite's world"
-SPEECHLESS = "the captioner found no words; its caption is a stand-in"
-UNGROUNDED = "no phrase of the caption was found in the picture; only the whole picture was compared"
-AUTO = "miniature"
-"""The one embedded suite with heads: its own check tells which pictures belong to its world."""
+from unprompt.workflows.voice import Voice, speaking
 
 
 def detect(
@@ -65,8 +51,10 @@ def detect(
     if average < 1:
         raise OptionError(f"--average is {average}, expected 1 or more draws of the noise")
     inputs = inputs_of(paths)
-    bureau = Bureau(speaking(suite, device, dtype), method, prior, fpr, average)
-    agree(bureau.suite, bureau.detector.extractor, bureau.draws * len(inputs), yes=yes, ask=ask, say=say)
+    voices = [Voice(one, method, prior, fpr, average) for one in speaking(suite, method, device, dtype)]
+    for voice in voices:
+        agree(voice.suite, voice.detector.extractor, voice.draws * len(inputs), yes=yes, ask=ask, say=say)
+    bureau = Bureau(voices)
     exhibits: list[Exhibit] = []
     judgements: list[Judgement] = []
     for exhibit in in_batches(inputs, batch_size, bureau.judge, "judged", say):
@@ -78,35 +66,13 @@ def detect(
     return judgements
 
 
-def speaking(name: str | Path, device: str, dtype: str) -> Suite:
-    """The suite that is to give an answer; SuiteError for one of random weights."""
-    suite = Suite.load(AUTO if name == "auto" else name, device, dtype)
-    if suite.fake:
-        raise SuiteError(
-            f"suite {suite.name!r} has random weights and gives no verdict: it is for tests of plumbing; "
-            "use --suite miniature, or a suite whose heads were trained"
-        )
-    return suite
-
-
 class Bureau:
-    """A suite's detector with everything that turns its logits into judgements."""
+    """Several voices, of whom the first that knows a picture's world speaks of it; the last, where none does."""
 
-    def __init__(self, suite: Suite, method: str, prior: float, fpr: float | None, average: int = 1) -> None:
-        self.suite, self.prior = suite, prior
-        self.detector: Detector[Any, Any] = load(suite.head(method), suite)
-        self.draws = average if self.detector.extractor.noisy else 1
+    def __init__(self, voices: Sequence[Voice]) -> None:
+        self.voices = tuple(voices)
+        self._of_files = any(one.detector.extractor.of_files for one in self.voices)
         self._first: dict[str, Judgement] = {}
-        self.thresholds = self._thresholds(fpr)
-        self.world = World.load(suite.world, suite.encoder) if suite.world else None
-
-    def _thresholds(self, fpr: float | None) -> Thresholds:
-        stored = self.detector.thresholds
-        if stored is None:
-            raise CheckpointError(
-                f"{self.detector.path} has no thresholds, so it can give no verdict: train it with validation evidence"
-            )
-        return stored if fpr is None else stored.at_fpr(fpr)
 
     def judge(self, inputs: Sequence[Input]) -> Iterator[Exhibit]:
         """One exhibit an input, in order; what was judged before, by this call or an earlier one, is not again."""
@@ -128,95 +94,20 @@ class Bureau:
 
     def _key(self, picture: Picture) -> str:
         """What two inputs of one score have in common."""
-        return picture.sha256 if self.detector.extractor.of_files else picture.pixels
+        return picture.sha256 if self._of_files else picture.pixels
 
     def _judged(self, pictures: Sequence[Picture]) -> list[Exhibit]:
-        if not pictures:
-            return []
-        bench, extractor = Bench(pictures, self.suite), self.detector.extractor
-        evidence = extractor.extract(bench)
-        further = (extractor.extract(bench.at_noise(draw)) for draw in range(1, self.draws))
-        drawn = np.stack([self._logits(one) for one in (evidence, *further)])
-        logits = drawn[:, 0].mean(axis=0)
-        scores = np.exp(-np.logaddexp(0, -logits))
-        certain = self.detector.probability(logits)
-        told = self.detector.probability(logits, self.prior)
-        moves = self._moves(drawn[:, 0])
-        outside = self.world.outside([one.rgb for one in pictures]) if self.world else np.zeros(len(pictures), bool)
-        members = self._members(drawn.mean(axis=0))
-        return [
-            self._exhibit(picture, evidence[i], scores[i], certain[i], told[i], moves[i], bool(outside[i]), members[i])
-            for i, picture in enumerate(pictures)
-        ]
-
-    def _logits(self, evidence: Sequence[Any]) -> Floats:
-        """Voices x N: the detector's logits, and below them those of a panel's members."""
-        rows = [self.detector.logits(evidence)]
-        if isinstance(self.detector, Panel):
-            rows += [one.logits([row.parts[one.method] for row in evidence]) for one in self.detector.members]
-        return np.stack(rows)
-
-    def _moves(self, drawn: Floats) -> list[float | None]:
-        """Standard deviation of each picture's probability over draws x N logits; None for a single draw."""
-        if len(drawn) < 2:
-            return [None] * drawn.shape[1]
-        return [float(one) for one in self.detector.probability(drawn, self.prior).std(axis=0, ddof=1)]
-
-    def _members(self, logits: Floats) -> list[dict[str, float]]:
-        """Method -> calibrated probability, for every picture, from what ``_logits`` made."""
-        speakers: Sequence[Detector[Any, Any]] = [self.detector]
-        if isinstance(self.detector, Panel):
-            speakers, logits = self.detector.members, logits[1:]
-        columns = {one.method: one.probability(row, self.prior) for one, row in zip(speakers, logits, strict=True)}
-        return [{method: float(column[i]) for method, column in columns.items()} for i in range(logits.shape[1])]
-
-    def _exhibit(
-        self,
-        picture: Picture,
-        evidence: Any,
-        score: float,
-        certain: float,
-        told: float,
-        moves: float | None,
-        outside: bool,
-        members: dict[str, float],
-    ) -> Exhibit:
-        parts = evidence.parts if isinstance(evidence, JointEvidence) else {self.detector.method: evidence}
-        caption = next((part.caption for part in parts.values() if hasattr(part, "caption")), None)
-        warnings = [OUTSIDE] if outside else []
-        if caption is not None and caption.fallback:
-            warnings.append(SPEECHLESS)
-        boxes = next((part.objects.boxes for part in parts.values() if getattr(part, "objects", None)), None)
-        if boxes == ():
-            warnings.append(UNGROUNDED)
-        judgement = Judgement(
-            uri=picture.uri,
-            status="ok",
-            sha256=picture.sha256,
-            pixels=picture.pixels,
-            method=self.detector.method,
-            suite=self.suite.name,
-            score=float(score),
-            probability=None if outside else float(told),
-            spread=None if outside else moves,
-            verdict="inconclusive" if outside else self.thresholds.verdict(float(certain)),
-            caption=caption.text if caption else None,
-            warnings=tuple(warnings),
-            scores=members,
-            width=picture.width,
-            height=picture.height,
-            format=picture.format,
-            quality=picture.quality,
-        )
-        sare, semgir = parts.get("sare"), parts.get("semgir")
-        return Exhibit(
-            judgement,
-            picture=sare.picture if sare else picture.rgb,
-            reconstruction=sare.reconstruction if sare else None,
-            sare_map=sare.sare_map if sare else None,
-            regeneration=semgir.regenerations[0] if semgir else None,
-            boxes=boxes or (),
-        )
+        told: dict[int, Exhibit] = {}
+        waiting = list(range(len(pictures)))
+        for voice in self.voices:
+            asked = [pictures[place] for place in waiting]
+            outside = voice.outside(asked)
+            spoken = np.ones(len(asked), bool) if voice is self.voices[-1] else ~outside
+            chosen = [picture for picture, heard in zip(asked, spoken, strict=True) if heard]
+            places = [place for place, heard in zip(waiting, spoken, strict=True) if heard]
+            told |= zip(places, voice.judged(chosen, outside[spoken]), strict=True)
+            waiting = [place for place, heard in zip(waiting, spoken, strict=True) if not heard]
+        return [told[place] for place in range(len(pictures))]
 
 
 def _copied(first: Judgement, picture: Picture) -> Judgement:

@@ -1,0 +1,48 @@
+"""Evidence of traces: the statistics of a picture's middle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from unprompt.evidence.alignment import Vector
+from unprompt.evidence.base import Extractor
+from unprompt.evidence.bench import Bench
+from unprompt.evidence.pixels import native
+from unprompt.evidence.products import Product
+from unprompt.evidence.traces.vector import traces
+from unprompt.types import RGB
+
+SIDE: Final = 256
+"""Sides of the central crop, in native pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class TraceEvidence:
+    """What generation, resampling and compression left in the middle of a picture."""
+
+    vector: Vector
+    """WIDTH float32: see :func:`~unprompt.evidence.traces.traces`."""
+
+
+class TraceExtractor(Extractor[TraceEvidence]):
+    """Needs no instrument and stores no product: the pictures themselves are read again, and never resized."""
+
+    roles: tuple[str, ...] = ()
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+
+    def products(self) -> Sequence[Product[Any]]:
+        return ()
+
+    def _extract(self, bench: Bench) -> list[TraceEvidence]:
+        return [TraceEvidence(traces(middle(picture.rgb))) for picture in bench.pictures]
+
+
+def middle(rgb: RGB) -> RGB:
+    """At most 256 x 256 of the native picture; a shorter side stays as it is."""
+    rgb = native(rgb)
+    top, left = (max(0, side - SIDE) // 2 for side in rgb.shape[:2])
+    return rgb[top : top + SIDE, left : left + SIDE]

@@ -1,0 +1,105 @@
+"""The pictures that the suite learns from and is measured on: whose they are, and with whom they are left out.
+
+The data are a manifest (``path, label, source, content``) and, beside it, pictures that public packages carry, named
+one by one in ``extra.csv``: generated ones of newer models, and photographs and drawn backgrounds under free licences.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from unprompt.datasets import load_manifest
+from unprompt.errors import DataError
+from unprompt.evidence.pixels import native
+from unprompt.images import read
+from unprompt.types import Picture, Sample
+
+HERE: Final = Path(__file__).parent
+EXTRA: Final = HERE / "extra.csv"
+UNTAUGHT: Final = -1
+DRAWN: Final = "art"
+"""Content of what hands drew on a computer: real, but no photograph; nobody learns from it."""
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """One picture of the data."""
+
+    sample: Sample
+    fold: int
+    """The nets of this fold never saw its source; UNTAUGHT = nobody learns from it, and the whole suite judges it."""
+    packed: bool = False
+    """A public package carries it."""
+
+    @property
+    def uri(self) -> str:
+        return self.sample.uri
+
+    @property
+    def label(self) -> int:
+        """1 = generated."""
+        return int(self.sample.label or 0)
+
+    @property
+    def source(self) -> str:
+        """Generator, or collection of a real picture."""
+        return self.sample.generator
+
+    def read(self) -> Picture:
+        """Decoded by the package's one policy, and as large as the detectors see it."""
+        picture = read(Path(self.uri).read_bytes(), self.uri)
+        return replace(picture, rgb=native(picture.rgb))
+
+
+def folds() -> dict[str, int]:
+    """Source -> fold."""
+    table = tomllib.loads((HERE / "folds.toml").read_text("utf-8"))["fold"]
+    return {source: number for number, row in enumerate(table) for source in (*row["generators"], *row["collections"])}
+
+
+def photographs(manifest: str, packages: Path | None = None) -> list[Photograph]:
+    """The manifest's pictures and, with ``packages``, a folder of unpacked packages, those of ``extra.csv``.
+
+    DataError for a source that no fold holds, a picture without a label, or a package's picture that is not there or
+    not the one that was named.
+    """
+    known = folds()
+    given = [_placed(sample, known) for sample in load_manifest(manifest)]
+    packed = [] if packages is None else [_placed(sample, known) for sample in _packed(packages)]
+    return given + [replace(one, packed=True) for one in packed]
+
+
+def _placed(sample: Sample, known: dict[str, int]) -> Photograph:
+    if sample.label is None:
+        raise DataError(f"{sample.uri} has no label, expected 0 or 1: complete the manifest")
+    if sample.content == DRAWN:
+        return Photograph(sample, UNTAUGHT)
+    if sample.generator not in known:
+        raise DataError(
+            f"{sample.uri} is of {sample.generator!r}, which no fold holds, expected one of "
+            f"{', '.join(sorted(known))}: add it to {HERE / 'folds.toml'}, beside its next of kin"
+        )
+    return Photograph(sample, known[sample.generator])
+
+
+def _packed(folder: Path) -> Iterator[Sample]:
+    for row in csv.DictReader(EXTRA.read_text("utf-8").splitlines()):
+        path = folder / row["path"]
+        found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "nothing"
+        if found != row["sha256"]:
+            raise DataError(
+                f"{path} holds {found[:12]}, expected {row['sha256'][:12]}: unpack the packages as docs/photo.md says"
+            )
+        yield replace(Sample(os.fspath(path), 1 if row["label"] == "1" else 0, row["source"]), content=row["content"])
+
+
+def learned(rows: Sequence[Photograph], without: int) -> list[Photograph]:
+    """What the nets of a fold learn from: the pictures of all other folds."""
+    return [one for one in rows if one.fold not in (UNTAUGHT, without)]

@@ -1,0 +1,91 @@
+"""The suite of photographs as users meet it: what ``auto`` hands to it, its card, its limits."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unprompt.detectors.checkpoint import read_header
+from unprompt.instruments import Manifest
+from unprompt.photographs.page import card
+from unprompt.types import Judgement
+from unprompt.workflows.detect import detect
+from unprompt.workflows.voice import OUTSIDE
+
+ROOT = Path(__file__).parents[2]
+SCENE = sorted((ROOT / "examples" / "pictures" / "real").iterdir())[0]
+LIMIT = 10e6
+"""Bytes of weights that are shipped."""
+
+
+@pytest.fixture(scope="module")
+def photograph() -> Path:
+    """One that scikit-image bundles."""
+    skimage = pytest.importorskip("skimage", reason="needs scikit-image, which the development set brings")
+    return Path(skimage.data_dir) / "chelsea.png"
+
+
+@pytest.fixture(scope="module")
+def rows(photograph: Path) -> list[Judgement]:
+    return detect([SCENE, photograph])
+
+
+def test_auto_hands_a_photograph_to_photo_and_keeps_a_scene(rows: list[Judgement]) -> None:
+    assert [row.suite for row in rows] == ["miniature", "photo"]
+    assert [row.warnings for row in rows] == [(), ()]
+    assert rows[0].caption
+    assert rows[1].caption is None
+    assert set(rows[1].scores) == {"traces", "patches"}
+    assert rows[1].verdict in ("real", "inconclusive")
+
+
+def test_alone_and_in_company_it_gets_one_score(rows: list[Judgement], photograph: Path) -> None:
+    alone = detect(photograph, suite="photo")[0]
+    assert alone.score == pytest.approx(rows[1].score, abs=1e-4)
+    assert (alone.verdict, alone.suite) == (rows[1].verdict, "photo")
+
+
+def test_a_method_that_photo_lacks_is_asked_of_miniature_alone(photograph: Path) -> None:
+    row = detect(photograph, method="tidy")[0]
+    assert (row.suite, row.verdict, row.probability) == ("miniature", "inconclusive", None)
+    assert OUTSIDE in row.warnings
+
+
+@pytest.mark.parametrize("size", [(40, 300), (63, 63), (1, 1)])
+def test_what_is_too_small_gets_no_verdict(size: tuple[int, int], tmp_path: Path) -> None:
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)).save(tmp_path / "small.png")
+    row = detect(tmp_path / "small.png", suite="photo")[0]
+    assert (row.status, row.verdict, row.probability, row.warnings) == ("ok", "inconclusive", None, (OUTSIDE,))
+
+
+def test_metadata_move_no_score(photograph: Path, tmp_path: Path) -> None:
+    image = Image.open(photograph)
+    image.save(tmp_path / "a.png")
+    image.save(tmp_path / "b.webp", lossless=True)
+    one, other = detect([tmp_path / "a.png", tmp_path / "b.webp"], suite="photo")
+    assert one.score == other.score
+
+
+def test_the_weights_stay_small_and_the_panel_promises_what_the_card_says() -> None:
+    manifest = Manifest.read("photo")
+    assert sum(path.stat().st_size for path in manifest.file.parent.rglob("*.safetensors")) <= LIMIT
+    header = read_header(manifest.head("panel"))
+    assert header.thresholds is not None
+    assert header.thresholds["fpr"] <= 0.03
+    assert header.instruments == {}
+
+
+def test_the_card_is_written_from_its_figures() -> None:
+    figures = json.loads((Manifest.read("photo").file.parent / "figures.json").read_text("utf-8"))
+    assert (ROOT / "docs" / "photo.md").read_text("utf-8") == card(figures)
+    told = figures["conditions"]["aligned"]
+    assert told["real"]["accused"]["value"] <= 0.03
+    assert not re.search(r"(/[\w.-]+){3}", json.dumps(figures))
+    text = (ROOT / "README.md").read_text("utf-8")
+    for name in ("auc", "tpr_at_3"):
+        assert f"{told['macro'][name]['value']:.2f}" in text
