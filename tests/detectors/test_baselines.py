@@ -229,7 +229,7 @@ def test_drct_learns_that_every_reconstruction_is_fake(suite: Suite, bench: Benc
     loss = detector.loss((seen, made), target)
     W = {name: tensor for name, tensor in detector.network.state_dict().items()}
     embedded = torch.cat([seen, made]) @ W["embedding.weight"].T + W["embedding.bias"]
-    classes = embedded @ W["head.weight"].T + W["head.bias"]
+    classes = embedded @ W["head.weight"].T + W["head.bias"] + torch.tensor([0.0, math.log(3)])  # one real, three fake
     labels = torch.tensor([*LABELS, *[1] * 7])
     expected = 0.75 * F.cross_entropy(classes, labels) + 0.25 * contrastive(embedded, labels, 1.0)
     torch.testing.assert_close(loss, expected)
