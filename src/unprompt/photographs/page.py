@@ -44,8 +44,8 @@ little.
 
 Both classes go through the same laundry in training: lossless files are first given the history of a JPEG, then all
 are resized, cropped, blurred and recompressed alike. `raw` = files as they lie, with all that their formats give
-away; `aligned` = a JPEG history for lossless files, then JPEG 92, for both classes; the headline is `aligned`. The
-other conditions: `src/unprompt/perturbations/laundry.py`.
+away; `aligned` = a JPEG history for lossless files, then JPEG 92, for both classes; the headline is `aligned`.
+Sizes do not enter: native crops are seen. The other conditions: `src/unprompt/perturbations/laundry.py`.
 
 AUC of a classifier that sees **metadata alone** (format, size, quality) on the same pictures: {metadata:.2f} as
 they lie, {leveled:.2f} once both classes are aligned in format and size (`unprompt audit`).
