@@ -87,7 +87,7 @@ def test_written_and_read_again_a_file_says_the_same(name: str, tmp_path: Path) 
 
 def test_the_suites_are_listed_with_their_licences() -> None:
     rows = {row.name: row for row in suites()}
-    assert list(rows) == embedded() == ["fake", "miniature", "paper"]
+    assert list(rows) == embedded() == ["fake", "miniature", "paper", "photo"]
     assert "OPT-175B licence, non-commercial (blip2-opt-2.7b)" in rows["paper"].licences
     assert rows["miniature"].licences.startswith("Apache-2.0 (captioner")
 
