@@ -63,6 +63,12 @@ def test_what_is_too_small_gets_no_verdict(size: tuple[int, int], tmp_path: Path
     assert (row.status, row.verdict, row.probability, row.warnings) == ("ok", "inconclusive", None, (OUTSIDE,))
 
 
+def test_what_is_flat_gets_no_verdict(tmp_path: Path) -> None:
+    Image.new("RGB", (300, 200), "white").save(tmp_path / "white.png")
+    row = detect(tmp_path / "white.png", suite="photo")[0]
+    assert (row.verdict, row.probability, row.warnings) == ("inconclusive", None, (OUTSIDE,))
+
+
 def test_metadata_move_no_score(photograph: Path, tmp_path: Path) -> None:
     image = Image.open(photograph)
     image.save(tmp_path / "a.png")

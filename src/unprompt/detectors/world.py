@@ -41,6 +41,7 @@ RANK: Final = 160
 """Directions of a description whose variance is kept apart; the others share one."""
 FALSE_ALARMS: Final = 0.005
 LEAST_DEVIATION: Final = 1e-3
+FLAT: Final = 1.0
 LEAST_VARIANCE: Final = 1e-6
 STEP_QUANTILES: Final = (0.1, 0.25, 0.5, 0.75, 0.9)
 
@@ -173,9 +174,13 @@ class World:
         return _worst(_distances(self._clouds, _views(self._encoder, pictures)), self.facts.limits)
 
     def outside(self, pictures: Sequence[RGB]) -> npt.NDArray[np.bool_]:
-        """N answers: does the picture lie beyond the threshold, or is it too small to be judged?"""
-        small = np.array([min(rgb.shape[:2]) < self.facts.least for rgb in pictures], np.bool_)
-        return small | (self.distances(pictures) > self.facts.threshold)
+        """N answers: does the picture lie beyond the threshold, or is it too small or too flat to be judged?"""
+        mute = np.array([min(rgb.shape[:2]) < self.facts.least or self._flat(rgb) for rgb in pictures], np.bool_)
+        return mute | (self.distances(pictures) > self.facts.threshold)
+
+    def _flat(self, rgb: RGB) -> bool:
+        """Nothing to look for traces in: the middle deviates from its mean by less than a grey level."""
+        return self._encoder is None and float(middle(rgb).mean(axis=2).std()) < FLAT
 
     def save(self, path: Path | str) -> None:
         """One safetensors file, the facts as JSON in its header; written aside and renamed."""
