@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from scipy.fft import dctn
 
 from unprompt.detectors.base import Floats
@@ -97,9 +96,7 @@ class FredectDetector(SolvedDetector[PixelEvidence]):
 
     def solve_features(self, features: Floats, labels: npt.ArrayLike) -> None:
         weights, bias = ridge(features, labels, self.options.l2)
-        with torch.no_grad():
-            self.network.linear.weight.copy_(torch.from_numpy(weights)[None])
-            self.network.linear.bias.fill_(bias)
+        self.network.take(weights, bias)
 
     @classmethod
     def evidence_of(cls, options: SolvedOptions) -> PixelExtractor:

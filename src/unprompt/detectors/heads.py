@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -35,6 +37,12 @@ class LinearHead(nn.Module):
         self.linear = nn.Linear(width, 1)
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
+
+    @torch.no_grad()
+    def take(self, weights: npt.NDArray[np.float64], bias: float) -> None:
+        """Set what was solved: one weight a feature, and the bias."""
+        self.linear.weight.copy_(torch.from_numpy(weights)[None])
+        self.linear.bias.fill_(bias)
 
     def forward(self, features: Tensor) -> Tensor:
         return cast(Tensor, self.linear(features).squeeze(-1))

@@ -72,9 +72,7 @@ class SolvedDetector(Solved[E, SolvedOptions]):
     def solve_features(self, features: Floats, labels: npt.ArrayLike) -> None:
         """As :meth:`solve`, from N x width features."""
         weights, bias = logistic(features, labels, self.options.l2)
-        with torch.no_grad():
-            self.network.linear.weight.copy_(torch.from_numpy(weights)[None])
-            self.network.linear.bias.fill_(bias)
+        self.network.take(weights, bias)
 
     def _build(self) -> LinearHead:
         return LinearHead(self.width)

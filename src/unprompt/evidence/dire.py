@@ -7,35 +7,16 @@ draws it again; here the suite's diffusion reconstructs it (img2img) towards the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from unprompt.errors import DataError
 from unprompt.evidence.base import Extractor
 from unprompt.evidence.bench import Bench
 from unprompt.evidence.products import Product, reconstructions
-from unprompt.evidence.sare import difference
-from unprompt.types import RGB
+from unprompt.evidence.reconstruction import Reconstructed
 
 
-@dataclass(frozen=True, eq=False)
-class DireEvidence:
-    """A picture at the diffusion model's working size, and its reconstruction of the same size."""
-
-    picture: RGB
-    reconstruction: RGB
-
-    def __post_init__(self) -> None:
-        if self.picture.shape != self.reconstruction.shape:
-            raise DataError(
-                f"the reconstruction has shape {self.reconstruction.shape}, expected {self.picture.shape} like "
-                "the prepared picture: the diffusion instrument has to cut its padding away"
-            )
-
-    @property
-    def difference(self) -> RGB:
-        """DIRE(x) = |x - R(x)| in steps of 1/255, H x W x 3 uint8."""
-        return difference(self.picture, self.reconstruction)
+class DireEvidence(Reconstructed):
+    """Picture and reconstruction; their difference is DIRE(x) = |x - R(x)|."""
 
 
 class DireExtractor(Extractor[DireEvidence]):

@@ -9,37 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from unprompt.errors import DataError
 from unprompt.evidence.base import Extractor
 from unprompt.evidence.bench import Bench
 from unprompt.evidence.products import CAPTIONS, Product, reconstructions
-from unprompt.types import RGB, Caption
-
-
-def difference(picture: RGB, reconstruction: RGB) -> RGB:
-    """|x - x_hat| in steps of 1/255, H x W x 3 uint8: exact, since both are uint8 (SARE eq. 4)."""
-    return np.maximum(picture, reconstruction) - np.minimum(picture, reconstruction)
+from unprompt.evidence.reconstruction import Reconstructed
+from unprompt.types import Caption
 
 
 @dataclass(frozen=True, eq=False)
-class SareEvidence:
-    """A picture at the diffusion model's working size, and its reconstruction of the same size."""
+class SareEvidence(Reconstructed):
+    """Picture and reconstruction, with the caption that guided it."""
 
-    picture: RGB
-    reconstruction: RGB
     caption: Caption
-
-    def __post_init__(self) -> None:
-        if self.picture.shape != self.reconstruction.shape:
-            raise DataError(
-                f"the reconstruction has shape {self.reconstruction.shape}, expected {self.picture.shape} like "
-                "the prepared picture: the diffusion instrument has to cut its padding away"
-            )
-
-    @property
-    def difference(self) -> RGB:
-        """The SARE map in steps of 1/255, H x W x 3 uint8."""
-        return difference(self.picture, self.reconstruction)
 
     @property
     def sare_map(self) -> npt.NDArray[np.float32]:

@@ -43,7 +43,7 @@ def condition(rows: Sequence[Photograph], judged: Judged, seed: int = 0) -> dict
     around = intervals(told[real], shown, seed)
     return {
         "generators": {
-            name: {"n": len(scores), **around[name], "accused": _share(judged.accused[sources == name])}
+            name: {"n": len(scores), **around[name], "accused": share(judged.accused[sources == name])}
             for name, scores in shown.items()
         },
         "macro": around[MACRO],
@@ -51,8 +51,8 @@ def condition(rows: Sequence[Photograph], judged: Judged, seed: int = 0) -> dict
             "n": int((~real).sum()),
             **intervals(told[real], {"": told[~real]}, seed)[MACRO],
             "ece": ece((~real).astype(int), told, prior=0.5),
-            "accused": _share(judged.accused[~real]),
-            "cleared": _share(judged.cleared[~real]),
+            "accused": share(judged.accused[~real]),
+            "cleared": share(judged.cleared[~real]),
         },
         "real": {
             **_alarms(judged, real),
@@ -79,12 +79,13 @@ PRODUCTS: Final = ("clothing", "grocery", "shoes")
 def _alarms(judged: Judged, members: Flags) -> dict[str, Any]:
     return {
         "n": int(members.sum()),
-        "accused": _share(judged.accused[members]),
-        "cleared": _share(judged.cleared[members]),
+        "accused": share(judged.accused[members]),
+        "cleared": share(judged.cleared[members]),
     }
 
 
-def _share(flags: Flags) -> dict[str, float]:
+def share(flags: Flags) -> dict[str, float]:
+    """How many of the flags are up: count, share and Wilson's interval."""
     found = wilson(float(flags.mean()), len(flags), LEVEL)
     return {"count": int(flags.sum()), "value": found.estimate, "low": found.low, "high": found.high}
 

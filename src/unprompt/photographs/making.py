@@ -22,7 +22,7 @@ from unprompt.detectors.panel import Panel
 from unprompt.detectors.patches import cut, lit
 from unprompt.detectors.traces import TracesDetector
 from unprompt.detectors.world import Cloud, Facts, World
-from unprompt.evaluation import fit_platt, roc_auc
+from unprompt.evaluation import fit_platt, fit_thresholds, roc_auc
 from unprompt.evidence.traces import TraceEvidence
 from unprompt.instruments import Suite
 from unprompt.perturbations.laundry import CONDITIONS
@@ -118,9 +118,7 @@ class Workshop:
         members = [self._joined(method, heads / f"{method}.safetensors") for method in MEMBERS]
         fusion = fuse(self.told, self.labels)
         panel = Panel(self.empty, members)
-        with torch.no_grad():
-            panel.network.linear.weight.copy_(torch.from_numpy(fusion.weights)[None])
-            panel.network.linear.bias.fill_(fusion.bias)
+        panel.network.take(fusion.weights, fusion.bias)
         panel.calibration, panel.thresholds = fusion.calibration, thresholds(fusion, self.told, self.labels)
         panel.figures = self._figures(fusion.logits(self.told["raw"]))
         panel.training = {"suite": "photo", "folds": len(self.nets[MEMBERS[0]]), "pictures": len(self.taught)}
@@ -222,8 +220,6 @@ class Workshop:
 
 
 def _bounds(probabilities: Floats, labels: npt.NDArray[np.int64]) -> Thresholds:
-    from unprompt.evaluation import fit_thresholds
-
     lower, upper = fit_thresholds(labels, probabilities, FALSE_ALARMS, MISSES)
     real, generated = probabilities[labels == 0], int((labels == 1).sum())
     return Thresholds.from_validation(lower, upper, fpr=FALSE_ALARMS, fnr=MISSES, real=real, n_generated=generated)

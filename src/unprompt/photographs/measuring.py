@@ -10,7 +10,6 @@ from typing import Any, Final
 import numpy as np
 
 from unprompt.detectors import load
-from unprompt.evaluation import wilson
 from unprompt.evidence.bench import Bench
 from unprompt.evidence.pixels import LONGEST
 from unprompt.evidence.traces import WIDTH
@@ -57,9 +56,7 @@ def _strangers(shop: Workshop) -> dict[str, dict[str, Any]]:
                 told.append(panel.probability(panel.logits(panel.extractor.extract(bench)))[0])
             assert panel.thresholds is not None
             accused = np.array(told) > panel.thresholds.upper
-            share = wilson(float(accused.mean()), len(accused))
-            told_of = {"count": int(accused.sum()), "value": share.estimate, "low": share.low, "high": share.high}
-            found.setdefault(name, {})[condition] = {"n": len(accused), "accused": told_of}
+            found.setdefault(name, {})[condition] = {"n": len(accused), "accused": figures.share(accused)}
             shop.say(f"{name}, {condition}: {accused.sum()} of {len(accused)} accused")
     return found
 
