@@ -43,7 +43,7 @@ check: install
 	$(BIN)/codespell
 
 miniature: install
-	$(BIN)/python -m unprompt.miniature $(if $(QUICK),--quick)
+	$(BIN)/python -m unprompt.recipes.miniature $(if $(QUICK),--quick)
 
 clean:
 	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

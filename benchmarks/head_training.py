@@ -22,13 +22,13 @@ import numpy as np
 import torch
 
 from unprompt.detectors.discrepancy import DiscrepancyOptions
-from unprompt.detectors.item import ItemDetector
-from unprompt.detectors.probe import ClipProbe
-from unprompt.detectors.tidy import TidyDetector
+from unprompt.detectors.methods.item import ItemDetector
+from unprompt.detectors.methods.probe import ClipProbe
+from unprompt.detectors.methods.tidy import TidyDetector
 from unprompt.evidence.alignment import AlignmentEvidence
 from unprompt.evidence.embedding import EmbeddingEvidence
 from unprompt.instruments import Suite
-from unprompt.instruments.fakes import save_fake_suite
+from unprompt.testing.fake_suite import save_fake_suite
 from unprompt.training.fit import Report, Validation, fit
 from unprompt.types import Caption
 

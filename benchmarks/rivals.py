@@ -3,9 +3,9 @@
     python -m venv S && S/bin/pip install sahu65==1.1.0
     python benchmarks/rivals.py --sahu65 S/bin/python --data MANIFEST --packages P --cache CACHE [--out docs/rivals.md]
 
-MANIFEST, P and CACHE are those of ``python -m unprompt.photographs``, which has to be finished: ours are its answers by
-nets, weights and thresholds that never saw a picture's source. sahu65 has an environment of its own, since it asks for
-other versions; it reads the very pixels, stored as PNG, and under ``raw`` the very files.
+MANIFEST, P and CACHE are those of ``python -m unprompt.recipes.photo``, which has to be finished: ours are its answers
+by nets, weights and thresholds that never saw a picture's source. sahu65 has an environment of its own, since it asks
+for other versions; it reads the very pixels, stored as PNG, and under ``raw`` the very files.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ import numpy as np
 
 from unprompt.evaluation import wilson
 from unprompt.images import encode_png
-from unprompt.photographs import figures
-from unprompt.photographs.fusing import Flags, Judged
-from unprompt.photographs.judging import drawn
-from unprompt.photographs.making import SUITE, Workshop
-from unprompt.photographs.sources import Photograph, photographs
+from unprompt.recipes.photo import figures
+from unprompt.recipes.photo.fusion import Flags, Judged
+from unprompt.recipes.photo.head_trainer import SUITE, Workshop
+from unprompt.recipes.photo.scoring import drawn
+from unprompt.recipes.photo.sources import Photograph, photographs
 from unprompt.report.grid import Grid, markdown
 
 ASK = """

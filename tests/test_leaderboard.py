@@ -16,7 +16,7 @@ from unprompt import Sample
 from unprompt.detectors import METHODS
 from unprompt.errors import DataError, OptionError
 from unprompt.instruments import Suite
-from unprompt.instruments.fakes import save_fake_suite
+from unprompt.testing.fake_suite import save_fake_suite
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -16,8 +16,8 @@ from unprompt.errors import OptionError
 from unprompt.report import Grid
 from unprompt.workflows import analyse as analyse_module
 from unprompt.workflows import reproduce as reproduce_module
-from unprompt.workflows.recipes import Cell
-from unprompt.workflows.rehearsal import Rehearsal
+from unprompt.workflows.planning.dry_run import Rehearsal
+from unprompt.workflows.planning.recipes import Cell
 from unprompt.workflows.reproduce import Reproduction
 
 GRID = Grid("sare/table1, table 2, AUC in percent", ("method", "MJ", "Avg."), (("sare, ours", "97.10", "98.00"),))

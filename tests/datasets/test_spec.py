@@ -25,24 +25,12 @@ def test_named_and_bare(folder, spec):
     assert load(spec) == [Sample("pictures/real/a.png", 0)]
 
 
-def test_a_higher_room_brings_its_own(folder):
-    asked = []
-
-    def little(argument):
-        asked.append(argument)
-        return [Sample("scene:1", 0)]
-
-    assert load("little:", {"little": little}) == load("little:test:3", {"little": little}) == [Sample("scene:1", 0)]
-    assert asked == ["", "test:3"]
-    assert "little" not in NAMES
-
-
 @pytest.mark.parametrize("spec", ["genimages:root", "little:", "none", "notes.txt", "", ":"])
 def test_an_unknown_one_lists_the_known(folder, spec):
     known = ", ".join(f"{name}:" for name in NAMES)
-    words = f"got data specification '{spec}'; expected one that starts with {known}, world:, the path of a"
+    words = f"got data specification '{spec}'; expected one that starts with {known}, the path of a"
     with pytest.raises(DataError, match=re.escape(words)):
-        load(spec, {"world": lambda argument: []})
+        load(spec)
 
 
 def test_a_folder_with_a_colon_in_its_name_is_a_folder(folder):

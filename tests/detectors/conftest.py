@@ -8,12 +8,12 @@ import pytest
 
 from unprompt.detectors import METHODS
 from unprompt.detectors.base import Detector
-from unprompt.detectors.panel import Panel
-from unprompt.detectors.solved import Solved
-from unprompt.evidence.bench import Bench
+from unprompt.detectors.closed_form import Solved
+from unprompt.detectors.methods.panel import Panel
+from unprompt.evidence.product_cache import Bench
 from unprompt.images import encode_png, read
 from unprompt.instruments import Suite
-from unprompt.instruments.fakes import save_fake_suite
+from unprompt.testing.fake_suite import save_fake_suite
 from unprompt.types import Picture
 
 LABELS = [0, 1, 0, 1, 0, 1, 0]

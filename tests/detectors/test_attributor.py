@@ -14,10 +14,10 @@ from unprompt.detectors import ATTRIBUTORS, EVERY, METHODS, load, load_attributo
 from unprompt.detectors.attributor import Attributor, targets
 from unprompt.detectors.calibration import Calibration
 from unprompt.detectors.checkpoint import read_header
-from unprompt.detectors.choice import answers
-from unprompt.detectors.tidy import TidyDetector
+from unprompt.detectors.decide import answers
+from unprompt.detectors.methods.tidy import TidyDetector
 from unprompt.errors import CheckpointError, DataError, OptionError, SuiteError
-from unprompt.evidence.bench import Bench
+from unprompt.evidence.product_cache import Bench
 from unprompt.images import encode_png, read
 from unprompt.instruments import Manifest, Suite
 from unprompt.training import course as loop

@@ -18,20 +18,20 @@ from torch.nn import functional as F
 
 from unprompt.detectors import METHODS
 from unprompt.detectors.base import Detector
-from unprompt.detectors.cnndet import CnndetDetector, CnndetOptions, blur_and_jpeg
-from unprompt.detectors.defake import DefakeDetector
-from unprompt.detectors.dire import DireDetector
-from unprompt.detectors.drct import DrctDetector, DrctOptions, contrastive
-from unprompt.detectors.fredect import FredectDetector, log_spectrum, ridge
-from unprompt.detectors.gramnet import GramnetDetector, GramnetOptions, gram
-from unprompt.detectors.neighbours import residual
-from unprompt.detectors.npr import NprDetector, NprOptions
-from unprompt.detectors.resnet50 import ResNet50Detector, ResNet50Options
-from unprompt.detectors.univfd import NearestDetector
+from unprompt.detectors.methods.cnndet import CnndetDetector, CnndetOptions, blur_and_jpeg
+from unprompt.detectors.methods.defake import DefakeDetector
+from unprompt.detectors.methods.dire import DireDetector
+from unprompt.detectors.methods.drct import DrctDetector, DrctOptions, contrastive
+from unprompt.detectors.methods.fredect import FredectDetector, log_spectrum, ridge
+from unprompt.detectors.methods.gramnet import GramnetDetector, GramnetOptions, gram
+from unprompt.detectors.methods.npr import NprDetector, NprOptions
+from unprompt.detectors.methods.resnet50 import ResNet50Detector, ResNet50Options
+from unprompt.detectors.methods.univfd import NearestDetector
+from unprompt.detectors.npr_residual import residual
 from unprompt.errors import DataError, OptionError
-from unprompt.evidence.bench import Bench
 from unprompt.evidence.dire import DireEvidence
 from unprompt.evidence.drct import DrctEvidence
+from unprompt.evidence.product_cache import Bench
 from unprompt.images import centre_crop
 from unprompt.instruments import Suite
 

@@ -14,10 +14,10 @@ from safetensors.torch import load_file, save_file
 from unprompt.detectors import METHODS, load
 from unprompt.detectors.checkpoint import KEY, read_header
 from unprompt.detectors.discrepancy import DiscrepancyOptions
-from unprompt.detectors.item import ItemDetector
-from unprompt.detectors.tidy import TidyDetector
+from unprompt.detectors.methods.item import ItemDetector
+from unprompt.detectors.methods.tidy import TidyDetector
 from unprompt.errors import CheckpointError, DataError, OptionError
-from unprompt.evidence.bench import Bench
+from unprompt.evidence.product_cache import Bench
 from unprompt.instruments import Suite
 
 

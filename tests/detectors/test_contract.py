@@ -14,9 +14,9 @@ from unprompt.detectors import METHODS, load
 from unprompt.detectors.base import Detector
 from unprompt.detectors.calibration import Calibration, Thresholds
 from unprompt.detectors.checkpoint import read_header
-from unprompt.detectors.panel import Panel
+from unprompt.detectors.methods.panel import Panel
 from unprompt.errors import CheckpointError, DataError
-from unprompt.evidence.bench import Bench
+from unprompt.evidence.product_cache import Bench
 from unprompt.images import encode_png, read
 from unprompt.instruments import Suite
 from unprompt.types import Picture

@@ -9,18 +9,18 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from unprompt.detectors.closed_form import logistic
 from unprompt.detectors.discrepancy import DiscrepancyOptions
 from unprompt.detectors.geometry import window
-from unprompt.detectors.item import ItemDetector
-from unprompt.detectors.residual import Residual
-from unprompt.detectors.sare import SareDetector, SareOptions
-from unprompt.detectors.semgir import SemgirDetector, SemgirOptions
-from unprompt.detectors.solved import logistic
-from unprompt.detectors.tidy import TidyDetector
+from unprompt.detectors.methods.item import ItemDetector
+from unprompt.detectors.methods.sare import SareDetector, SareOptions
+from unprompt.detectors.methods.semgir import SemgirDetector, SemgirOptions
+from unprompt.detectors.methods.tidy import TidyDetector
+from unprompt.detectors.resnet import Residual
 from unprompt.detectors.towers import ImageTower
 from unprompt.errors import DataError, OptionError, SuiteError
 from unprompt.evidence.alignment import AlignmentEvidence, Objects
-from unprompt.evidence.bench import Bench
+from unprompt.evidence.product_cache import Bench
 from unprompt.images import centre_crop, centre_square, fit_short
 from unprompt.instruments import Suite
 from unprompt.instruments.base import Encoder

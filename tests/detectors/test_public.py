@@ -16,9 +16,9 @@ from transformers import CLIPConfig, CLIPModel
 from unprompt.detectors import load
 from unprompt.detectors.checkpoint import read_header
 from unprompt.errors import CheckpointError, OptionError
-from unprompt.evidence.bench import Bench
+from unprompt.evidence.product_cache import Bench
 from unprompt.instruments import Suite
-from unprompt.instruments.fakes import save_fake_suite
+from unprompt.testing.fake_suite import save_fake_suite
 from unprompt.types import Picture
 from unprompt.workflows.import_checkpoint import import_checkpoint
 

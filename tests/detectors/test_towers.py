@@ -14,7 +14,7 @@ from unprompt.detectors import EVERY, checkpoint
 from unprompt.detectors.base import Fitted
 from unprompt.detectors.towers import ImageTower, TextTower, hold
 from unprompt.errors import SuiteError
-from unprompt.evidence.bench import Bench
+from unprompt.evidence.product_cache import Bench
 from unprompt.instruments import Suite
 
 

@@ -8,8 +8,8 @@ import pytest
 from unprompt.errors import PictureError
 from unprompt.images import encode_png, read
 from unprompt.instruments import Suite
-from unprompt.instruments.fakes import save_fake_suite
 from unprompt.store import Part, Store, sample_rows
+from unprompt.testing.fake_suite import save_fake_suite
 from unprompt.types import Picture, Sample
 
 

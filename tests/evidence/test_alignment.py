@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from unprompt.evidence.alignment import AlignmentExtractor, combine, item, local, tidy
-from unprompt.evidence.bench import Bench
 from unprompt.evidence.phrases import noun_phrases
+from unprompt.evidence.product_cache import Bench
 from unprompt.instruments import Suite
 from unprompt.types import Picture
 

@@ -7,7 +7,7 @@ import pytest
 
 from unprompt.errors import StoreError
 from unprompt.evidence.attribution import AttributionExtractor
-from unprompt.evidence.bench import Bench, PartShelves
+from unprompt.evidence.product_cache import Bench, PartShelves
 from unprompt.evidence.products import regenerations
 from unprompt.evidence.semgir import SemgirExtractor
 from unprompt.instruments import Suite

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from unprompt.evidence.alignment import AlignmentExtractor
-from unprompt.evidence.bench import Bench, PartShelves
 from unprompt.evidence.joint import JointExtractor
+from unprompt.evidence.product_cache import Bench, PartShelves
 from unprompt.evidence.sare import SareExtractor
 from unprompt.evidence.semgir import SemgirExtractor
 from unprompt.evidence.trivial import TrivialExtractor

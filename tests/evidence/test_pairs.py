@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unprompt.errors import DataError, OptionError
-from unprompt.evidence.bench import Bench, mixed
+from unprompt.evidence.product_cache import Bench, mixed
 from unprompt.evidence.sare import SareEvidence, SareExtractor
 from unprompt.evidence.semgir import SemgirExtractor
 from unprompt.instruments import Suite

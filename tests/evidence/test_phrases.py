@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unprompt.evidence.phrases import noun_phrases
-from unprompt.miniature.scene import Scene
+from unprompt.scenes.scene import Scene
 
 CAPTIONS = {
     "a red ball and a large shiny blue cube on wood": ("a red ball", "a large shiny blue cube", "wood"),

@@ -12,8 +12,8 @@ from unprompt.errors import StoreError
 from unprompt.evidence.alignment import AlignmentExtractor, Objects
 from unprompt.evidence.attribution import AttributionExtractor
 from unprompt.evidence.base import Extractor, ok_rows, rows_by_part
-from unprompt.evidence.bench import Bench, PartShelves
 from unprompt.evidence.embedding import EmbeddingExtractor
+from unprompt.evidence.product_cache import Bench, PartShelves
 from unprompt.evidence.sare import SareExtractor
 from unprompt.evidence.semgir import SemgirExtractor
 from unprompt.evidence.trivial import TrivialExtractor

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from scipy.fft import dctn
 
-from unprompt.evidence.bench import Bench
+from unprompt.evidence.product_cache import Bench
 from unprompt.evidence.traces import GROUPS, LEAST, SIDE, WIDTH, TraceExtractor, noise, residuals, spectrum, traces
 from unprompt.images import encode_png, read
 from unprompt.instruments import Suite

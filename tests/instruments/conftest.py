@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unprompt.instruments import Suite
-from unprompt.instruments.fakes import save_fake_suite
+from unprompt.testing.fake_suite import save_fake_suite
 from unprompt.types import RGB
 
 SIZES = [(40, 30), (1, 50), (3000, 5), (32, 32), (1, 1), (64, 48), (20, 33)]

@@ -15,7 +15,7 @@ from unprompt.errors import MissingWeights, SuiteError
 from unprompt.instruments import Suite
 from unprompt.instruments.backbones import ConvNextBackbone, ResNetBackbone, from_torchvision
 from unprompt.instruments.cards import Origin
-from unprompt.instruments.fakes import save_fake_suite
+from unprompt.testing.fake_suite import save_fake_suite
 
 SIZES = {"hidden_sizes": [8, 16], "depths": [1, 2], "embedding_size": 8}
 

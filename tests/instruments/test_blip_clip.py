@@ -11,8 +11,8 @@ from unprompt.errors import OptionError
 from unprompt.instruments import Suite
 from unprompt.instruments.blip import BlipCaptioner
 from unprompt.instruments.cards import Origin
-from unprompt.instruments.fakes import CONTEXT, SIDE
 from unprompt.instruments.preprocessing import Normaliser
+from unprompt.testing.fake_suite import CONTEXT, SIDE
 from unprompt.types import RGB, Caption
 
 

@@ -16,10 +16,10 @@ from unprompt.images import resize
 from unprompt.instruments.base import Captioner
 from unprompt.instruments.blip2 import Blip2Captioner
 from unprompt.instruments.cards import Origin
-from unprompt.instruments.fake_paper import save_blip2, save_llava_next
-from unprompt.instruments.fakes import SIDE
 from unprompt.instruments.llava_next import PROMPTS, LlavaNextCaptioner
 from unprompt.instruments.loading import quietly
+from unprompt.testing.fake_paper import save_blip2, save_llava_next
+from unprompt.testing.fake_suite import SIDE
 from unprompt.types import RGB
 
 WORDS = 5

@@ -16,9 +16,9 @@ from unprompt.errors import MissingExtra, MissingWeights, SuiteError
 from unprompt.images import centre_square, resize
 from unprompt.instruments import Suite
 from unprompt.instruments.cards import Origin
-from unprompt.instruments.fake_paper import save_fake_paper, save_open_clip
 from unprompt.instruments.lpips import LpipsPerceptual
 from unprompt.instruments.open_clip import CONFIG, WEIGHTS, OpenClipEncoder
+from unprompt.testing.fake_paper import save_fake_paper, save_open_clip
 from unprompt.types import RGB
 
 TRUNK = {0: (3, 64, 11), 3: (64, 192, 5), 6: (192, 384, 3), 8: (384, 256, 3), 10: (256, 256, 3)}

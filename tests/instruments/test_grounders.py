@@ -21,9 +21,9 @@ from unprompt.errors import MissingWeights, OptionError, SuiteError
 from unprompt.instruments import Suite
 from unprompt.instruments.base import Grounder, best_box
 from unprompt.instruments.cards import Origin, folder_digest
-from unprompt.instruments.fake_grounders import save_fake_grounding_dino
 from unprompt.instruments.grounding_dino import GroundingDino
 from unprompt.instruments.owlv2 import Owlv2Grounder, look, read
+from unprompt.testing.fake_grounders import save_fake_grounding_dino
 from unprompt.types import RGB, Box
 
 PHRASES = ["a red ball", "a blue cube", "wood"]

@@ -16,8 +16,8 @@ from unprompt.errors import OptionError
 from unprompt.images import fit_long
 from unprompt.instruments import Suite
 from unprompt.instruments.cards import Origin
-from unprompt.instruments.fakes import CONTEXT, SIDE
 from unprompt.instruments.stable_diffusion import Sampling, StableDiffusion, pad_edges
+from unprompt.testing.fake_suite import CONTEXT, SIDE
 from unprompt.types import RGB
 
 CAPTIONS = ["a red ball", "", "a blue cube on sand", "wood", "green grass", "", "a cone"]

@@ -12,10 +12,10 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokeniz
 
 from unprompt.errors import MissingWeights
 from unprompt.instruments.cards import Origin
-from unprompt.instruments.fake_paper import save_stable_diffusion_xl
-from unprompt.instruments.fakes import CONTEXT, SIDE
 from unprompt.instruments.loading import quietly
 from unprompt.instruments.stable_diffusion_xl import StableDiffusionXL
+from unprompt.testing.fake_paper import save_stable_diffusion_xl
+from unprompt.testing.fake_suite import CONTEXT, SIDE
 from unprompt.types import RGB
 
 GUIDANCE = 5.0

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from unprompt.errors import StoreError
-from unprompt.miniature.render import render
-from unprompt.miniature.scene import Scene
 from unprompt.report import AttributionExhibit, write_attribution_page
+from unprompt.scenes.render import render
+from unprompt.scenes.scene import Scene
 from unprompt.types import NONE_OF_THESE, Attribution
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"

@@ -14,10 +14,10 @@ import pytest
 
 from unprompt.errors import StoreError
 from unprompt.images import decode_png
-from unprompt.miniature.render import render
-from unprompt.miniature.scene import Scene
 from unprompt.report import Exhibit, write_page
 from unprompt.report.page import LONGEST
+from unprompt.scenes.render import render
+from unprompt.scenes.scene import Scene
 from unprompt.types import Box, Judgement, Label, Verdict
 
 

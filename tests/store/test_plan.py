@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from unprompt.store import plan as room
 from unprompt.store.files import Groups
-from unprompt.store.ledger import Ledger
 from unprompt.store.plan import PART, Part, Planned, State, Survey, from_table, look, part_file, survey, to_table
+from unprompt.store.plan_table import Ledger
 from unprompt.types import Sample
 
 COUNTS = st.integers(0, 150)
@@ -136,7 +136,7 @@ def test_a_ledger_read_in_pieces_is_the_same(tmp_path, monkeypatch, group):
     planned += [Planned(Sample("40.png", 1), 9, 9, 4), Planned(Sample("3.png", 0, "again"), 5, 7, 0)]
     whole = parts(planned)
     monkeypatch.setattr("unprompt.store.files.GROUP", group)
-    monkeypatch.setattr("unprompt.store.ledger.GROUP", group)
+    monkeypatch.setattr("unprompt.store.plan_table.GROUP", group)
     ledger = Ledger(tmp_path / "plan.parquet")
     for start in range(0, len(planned), 30):
         ledger.append(planned[start : start + 30])

@@ -14,10 +14,10 @@ from unprompt.detectors import ATTRIBUTORS, EVERY
 from unprompt.detectors.attributor import targets
 from unprompt.detectors.base import Fitted
 from unprompt.detectors.options import TrainedOptions
-from unprompt.evidence.bench import Bench
+from unprompt.evidence.product_cache import Bench
 from unprompt.images import encode_png, read
 from unprompt.instruments import Suite
-from unprompt.instruments.fakes import save_fake_suite
+from unprompt.testing.fake_suite import save_fake_suite
 from unprompt.training.course import Course
 from unprompt.training.fit import Validation
 

@@ -11,19 +11,19 @@ import torch
 from unprompt.detectors import checkpoint
 from unprompt.detectors.base import Detector
 from unprompt.detectors.discrepancy import DiscrepancyOptions
-from unprompt.detectors.item import ItemDetector
-from unprompt.detectors.probe import ClipProbe
-from unprompt.detectors.residual import Residual
-from unprompt.detectors.sare import SareDetector, SareOptions
-from unprompt.detectors.semgir import SemgirDetector, SemgirOptions
-from unprompt.detectors.tidy import TidyDetector
+from unprompt.detectors.methods.item import ItemDetector
+from unprompt.detectors.methods.probe import ClipProbe
+from unprompt.detectors.methods.sare import SareDetector, SareOptions
+from unprompt.detectors.methods.semgir import SemgirDetector, SemgirOptions
+from unprompt.detectors.methods.tidy import TidyDetector
+from unprompt.detectors.resnet import Residual
 from unprompt.errors import CheckpointError, DataError
 from unprompt.evidence.alignment import AlignmentEvidence
 from unprompt.evidence.embedding import EmbeddingEvidence
 from unprompt.evidence.sare import SareEvidence
 from unprompt.evidence.semgir import SemgirEvidence
 from unprompt.instruments import Suite
-from unprompt.instruments.fakes import save_fake_suite
+from unprompt.testing.fake_suite import save_fake_suite
 from unprompt.training import course as loop
 from unprompt.training.fit import Report, Validation, fit
 from unprompt.types import Caption

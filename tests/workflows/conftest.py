@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unprompt.instruments.fakes import save_fake_suite
+from unprompt.testing.fake_suite import save_fake_suite
 from unprompt.workflows.extract import extract
 from unprompt.workflows.train import train
 

@@ -18,9 +18,9 @@ from unprompt.images import read
 from unprompt.instruments import Suite
 from unprompt.store import Store
 from unprompt.workflows.analyse import analyse
-from unprompt.workflows.collect import joined, stores
+from unprompt.workflows.data.labelled import joined, stores
 from unprompt.workflows.evaluate import evaluate
-from unprompt.workflows.figures import COLLECTED
+from unprompt.workflows.figures.numbers import COLLECTED
 
 
 @pytest.fixture(scope="module")

@@ -18,12 +18,12 @@ from unprompt.store import Store
 from unprompt.types import NONE_OF_THESE, Split
 from unprompt.workflows import attribute as verb
 from unprompt.workflows.attribute import attribute
-from unprompt.workflows.attributors import attributable, names_in
 from unprompt.workflows.detect import detect
 from unprompt.workflows.evaluate import evaluate
 from unprompt.workflows.extract import extract
+from unprompt.workflows.fitting.attribution import attributable, names_in
+from unprompt.workflows.prediction.predictor import OUTSIDE
 from unprompt.workflows.train import train
-from unprompt.workflows.voice import OUTSIDE
 
 CANDIDATES = ("diffusion", "sibling")
 COLOURS = {"diffusion": (200, 60, 40), "sibling": (40, 60, 200), "flow": (60, 200, 60), "real": (128, 128, 128)}

@@ -15,12 +15,12 @@ import pytest
 from typer.testing import CliRunner
 
 import unprompt
+from unprompt.auditing import align
+from unprompt.auditing.align import Alignment
 from unprompt.cli import app
 from unprompt.datasets import load
 from unprompt.errors import DataError, OptionError
 from unprompt.images import encode_jpeg, encode_png, read
-from unprompt.workflows import align
-from unprompt.workflows.align import Alignment
 
 SD, ADM = "stable_diffusion_v_1_4/imagenet_ai_0419_sdv4", "ADM/imagenet_ai_0508_adm"
 
@@ -196,7 +196,8 @@ def test_a_second_run_makes_nothing_and_a_fresh_one_the_same(tree: Path, tmp_pat
 
 KILLED = """
 import os, sys
-from unprompt.workflows import align, audit
+from unprompt.auditing import align
+from unprompt.workflows import audit
 plain, left = align.write_aside, [int(sys.argv[3])]
 def write(path, fill):
     if path.suffix == ".jpg":

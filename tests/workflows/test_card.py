@@ -14,8 +14,8 @@ from huggingface_hub import ModelCard
 
 from unprompt.detectors import load
 from unprompt.detectors.calibration import Calibration
-from unprompt.detectors.panel import Panel
-from unprompt.detectors.semgir_a import SemgirAttributor
+from unprompt.detectors.methods.panel import Panel
+from unprompt.detectors.methods.semgir_a import SemgirAttributor
 from unprompt.errors import CheckpointError, DataError, OptionError, SuiteError
 from unprompt.images import read
 from unprompt.instruments import Manifest, Suite

@@ -11,10 +11,10 @@ from unprompt.errors import MissingWeights, OptionError
 from unprompt.evidence.joint import JointExtractor
 from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.manifest import shipped
-from unprompt.workflows import costs
-from unprompt.workflows.costs import extractors_of, specs_of, tflop
 from unprompt.workflows.detect import detect
 from unprompt.workflows.extract import extract
+from unprompt.workflows.planning import costs
+from unprompt.workflows.planning.costs import extractors_of, specs_of, tflop
 
 
 @pytest.fixture(scope="module")

@@ -18,14 +18,14 @@ from PIL import Image
 from unprompt.detectors import load
 from unprompt.errors import DataError, MissingHead, OptionError, SuiteError
 from unprompt.evidence.alignment import AlignmentExtractor
-from unprompt.evidence.bench import Bench
+from unprompt.evidence.product_cache import Bench
 from unprompt.images import read
 from unprompt.instruments import Suite
 from unprompt.instruments.blip import BlipCaptioner
 from unprompt.instruments.owlv2 import Owlv2Grounder
 from unprompt.types import RGB, Caption, Judgement
 from unprompt.workflows.detect import detect
-from unprompt.workflows.voice import UNGROUNDED
+from unprompt.workflows.prediction.predictor import UNGROUNDED
 
 NOTHING = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
 """Boxes and scores of a phrase that is nowhere."""

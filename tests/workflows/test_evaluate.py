@@ -96,9 +96,9 @@ def test_evidence_of_other_pictures_cannot_be_compared(
 
 
 def _common(folder: Path) -> str:
-    from unprompt.workflows.sources import split_of
+    from unprompt.workflows.data.splits import assigned_split
 
-    splits = [split_of(row) for row in Store(folder).read_samples().to_pylist() if row["label"] is not None]
+    splits = [assigned_split(row) for row in Store(folder).read_samples().to_pylist() if row["label"] is not None]
     return max(set(splits), key=splits.count)
 
 

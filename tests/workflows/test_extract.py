@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unprompt.detectors.sare import SareDetector
+from unprompt.detectors.methods.sare import SareDetector
 from unprompt.errors import DataError, OptionError, StoreError
-from unprompt.evidence.bench import Bench
+from unprompt.evidence.product_cache import Bench
 from unprompt.images import hash_pixels, read
 from unprompt.instruments import Suite
 from unprompt.instruments.blip import BlipCaptioner
 from unprompt.perturbations import Chain, perturbed
 from unprompt.store import Store
 from unprompt.types import Caption
+from unprompt.workflows.data.splits import assigned_split
 from unprompt.workflows.extract import extract
-from unprompt.workflows.sources import split_of
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -102,8 +102,8 @@ def test_evidence_that_shows_the_picture_shows_the_perturbed_one(pictures: Path,
 
 def test_a_perturbed_picture_stays_in_the_split_of_its_original() -> None:
     row = {"split": None, "pixels": "f" * 64, "original": "0" * 64, "sha256": None}
-    assert split_of(row) == "train"
-    assert split_of({**row, "original": None}) == "test"
+    assert assigned_split(row) == "train"
+    assert assigned_split({**row, "original": None}) == "test"
 
 
 def test_one_folder_holds_one_perturbation(store: Path, pictures: Path, suite: Path, tmp_path: Path) -> None:

@@ -14,13 +14,13 @@ from unprompt.detectors import METHODS, load
 from unprompt.detectors.checkpoint import read_header
 from unprompt.errors import SuiteError
 from unprompt.evaluation import AttributionTable, EvaluationTable
-from unprompt.evidence.bench import Bench
+from unprompt.evidence.product_cache import Bench
 from unprompt.images import read
 from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.manifest import shipped
 from unprompt.store import Store
 from unprompt.workflows.attribute import attribute
-from unprompt.workflows.collect import joined, stores
+from unprompt.workflows.data.labelled import joined, stores
 from unprompt.workflows.detect import detect
 from unprompt.workflows.evaluate import evaluate
 from unprompt.workflows.extract import extract

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from unprompt.errors import DataError, UnreadablePicture
-from unprompt.workflows.inputs import Input, inputs_of, listed
+from unprompt.workflows.prediction.inputs import Input, inputs_of, listed
 
 
 @pytest.fixture

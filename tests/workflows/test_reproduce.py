@@ -18,8 +18,8 @@ from unprompt.datasets.universal import UNIVERSAL
 from unprompt.errors import DataError, OptionError
 from unprompt.evaluation import Recipe, average_precision
 from unprompt.types import GENERATED, REAL
-from unprompt.workflows.recipes import recipe, recipes, select, specs_of
-from unprompt.workflows.rehearsal import Rehearsal
+from unprompt.workflows.planning.dry_run import Rehearsal
+from unprompt.workflows.planning.recipes import recipe, recipes, select, specs_of
 from unprompt.workflows.reproduce import Reproduction, reproduce
 
 ROOT = Path(__file__).parents[2]

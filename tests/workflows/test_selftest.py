@@ -14,7 +14,7 @@ from unprompt.errors import SuiteError
 from unprompt.instruments import Suite
 from unprompt.workflows import doctor
 from unprompt.workflows.detect import detect
-from unprompt.workflows.selftest import checks
+from unprompt.workflows.prediction.selftest import checks
 
 NAMES = ["0.png", "1.png"]
 METHODS = ["item", "panel", "sare", "semgir", "tidy"]

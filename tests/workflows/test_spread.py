@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from unprompt.detectors import load
-from unprompt.detectors.panel import Panel
+from unprompt.detectors.methods.panel import Panel
 from unprompt.errors import OptionError
-from unprompt.evidence.bench import Bench
+from unprompt.evidence.product_cache import Bench
 from unprompt.images import read
 from unprompt.instruments import Suite
 from unprompt.instruments.stable_diffusion import StableDiffusion
 from unprompt.store import Store
 from unprompt.types import Picture
-from unprompt.workflows import spread
 from unprompt.workflows.extract import extract
+from unprompt.workflows.fitting import spread
 from unprompt.workflows.train import train
 
 DRAWS, SOME = 3, 6

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from unprompt.detectors import load
-from unprompt.detectors.panel import Panel
+from unprompt.detectors.methods.panel import Panel
 from unprompt.errors import DataError, OptionError, StoreError
 from unprompt.instruments import Suite
 from unprompt.types import REAL
-from unprompt.workflows.collect import joined, stores
+from unprompt.workflows.data.labelled import joined, stores
+from unprompt.workflows.data.splits import assigned_split
 from unprompt.workflows.evaluate import evaluate
 from unprompt.workflows.extract import extract
-from unprompt.workflows.sources import split_of
 from unprompt.workflows.train import train
 
 METHODS = ("sare", "semgir", "tidy", "item")
@@ -100,7 +100,7 @@ def test_missing_evidence_is_named(store: Path, suite: Path, tmp_path: Path) -> 
 
 def test_pictures_without_a_split_get_one_from_their_hash() -> None:
     rows = [{"split": None, "pixels": f"{i * 2654435761 % 2**32:08x}", "sha256": None} for i in range(4000)]
-    drawn = [split_of(row) for row in rows]
+    drawn = [assigned_split(row) for row in rows]
     assert abs(drawn.count("train") / 4000 - 0.7) < 0.03
     assert abs(drawn.count("test") / 4000 - 0.15) < 0.03
-    assert split_of({"split": "test", "pixels": "0" * 8}) == "test"
+    assert assigned_split({"split": "test", "pixels": "0" * 8}) == "test"

@@ -8,9 +8,9 @@ from unprompt.analysis.alignment import alignment_table, cosines, direction, dra
 from unprompt.analysis.consistency import Redrawn, alike, consistency_table, draw_consistency, psnr
 from unprompt.analysis.curves import Scored, draw_det, draw_reliability, draw_roc, reliability_table, roc_table
 from unprompt.analysis.files import check_forms, read_numbers, write_figure
-from unprompt.analysis.neighbours import draw_tsne, embedded, tsne_table
 from unprompt.analysis.robustness import draw_robustness, robustness_table
 from unprompt.analysis.shift import Gap, draw_shift, gap, shift_table
+from unprompt.analysis.tsne import draw_tsne, embedded, tsne_table
 
 if TYPE_CHECKING:
     import pyarrow as pa

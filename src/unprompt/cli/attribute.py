@@ -30,7 +30,7 @@ def attribute(
     from unprompt.cli.attributions import print_attributions
     from unprompt.cli.output import ask, quiet_stdout, tell
     from unprompt.workflows.attribute import attribute as work
-    from unprompt.workflows.inputs import listed
+    from unprompt.workflows.prediction.inputs import listed
 
     with quiet_stdout():
         attributions = work(

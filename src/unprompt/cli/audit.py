@@ -11,7 +11,7 @@ import typer
 from unprompt.cli.options import TableFormat
 
 if TYPE_CHECKING:
-    from unprompt.inventory import Inventory, Profile
+    from unprompt.auditing import Inventory, Profile
 
 
 def audit(

@@ -36,7 +36,7 @@ def detect(
     from unprompt.cli.judgements import print_judgements
     from unprompt.cli.output import ask, quiet_stdout, tell
     from unprompt.workflows.detect import detect as work
-    from unprompt.workflows.inputs import listed
+    from unprompt.workflows.prediction.inputs import listed
 
     with quiet_stdout():
         judgements = work(

@@ -44,7 +44,7 @@ def ask(told: str, otherwise: Callable[[str], None] | None = None) -> None:
 
     It does so in the words of a run that takes long by default.
     """
-    from unprompt.workflows.costs import refuse
+    from unprompt.workflows.planning.costs import refuse
 
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         (otherwise or refuse)(told)

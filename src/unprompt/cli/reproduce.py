@@ -12,7 +12,7 @@ import typer
 from unprompt.cli.options import Device, Dtype, Settings, TableFormat, Yes, chosen
 
 if TYPE_CHECKING:
-    from unprompt.workflows.rehearsal import Rehearsal
+    from unprompt.workflows.planning.dry_run import Rehearsal
     from unprompt.workflows.reproduce import Reproduction
 
 
@@ -49,7 +49,7 @@ def reproduce(
     An interrupted run goes on by the same command.
     """
     from unprompt.cli.output import ask, quiet_stdout, tell
-    from unprompt.workflows.rehearsal import Rehearsal
+    from unprompt.workflows.planning.dry_run import Rehearsal
     from unprompt.workflows.reproduce import reproduce as work
 
     with quiet_stdout():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from unprompt.datasets.aliases import label_of, split_of
 from unprompt.datasets.forensynths import placed
-from unprompt.datasets.spelling import label_of, split_of
 from unprompt.datasets.tree import Benchmark, Folders, folded, load_benchmark, misplaced, select
 from unprompt.types import GENERATED, REAL, Sample
 

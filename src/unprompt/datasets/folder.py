@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import TypeVar
 
-from unprompt.datasets.spelling import label_of, split_of
+from unprompt.datasets.aliases import label_of, split_of
 from unprompt.datasets.tree import walk
 from unprompt.errors import DataError
 from unprompt.types import Label, Sample, Split

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from unprompt.datasets.spelling import label_of, split_of
+from unprompt.datasets.aliases import label_of, split_of
 from unprompt.datasets.tree import Benchmark, Folders, folded, load_benchmark, misplaced
 from unprompt.types import Label, Sample
 

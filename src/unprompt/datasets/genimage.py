@@ -6,7 +6,7 @@ import os
 import re
 from typing import Final
 
-from unprompt.datasets.spelling import label_of, split_of
+from unprompt.datasets.aliases import label_of, split_of
 from unprompt.datasets.tree import Benchmark, Folders, carved, folded, load_benchmark, misplaced
 from unprompt.types import Sample, Split
 

@@ -12,8 +12,8 @@ from typing import Any, Final, NoReturn
 import numpy as np
 import pyarrow as pa
 
+from unprompt.datasets.aliases import split_of
 from unprompt.datasets.manifest import label_cell, split_cell
-from unprompt.datasets.spelling import split_of
 from unprompt.errors import DataError
 from unprompt.images import ByteRange
 from unprompt.types import Sample, Split

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from unprompt.datasets.spelling import LABELS, SPLITS, label_of, split_of
+from unprompt.datasets.aliases import LABELS, SPLITS, label_of, split_of
 from unprompt.errors import DataError
 from unprompt.types import Label, Sample, Split
 

@@ -13,6 +13,7 @@ from unprompt.datasets.forensynths import load_forensynths, load_forensynths4
 from unprompt.datasets.genimage import load_genimage
 from unprompt.datasets.huggingface import load_huggingface
 from unprompt.datasets.manifest import READERS, load_manifest
+from unprompt.datasets.miniature import load_miniature
 from unprompt.datasets.universal import load_universal
 from unprompt.datasets.wildrf import load_wildrf
 from unprompt.errors import DataError
@@ -33,31 +34,31 @@ NAMES: Mapping[str, Loader] = MappingProxyType(
         "diffusionforensics": load_diffusionforensics,
         "drct": load_drct,
         "wildrf": load_wildrf,
+        "miniature": load_miniature,
     }
 )
-"""The datasets that this room knows; higher rooms add theirs when they call ``load``."""
+"""Name -> loader of every dataset that ``--data`` knows."""
 
 
-def load(spec: str, more: Mapping[str, Loader] = MappingProxyType({})) -> list[Sample]:
-    """The samples that ``spec`` names: one of :data:`NAMES` or of ``more`` with its argument, or a bare path.
+def load(spec: str) -> list[Sample]:
+    """The samples that ``spec`` names: one of :data:`NAMES` with its argument, or a bare path.
 
     A bare folder means ``folder:``; a bare .csv, .json, .jsonl, .ndjson or .parquet file means ``manifest:``.
     Raises DataError for anything else, and what the dataset's own loader raises.
     """
-    loaders = {**NAMES, **more}
     name, colon, argument = spec.partition(":")
-    if not colon or name not in loaders:
-        name, argument = _bare(spec, loaders), spec
-    return [_encodable(sample) for sample in loaders[name](argument)]
+    if not colon or name not in NAMES:
+        name, argument = _bare(spec), spec
+    return [_encodable(sample) for sample in NAMES[name](argument)]
 
 
-def _bare(path: str, loaders: Mapping[str, Loader]) -> str:
+def _bare(path: str) -> str:
     """Name of the loader that a bare path means."""
     if os.path.isdir(path):
         return "folder"
     if os.path.splitext(path)[1].lower() in READERS:
         return "manifest"
-    known = ", ".join(f"{name}:" for name in loaders)
+    known = ", ".join(f"{name}:" for name in NAMES)
     raise DataError(
         f"got data specification {path!r}; expected one that starts with {known}, the path of a folder that exists, "
         f"or of a manifest ({', '.join(READERS)})"

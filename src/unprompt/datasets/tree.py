@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Final, NoReturn
 
-from unprompt.datasets.spelling import split_of
+from unprompt.datasets.aliases import split_of
 from unprompt.errors import DataError
 from unprompt.types import GENERATED, Sample, Split
 

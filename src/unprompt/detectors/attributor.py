@@ -19,7 +19,7 @@ from torch import nn
 from unprompt.detectors.base import E, Fitted, Floats
 from unprompt.detectors.calibration import Calibration
 from unprompt.detectors.checkpoint import Header
-from unprompt.detectors.choice import answers
+from unprompt.detectors.decide import answers
 from unprompt.detectors.options import TrainedOptions
 from unprompt.errors import CheckpointError, DataError, OptionError, SuiteError
 

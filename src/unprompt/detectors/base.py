@@ -26,7 +26,7 @@ from unprompt.detectors.checkpoint import Header
 from unprompt.detectors.options import Options as AnyOptions
 from unprompt.errors import CheckpointError, DataError
 from unprompt.evidence.base import Extractor
-from unprompt.evidence.bench import Bench
+from unprompt.evidence.product_cache import Bench
 from unprompt.types import Picture
 
 if TYPE_CHECKING:

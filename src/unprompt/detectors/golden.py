@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from unprompt.detectors.registry import ATTRIBUTORS, load, load_attributor
 from unprompt.errors import SuiteError
-from unprompt.evidence.bench import Bench
+from unprompt.evidence.product_cache import Bench
 from unprompt.images import read
 from unprompt.store.files import write_aside
 from unprompt.types import Picture

@@ -57,7 +57,7 @@ class Methods(Mapping[str, M_co]):
         if name not in self._files:
             raise OptionError(f"method is {name!r}, expected one of {', '.join(self._files)}")
         file, made = self._files[name].split(":")
-        found: M_co = getattr(import_module(f"unprompt.detectors.{file}"), made)
+        found: M_co = getattr(import_module(f"unprompt.detectors.methods.{file}"), made)
         return found
 
     def __contains__(self, name: object) -> bool:

@@ -19,7 +19,7 @@ from transformers import ResNetModel
 from unprompt.detectors.base import Detector, Floats
 from unprompt.detectors.geometry import window
 from unprompt.detectors.options import Optimiser, TrainedOptions, at_least
-from unprompt.detectors.residual import Residual
+from unprompt.detectors.resnet import Residual
 from unprompt.detectors.towers import as_pixels, copied, towered
 from unprompt.errors import OptionError, SuiteError
 from unprompt.evidence.pixels import PixelEvidence, PixelExtractor

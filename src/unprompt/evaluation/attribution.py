@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
-from unprompt.detectors.choice import LEAST, answers
+from unprompt.detectors.decide import LEAST, answers
 from unprompt.errors import DataError
 from unprompt.evaluation import metrics
 from unprompt.evaluation.arrays import Floats

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unprompt.evidence.base import Extractor
-from unprompt.evidence.bench import Bench
+from unprompt.evidence.product_cache import Bench
 from unprompt.evidence.products import (
     BOXES,
     CAPTION_EMBEDDINGS,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, final
 
 from unprompt.errors import StoreError
-from unprompt.evidence.bench import Bench, PartShelves
+from unprompt.evidence.product_cache import Bench, PartShelves
 from unprompt.evidence.products import Product
 from unprompt.evidence.stored import StoredBench
 from unprompt.store import EvidenceView, Recipe, Store

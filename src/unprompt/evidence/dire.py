@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from unprompt.evidence.base import Extractor
-from unprompt.evidence.bench import Bench
+from unprompt.evidence.product_cache import Bench
 from unprompt.evidence.products import Product, reconstructions
 from unprompt.evidence.reconstruction import Reconstructed
 

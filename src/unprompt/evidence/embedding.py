@@ -8,7 +8,7 @@ from typing import Any
 
 from unprompt.evidence.alignment import Vector
 from unprompt.evidence.base import Extractor
-from unprompt.evidence.bench import Bench
+from unprompt.evidence.product_cache import Bench
 from unprompt.evidence.products import PICTURE_EMBEDDINGS, Product
 
 

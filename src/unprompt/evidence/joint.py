@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from unprompt.evidence.base import Extractor
-from unprompt.evidence.bench import Bench
+from unprompt.evidence.product_cache import Bench
 from unprompt.evidence.products import Product
 
 

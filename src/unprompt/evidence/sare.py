@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unprompt.evidence.base import Extractor
-from unprompt.evidence.bench import Bench
+from unprompt.evidence.product_cache import Bench
 from unprompt.evidence.products import CAPTIONS, Product, reconstructions
 from unprompt.evidence.reconstruction import Reconstructed
 from unprompt.types import Caption

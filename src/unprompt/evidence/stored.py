@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from unprompt.errors import PictureError, StoreError
-from unprompt.evidence.bench import Bench, PartShelves
+from unprompt.evidence.product_cache import Bench, PartShelves
 from unprompt.evidence.products import Product
 from unprompt.images import read
 from unprompt.perturbations import Chain, perturbed

@@ -11,7 +11,7 @@ import numpy as np
 
 from unprompt.evidence.alignment import Vector
 from unprompt.evidence.base import Extractor
-from unprompt.evidence.bench import Bench
+from unprompt.evidence.product_cache import Bench
 from unprompt.evidence.products import Product
 from unprompt.images import FORMATS, resize
 from unprompt.types import RGB, Picture

@@ -216,9 +216,8 @@ def _shelf() -> Path:
 def _file_of(name_or_path: str | Path) -> Path:
     if isinstance(name_or_path, str) and name_or_path in embedded():
         if name_or_path == FAKE:
-            from unprompt.instruments.fake_paper import cached_fake_suite  # Here, since it loads torch.
-
-            return cached_fake_suite() / "suite.toml"
+            testing = import_module("unprompt.testing.fake_paper")  # by name, as CLASSES: a package above this one
+            return Path(testing.cached_fake_suite()) / "suite.toml"
         return shipped(name_or_path)
     path = Path(name_or_path)
     file = path / "suite.toml" if path.is_dir() else path

@@ -2,9 +2,9 @@
 
 from unprompt.perturbations.augment import Augmentation, Drawn
 from unprompt.perturbations.chain import UNCHANGED, Chain, Perturbation, perturbed
+from unprompt.perturbations.degradation import CONDITIONS, Laundry, condition
 from unprompt.perturbations.grids import GRIDS, grid
-from unprompt.perturbations.kinds import KINDS, Kind
-from unprompt.perturbations.laundry import CONDITIONS, Laundry, condition
+from unprompt.perturbations.transforms import KINDS, Kind
 
 __all__ = [
     "CONDITIONS",

@@ -14,7 +14,7 @@ import numpy as np
 
 from unprompt.errors import OptionError
 from unprompt.perturbations.chain import UNCHANGED, Chain, Perturbation
-from unprompt.perturbations.kinds import KINDS
+from unprompt.perturbations.transforms import KINDS
 from unprompt.types import RGB
 
 Range: TypeAlias = tuple[float, float]

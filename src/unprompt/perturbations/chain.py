@@ -9,7 +9,7 @@ import numpy as np
 
 from unprompt.errors import OptionError, PictureError
 from unprompt.images import hash_pixels
-from unprompt.perturbations.kinds import KINDS
+from unprompt.perturbations.transforms import KINDS
 from unprompt.types import RGB, Picture
 
 

@@ -8,11 +8,11 @@ from unprompt.report.attribution import (
     answers_truth_line,
     write_attribution_page,
 )
-from unprompt.report.exhibit import Exhibit
+from unprompt.report.audit_page import write_inventory
 from unprompt.report.grid import Grid, render
-from unprompt.report.inventory_page import write_inventory
 from unprompt.report.page import write_page
 from unprompt.report.paper_table import paper_grids
+from unprompt.report.report_item import Exhibit
 from unprompt.report.results import check_suffix, differences, listing, pivot, write_results, write_rows
 from unprompt.report.summary import Outcome, Summary, outcome
 from unprompt.report.words import counts_line, headline, printable, truth_line, truth_words

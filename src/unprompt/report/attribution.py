@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from unprompt.detectors.choice import LEAST
+from unprompt.detectors.decide import LEAST
 from unprompt.evaluation import REAL_PICTURES
 from unprompt.report.page import LONGEST, TITLES, Figure, facts, figure, template, written
 from unprompt.types import NONE_OF_THESE, RGB, Attribution

@@ -12,7 +12,7 @@ import jinja2
 from unprompt import images
 from unprompt.errors import StoreError
 from unprompt.report import words
-from unprompt.report.exhibit import GAIN, Exhibit
+from unprompt.report.report_item import GAIN, Exhibit
 from unprompt.report.summary import OUTCOMES, Outcome, Summary, outcome
 from unprompt.types import RGB, Attribution, Box, Judgement
 

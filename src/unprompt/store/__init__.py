@@ -14,16 +14,16 @@ from unprompt.store.cells import (
     vectors,
 )
 from unprompt.store.contents import Contents, Product
-from unprompt.store.draws import Draws
 from unprompt.store.files import write_aside, write_table
 from unprompt.store.fingerprint import canonical, fingerprint
-from unprompt.store.ledger import Parts
+from unprompt.store.gc import Unnamed, remove, unnamed
+from unprompt.store.noise_samples import Draws
 from unprompt.store.plan import PART, Part, Planned
-from unprompt.store.proof import Harm, Proof, prove
-from unprompt.store.removal import Unnamed, remove, unnamed
+from unprompt.store.plan_table import Parts
+from unprompt.store.product_table import Recipe, Shelf
 from unprompt.store.schema import RESULTS
-from unprompt.store.shelf import Recipe, Shelf
 from unprompt.store.store import Store
+from unprompt.store.verification import Harm, Proof, prove
 from unprompt.store.view import EvidenceView
 
 __all__ = [

@@ -12,8 +12,8 @@ import pyarrow as pa
 from unprompt.errors import PictureError, StoreError
 from unprompt.store.fingerprint import fingerprint
 from unprompt.store.plan import Part, index_cells
+from unprompt.store.product_table import Recipe
 from unprompt.store.schema import PRODUCTS, SAMPLES
-from unprompt.store.shelf import Recipe
 from unprompt.types import Box, Caption, Picture
 
 Vectors = npt.NDArray[np.float32]

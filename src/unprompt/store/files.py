@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unprompt.errors import StoreError
+from unprompt.store.checksum import BLANK, KEY, check_seal, seal
 from unprompt.store.schema import PROMISE, completed, tag
-from unprompt.store.seal import BLANK, KEY, check_seal, seal
 
 Groups: TypeAlias = Callable[[pq.FileMetaData], Sequence[int]]
 """From what the footer tells, the numbers of the row groups to be read."""

@@ -9,12 +9,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from unprompt.errors import StoreError
-from unprompt.store.draws import Draws, read_draws, write_draws
 from unprompt.store.files import REMEDY, locked, read_table, rows_in, write_table
-from unprompt.store.ledger import Ledger, Parts
+from unprompt.store.noise_samples import Draws, read_draws, write_draws
 from unprompt.store.plan import Part, part_file, part_numbers
+from unprompt.store.plan_table import Ledger, Parts
+from unprompt.store.product_table import Recipe, Shelf, read_recipe, recipe_file
 from unprompt.store.schema import SAMPLES
-from unprompt.store.shelf import Recipe, Shelf, read_recipe, recipe_file
 from unprompt.store.view import EvidenceView, read_view, write_view
 from unprompt.types import Sample
 

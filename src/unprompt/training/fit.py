@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from unprompt.detectors.base import Fitted
+from unprompt.detectors.closed_form import Solved
 from unprompt.detectors.labels import labelled
-from unprompt.detectors.solved import Solved
 from unprompt.errors import OptionError
 from unprompt.instruments.loading import device_of
 from unprompt.training import loop

@@ -8,11 +8,11 @@ from pathlib import Path
 from unprompt.analysis import FIGURES, check_forms, read_numbers, write_figure
 from unprompt.errors import OptionError
 from unprompt.types import Split
-from unprompt.workflows.collect import stores
-from unprompt.workflows.costs import refuse
+from unprompt.workflows.data.labelled import stores
 from unprompt.workflows.extract import silent
-from unprompt.workflows.figures import COLLECTED
-from unprompt.workflows.material import Material
+from unprompt.workflows.figures.inputs import Material
+from unprompt.workflows.figures.numbers import COLLECTED
+from unprompt.workflows.planning.costs import refuse
 
 FREE = frozenset({"robustness"})
 """Figures that need no evidence."""

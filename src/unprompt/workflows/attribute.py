@@ -7,19 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from unprompt.detectors import load_attributor
-from unprompt.detectors.choice import answers
-from unprompt.detectors.semgir_a import SemgirAttributor
-from unprompt.detectors.world import World
+from unprompt.detectors.decide import answers
+from unprompt.detectors.methods.semgir_a import SemgirAttributor
+from unprompt.detectors.ood import World
 from unprompt.evaluation import REAL_PICTURES
-from unprompt.evidence.bench import Bench
+from unprompt.evidence.product_cache import Bench
 from unprompt.instruments import Suite
 from unprompt.report import AttributionExhibit, write_attribution_page
 from unprompt.types import NONE_OF_THESE, REAL, Attribution, Picture
-from unprompt.workflows.attributors import names_in
-from unprompt.workflows.costs import agree, refuse
 from unprompt.workflows.extract import silent
-from unprompt.workflows.inputs import Input, in_batches, inputs_of, sized
-from unprompt.workflows.voice import OUTSIDE, SPEECHLESS, speaking
+from unprompt.workflows.fitting.attribution import names_in
+from unprompt.workflows.planning.costs import agree, refuse
+from unprompt.workflows.prediction.inputs import Input, in_batches, inputs_of, sized
+from unprompt.workflows.prediction.predictor import OUTSIDE, SPEECHLESS, speaking
 
 
 def attribute(

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from unprompt import datasets
+from unprompt.auditing import Facts, Inventory, Item
+from unprompt.auditing.align import Alignment, write_aligned
 from unprompt.errors import OptionError, PictureError
-from unprompt.inventory import Facts, Inventory, Item
 from unprompt.types import Sample
-from unprompt.workflows.align import Alignment, write_aligned
+from unprompt.workflows.data.splits import assigned_split
 from unprompt.workflows.extract import read_or_error, silent
-from unprompt.workflows.sources import samples_of, split_of
 
 CHUNK = 256
 """Pictures that are asked for at a time, so that an interruption is heeded and progress told."""
@@ -42,7 +43,7 @@ def audit(
     if threads < 1:
         raise OptionError(f"--workers is {workers}; expected 1 or more")
     alignment = None if align is None else Alignment.parse(align)
-    samples = samples_of(data)
+    samples = datasets.load(data)
     with ThreadPoolExecutor(threads) as pool:
         items = list(_items(samples, pool, say))
         inventory = Inventory.of(data, items)
@@ -66,4 +67,4 @@ def _item(sample: Sample) -> Item:
     if isinstance(found, PictureError):
         return Item(sample, sample.split, None, str(found))
     row = {"split": sample.split, "pixels": found.pixels, "sha256": found.sha256}
-    return Item(sample, split_of(row), Facts.of(found))
+    return Item(sample, assigned_split(row), Facts.of(found))

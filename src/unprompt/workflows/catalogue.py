@@ -10,8 +10,7 @@ from unprompt.detectors import EVERY
 from unprompt.detectors.checkpoint import read_header
 from unprompt.instruments import Manifest, embedded
 from unprompt.instruments.manifest import shipped
-from unprompt.workflows.sources import LOADERS
-from unprompt.workflows.spread import Spread
+from unprompt.workflows.fitting.spread import Spread
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def methods() -> list[Entry]:
 
 def datasets() -> list[Entry]:
     """The data specifications that ``--data`` takes."""
-    return [Entry(f"{name}:", _first_line(load.__doc__)) for name, load in {**NAMES, **LOADERS}.items()]
+    return [Entry(f"{name}:", _first_line(load.__doc__)) for name, load in NAMES.items()]
 
 
 def _moves(manifest: Manifest, method: str) -> Iterator[str]:

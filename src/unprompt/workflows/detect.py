@@ -11,10 +11,10 @@ import numpy as np
 from unprompt.errors import OptionError
 from unprompt.report import Exhibit, write_page
 from unprompt.types import Judgement, Picture
-from unprompt.workflows.costs import agree, refuse
 from unprompt.workflows.extract import silent
-from unprompt.workflows.inputs import Input, in_batches, inputs_of, sized
-from unprompt.workflows.voice import Voice, speaking
+from unprompt.workflows.planning.costs import agree, refuse
+from unprompt.workflows.prediction.inputs import Input, in_batches, inputs_of, sized
+from unprompt.workflows.prediction.predictor import Voice, speaking
 
 
 def detect(

@@ -16,9 +16,9 @@ from unprompt.detectors import ATTRIBUTORS, load, load_attributor
 from unprompt.errors import UnpromptError
 from unprompt.instruments import Manifest, Suite, embedded
 from unprompt.instruments.manifest import shipped
-from unprompt.workflows.costs import extractors_of, specs_of
 from unprompt.workflows.fetch import GB
-from unprompt.workflows.selftest import checks
+from unprompt.workflows.planning.costs import extractors_of, specs_of
+from unprompt.workflows.prediction.selftest import checks
 
 FREE_GIB = 2
 LIBRARIES = ("torch", "transformers", "diffusers", "safetensors", "pyarrow", "pillow")

@@ -11,7 +11,7 @@ import unprompt
 from unprompt.detectors import ATTRIBUTORS, load, load_attributor
 from unprompt.detectors.base import Detector, Floats
 from unprompt.detectors.checkpoint import read_header
-from unprompt.detectors.panel import MEMBERS
+from unprompt.detectors.methods.panel import MEMBERS
 from unprompt.errors import DataError, OptionError
 from unprompt.evaluation import (
     AttributionTable,
@@ -26,10 +26,10 @@ from unprompt.perturbations import grid
 from unprompt.report import check_suffix, write_results
 from unprompt.store import Store
 from unprompt.types import Split
-from unprompt.workflows.attributors import measure
-from unprompt.workflows.collect import Labelled, failures, logits_of, stores, suite_of
+from unprompt.workflows.data.labelled import Labelled, failures, logits_of, stores, suite_of
+from unprompt.workflows.data.perturbed import perturbed_store
 from unprompt.workflows.extract import silent
-from unprompt.workflows.robustness import perturbed_store
+from unprompt.workflows.fitting.attribution import measure
 
 
 def evaluate(

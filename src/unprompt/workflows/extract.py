@@ -6,20 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from unprompt import datasets
 from unprompt.detectors import EVERY
 from unprompt.detectors.base import Fitted
 from unprompt.errors import OptionError, PictureError
 from unprompt.evidence.base import Extractor, ok_rows
-from unprompt.evidence.bench import Bench, PartShelves
 from unprompt.evidence.joint import JointExtractor
+from unprompt.evidence.product_cache import Bench, PartShelves
 from unprompt.images import read
 from unprompt.instruments import Suite
 from unprompt.perturbations import UNCHANGED, Chain, perturbed
 from unprompt.store import Part, Parts, Store, sample_rows
 from unprompt.types import Picture, Sample
-from unprompt.workflows.costs import agree, members, refuse
-from unprompt.workflows.sources import samples_of
-from unprompt.workflows.spread import draw_again
+from unprompt.workflows.fitting.spread import draw_again
+from unprompt.workflows.planning.costs import agree, members, refuse
 
 
 def silent(line: str) -> None:
@@ -51,7 +51,7 @@ def extract(
     """
     if spread < 1:
         raise OptionError(f"--spread is {spread}, expected 1 or more draws of the noise")
-    made, chain, samples = EVERY[method], Chain.parse(perturb), samples_of(data)
+    made, chain, samples = EVERY[method], Chain.parse(perturb), datasets.load(data)
     instruments = Suite.load(suite, device, dtype)
     extractor = _extractor(made, instruments, options)
     agree(instruments, extractor, len(samples), yes=yes, ask=ask, say=say)

@@ -13,8 +13,8 @@ from unprompt.instruments import Manifest
 from unprompt.instruments.bundle import write_bundle
 from unprompt.instruments.cards import lacking
 from unprompt.instruments.manifest import Spec, url_folder
-from unprompt.workflows.costs import extractors_of, specs_of
 from unprompt.workflows.extract import silent
+from unprompt.workflows.planning.costs import extractors_of, specs_of
 
 GB = 1e9
 

@@ -10,7 +10,7 @@ from unprompt.detectors import METHODS, checkpoint
 from unprompt.detectors.public import PublicHead, fill, read_public
 from unprompt.errors import OptionError
 from unprompt.instruments import Suite
-from unprompt.workflows.collect import joined, stores
+from unprompt.workflows.data.labelled import joined, stores
 from unprompt.workflows.extract import silent
 from unprompt.workflows.train import Band, Map, calibrate
 

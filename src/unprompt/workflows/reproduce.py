@@ -18,11 +18,11 @@ from unprompt.instruments import Manifest
 from unprompt.report import Grid, paper_grids, render, write_rows
 from unprompt.report.grid import FORMS
 from unprompt.store import write_aside
-from unprompt.workflows.costs import refuse
 from unprompt.workflows.evaluate import evaluate
 from unprompt.workflows.extract import extract, silent
-from unprompt.workflows.recipes import Selection, recipe, select, specs_of
-from unprompt.workflows.rehearsal import Rehearsal, rehearse
+from unprompt.workflows.planning.costs import refuse
+from unprompt.workflows.planning.dry_run import Rehearsal, rehearse
+from unprompt.workflows.planning.recipes import Selection, recipe, select, specs_of
 from unprompt.workflows.train import train
 
 INDEX: Final = "index.csv"

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from unprompt.detectors import ATTRIBUTORS, EVERY, METHODS, load
 from unprompt.detectors.base import Detector, Fitted
 from unprompt.detectors.calibration import Calibration, Isotonic, Thresholds
+from unprompt.detectors.methods.panel import MEMBERS, Panel
 from unprompt.detectors.options import SolvedOptions
-from unprompt.detectors.panel import MEMBERS, Panel
 from unprompt.errors import DataError, OptionError
 from unprompt.evaluation import (
     average_precision,
@@ -30,11 +30,11 @@ from unprompt.training.fit import refuse
 from unprompt.training.journal import Logger
 from unprompt.training.run import Precision, Run, Strategy, leads
 from unprompt.types import GENERATED, REAL
-from unprompt.workflows.attributors import fit_attributor, names_in
-from unprompt.workflows.collect import Labelled, joined, member_logits, stores, suite_of
+from unprompt.workflows.data.labelled import Labelled, joined, member_logits, stores, suite_of
 from unprompt.workflows.extract import silent
-from unprompt.workflows.learning import Learning
-from unprompt.workflows.spread import spread_of
+from unprompt.workflows.fitting.attribution import fit_attributor, names_in
+from unprompt.workflows.fitting.head_training import Learning
+from unprompt.workflows.fitting.spread import spread_of
 
 FOLDS = 5
 """A panel's calibration sees logits of members' weights that were fitted without the picture."""

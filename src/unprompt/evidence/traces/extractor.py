@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from unprompt.evidence.alignment import Vector
 from unprompt.evidence.base import Extractor
-from unprompt.evidence.bench import Bench
 from unprompt.evidence.pixels import native
+from unprompt.evidence.product_cache import Bench
 from unprompt.evidence.products import Product
 from unprompt.evidence.traces.vector import traces
 from unprompt.types import RGB

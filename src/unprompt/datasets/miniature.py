@@ -1,0 +1,208 @@
+"""The little world on disk: photographs of real scenes, and of what generators draw of others.
+
+The suite's candidates draw for all splits, every further generator for the test split alone: no head has seen it.
+An outsider is a generator of which the suite has pictures, but no weights. All roads end at the same camera.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from unprompt.datasets.manifest import load_manifest
+from unprompt.errors import DataError
+from unprompt.instruments import Suite
+from unprompt.instruments.cache import cache_folder
+from unprompt.instruments.cards import folder_digest
+from unprompt.scenes.camera import CAMERA_VERSION, photograph
+from unprompt.scenes.corpus import HEAD_SEEDS, SIZE
+from unprompt.scenes.render import render
+from unprompt.scenes.scene import WORLD_VERSION, Scene
+from unprompt.store import fingerprint, write_aside
+from unprompt.types import GENERATED, REAL, RGB, Label, Sample, Split
+
+if TYPE_CHECKING:
+    from unprompt.instruments.base import Generator
+
+BATCH: Final = 32
+"""Pictures that are made together; which ones depends on nothing but the counts."""
+DRAWN_SEEDS: Final = 500_000
+"""This far behind a split's real scenes lie those that the generators are told of."""
+SCENES: Final = "scenes"
+"""Name of the collection of real pictures."""
+MANIFEST: Final = "manifest.csv"
+RECIPE: Final = "recipe.json"
+
+FILES: Final = ("**/*.json", "**/*.txt", "**/*.safetensors")
+"""What of a generator's folder moves its drawings."""
+
+OUTSIDERS: Final = "outsiders"
+"""Folder of the suite with a folder of photographs for each outsider, by the seeds of the scenes it was told of."""
+
+Make = Callable[[Sequence[int]], Sequence[RGB]]
+"""Scene seeds -> pictures before the camera."""
+Shoot = Callable[[Sequence[int]], Sequence[bytes]]
+"""Scene seeds -> JPEG files behind the camera."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Pictures of a family in each split."""
+
+    train: int
+    validation: int
+    test: int
+
+
+DEFAULT: Final = Counts(200, 100, 100)
+"""What the data specification makes: a few minutes of drawing."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """Pictures of one origin in one split: their folder, their seeds, and where they come from."""
+
+    name: str
+    label: Label
+    split: Split
+    seeds: Sequence[int]
+    shoot: Shoot
+
+    def path(self, seed: int) -> str:
+        """Relative to the data folder."""
+        return f"real/{seed}.jpg" if self.label == REAL else f"generated/{self.name}/{seed}.jpg"
+
+
+def load_miniature(argument: str) -> list[Sample]:
+    """The embedded suite's little world: scenes, and what its generators draw of others; made at first use.
+
+    ``argument`` is the folder; empty = a folder in the user's cache, named after the package's version.
+    """
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    folder = Path(argument) if argument else cache_folder() / f"miniature-{version('unprompt')}"
+    return load_manifest(str(materialise(folder, Suite.load("miniature"), say) / MANIFEST))
+
+
+def materialise(
+    folder: Path, suite: Suite, say: Callable[[str], None] = lambda line: None, counts: Counts = DEFAULT
+) -> Path:
+    """Fill ``folder`` with JPEG files and ``manifest.csv``, and return it; what lies there already is not made again.
+
+    Same suite and counts, same bytes, however often runs were interrupted. Raises DataError when the folder was
+    filled by other generators.
+    """
+    _check(folder / RECIPE, _recipe(suite))
+    families = list(_families(suite, counts))
+    for family in families:
+        _fill(folder, family, say)
+    table = io.StringIO()
+    rows = csv.writer(table, lineterminator="\n")
+    rows.writerow(["path", "label", "generator", "split"])
+    for family in families:
+        rows.writerows([family.path(seed), family.label, family.name, family.split] for seed in family.seeds)
+    put(folder / MANIFEST, table.getvalue().encode())
+    return folder
+
+
+def photographs(make: Make, seeds: Sequence[int]) -> list[bytes]:
+    """JPEG files of what ``make`` makes; a scene's seed is also that of its photograph."""
+    return [photograph(rgb, seed) for rgb, seed in zip(make(seeds), seeds, strict=True)]
+
+
+def scenes(seeds: Sequence[int]) -> list[RGB]:
+    """The real pictures, 64 x 64."""
+    return [render(Scene.sample(seed), SIZE).picture for seed in seeds]
+
+
+def prompted(generator: Generator) -> Make:
+    """What it draws of the scenes' captions, the seed being also that of its noise."""
+
+    def make(seeds: Sequence[int]) -> list[RGB]:
+        return generator.regenerate([Scene.sample(seed).caption for seed in seeds], list(seeds))
+
+    return make
+
+
+def drawings(suite: Suite, name: str) -> Make:
+    """What a generator of the suite draws; it is loaded at the first drawing."""
+    return lambda seeds: prompted(suite.generator(name))(seeds)
+
+
+def outsiders(suite: Suite) -> dict[str, Path]:
+    """Name -> folder of photographs, sorted by name."""
+    return {folder.name: folder for folder in sorted((suite.manifest.file.parent / OUTSIDERS).glob("*/"))}
+
+
+def kept(folder: Path, seeds: Sequence[int]) -> list[bytes]:
+    """An outsider's photographs."""
+    return [(folder / f"{seed}.jpg").read_bytes() for seed in seeds]
+
+
+def told(split: Split, count: int) -> range:
+    """Seeds of the scenes of a split that every generator is told of."""
+    first = HEAD_SEEDS[split] + DRAWN_SEEDS
+    return range(first, first + count)
+
+
+def _families(suite: Suite, counts: Counts) -> Iterator[Family]:
+    for split, first in HEAD_SEEDS.items():
+        count = getattr(counts, split)
+        yield Family(SCENES, REAL, split, range(first, first + count), partial(photographs, scenes))
+        for name in suite.generators:
+            if split == "test" or name in suite.candidates:
+                shoot = partial(photographs, drawings(suite, name))
+                yield Family(name, GENERATED, split, told(split, count), shoot)
+    for name, folder in outsiders(suite).items():
+        there = [seed for seed in told("test", counts.test) if (folder / f"{seed}.jpg").exists()]
+        yield Family(name, GENERATED, "test", there, partial(kept, folder))
+
+
+def _fill(folder: Path, family: Family, say: Callable[[str], None]) -> None:
+    """Make the batches of which a picture is missing."""
+    for start in range(0, len(family.seeds), BATCH):
+        seeds = family.seeds[start : start + BATCH]
+        missing = [seed for seed in seeds if not (folder / family.path(seed)).exists()]
+        if not missing:
+            continue
+        made = dict(zip(seeds, family.shoot(seeds), strict=True))
+        for seed in missing:
+            put(folder / family.path(seed), made[seed])
+        say(f"{family.name}, {family.split}: {start + len(seeds)} of {len(family.seeds)} pictures")
+
+
+def _recipe(suite: Suite) -> dict[str, str]:
+    """What moves the pictures of each family; no weights are loaded."""
+    made = {SCENES: fingerprint(WORLD_VERSION, CAMERA_VERSION)}
+    for name in suite.generators:
+        spec = suite.manifest.instruments[name] if name == "diffusion" else suite.manifest.generators[name]
+        weights = folder_digest(suite.manifest.origin(spec).folder, FILES)
+        made[name] = fingerprint(WORLD_VERSION, CAMERA_VERSION, weights, spec.parameters)
+    return made | {name: folder_digest(folder, ("*.jpg",)) for name, folder in outsiders(suite).items()}
+
+
+def _check(path: Path, recipe: Mapping[str, str]) -> None:
+    """Keep the recipe beside the pictures; a family that was made by another one is a DataError."""
+    stored: dict[str, str] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    for name in sorted(stored.keys() & recipe.keys()):
+        if stored[name] != recipe[name]:
+            raise DataError(
+                f"the pictures {name!r} in {path.parent} were made by {stored[name][:12]}, this suite and edition make "
+                f"them by {recipe[name][:12]}: delete that folder, or name another one with miniature:FOLDER"
+            )
+    put(path, json.dumps({**stored, **recipe}, indent=2, sort_keys=True).encode())
+
+
+def put(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all; StoreError when it cannot be."""
+    write_aside(path, lambda file: file.write(data))

@@ -1,0 +1,1 @@
+"""One file a method: the four papers', the panel, the baselines and the attributor."""

@@ -1,0 +1,100 @@
+"""GramNet: a ResNet-18 beside six branches that see texture as Gram matrices, blind to where things lie.
+
+Liu et al., 2020, https://arxiv.org/abs/2002.00133.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unprompt.detectors.resnet import Residual
+from unprompt.detectors.trunk import PixelDetector, Trunk, TrunkOptions
+
+CHANNELS = 32
+"""Of the maps that a Gram matrix is made of, and of a branch's feature."""
+
+
+def gram(maps: Tensor) -> Tensor:
+    """G_ij = sum over places of F_i F_j, divided by C H W as the authors do: N x C x H x W -> N x C x C."""
+    rows = maps.flatten(2)
+    return rows @ rows.transpose(1, 2) / rows[0].numel()
+
+
+@dataclass(frozen=True)
+class GramnetOptions(TrunkOptions):
+    """Adam, rate 1e-5, weight decay 1e-4, batch 16, 5 epochs, 512 pixels: the authors' code."""
+
+    epochs: int = 5
+    """Passes over the training evidence; the one with the lowest validation loss is kept."""
+    batch: int = 16
+    """Pictures in a step."""
+    rate: float = 1e-5
+    """Learning rate."""
+    weight_decay: float = 1e-4
+    """Weight decay of the optimiser."""
+    resize: int = 512
+    """Short side before the crop."""
+    crop: int = 512
+    """Side of the crop."""
+
+
+def _step(channels: int, made: int, stride: int = 1) -> nn.Sequential:
+    convolution = nn.Conv2d(channels, made, 3, stride=stride, padding=1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(made), nn.ReLU())
+
+
+class GramBranch(nn.Module):
+    """32 maps of a layer, their Gram matrix as a picture, two convolutions, mean: N x C x H x W -> N x 32."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.maps = _step(channels, CHANNELS)
+        self.read = nn.Sequential(_step(1, CHANNELS // 2, 2), _step(CHANNELS // 2, CHANNELS, 2))
+
+    def forward(self, layer: Tensor) -> Tensor:
+        seen: Tensor = self.read(gram(self.maps(layer))[:, None])
+        return seen.mean((2, 3))
+
+
+class GramnetNetwork(nn.Module):
+    """The trunk's feature beside a branch at the input, the stem, its pooling and every stage but the last."""
+
+    def __init__(self, trunk: Trunk) -> None:
+        super().__init__()
+        self.trunk = trunk
+        sizes = trunk.net.config
+        channels = (3, sizes.embedding_size, sizes.embedding_size, *sizes.hidden_sizes[:-1])
+        self.branches = nn.ModuleList(GramBranch(one) for one in channels)
+        self.scale = nn.Parameter(torch.ones(1))
+        self.first = nn.Linear(trunk.width + CHANNELS * len(channels), 512)
+        self.second = nn.Linear(512, 1)
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """N x 3 x H x W uint8 -> N logits."""
+        net = self.trunk.net
+        layers = [self.trunk.normalised(pixels)]
+        layers += [net.embedder.embedder(layers[0])]
+        layers += [net.embedder.pooler(layers[1])]
+        for stage in net.encoder.stages:
+            layers.append(stage(layers[-1]))
+        texture = [branch(layer) * self.scale for branch, layer in zip(self.branches, layers[:-1], strict=True)]
+        joined = torch.cat([layers[-1].mean((2, 3)), *texture], dim=1)
+        logits: Tensor = self.second(self.dropout(F.relu(self.first(joined)))).squeeze(-1)
+        return logits
+
+
+class GramnetDetector(PixelDetector):
+    """Baseline GramNet: a ResNet-18 with Gram matrices of its layers, which see texture alone."""
+
+    method = "gramnet"
+    Options: ClassVar[type[TrunkOptions]] = GramnetOptions
+    sizes = Residual.resnet18()
+
+    def _build(self) -> GramnetNetwork:
+        return GramnetNetwork(Trunk(self.suite, self.options))

@@ -1,0 +1,152 @@
+"""SARE: the picture asks, the map of its reconstruction error answers (section 3.3).
+
+The query is the pooled image feature; keys and values are the grid cells of the semantic encoder's last
+stage. With a single cell the softmax over one key would be 1 whatever the picture asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from torch import Tensor, nn
+
+from unprompt.detectors.base import Detector
+from unprompt.detectors.geometry import window
+from unprompt.detectors.heads import CrossAttention
+from unprompt.detectors.options import TrainedOptions, above_zero, at_least
+from unprompt.detectors.resnet import CELLS, Residual
+from unprompt.detectors.towers import ImageTower, as_pixels, towered
+from unprompt.errors import OptionError
+from unprompt.evidence.sare import SareEvidence, SareExtractor
+from unprompt.perturbations import Augmentation, Drawn
+from unprompt.types import RGB
+
+if TYPE_CHECKING:
+    from unprompt.instruments import Suite
+
+
+@dataclass(frozen=True)
+class SareOptions(TrainedOptions):
+    """AdamW, rate 1e-4, batch 512, 17 epochs (section 4.1); CLIP's rate, residual and heads are ours."""
+
+    epochs: int = 17
+    """Passes over the training evidence."""
+    batch: int = 512
+    """Pictures in a step."""
+    rate: float = 1e-4
+    """Learning rate of all but the image encoder."""
+    weight_decay: float = 1e-2
+    """Weight decay of the optimiser."""
+    encoder_rate: float = 1e-5
+    """Learning rate of the image encoder."""
+    resize: int = 256
+    """Short side of picture and map before the crop."""
+    crop: int = 224
+    """Side of the crop: random in training, central otherwise; the encoder's input size."""
+    heads: int = 8
+    """Heads of the cross-attention."""
+    residual: bool = True
+    """Add the image feature to the attention; as printed (False) it enters through the query alone."""
+    semantic: Residual = field(default_factory=Residual)
+    """Sizes of the semantic encoder."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    """What training pictures and their maps go through (section 4.1)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        above_zero("encoder_rate", self.encoder_rate)
+        at_least("heads", self.heads, 1)
+        at_least("resize", self.resize, self.crop)
+        if (grid := self.semantic.grid(self.crop)) < CELLS:
+            raise OptionError(
+                f"--crop {self.crop} leaves {grid} x {grid} cells for the attention, expected {CELLS} x {CELLS} or "
+                f"more: give the semantic encoder fewer than {len(self.semantic.hidden)} stages"
+            )
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        # A head of before had no other augmentation than crop and mirror.
+        augmentation = Augmentation(**stored["augmentation"]) if "augmentation" in stored else Augmentation.plain()
+        semantic = Residual(**stored.get("semantic", {}))
+        return super().from_dict({**stored, "semantic": semantic, "augmentation": augmentation})
+
+
+class SareNetwork(nn.Module):
+    """f_x = E_x(x), f_s = E_s(s), LayerNorm(f_x + CrossAttn(f_x, f_s, f_s)), linear -> 1 (eq. 5 and 6)."""
+
+    def __init__(self, tower: ImageTower, options: SareOptions) -> None:
+        super().__init__()
+        self.residual = options.residual
+        self.tower = tower
+        self.semantic = options.semantic.build()
+        self.attention = CrossAttention(tower.width, options.semantic.hidden[-1], options.heads)
+        self.norm = nn.LayerNorm(tower.width)
+        self.head = nn.Linear(tower.width, 1)
+
+    def forward(self, picture: Tensor, sare_map: Tensor) -> Tensor:
+        """Two N x 3 x S x S uint8 -> N logits; the map counts in steps of 1/255."""
+        image = self.tower(picture)  # N x d
+        cells = self.semantic(sare_map.float() / 255).last_hidden_state  # N x d_s x 7 x 7
+        attended = self.attention(image, cells.flatten(2).transpose(1, 2))
+        fused = self.norm(image + attended if self.residual else attended)
+        logits: Tensor = self.head(fused).squeeze(-1)
+        return logits
+
+
+class SareDetector(Detector[SareEvidence, SareOptions]):
+    """SARE: what a reconstruction guided by the caption changes, fused with the picture by cross-attention.
+
+    A tuned CLIP image encoder asks, a residual network on |x - x_hat| answers (section 3).
+    """
+
+    method = "sare"
+    Options = SareOptions
+    Evidence = SareEvidence
+    roles: ClassVar[tuple[str, ...]] = ("encoder",)
+    network: SareNetwork
+
+    @classmethod
+    def fitting_options(cls, suite: Suite) -> SareOptions:
+        """The paper's for 224 pixels; for another encoder the same shares and a semantic encoder with a grid."""
+        side = towered(suite.of(cls.method).encoder).side
+        semantic = Residual() if Residual().grid(side) >= CELLS else Residual.small(side)
+        return SareOptions(resize=round(side * 256 / 224), crop=side, semantic=semantic)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """The image encoder at its own, lower rate."""
+        tower = list(self.network.tower.parameters())
+        own = {id(weight) for weight in tower}
+        rest = [weight for weight in self.network.parameters() if id(weight) not in own]
+        return [{"params": tower, "lr": self.options.encoder_rate}, {"params": rest}]
+
+    @classmethod
+    def evidence_of(cls, options: SareOptions) -> SareExtractor:
+        return SareExtractor()
+
+    def _build(self) -> SareNetwork:
+        tower = ImageTower(self.suite.encoder)
+        if tower.side != self.options.crop:
+            raise OptionError(
+                f"--crop is {self.options.crop}, this suite's encoder takes pictures of {tower.side} pixels"
+            )
+        return SareNetwork(tower, self.options)
+
+    def collate(
+        self, evidence: Sequence[SareEvidence], chance: np.random.Generator | None = None
+    ) -> tuple[Tensor, ...]:
+        pictures: list[RGB] = []
+        maps: list[RGB] = []
+        for one in evidence:
+            drawn = self.options.augmentation.draw(chance) if chance else Drawn()
+            short = max(1, round(self.options.resize * drawn.scale))
+            picture, sare_map = (
+                window(rgb, short, self.options.crop, drawn.place, drawn.mirrored)
+                for rgb in (one.picture, one.difference)
+            )
+            picture, sare_map = drawn.apply(picture, sare_map)
+            pictures.append(picture)
+            maps.append(sare_map)
+        return as_pixels(pictures), as_pixels(maps)

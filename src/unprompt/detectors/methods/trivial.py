@@ -1,0 +1,57 @@
+"""Three detectors without any idea, measured beside the methods: a world in which one suffices tests no claim."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from unprompt.detectors.base import Floats
+from unprompt.detectors.closed_form import SolvedDetector
+from unprompt.detectors.options import SolvedOptions
+from unprompt.evidence.trivial import THUMBNAIL, TrivialEvidence, TrivialExtractor
+from unprompt.images import FORMATS
+
+
+class TrivialDetector(SolvedDetector[TrivialEvidence]):
+    """Logistic regression on one field of the trivial evidence."""
+
+    Evidence = TrivialEvidence
+    field: ClassVar[Literal["energy", "thumbnail", "metadata"]]
+    size: ClassVar[int]
+
+    @property
+    def width(self) -> int:
+        return self.size
+
+    def features(self, evidence: Sequence[TrivialEvidence]) -> Floats:
+        return np.stack([getattr(one, self.field) for one in evidence]).astype(np.float64)
+
+    @classmethod
+    def evidence_of(cls, options: SolvedOptions) -> TrivialExtractor:
+        return TrivialExtractor(cls.method)
+
+
+class EnergyDetector(TrivialDetector):
+    """Baseline: how much neighbouring pixels differ: blur, grain and compression in one number."""
+
+    method = "trivial-energy"
+    field = "energy"
+    size = 1
+
+
+class ThumbnailDetector(TrivialDetector):
+    """Baseline: the picture at 8 x 8: colours and layout, no detail."""
+
+    method = "trivial-thumbnail"
+    field = "thumbnail"
+    size = 3 * THUMBNAIL**2
+
+
+class MetadataDetector(TrivialDetector):
+    """Baseline: format, size and quality: no pixel at all."""
+
+    method = "trivial-metadata"
+    field = "metadata"
+    size = 4 + len(FORMATS)

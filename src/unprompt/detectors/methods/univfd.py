@@ -1,0 +1,135 @@
+"""UnivFD: CLIP's vector of a picture, never trained for this, and a linear layer or the nearest neighbour on it.
+
+Ojha et al., 2023, https://arxiv.org/abs/2302.10174. The paper's encoder is CLIP ViT-L/14.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unprompt.detectors.base import Detector
+from unprompt.detectors.closed_form import Solved
+from unprompt.detectors.heads import LinearHead
+from unprompt.detectors.labels import labelled
+from unprompt.detectors.options import Optimiser, Options, TrainedOptions, at_least
+from unprompt.detectors.public import PublicHead
+from unprompt.evidence.embedding import EmbeddingEvidence, EmbeddingExtractor
+
+
+@dataclass(frozen=True)
+class UnivfdOptions(TrainedOptions):
+    """Adam, rate 1e-4, batch 256, no weight decay, at most 100 epochs: the authors' code."""
+
+    epochs: int = 100
+    """Passes over the training evidence; the one with the lowest validation loss is kept."""
+    rate: float = 1e-4
+    """Learning rate."""
+    weight_decay: float = 0.0
+    """Weight decay of the optimiser."""
+    optimiser: Optimiser = "adam"
+    """adam or adamw."""
+
+
+class UnivfdDetector(Detector[EmbeddingEvidence, UnivfdOptions], PublicHead):
+    """Baseline UnivFD: a linear layer on CLIP's vector of the picture."""
+
+    method = "univfd"
+    Options = UnivfdOptions
+    Evidence = EmbeddingEvidence
+    roles: ClassVar[tuple[str, ...]] = ("encoder",)
+    steady = True
+
+    @classmethod
+    def evidence_of(cls, options: UnivfdOptions) -> EmbeddingExtractor:
+        return EmbeddingExtractor(cls.method)
+
+    def _build(self) -> LinearHead:
+        head = LinearHead(self.suite.encoder.width)
+        nn.init.normal_(head.linear.weight, 0.0, 0.02)  # as the authors begin
+        return head
+
+    def collate(
+        self, evidence: Sequence[EmbeddingEvidence], chance: np.random.Generator | None = None
+    ) -> tuple[Tensor, ...]:
+        return (_vectors(evidence),)
+
+    @classmethod
+    def public_options(cls) -> UnivfdOptions:
+        return cls.Options()
+
+    @classmethod
+    def public_weights(cls, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """``weight``, 1 x 768, and ``bias``; some copies put ``fc.`` before."""
+        return {f"linear.{name.removeprefix('fc.')}": tensor for name, tensor in tensors.items()}
+
+
+@dataclass(frozen=True)
+class NearestOptions(Options):
+    """Nothing to choose: one neighbour, cosine distance."""
+
+    real: int = 1
+    """Vectors of real pictures that are kept; fitting sets it."""
+    generated: int = 1
+    """Vectors of generated pictures that are kept; fitting sets it."""
+
+    def __post_init__(self) -> None:
+        at_least("real", self.real, 1)
+        at_least("generated", self.generated, 1)
+
+
+class Bank(nn.Module):
+    """The training pictures' vectors, of length 1; the logit is how much nearer the nearest generated one lies."""
+
+    def __init__(self, options: NearestOptions, width: int) -> None:
+        super().__init__()
+        self.real = nn.Parameter(torch.zeros(options.real, width))
+        self.generated = nn.Parameter(torch.zeros(options.generated, width))
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """N x d -> N: min over real of d(x, r) - min over generated of d(x, g), d = 1 - cos; in [-2, 2]."""
+        seen = F.normalize(vectors, dim=1)
+        return (seen @ self.generated.T).amax(1) - (seen @ self.real.T).amax(1)
+
+
+class NearestDetector(Solved[EmbeddingEvidence, NearestOptions]):
+    """Baseline UnivFD by its nearest neighbour: whose training picture is closest to CLIP's vector."""
+
+    method = "univfd-nn"
+    Options = NearestOptions
+    Evidence = EmbeddingEvidence
+    roles: ClassVar[tuple[str, ...]] = ("encoder",)
+    network: Bank
+
+    @classmethod
+    def evidence_of(cls, options: NearestOptions) -> EmbeddingExtractor:
+        return EmbeddingExtractor(cls.method)
+
+    def solve(self, evidence: Sequence[EmbeddingEvidence], labels: npt.ArrayLike) -> None:
+        self.check(evidence)
+        generated = labelled(len(evidence), labels)
+        vectors = F.normalize(_vectors(evidence), dim=1)
+        self.options = NearestOptions(int((~generated).sum()), int(generated.sum()))
+        self.network = self._build().to(self.device).eval()
+        with torch.no_grad():
+            self.network.real.copy_(vectors[~generated])
+            self.network.generated.copy_(vectors[generated])
+
+    def _build(self) -> Bank:
+        return Bank(self.options, self.suite.encoder.width)
+
+    def collate(
+        self, evidence: Sequence[EmbeddingEvidence], chance: np.random.Generator | None = None
+    ) -> tuple[Tensor, ...]:
+        return (_vectors(evidence),)
+
+
+def _vectors(evidence: Sequence[EmbeddingEvidence]) -> Tensor:
+    return torch.from_numpy(np.stack([one.image for one in evidence]))

@@ -1,0 +1,242 @@
+"""What happens to a picture in the wild before anybody asks about it, and the conditions that cards are measured under.
+
+Generated pictures come as pristine PNG and photographs as JPEG: a detector that learns from the files as they lie
+learns the file. So a lossless picture is first given the history of a JPEG, then all are washed alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import partial
+from types import MappingProxyType
+from typing import Final, TypeAlias, cast
+
+import numpy as np
+from PIL import Image
+from PIL.Image import Resampling
+
+from unprompt.errors import OptionError
+from unprompt.images import Chroma, encode_jpeg, encode_webp, read, resize
+from unprompt.perturbations.augment import Range
+from unprompt.perturbations.transforms import KINDS, blur
+from unprompt.types import RGB
+
+BLOCK: Final = 16
+"""Pixels a side that JPEG compresses on their own, whatever its chroma."""
+CHROMAS: Final[tuple[Chroma, ...]] = ("4:2:0", "4:4:4")
+SHRINKING: Final = (Resampling.BICUBIC, Resampling.LANCZOS, Resampling.BILINEAR, Resampling.BOX)
+ENLARGING: Final = SHRINKING[:3]
+FORMER: Final = (70, 96)
+"""JPEG qualities of the history that a lossless file is given."""
+SCREEN: Final = 800
+"""Pixels of a picture's long side on a screen."""
+
+
+def history(rgb: RGB, chance: np.random.Generator, qualities: Range = FORMER) -> RGB:
+    """The picture as JPEG of a drawn quality, bounds included, and chroma."""
+    return coded(rgb, _whole(qualities, chance), _chroma(chance))
+
+
+def coded(rgb: RGB, quality: int, chroma: Chroma = "4:2:0") -> RGB:
+    """The picture written as JPEG and opened again."""
+    return read(encode_jpeg(rgb, quality, chroma), "recompressed picture").rgb
+
+
+@dataclass(frozen=True)
+class Laundry:
+    """Chances in [0, 1] of what is done to a training picture, and the ranges that its values are drawn from."""
+
+    side: int = 256
+    """Of the crop, at most."""
+    history: float = 0.8
+    """Chance that a lossless file was a JPEG before."""
+    histories: Range = FORMER
+    """Qualities of that JPEG, as of all others with bounds included."""
+    shrink: float = 0.45
+    """Chance to be made smaller."""
+    least: float = 0.4
+    """Smallest factor."""
+    kept: int = 160
+    """Pixels of the short side that shrinking leaves at least; a picture under 5/4 of it is not shrunk."""
+    enlarge: float = 0.1
+    """Chance to be made larger; a picture too small to be shrunk is enlarged in its stead."""
+    enlargements: Range = (1.0, 1.6)
+    blur: float = 0.08
+    sigmas: Range = (0.2, 1.0)
+    """Of the blur, in pixels."""
+    mirror: float = 0.5
+    jpeg: float = 0.6
+    """Chance to be published as JPEG."""
+    qualities: Range = (60, 98)
+    webp: float = 0.12
+    """Chance to be published as WebP instead."""
+    webp_qualities: Range = (60, 97)
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(field.default, tuple):
+                low, high = value
+                object.__setattr__(self, field.name, (low, high))  # JSON brings lists
+                least, most = _BOUNDS[field.name]
+                if not least <= low <= high <= most:
+                    raise OptionError(
+                        f"laundry {field.name} is {low} to {high}, expected the smaller first, from {least} to {most}"
+                    )
+            elif isinstance(field.default, int):
+                if value < 1:
+                    raise OptionError(f"laundry {field.name} is {value}, expected 1 pixel or more")
+            elif not 0 <= value <= 1:
+                raise OptionError(f"laundry {field.name} is {value}, expected a share from 0 to 1")
+        for first, second in (("shrink", "enlarge"), ("jpeg", "webp")):
+            if (both := getattr(self, first) + getattr(self, second)) > 1:
+                raise OptionError(f"laundry {first} and {second} add up to {both:g}, expected 1 at most")
+        if self.least < _LEAST:
+            raise OptionError(f"laundry least is {self.least}, expected a factor from {_LEAST} to 1")
+
+    def wash(self, rgb: RGB, lossless: bool, chance: np.random.Generator) -> RGB:
+        """What became of the picture: a crop of at most side x side, at the resolution that it was spread in.
+
+        A file compressed with loss has a history of its own, and is given none.
+        """
+        former = None
+        if lossless and chance.random() < self.history:
+            former = partial(coded, quality=_whole(self.histories, chance), chroma=_chroma(chance))
+        factor, kernel = self._size(min(rgb.shape[:2]), chance)
+        crop = self._cut(rgb, former, factor, kernel, chance)
+        if chance.random() < self.blur:
+            crop = blur(crop, chance.uniform(*self.sigmas), chance)
+        if chance.random() < self.mirror:
+            crop = np.ascontiguousarray(crop[:, ::-1])
+        return self._published(crop, chance)
+
+    def _size(self, short: int, chance: np.random.Generator) -> tuple[float, Resampling]:
+        dice = chance.random()
+        if dice < self.shrink and 4 * short >= 5 * self.kept:
+            factor = chance.uniform(max(self.least, self.kept / short), 1)
+            return factor, SHRINKING[chance.integers(len(SHRINKING))]
+        if dice < self.shrink + self.enlarge:
+            return chance.uniform(*self.enlargements), ENLARGING[chance.integers(len(ENLARGING))]
+        return 1.0, Resampling.BICUBIC
+
+    def _cut(
+        self,
+        rgb: RGB,
+        former: Callable[[RGB], RGB] | None,
+        factor: float,
+        kernel: Resampling,
+        chance: np.random.Generator,
+    ) -> RGB:
+        """History, resize and random crop; only what the crop is made of goes through them, to the same end."""
+        rows = _Span.drawn(rgb.shape[0], factor, self.side, chance)
+        columns = _Span.drawn(rgb.shape[1], factor, self.side, chance)
+        part = np.ascontiguousarray(rgb[rows.first : rows.last, columns.first : columns.last])
+        part = former(part) if former else part
+        box = (columns.start, rows.start, columns.stop, rows.stop)
+        return np.array(Image.fromarray(part).resize((columns.made, rows.made), kernel, box=box))
+
+    def _published(self, crop: RGB, chance: np.random.Generator) -> RGB:
+        dice = chance.random()
+        if dice < self.jpeg:
+            return coded(crop, _whole(self.qualities, chance), _chroma(chance))
+        if dice < self.jpeg + self.webp:
+            return read(encode_webp(crop, _whole(self.webp_qualities, chance)), "recompressed picture").rgb
+        return crop
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Along one side: which pixels of the source a crop needs, and where it lies among them."""
+
+    first: int
+    last: int
+    """Whole blocks of JPEG, with what a resampling kernel reads beyond the crop."""
+    start: float
+    stop: float
+    """The crop, counted from ``first``."""
+    made: int
+    """Pixels of the crop."""
+
+    @classmethod
+    def drawn(cls, length: int, factor: float, side: int, chance: np.random.Generator) -> _Span:
+        scaled = max(1, round(length * factor))
+        made = min(scaled, side)
+        place, step = int(chance.integers(scaled - made + 1)), length / scaled
+        start, stop = place * step, min((place + made) * step, length)
+        margin = math.ceil(3 * max(1.0, step)) + 2  # Lanczos's reach, and a pixel of half-size chroma
+        first = max(0, math.floor(start) - margin) // BLOCK * BLOCK
+        last = min(length, -(-(math.ceil(stop) + margin) // BLOCK) * BLOCK)
+        return cls(first, last, start - first, min(stop - first, last - first), made)
+
+
+Condition: TypeAlias = Callable[[RGB, bool, np.random.Generator], RGB]
+"""Picture, whether its file is lossless, and chance -> the whole picture, not cropped; the one given stays."""
+
+
+def _raw(rgb: RGB, lossless: bool, chance: np.random.Generator) -> RGB:
+    return rgb
+
+
+def _aged(rgb: RGB, lossless: bool, chance: np.random.Generator) -> RGB:
+    return history(rgb, chance) if lossless else rgb
+
+
+def _aligned(rgb: RGB, lossless: bool, chance: np.random.Generator) -> RGB:
+    return coded(_aged(rgb, lossless, chance), 92, "4:4:4")
+
+
+def _jpeg(quality: int, rgb: RGB, lossless: bool, chance: np.random.Generator) -> RGB:
+    return coded(_aged(rgb, lossless, chance), quality)
+
+
+def _halved(rgb: RGB, lossless: bool, chance: np.random.Generator) -> RGB:
+    height, width = rgb.shape[:2]
+    factor = min(1.0, max(0.5, 160 / min(height, width)))
+    smaller = resize(_aged(rgb, lossless, chance), max(1, round(width * factor)), max(1, round(height * factor)))
+    return coded(smaller, 90)
+
+
+def _shown(rgb: RGB, lossless: bool, chance: np.random.Generator) -> RGB:
+    height, width = rgb.shape[:2]
+    factor = min(1.5, SCREEN / max(height, width))
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    return np.array(Image.fromarray(_aged(rgb, lossless, chance)).resize(size, Resampling.BILINEAR))
+
+
+CONDITIONS: Final[Mapping[str, Condition]] = MappingProxyType(
+    {
+        "raw": _raw,
+        "aligned": _aligned,  # with a history for every lossless file: all are JPEG of one quality, 92, 4:4:4
+        **{f"jpeg:{quality}": cast(Condition, partial(_jpeg, quality)) for quality in (90, 70, 50)},  # 4:2:0
+        "resize:0.5": _halved,  # or to a short side of 160, where that is less; then JPEG 90
+        "screenshot": _shown,  # its long side 800 pixels on the screen, enlarged by 1.5 at most; stored without loss
+    }
+)
+"""Name -> what a card's pictures go through; all but ``raw`` give lossless files a history first."""
+
+
+def condition(name: str) -> Condition:
+    """A condition by its name; :class:`OptionError` for any other."""
+    if name not in CONDITIONS:
+        raise OptionError(f"the condition is {name!r}, expected one of {', '.join(CONDITIONS)}")
+    return CONDITIONS[name]
+
+
+_LEAST: Final = KINDS["scale"].low
+_BOUNDS: Final[Mapping[str, Range]] = MappingProxyType(
+    {
+        **dict.fromkeys(("histories", "qualities", "webp_qualities"), (1, 100)),
+        "enlargements": (1, KINDS["scale"].high),
+        "sigmas": (KINDS["blur"].low, KINDS["blur"].high),
+    }
+)
+
+
+def _whole(bounds: Range, chance: np.random.Generator) -> int:
+    return int(chance.integers(round(bounds[0]), round(bounds[1]) + 1))
+
+
+def _chroma(chance: np.random.Generator) -> Chroma:
+    return CHROMAS[chance.integers(len(CHROMAS))]

@@ -1,0 +1,1 @@
+"""How the embedded suites are trained and measured: ``miniature`` and ``photo``."""

@@ -1,0 +1,28 @@
+"""How well a drawing model draws what it is told: the captioner reads the drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from transformers import BertTokenizer, BlipForConditionalGeneration
+
+from unprompt.recipes.miniature.captioner import facts_told, tell
+from unprompt.recipes.miniature.stage import Workshop, as_tensor
+from unprompt.scenes.corpus import Pictures
+
+DRAWN = 256
+
+Draw = Callable[[list[str], list[int]], Pictures]
+"""Captions and seeds -> drawings."""
+
+
+def agreement(workshop: Workshop, draw: Draw) -> dict[str, float]:
+    """Share of held-out captions' facts that the captioner finds in the drawings of them, and of whole captions."""
+    captions = list(workshop.held_out().captions[:DRAWN])
+    drawn = np.concatenate([draw(captions[i : i + 64], list(range(i, i + 64))) for i in range(0, DRAWN, 64)])
+    folder = workshop.model("captioner")
+    model = BlipForConditionalGeneration.from_pretrained(folder).eval()
+    told = tell(model, BertTokenizer.from_pretrained(folder), as_tensor(drawn))
+    facts = [facts_told(got, want) for got, want in zip(told, captions, strict=True)]
+    return {"facts": float(np.mean(facts)), "exact": float(np.mean([share == 1 for share in facts]))}

@@ -1,0 +1,160 @@
+"""Stage: the suite's folder, from the finished models: float16, without what only training needs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from unprompt.errors import DataError
+from unprompt.instruments import CLASSES
+from unprompt.instruments.cards import folder_digest
+from unprompt.recipes.miniature.stage import Stage, Workshop, put
+
+TITLE: Final = "A doll's house: the methods are real, the world is small"
+DESCRIPTION: Final = (
+    "Small models of the real classes, trained from nothing on rendered table-top scenes of 64 x 64 pixels. "
+    "They know one to three simple things on five floors, and nothing else: what they say of such scenes is measured, "
+    "what they say of any other picture means nothing."
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model's table in the suite's file."""
+
+    kind: str
+    """Key of CLASSES."""
+    path: str
+    """Name of the finished model, and of its folder in the suite."""
+    parameters: Mapping[str, str | int | float] = field(default_factory=dict)
+    candidate: bool = False
+    """Of a further generator: attribution asks about it."""
+
+    def digest(self, folder: Path) -> str:
+        """Digest of the model in the suite's folder, with that of the trunk it stands on."""
+        trunk = folder / str(self.parameters["trunk"]) if "trunk" in self.parameters else None
+        return folder_digest(folder / self.path, self.files, trunk)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What the instrument reads of its folder."""
+        module, _, name = CLASSES[self.kind].partition(":")
+        files: tuple[str, ...] = getattr(import_module(module), name).files
+        return files
+
+
+ENTRIES: Final = {
+    "instruments.captioner": Entry("blip", "captioner"),
+    "instruments.encoder": Entry("clip", "encoder"),
+    "instruments.diffusion": Entry(
+        "stable-diffusion", "diffusion", {"strength": 0.5, "steps": 20, "guidance": 3.0, "side": 64}
+    ),
+    "instruments.grounder": Entry("owlv2", "grounder", {"trunk": "encoder"}),
+    "instruments.perceptual": Entry("clip-perceptual", "encoder"),
+    "generators.sibling": Entry(
+        "stable-diffusion", "sibling", {"strength": 0.5, "steps": 20, "guidance": 3.0, "side": 64}, candidate=True
+    ),
+}
+
+
+def make(workshop: Workshop) -> dict[str, float]:
+    """Copy the models that are finished, and write ``suite.toml``; heads and world check that lie there stay."""
+    for entry in {entry.path: entry for entry in ENTRIES.values()}.values():
+        if workshop.model(entry.path).is_dir():
+            copy(workshop.model(entry.path), workshop.suite / entry.path, entry.files)
+    write_manifest(workshop.suite)
+    sizes = {name: size / 2**20 for name, size in _sizes(workshop.suite).items()}
+    for name, size in sizes.items():
+        workshop.say(f"{name}: {size:.1f} MiB")
+    workshop.say(f"{workshop.suite}: {sum(sizes.values()):.1f} MiB")
+    return {"mebibytes": sum(sizes.values())}
+
+
+def copy(source: Path, target: Path, patterns: Iterable[str]) -> None:
+    """The files that match, weights as float16, in place of whatever ``target`` held."""
+    aside = target.with_name(f".{target.name}.tmp")
+    shutil.rmtree(aside, ignore_errors=True)
+    for path in sorted({path for pattern in patterns for path in source.glob(pattern)}):
+        copied = aside / path.relative_to(source)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".safetensors":
+            _halve(path, copied)
+        elif path.name.endswith("config.json"):
+            copied.write_text(_portable(path.read_text("utf-8")), "utf-8")
+        else:
+            shutil.copyfile(path, copied)
+    shutil.rmtree(target, ignore_errors=True)
+    aside.rename(target)
+
+
+def write_manifest(folder: Path) -> Path:
+    """``suite.toml`` for the models, heads and world check that lie in the folder."""
+    heads = sorted(path.stem for path in (folder / "heads").glob("*.safetensors"))
+    text = "\n\n".join(
+        [
+            _table("", _facts(folder)),
+            *([_table("heads", {method: f"heads/{method}.safetensors" for method in heads})] if heads else []),
+            *_entries(folder),
+        ]
+    )
+    path = folder / "suite.toml"
+    put(path, f"{text}\n".encode())
+    return path
+
+
+def _facts(folder: Path) -> dict[str, str]:
+    facts = {"name": "miniature", "title": TITLE, "description": DESCRIPTION, "version": version("unprompt")}
+    return facts | ({"world": "world.safetensors"} if (folder / "world.safetensors").exists() else {})
+
+
+def _entries(folder: Path) -> Iterator[str]:
+    for place, entry in ENTRIES.items():
+        if (folder / entry.path).is_dir():
+            facts: dict[str, str | bool] = {"class": entry.kind, "path": entry.path, "digest": entry.digest(folder)}
+            facts |= {"licence": "Apache-2.0"} | ({"candidate": True} if entry.candidate else {})
+            inline = ", ".join(f"{name} = {json.dumps(value)}" for name, value in entry.parameters.items())
+            yield _table(place, facts) + (f"\nparameters = {{ {inline} }}" if inline else "")
+
+
+def _table(name: str, facts: Mapping[str, str | bool]) -> str:
+    # A string of JSON without control characters is one of TOML too, and so is true.
+    lines = [f"{key} = {json.dumps(value)}" for key, value in facts.items()]
+    return "\n".join([f"[{name}]", *lines] if name else lines)
+
+
+def _halve(source: Path, target: Path) -> None:
+    halved = {
+        name: tensor.half() if tensor.dtype == torch.float32 else tensor for name, tensor in load_file(source).items()
+    }
+    for name, tensor in halved.items():
+        if not tensor.isfinite().all():
+            raise DataError(f"{source}: tensor {name} does not fit float16 or is not finite: train that model again")
+    save_file(halved, target, {"format": "pt"})
+
+
+def _portable(config: str) -> str:
+    """A configuration without the folder that its model was once loaded from."""
+    stated = json.loads(config)
+    return (
+        json.dumps({key: value for key, value in stated.items() if not key.endswith("name_or_path")}, indent=2) + "\n"
+    )
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Bytes under each entry of the folder, by name."""
+    return {
+        entry.name: sum(path.stat().st_size for path in [entry, *entry.rglob("*")] if path.is_file())
+        for entry in sorted(folder.iterdir())
+    }
+
+
+STAGE = Stage("assemble", make)

@@ -1,0 +1,36 @@
+"""Stage: the pictures that are shipped to be judged, of scenes that nothing was trained, fitted or measured on."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from unprompt.datasets.miniature import DRAWN_SEEDS, drawings, kept, outsiders, photographs, scenes
+from unprompt.instruments import Suite
+from unprompt.recipes.miniature.stage import Stage, Workshop, put
+from unprompt.scenes.corpus import EXAMPLE_SEEDS
+
+REAL: Final = 16
+DRAWN: Final = 8
+"""Of each generator and outsider."""
+APART: Final = 1000
+"""No two generators are told of the same scene."""
+OUTSIDER_SEEDS: Final = range(EXAMPLE_SEEDS + 2 * DRAWN_SEEDS, EXAMPLE_SEEDS + 2 * DRAWN_SEEDS + DRAWN)
+"""Scenes that an outsider was told of."""
+
+
+def make(workshop: Workshop) -> dict[str, float]:
+    """``real/scene-00.jpg`` and ``generated/diffusion-00.jpg``: the first scenes of their seeds, none chosen."""
+    suite = Suite.load(workshop.suite)
+    made = {"real/scene": photographs(scenes, range(EXAMPLE_SEEDS, EXAMPLE_SEEDS + REAL))}
+    for number, name in enumerate(suite.generators):
+        first = EXAMPLE_SEEDS + DRAWN_SEEDS + APART * number
+        made[f"generated/{name}"] = photographs(drawings(suite, name), range(first, first + DRAWN))
+    for name, folder in outsiders(suite).items():
+        made[f"generated/{name}"] = kept(folder, OUTSIDER_SEEDS)
+    for name, files in made.items():
+        for number, jpeg in enumerate(files):
+            put(workshop.examples / f"{name}-{number:02}.jpg", jpeg)
+    return {name: float(len(files)) for name, files in made.items()}
+
+
+STAGE = Stage("examples", make)

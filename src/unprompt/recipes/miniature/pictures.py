@@ -1,0 +1,29 @@
+"""Stage: the pictures that the heads learn from and are measured on, drawn by the assembled suite."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from unprompt.datasets import load_manifest
+from unprompt.datasets.miniature import MANIFEST, Counts, materialise
+from unprompt.instruments import Suite
+from unprompt.recipes.miniature.stage import Stage, Workshop
+
+FULL: Final = Counts(1000, 300, 300)
+"""What the suite's own heads get."""
+QUICK: Final = Counts(32, 32, 32)
+"""Enough to prove the chain."""
+
+
+def counts_of(workshop: Workshop) -> Counts:
+    """How many pictures the heads of a workshop get."""
+    return QUICK if workshop.quick else FULL
+
+
+def make(workshop: Workshop) -> dict[str, float]:
+    """The pictures that the heads learn from and are measured on, drawn by the assembled suite."""
+    folder = materialise(workshop.pictures, Suite.load(workshop.suite), workshop.say, counts_of(workshop))
+    return {"pictures": float(len(load_manifest(str(folder / MANIFEST))))}
+
+
+STAGE = Stage("pictures", make)

@@ -1,0 +1,28 @@
+"""Stage: photographs of what the flow draws, for the suite's folder.
+
+They are shipped in place of its weights: a generator that no head has seen is only looked at, never asked.
+"""
+
+from __future__ import annotations
+
+from unprompt.datasets.miniature import BATCH, OUTSIDERS, photographs, prompted, told
+from unprompt.instruments.cards import Origin
+from unprompt.instruments.flow import PixelFlow
+from unprompt.recipes.miniature.examples import OUTSIDER_SEEDS
+from unprompt.recipes.miniature.pictures import counts_of
+from unprompt.recipes.miniature.stage import Stage, Workshop, put
+
+
+def make(workshop: Workshop) -> dict[str, float]:
+    """Draw the scenes that the generators are told of for the test split, and those of the examples."""
+    shoot, folder = prompted(PixelFlow(Origin(workshop.model("flow")))), workshop.suite / OUTSIDERS / "flow"
+    seeds = [*told("test", counts_of(workshop).test), *OUTSIDER_SEEDS]
+    for start in range(0, len(seeds), BATCH):
+        batch = seeds[start : start + BATCH]
+        for seed, jpeg in zip(batch, photographs(shoot, batch), strict=True):
+            put(folder / f"{seed}.jpg", jpeg)
+        workshop.say(f"flow: {start + len(batch)} of {len(seeds)} pictures")
+    return {"pictures": float(len(seeds))}
+
+
+STAGE = Stage("unseen_generator", make)

@@ -1,0 +1,49 @@
+"""``python -m unprompt.recipes.photo``: train, measure and write the suite ``photo``, or go on where a run ended."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from unprompt.errors import UnpromptError
+from unprompt.instruments.cache import cache_folder
+from unprompt.recipes.photo.card import card
+from unprompt.recipes.photo.head_trainer import SUITE, Workshop
+from unprompt.recipes.photo.measuring import measure
+from unprompt.recipes.photo.sources import photographs
+
+
+def main() -> int:
+    """Exit code 0 = heads, figures and page are written, 1 = they could not be."""
+    parser = argparse.ArgumentParser("python -m unprompt.recipes.photo", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--data", required=True, help="manifest with path, label, source and content")
+    parser.add_argument("--packages", type=Path, help="folder of the unpacked packages that extra.csv names")
+    parser.add_argument("--cache", type=Path, help="folder of washed pictures and nets; default: the user's cache")
+    parser.add_argument("--suite", type=Path, default=SUITE, help="folder of the suite; default: in the package")
+    parser.add_argument("--page", type=Path, default=Path("docs/photo.md"), help="the card; default: docs/photo.md")
+    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)), help="processes that wash")
+    parser.add_argument("--quick", action="store_true", help="few steps: prove the chain, train nothing")
+    chosen = parser.parse_args()
+    cache = chosen.cache or cache_folder() / ("photographs-quick" if chosen.quick else "photographs")
+    try:
+        rows = photographs(chosen.data, chosen.packages)
+        shop = Workshop(rows, cache, chosen.suite, chosen.workers, _say, 500 if chosen.quick else 1)
+        shop.make()
+        figures = measure(shop, chosen.data)
+        (shop.suite / "figures.json").write_text(f"{json.dumps(figures, indent=1, sort_keys=True)}\n", "utf-8")
+        chosen.page.write_text(card(figures), "utf-8")
+    except UnpromptError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

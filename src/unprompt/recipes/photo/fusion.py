@@ -1,0 +1,93 @@
+"""From two methods' logits to one probability and two thresholds; and the same fold by fold, to be honest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from unprompt.detectors.calibration import Calibration, Thresholds
+from unprompt.detectors.closed_form import logistic
+from unprompt.evaluation import fit_platt, fit_thresholds
+from unprompt.recipes.photo.scoring import Floats
+
+Flags = npt.NDArray[np.bool_]
+FALSE_ALARMS: Final = 0.015
+"""Share of real pictures that the upper threshold may pass under any one condition: half of what is promised, so that
+the promise outlives another set of collections."""
+MISSES: Final = 0.05
+"""Share of generated pictures that the lower threshold may pass."""
+L2: Final = 1e-3
+"""Of the two weights."""
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """Weights of the methods' logits, Platt's line and both thresholds."""
+
+    weights: Floats
+    bias: float
+    calibration: Calibration
+    lower: float
+    upper: float
+
+    def logits(self, told: Floats) -> Floats:
+        """N from N x methods."""
+        return np.asarray(told @ self.weights + self.bias)
+
+    def probability(self, told: Floats) -> Floats:
+        """N in [0, 1], at prior 0.5."""
+        return self.calibration.probability(self.logits(told))
+
+
+def fuse(told: Mapping[str, Floats], labels: npt.NDArray[np.int64]) -> Fusion:
+    """From each condition's N x methods logits: one fit over all conditions, the strictest threshold of any."""
+    stacked, repeated = np.concatenate(list(told.values())), np.tile(labels, len(told))
+    weights, bias = logistic(stacked, repeated, L2)
+    calibration = Calibration(*fit_platt(repeated, stacked @ weights + bias))
+    each = [calibration.probability(one @ weights + bias) for one in told.values()]
+    bounds = [fit_thresholds(labels, one, FALSE_ALARMS, MISSES) for one in each]
+    lower, upper = min(low for low, _ in bounds), max(high for _, high in bounds)
+    return Fusion(weights, bias, calibration, lower, max(lower, upper))
+
+
+def thresholds(fusion: Fusion, told: Mapping[str, Floats], labels: npt.NDArray[np.int64]) -> Thresholds:
+    """What a checkpoint keeps: the bounds, and the real probabilities of all conditions that they rest on."""
+    real = np.concatenate([fusion.probability(one[labels == 0]) for one in told.values()])
+    return Thresholds.from_validation(
+        fusion.lower,
+        fusion.upper,
+        fpr=FALSE_ALARMS,
+        fnr=MISSES,
+        real=real,
+        n_generated=int((labels == 1).sum()) * len(told),
+    )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One condition's pictures as the fusion of the other folds judges them."""
+
+    probabilities: Floats
+    accused: Flags
+    """Above that fusion's upper threshold."""
+    cleared: Flags
+    """Below its lower one."""
+
+
+def judge(told: Mapping[str, Floats], labels: npt.NDArray[np.int64], folds: Sequence[int]) -> dict[str, Judged]:
+    """Each picture by weights, calibration and thresholds that were fitted without its fold."""
+    numbers = np.asarray(folds)
+    made = {name: Judged(np.zeros(len(labels)), *np.zeros((2, len(labels)), np.bool_)) for name in told}
+    for fold in np.unique(numbers):
+        held = numbers == fold
+        fusion = fuse({name: one[~held] for name, one in told.items()}, labels[~held])
+        for name, one in told.items():
+            found = fusion.probability(one[held])
+            made[name].probabilities[held] = found
+            made[name].accused[held] = found > fusion.upper
+            made[name].cleared[held] = found < fusion.lower
+    return made

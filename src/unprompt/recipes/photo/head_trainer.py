@@ -1,0 +1,225 @@
+"""From pictures to the suite's heads: one net a fold and method, joined, fused, given thresholds and a world check."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from unprompt.detectors import METHODS
+from unprompt.detectors.base import Detector
+from unprompt.detectors.calibration import Calibration, Thresholds
+from unprompt.detectors.checkpoint import load, restore, save_aside
+from unprompt.detectors.methods.panel import Panel
+from unprompt.detectors.methods.patches import cut, lit
+from unprompt.detectors.methods.traces import TracesDetector
+from unprompt.detectors.ood import Cloud, Facts, World
+from unprompt.evaluation import fit_platt, fit_thresholds, roc_auc
+from unprompt.evidence.traces import TraceEvidence
+from unprompt.instruments import Suite
+from unprompt.perturbations.degradation import CONDITIONS
+from unprompt.recipes.photo.fusion import FALSE_ALARMS, MISSES, Judged, fuse, judge, thresholds
+from unprompt.recipes.photo.golden import write_golden
+from unprompt.recipes.photo.learning import Course, Draw, learn
+from unprompt.recipes.photo.scoring import Floats, Seen, see
+from unprompt.recipes.photo.sources import UNTAUGHT, Photograph, folds, learned
+from unprompt.recipes.photo.training_views import SIDE, Material, prepare
+
+SUITE: Final = Path(__file__).parents[2] / "suites" / "photo"
+MEMBERS: Final = ("traces", "patches")
+COURSES: Final = {
+    "traces": (Course(steps=1700, batch=128, rate=2e-3, decay=1e-2),),
+    "patches": (
+        Course(steps=2600, batch=64, rate=3e-3, decay=1e-2),
+        Course(steps=1600, batch=64, rate=2e-3, decay=1e-2, seed=100),
+    ),
+}
+"""Method -> cycles of rates, one after the other; a fold's number is added to the seed."""
+CROP: Final = 64
+"""Side of a patch in a training step."""
+RANK: Final = 60
+"""Directions of the traces whose variance the world check keeps apart."""
+OUTSIDE: Final = 0.02
+"""Share of held-out pictures that the world check may call outside."""
+LEAST: Final = 64
+"""Shorter side, in pixels, below which a picture is outside."""
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """One run of the recipe."""
+
+    rows: Sequence[Photograph]
+    cache: Path
+    suite: Path
+    workers: int
+    say: Callable[[str], None]
+    shorten: int = 1
+    """Each training takes this part of its steps: above 1 the chain is proved and nothing learned."""
+
+    @cached_property
+    def taught(self) -> list[Photograph]:
+        """The pictures that some net learns from."""
+        return [one for one in self.rows if one.fold != UNTAUGHT]
+
+    @cached_property
+    def material(self) -> dict[str, Material]:
+        """Path -> washed views."""
+        made = prepare(self.taught, self.cache / "material", self.workers, self.say)
+        return {one.uri: found for one, found in zip(self.taught, made, strict=True)}
+
+    @cached_property
+    def empty(self) -> Suite:
+        """The suite, of which no method needs an instrument; elsewhere than in the package its file is copied there."""
+        if not (self.suite / "suite.toml").exists():
+            self.suite.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(SUITE / "suite.toml", self.suite / "suite.toml")
+        return Suite.load(self.suite)
+
+    @cached_property
+    def nets(self) -> dict[str, dict[int, Detector[Any, Any]]]:
+        """Method -> fold -> a detector of one net that never saw the fold."""
+        numbers = range(max(folds().values()) + 1)
+        return {method: {fold: self._net(method, fold) for fold in numbers} for method in MEMBERS}
+
+    def seen(self, condition: str) -> Seen:
+        """All taught pictures under a condition."""
+        return see(self.taught, self.nets["patches"], condition, self.cache / "seen", self.say)
+
+    @cached_property
+    def told(self) -> dict[str, Floats]:
+        """Condition -> N x methods logits, each by the nets of the picture's own fold."""
+        return {name: self._told(self.seen(name)) for name in CONDITIONS}
+
+    @cached_property
+    def labels(self) -> npt.NDArray[np.int64]:
+        return np.array([one.label for one in self.taught])
+
+    @cached_property
+    def places(self) -> npt.NDArray[np.int64]:
+        """The taught pictures' folds."""
+        return np.array([one.fold for one in self.taught])
+
+    def judged(self) -> dict[str, Judged]:
+        """Condition -> the pictures, judged by what never saw their sources."""
+        return judge(self.told, self.labels, self.places.tolist())
+
+    def make(self) -> Panel:
+        """Save the heads and the world check; the panel."""
+        heads = self.suite / "heads"
+        members = [self._joined(method, heads / f"{method}.safetensors") for method in MEMBERS]
+        fusion = fuse(self.told, self.labels)
+        panel = Panel(self.empty, members)
+        panel.network.take(fusion.weights, fusion.bias)
+        panel.calibration, panel.thresholds = fusion.calibration, thresholds(fusion, self.told, self.labels)
+        panel.figures = self._figures(fusion.logits(self.told["raw"]))
+        panel.training = {"suite": "photo", "folds": len(self.nets[MEMBERS[0]]), "pictures": len(self.taught)}
+        panel.save(heads / "panel.safetensors")
+        self._world().save(self.suite / "world.safetensors")
+        write_golden(self.suite)
+        return panel
+
+    def _net(self, method: str, fold: int) -> Detector[Any, Any]:
+        path = self.cache / "nets" / f"{method}-{fold}.safetensors"
+        made = METHODS[method]
+        if path.exists():
+            return made.load(path, self.empty)
+        rows = learned(self.rows, without=fold)
+        detector = made(self.empty, made.fitting_options(self.empty).having({"nets": 1}), seed=fold)
+        if isinstance(detector, TracesDetector):
+            detector.begin([TraceEvidence(row) for one in rows for row in self.material[one.uri].traces])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.say(f"{method}, fold {fold}: {len(rows)} pictures")
+        for number, course in enumerate(COURSES[method]):
+            self._cycle(detector, rows, replace(course, seed=course.seed + fold), path.with_suffix(f".{number}"))
+        detector.save(path)
+        return detector
+
+    def _cycle(self, detector: Detector[Any, Any], rows: Sequence[Photograph], course: Course, done: Path) -> None:
+        """One cycle of rates, unless its weights lie there already."""
+        if done.exists():
+            restore(detector.network, load(done)[1], done)
+            return
+        short = replace(course, steps=max(1, course.steps // self.shorten))
+        learn(
+            detector,
+            rows,
+            self._draw(detector.method, rows),
+            short,
+            done.with_suffix(f"{done.suffix}-partial"),
+            self.say,
+        )
+        save_aside(done, detector.network.state_dict(), {})
+
+    def _draw(self, method: str, rows: Sequence[Photograph]) -> Draw:
+        stock = [self.material[one.uri] for one in rows]
+
+        def of_traces(places: npt.NDArray[np.int64], chance: np.random.Generator) -> tuple[Tensor, ...]:
+            return (torch.from_numpy(np.stack([chance.choice(stock[place].traces) for place in places])),)
+
+        def of_patches(places: npt.NDArray[np.int64], chance: np.random.Generator) -> tuple[Tensor, ...]:
+            several = [cut(chance.choice(stock[place].patches), SIDE, CROP, chance) for place in places]
+            return lit(several, chance)
+
+        return of_traces if method == "traces" else of_patches
+
+    def _told(self, seen: Seen) -> Floats:
+        told = np.zeros(len(self.taught))
+        for fold, net in self.nets["traces"].items():
+            held = self.places == fold
+            told[held] = net.logits([TraceEvidence(row) for row in seen.traces[held]])
+        return np.stack([told, seen.patches], axis=1)
+
+    def _joined(self, method: str, path: Path) -> Detector[Any, Any]:
+        """The method's head: the nets of all folds in one; calibrated on what each said of what it never saw."""
+        nets = self.nets[method]
+        made = METHODS[method]
+        detector = made(self.empty, made.fitting_options(self.empty).having({"nets": len(nets)}))
+        network: Any = detector.network
+        network.join([net.network for net in nets.values()])
+        column = np.concatenate([told[:, MEMBERS.index(method)] for told in self.told.values()])
+        labels = np.tile(self.labels, len(self.told))
+        detector.calibration = Calibration(*fit_platt(labels, column))
+        probabilities = detector.calibration.probability(column)
+        detector.thresholds = _bounds(probabilities, labels)
+        detector.figures = self._figures(self.told["raw"][:, MEMBERS.index(method)])
+        detector.training = {"suite": "photo", "folds": len(nets), "pictures": len(self.taught)}
+        detector.save(path, half=True)
+        return detector
+
+    def _figures(self, logits: Floats) -> dict[str, Any]:
+        generators = sorted({one.source for one in self.taught if one.label == 1})
+        return {
+            "data": "pictures of the other folds, as they lie",
+            "auc": roc_auc(self.labels, logits),
+            "n_real": int((self.labels == 0).sum()),
+            "n_generated": int((self.labels == 1).sum()),
+            "generators": generators,
+        }
+
+    def _world(self) -> World:
+        """A cloud of the washed views' traces; its threshold from pictures whose fold was left out of the cloud."""
+        views = [self.material[one.uri].traces for one in self.taught]
+        seen = self.seen("raw").traces.astype(np.float64)
+        distances = np.zeros(len(self.taught))
+        for fold in np.unique(self.places):
+            held = self.places == fold
+            others = np.concatenate([rows for rows, out in zip(views, held, strict=True) if not out]).astype(np.float64)
+            distances[held] = Cloud.fit(others, RANK).distances(seen[held])
+        limit = float(np.quantile(distances, 1 - OUTSIDE, method="higher"))
+        facts = Facts("", 1.0, OUTSIDE, len(views), len(views), (limit,), LEAST)
+        return World(None, (Cloud.fit(np.concatenate(views).astype(np.float64), RANK),), facts)
+
+
+def _bounds(probabilities: Floats, labels: npt.NDArray[np.int64]) -> Thresholds:
+    lower, upper = fit_thresholds(labels, probabilities, FALSE_ALARMS, MISSES)
+    real, generated = probabilities[labels == 0], int((labels == 1).sum())
+    return Thresholds.from_validation(lower, upper, fpr=FALSE_ALARMS, fnr=MISSES, real=real, n_generated=generated)

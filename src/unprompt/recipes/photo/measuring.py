@@ -1,0 +1,92 @@
+"""All figures of the card in one table: conditions, pictures that nobody learns from, what metadata alone tell."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from unprompt.detectors import load
+from unprompt.evidence.pixels import LONGEST
+from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.traces import WIDTH
+from unprompt.images import hash_pixels
+from unprompt.recipes.photo import figures
+from unprompt.recipes.photo.documents import page
+from unprompt.recipes.photo.head_trainer import Workshop
+from unprompt.recipes.photo.scoring import drawn
+from unprompt.recipes.photo.sources import DRAWN, folds
+from unprompt.types import Picture
+from unprompt.workflows.audit import audit
+
+PAGES: Final = 24
+"""Documents that are drawn."""
+ASKED: Final = ("raw", "aligned")
+"""Conditions under which the pictures that nobody learns from are judged."""
+ALIGNMENT: Final = "jpeg:96,size:224"
+
+
+def measure(shop: Workshop, data: str) -> dict[str, Any]:
+    """What ``figures.json`` holds; the suite's heads have to lie in it."""
+    judged = shop.judged()
+    return {
+        "conditions": {name: figures.condition(shop.taught, one) for name, one in judged.items()},
+        "strangers": _strangers(shop),
+        "facts": _facts(shop, data),
+    }
+
+
+def _strangers(shop: Workshop) -> dict[str, dict[str, Any]]:
+    """Drawn pictures and documents, which nobody learned from, judged by the whole suite."""
+    groups = {
+        DRAWN: [one.read() for one in shop.rows if one.sample.content == DRAWN],
+        "document": [_page(number) for number in range(PAGES)],
+    }
+    suite = shop.empty
+    panel = load(shop.suite / "heads" / "panel.safetensors", suite)
+    found: dict[str, dict[str, Any]] = {}
+    for name, pictures in groups.items():
+        for condition in ASKED if pictures else ():
+            told = []
+            for one in pictures:
+                bench = Bench([drawn(condition, one)], suite)
+                told.append(panel.probability(panel.logits(panel.extractor.extract(bench)))[0])
+            assert panel.thresholds is not None
+            accused = np.array(told) > panel.thresholds.upper
+            found.setdefault(name, {})[condition] = {"n": len(accused), "accused": figures.share(accused)}
+            shop.say(f"{name}, {condition}: {accused.sum()} of {len(accused)} accused")
+    return found
+
+
+def _page(number: int) -> Picture:
+    rgb = page(number)
+    pixels = hash_pixels(rgb)
+    return Picture(uri=f"page {number}", rgb=rgb, sha256=pixels, pixels=pixels, width=rgb.shape[1], height=rgb.shape[0],
+                   format="PNG", quality=None)  # fmt: skip
+
+
+def _facts(shop: Workshop, data: str) -> dict[str, Any]:
+    heads = sum(path.stat().st_size for path in shop.suite.rglob("*.safetensors"))
+    return {
+        "traces": WIDTH,
+        "longest": LONGEST,
+        "megabytes": heads / 1e6,
+        "generated": int(shop.labels.sum()),
+        "real": int((shop.labels == 0).sum()),
+        "given": sum(1 for one in shop.taught if not one.packed),
+        "folds": len(set(folds().values())),
+        **_metadata(data),
+    }
+
+
+def _metadata(data: str) -> Mapping[str, float]:
+    """AUC of the metadata alone, on the manifest's pictures as they lie and once both classes are alike."""
+    with tempfile.TemporaryDirectory() as folder:
+        before = audit(f"manifest:{data}", align=ALIGNMENT, out=Path(folder) / "view")
+        after = audit(f"manifest:{Path(folder) / 'view' / 'manifest.csv'}")
+    return {
+        name: one.bias.auc if one.bias is not None else 0.5 for name, one in (("metadata", before), ("leveled", after))
+    }

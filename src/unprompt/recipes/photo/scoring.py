@@ -1,0 +1,80 @@
+"""What is seen in every picture under each condition, by nets that saw neither its generator nor its collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from unprompt.detectors.base import Detector
+from unprompt.evidence.pixels import LOSSLESS, PixelEvidence
+from unprompt.evidence.traces import middle, traces
+from unprompt.images import hash_pixels
+from unprompt.perturbations.degradation import condition as changing
+from unprompt.recipes.photo.sources import Photograph
+from unprompt.types import Picture
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Nets: TypeAlias = Mapping[int, Detector[Any, Any]]
+"""Fold -> the detector that never saw it."""
+Look: TypeAlias = Callable[[Photograph, Picture], Any]
+CONDITION_SEED: Final = 31
+CHUNK: Final = 16
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One condition's pictures, in the order of the data."""
+
+    traces: npt.NDArray[np.float32]
+    """N x width."""
+    patches: Floats
+    """N logits of the method ``patches``."""
+
+
+def see(rows: Sequence[Photograph], patches: Nets, condition: str, cache: Path, say: Callable[[str], None]) -> Seen:
+    """Traces and patches of every picture under ``condition``; what lies in ``cache`` is not looked at again."""
+
+    def answer(one: Photograph, picture: Picture) -> npt.NDArray[np.float64]:
+        return patches[one.fold].logits([PixelEvidence(picture.rgb)])
+
+    def describe(one: Photograph, picture: Picture) -> npt.NDArray[np.float32]:
+        return traces(middle(picture.rgb))
+
+    looks = {"traces": describe, "patches": answer}
+    made = {name: _looked(rows, condition, look, cache / name, say) for name, look in looks.items()}
+    return Seen(made["traces"], made["patches"][:, 0])
+
+
+def _looked(rows: Sequence[Photograph], condition: str, look: Look, folder: Path, say: Callable[[str], None]) -> Any:
+    path = folder / f"{condition.replace(':', '-')}.npy"
+    if not path.exists():
+        found = []
+        for one, picture in zip(rows, _changed(rows, condition), strict=True):
+            found.append(look(one, picture))
+            if len(found) % 200 == 0 or len(found) == len(rows):
+                say(f"{folder.name}, {condition}: {len(found)} of {len(rows)}")
+        folder.mkdir(parents=True, exist_ok=True)
+        aside = path.with_suffix(".tmp.npy")
+        np.save(aside, np.stack(found))
+        aside.replace(path)
+    return np.load(path)
+
+
+def drawn(condition: str, picture: Picture) -> Picture:
+    """The picture as a condition leaves it."""
+    chance = np.random.default_rng([picture.seed, CONDITION_SEED])
+    rgb = changing(condition)(picture.rgb, picture.format in LOSSLESS, chance)
+    return replace(picture, rgb=rgb, pixels=hash_pixels(rgb))
+
+
+def _changed(rows: Sequence[Photograph], condition: str) -> Iterator[Picture]:
+    """Read and changed beside the nets' work."""
+    with ThreadPoolExecutor(2) as pool:
+        for start in range(0, len(rows), CHUNK):
+            yield from pool.map(lambda one: drawn(condition, one.read()), rows[start : start + CHUNK])

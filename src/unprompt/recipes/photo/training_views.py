@@ -1,0 +1,86 @@
+"""What the nets learn from: each picture as it might be met, washed several times, described and cut.
+
+One file a picture in the cache, named by its pixels and by what was done, so that an interrupted run goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import load_file, save_file
+
+from unprompt.evidence.pixels import LOSSLESS
+from unprompt.evidence.traces import traces
+from unprompt.images import resize
+from unprompt.perturbations.degradation import Laundry
+from unprompt.recipes.photo.sources import Photograph
+from unprompt.types import RGB
+
+VERSION: Final = 1
+"""Raised when a picture is washed, described or cut otherwise."""
+VIEWS: Final = 8
+"""Times that a picture is washed."""
+CUTS: Final = 2
+"""Patches that are cut out of each."""
+SIDE: Final = 128
+"""Side of a patch."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """The washed views of one picture."""
+
+    traces: npt.NDArray[np.float32]
+    """VIEWS x width."""
+    patches: npt.NDArray[np.uint8]
+    """VIEWS * CUTS x SIDE x SIDE x 3."""
+
+
+def prepare(rows: Sequence[Photograph], cache: Path, workers: int, say: Callable[[str], None]) -> list[Material]:
+    """The material of every picture, in order; what lies in ``cache`` is not made again."""
+    cache.mkdir(parents=True, exist_ok=True)
+    files: list[Path] = []
+    with ProcessPoolExecutor(workers) as pool:
+        for number, path in enumerate(pool.map(_prepared, rows, [cache] * len(rows), chunksize=4), 1):
+            files.append(path)
+            if number % 100 == 0 or number == len(rows):
+                say(f"washed {number} of {len(rows)}")
+    return [Material(**load_file(path)) for path in files]
+
+
+def _prepared(one: Photograph, cache: Path) -> Path:
+    picture = one.read()
+    path = cache / f"{picture.pixels}-{VERSION}.safetensors"
+    if not path.exists():
+        made = washed(picture.rgb, picture.format in LOSSLESS, picture.seed)
+        aside = path.with_suffix(".tmp")
+        save_file(vars(made), aside)
+        aside.replace(path)
+    return path
+
+
+def washed(rgb: RGB, lossless: bool, seed: int) -> Material:
+    """VIEWS washed views of a picture, each drawn from its seed and the view's number."""
+    laundry = Laundry()
+    told, cut = [], []
+    for view in range(VIEWS):
+        chance = np.random.default_rng([seed, view])
+        crop = laundry.wash(rgb, lossless, chance)
+        told.append(traces(crop))
+        cut += [_cut(crop, chance) for _ in range(CUTS)]
+    return Material(np.stack(told), np.stack(cut))
+
+
+def _cut(crop: RGB, chance: np.random.Generator) -> RGB:
+    height, width = crop.shape[:2]
+    if min(height, width) < SIDE:
+        crop = resize(crop, max(width, SIDE), max(height, SIDE))
+        height, width = crop.shape[:2]
+    top, left = int(chance.integers(height - SIDE + 1)), int(chance.integers(width - SIDE + 1))
+    return crop[top : top + SIDE, left : left + SIDE]

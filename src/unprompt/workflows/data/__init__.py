@@ -1,0 +1,1 @@
+"""Samples and stored evidence with labels, as the verbs read them."""

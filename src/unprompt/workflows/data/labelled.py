@@ -1,0 +1,181 @@
+"""Stored evidence with its labels, joined from one store or several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from unprompt.detectors.base import Detector, Fitted
+from unprompt.detectors.methods.panel import Panel
+from unprompt.errors import DataError, StoreError
+from unprompt.evidence.base import Extractor, rows_by_part
+from unprompt.instruments import Suite
+from unprompt.store import Store
+from unprompt.types import GENERATED, REAL, Label, Split
+from unprompt.workflows.data.splits import assigned_split
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Evidence of one split, in the order of its store; every list has one entry a picture."""
+
+    evidence: list[Any]
+    labels: list[Label]
+    generators: list[str]
+    pixels: list[str]
+    originals: list[str]
+    """``pixels`` before a perturbation: what tells copies."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def stores(folders: str | Path | Sequence[str | Path]) -> list[Store]:
+    """The stores in one folder or several."""
+    several = [folders] if isinstance(folders, (str, Path)) else folders
+    return [Store(Path(folder)) for folder in several]
+
+
+def suite_of(folders: Sequence[Store], methods: Sequence[str]) -> str:
+    """Name or path of the suite that made the evidence of the first of ``methods`` that is there."""
+    for store in folders:
+        for method in methods:
+            if has_view(store, method):
+                return store.read_view(method).suite
+    return folders[0].read_view(methods[0]).suite
+
+
+def gathered(
+    folders: Sequence[Store],
+    fitted: Fitted[Any, Any],
+    suite: Suite,
+    split: Split,
+    generators: Sequence[str] | None = None,
+) -> Labelled:
+    """The labelled evidence of one split, from every store that has some of this method.
+
+    With ``generators`` the generated pictures are those of these generators alone. Raises StoreError when no store
+    has evidence of the method, DataError for a generator that drew none of the pictures.
+    """
+    extractor = fitted.extractor
+    having = [store for store in folders if has_view(store, extractor.method)] or list(folders[:1])
+    if generators is not None:
+        _check_names(having, generators)
+    found = Labelled([], [], [], [], [])
+    for store in having:
+        _collect(found, store, extractor, suite, split, generators)
+    return found
+
+
+def joined(
+    folders: Sequence[Store],
+    detector: Detector[Any, Any],
+    suite: Suite,
+    split: Split,
+    generators: Sequence[str] | None = None,
+) -> Labelled:
+    """As :func:`gathered`; DataError when a class is missing."""
+    found = gathered(folders, detector, suite, split, generators)
+    if set(found.labels) != {REAL, GENERATED}:
+        places = ", ".join(str(store.root) for store in folders)
+        raise DataError(
+            f"the {split} split of {places} has {found.labels.count(REAL)} real and {found.labels.count(GENERATED)} "
+            "generated pictures, expected some of each: label them by folder names or a manifest, and extract again"
+        )
+    return found
+
+
+def member_logits(
+    folders: Sequence[Store],
+    members: Sequence[Detector[Any, Any]],
+    suite: Suite,
+    split: Split,
+    generators: Sequence[str] | None = None,
+) -> tuple[Floats, Labelled]:
+    """N x members logits of the pictures that every member has evidence of, joined by ``pixels``."""
+    each = [joined(folders, member, suite, split, generators) for member in members]
+    told = [
+        dict(zip(one.pixels, member.logits(one.evidence), strict=True))
+        for one, member in zip(each, members, strict=True)
+    ]
+    first = each[0]
+    kept = [i for i, pixels in enumerate(first.pixels) if all(pixels in column for column in told)]
+    columns = (first.labels, first.generators, first.pixels, first.originals)
+    found = Labelled([], *([column[i] for i in kept] for column in columns))  # type: ignore[arg-type]
+    return np.array([[column[pixels] for column in told] for pixels in found.pixels]), found
+
+
+def sample_rows(folders: Sequence[Store]) -> Iterator[dict[str, Any]]:
+    """The current sample rows of all stores, of which one part is in memory at a time."""
+    for store in folders:
+        for _, table in store.current():
+            yield from table.to_pylist()
+
+
+def logits_of(
+    folders: Sequence[Store], detector: Detector[Any, Any], suite: Suite, split: Split
+) -> tuple[Floats, Labelled]:
+    """N logits of a detector, or of a panel from its members' evidence, with the pictures that they are of."""
+    if isinstance(detector, Panel):
+        features, found = member_logits(folders, detector.members, suite, split)
+        return detector.combined(features), found
+    found = joined(folders, detector, suite, split)
+    return detector.logits(found.evidence), found
+
+
+def failures(folders: Sequence[Store], split: Split) -> tuple[list[Label], list[str]]:
+    """Labels and generators of the labelled pictures of one split that could not be read."""
+    failed = [
+        row
+        for row in sample_rows(folders)
+        if row["status"] == "error" and row["label"] is not None and assigned_split(row) == split
+    ]
+    return [row["label"] for row in failed], [row["generator"] for row in failed]
+
+
+def _check_names(folders: Sequence[Store], generators: Sequence[str]) -> None:
+    there = sorted({row["generator"] for row in sample_rows(folders) if row["label"] == GENERATED and row["generator"]})
+    for name in generators:
+        if name not in there:
+            raise DataError(f"--generators names {name!r}, the generated pictures are by {', '.join(there) or 'none'}")
+
+
+def _collect(
+    found: Labelled,
+    store: Store,
+    extractor: Extractor[Any],
+    suite: Suite,
+    split: Split,
+    generators: Sequence[str] | None,
+) -> None:
+    view = store.read_view(extractor.method)
+    for part, rows in rows_by_part(store):
+        wanted = [
+            row
+            for row in rows
+            if row["label"] is not None
+            and assigned_split(row) == split
+            and (generators is None or row["label"] == REAL or row["generator"] in generators)
+        ]
+        if wanted:
+            found.evidence.extend(extractor.load_part(store, view, part, suite, wanted))
+            found.labels.extend(row["label"] for row in wanted)
+            found.generators.extend(row["generator"] for row in wanted)
+            found.pixels.extend(row["pixels"] for row in wanted)
+            found.originals.extend(row["original"] or row["pixels"] for row in wanted)
+
+
+def has_view(store: Store, method: str) -> bool:
+    """Whether the store holds sound evidence of the method."""
+    try:
+        store.read_view(method)
+    except StoreError:
+        return False
+    return True

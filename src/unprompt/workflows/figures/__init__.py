@@ -1,0 +1,1 @@
+"""The numbers of each figure, from stored evidence, checkpoints and results."""

@@ -1,0 +1,59 @@
+"""The numbers of ROC, DET and reliability plots: calibrated probabilities of checkpoints on stored evidence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from unprompt.analysis import Scored, reliability_table, roc_table
+from unprompt.datasets.pairs import PAIRS
+from unprompt.detectors import load
+from unprompt.detectors.checkpoint import read_header
+from unprompt.detectors.methods.panel import MEMBERS
+from unprompt.errors import OptionError
+from unprompt.evaluation.pictures import POOLED, sorted_out
+from unprompt.types import REAL
+from unprompt.workflows.data.labelled import logits_of
+from unprompt.workflows.figures.inputs import Material
+
+
+def roc(material: Material) -> pa.Table:
+    """Corners of ROC and DET curves."""
+    return roc_table(_lines(material))
+
+
+def reliability(material: Material) -> pa.Table:
+    """Bins of a reliability diagram."""
+    return reliability_table(_lines(material))
+
+
+def _lines(material: Material) -> dict[str, Scored]:
+    """Of one checkpoint a line a generator and one of all; of several one each, of all their pictures."""
+    if not material.checkpoints:
+        raise OptionError("--checkpoint is missing, expected one file or several that train wrote")
+    found = {str(path): _scored(material, path) for path in material.checkpoints}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    stems = [Path(name).stem for name in found]
+    names = stems if len(set(stems)) == len(stems) else list(found)
+    return {name: lines[POOLED] for name, lines in zip(names, found.values(), strict=True)}
+
+
+def _scored(material: Material, path: Path) -> dict[str, Scored]:
+    """Row of an evaluation -> its pictures, each generator's beside its real ones."""
+    method = read_header(path).method
+    suite = material.loaded(*(MEMBERS if method == "panel" else (method,)))
+    detector = load(path, suite)
+    logits, found = logits_of(material.folders, detector, suite, material.split)
+    probabilities, generated = detector.probability(logits), np.asarray(found.labels) != REAL
+    there = {name for name, label in zip(found.generators, found.labels, strict=True) if label == REAL}
+    pairs = {name: next(iter(shared & there)) for name, shared in PAIRS.items() if len(shared & there) == 1}
+    failed = np.zeros_like(generated)
+    rows = sorted_out(generated, failed, found.generators, found.originals, pairs)
+    lines = {
+        name: Scored(rows.generated[row.members], probabilities[rows.places][row.members])
+        for name, row in rows.rows.items()
+    }
+    return lines if len(lines) > 2 else {POOLED: lines[POOLED]}

@@ -1,0 +1,94 @@
+"""What a figure is drawn from: stores, checkpoints, results, and which of their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unprompt.errors import DataError, OptionError
+from unprompt.evidence.base import Extractor, rows_by_part
+from unprompt.instruments import Suite
+from unprompt.store import Store
+from unprompt.types import Split
+from unprompt.workflows.data.labelled import has_view, suite_of
+from unprompt.workflows.data.splits import assigned_split
+from unprompt.workflows.extract import silent
+from unprompt.workflows.planning.costs import refuse
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a figure is drawn from."""
+
+    folders: Sequence[Store] = ()
+    checkpoints: Sequence[Path] = ()
+    results: Sequence[Path] = ()
+    method: str | None = None
+    suite: str | Path | None = None
+    split: Split = "test"
+    metric: str = "auc"
+    pictures: int = 2000
+    seed: int = 0
+    device: str = "cpu"
+    dtype: str = "float32"
+    yes: bool = False
+    ask: Callable[[str], None] = refuse
+    say: Callable[[str], None] = silent
+
+    def loaded(self, *methods: str) -> Suite:
+        """The suite that is asked for, or that made the evidence of one of these methods."""
+        name = self.suite if self.suite is not None else suite_of(self.folders, methods)
+        return Suite.load(name, self.device, self.dtype)
+
+    def named(self, *methods: str) -> str:
+        """The method that is asked for, or the first of these that there is evidence of."""
+        if self.method is not None:
+            if self.method not in methods:
+                raise OptionError(f"--method is {self.method!r}, expected one of {', '.join(methods)}")
+            return self.method
+        there = (name for name in methods for store in self.folders if has_view(store, name))
+        return next(there, methods[0])
+
+
+def parts_of(material: Material, method: str) -> Iterator[tuple[Store, int, Rows]]:
+    """Part by part the labelled pictures of the split, each once; DataError when there is none."""
+    seen: set[tuple[int, str]] = set()
+    having = [store for store in material.folders if has_view(store, method)] or list(material.folders[:1])
+    for store in having:
+        store.read_view(method)  # tells what is missing
+        for part, rows in rows_by_part(store):
+            chosen = []
+            for row in rows:
+                key = (row["label"], row["original"] or row["pixels"])
+                if row["label"] is not None and assigned_split(row) == material.split and key not in seen:
+                    seen.add(key)
+                    chosen.append(row)
+            if chosen:
+                yield store, part, chosen
+    if not seen:
+        places = ", ".join(str(store.root) for store in material.folders)
+        raise DataError(f"{places}: no labelled picture in the {material.split} split, expected some: name a --split")
+
+
+def evidence_of(
+    material: Material, extractor: Extractor[Any], suite: Suite, most: int | None = None
+) -> tuple[Rows, list[Any]]:
+    """Rows and evidence; of more than ``most`` pictures those with the lowest hashes."""
+    parts = list(parts_of(material, extractor.method))
+    if most is not None:
+        kept = {id(row) for row in sorted((row for *_, rows in parts for row in rows), key=_lowest)[:most]}
+        parts = [(store, part, [row for row in rows if id(row) in kept]) for store, part, rows in parts]
+    found: tuple[Rows, list[Any]] = [], []
+    for store, part, rows in parts:
+        if rows:
+            found[0].extend(rows)
+            found[1].extend(extractor.load_part(store, store.read_view(extractor.method), part, suite, rows))
+    return found
+
+
+def _lowest(row: Mapping[str, Any]) -> str:
+    return str(row["pixels"])

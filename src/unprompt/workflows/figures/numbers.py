@@ -1,0 +1,182 @@
+"""The numbers of each figure, collected from stored evidence, checkpoints and results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from unprompt.analysis import (
+    Redrawn,
+    alignment_table,
+    alike,
+    consistency_table,
+    cosines,
+    embedded,
+    psnr,
+    robustness_table,
+    shift_table,
+    tsne_table,
+)
+from unprompt.detectors import METHODS, load
+from unprompt.detectors.base import Detector
+from unprompt.detectors.checkpoint import read_header
+from unprompt.errors import DataError, OptionError
+from unprompt.evidence.alignment import AlignmentExtractor
+from unprompt.evidence.base import ok_rows
+from unprompt.evidence.product_cache import Bench, PartShelves
+from unprompt.evidence.sare import SareExtractor
+from unprompt.evidence.semgir import SemgirExtractor
+from unprompt.evidence.stored import reopened
+from unprompt.instruments import Suite
+from unprompt.types import RGB, Caption
+from unprompt.workflows.data.labelled import has_view
+from unprompt.workflows.figures.curves import reliability, roc
+from unprompt.workflows.figures.inputs import Material, Rows, evidence_of, parts_of
+from unprompt.workflows.planning.costs import agree
+
+
+def shift(material: Material) -> pa.Table:
+    """SARE's figure 4: the free reconstructions are made here, where the store lacks them, and stored."""
+    suite = material.loaded("sare")
+    free, metric = SareExtractor(guided=False), suite.of("sare").perceptual
+    _make_free(material, free, suite)
+    labels: list[int] = []
+    generators: list[str] = []
+    distances: tuple[list[float], list[float]] = ([], [])
+    for store, part, rows in parts_of(material, "sare"):
+        view = store.read_view("sare")
+        guided = SareExtractor().load_part(store, view, part, suite, rows)
+        unguided = free.load_part(store, free.view(suite), part, suite, rows)
+        for found, evidence in zip(distances, (guided, unguided), strict=True):
+            pairs = [one.picture for one in evidence], [one.reconstruction for one in evidence]
+            found.extend(metric.distances(*pairs).tolist())
+        labels += [row["label"] for row in rows]
+        generators += [row["generator"] for row in rows]
+        material.say(f"shift: {len(labels)} pictures")
+    return shift_table(labels, generators, *distances)
+
+
+def alignment(material: Material) -> pa.Table:
+    """TIDY's figure 1b: cosine of the whole picture and its full caption."""
+    method = material.named("tidy", "item")
+    rows, evidence = evidence_of(material, AlignmentExtractor(method), material.loaded(method))
+    values = cosines([one.image for one in evidence], [one.text for one in evidence])
+    return alignment_table([row["label"] for row in rows], [row["generator"] for row in rows], list(values))
+
+
+def consistency(material: Material) -> pa.Table:
+    """SemGIR's table 3, of its regenerations; and of SARE's reconstructions where there is evidence of them."""
+    suite = material.loaded("semgir")
+    found = list(_regenerated(material, suite))
+    if any(has_view(store, "sare") for store in material.folders):
+        found += _reconstructed(material, suite)
+    return consistency_table(found)
+
+
+def tsne(material: Material) -> pa.Table:
+    """The vectors that a method's head looks at, of so many pictures as are asked for, in the plane."""
+    detector = _reader(material)
+    rows, evidence = evidence_of(material, detector.extractor, detector.suite, material.pictures)
+    inputs = detector.collate(evidence)
+    if len(inputs) != 1 or inputs[0].ndim != 2:
+        raise OptionError(
+            f"{detector.method} looks at pictures, not at one vector each: expected a method such as tidy, item or "
+            "clip-probe with --method"
+        )
+    places = embedded(inputs[0].numpy(), material.seed)
+    return tsne_table([row["label"] for row in rows], [row["generator"] for row in rows], places)
+
+
+def robustness(material: Material) -> pa.Table:
+    """From results that ``evaluate`` wrote."""
+    if not material.results:
+        raise OptionError("--results is missing, expected a .parquet or .json that evaluate wrote with --robustness")
+    return robustness_table([row for path in material.results for row in _results(path)], material.metric)
+
+
+COLLECTED: Final[Mapping[str, Callable[[Material], pa.Table]]] = {
+    "shift": shift,
+    "alignment": alignment,
+    "consistency": consistency,
+    "tsne": tsne,
+    "roc": roc,
+    "det": roc,
+    "reliability": reliability,
+    "robustness": robustness,
+}
+"""Figure -> what collects its numbers."""
+
+
+def _regenerated(material: Material, suite: Suite) -> Iterator[Redrawn]:
+    for store, part, rows in parts_of(material, "semgir"):
+        view = store.read_view("semgir")
+        evidence = SemgirExtractor(int(str(view.options["regenerations"]))).load_part(store, view, part, suite, rows)
+        drawn = [one.regenerations[0] for one in evidence]
+        distances = [psnr(*alike(one.candidate, rgb)) for one, rgb in zip(evidence, drawn, strict=True)]
+        yield from _redrawn("regeneration", rows, _scores(suite, drawn, [one.caption for one in evidence]), distances)
+
+
+def _reconstructed(material: Material, suite: Suite) -> Iterator[Redrawn]:
+    for store, part, rows in parts_of(material, "sare"):
+        evidence = SareExtractor().load_part(store, store.read_view("sare"), part, suite, rows)
+        scores = _scores(suite, [one.reconstruction for one in evidence], [one.caption for one in evidence])
+        distances = [psnr(one.picture, one.reconstruction) for one in evidence]
+        yield from _redrawn("reconstruction", rows, scores, distances)
+
+
+def _scores(suite: Suite, drawn: Sequence[RGB], captions: Sequence[Caption]) -> list[float]:
+    """CLIP scores, by SemGIR's encoder."""
+    encoder = suite.of("semgir").encoder
+    texts = encoder.embed_texts([caption.text for caption in captions])
+    return [float(one) for one in cosines(encoder.embed_pictures(drawn), texts)]
+
+
+def _redrawn(kind: str, rows: Rows, scores: Sequence[float], distances: Sequence[float]) -> Iterator[Redrawn]:
+    for row, score, distance in zip(rows, scores, distances, strict=True):
+        yield Redrawn(row["label"], row["generator"], kind, score, distance)
+
+
+def _make_free(material: Material, free: SareExtractor, suite: Suite) -> None:
+    """Reconstructions without the caption, of whole parts, so that others can share them."""
+    (_, product) = free.products()
+    recipe = product.recipe(suite.of("sare"))
+    asked = [(store, part) for store, part, _ in parts_of(material, "sare")]
+    made = {store.root: store.shelf(recipe).parts() for store, _ in asked}
+    lacking = [(store, part) for store, part in asked if part not in made[store.root]]
+    counts = [len(ok_rows(store, part)) for store, part in lacking]
+    agree(suite, free, sum(counts), yes=material.yes, ask=material.ask, say=material.say)
+    for number, (store, part) in enumerate(lacking, 1):
+        pictures = [reopened(row) for row in ok_rows(store, part)]
+        free.extract(Bench(pictures, suite, PartShelves(store, part)))
+        material.say(f"shift: reconstructions without the caption, part {number} of {len(lacking)}")
+
+
+def _reader(material: Material) -> Detector[Any, Any]:
+    """A detector that knows how its evidence becomes vectors: that of the checkpoint, or an untrained one."""
+    if material.checkpoints:
+        path = material.checkpoints[0]
+        return load(path, material.loaded(read_header(path).method))
+    method = material.named("item", "tidy", "clip-probe")
+    suite = material.loaded(method)
+    made = METHODS[method]
+    options = made.fitting_options(suite)
+    if method != "clip-probe":
+        having = next((store for store in material.folders if has_view(store, method)), material.folders[0])
+        shelves = having.read_view(method).shelves
+        options = options.having({"scope": "both" if "boxes" in shelves else "global"})
+    return made(suite, options)
+
+
+def _results(path: Path) -> Rows:
+    try:
+        if path.suffix.lower() == ".json":
+            rows: Rows = json.loads(path.read_text("utf-8"))["results"]
+            return rows
+        return list(pq.read_table(path).to_pylist())
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        raise DataError(f"{path} cannot be read as results ({error!r}); expected a file that evaluate wrote") from error

@@ -1,0 +1,1 @@
+"""From stored evidence to a trained, calibrated head."""

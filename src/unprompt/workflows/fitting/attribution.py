@@ -1,0 +1,77 @@
+"""What ``train``, ``evaluate`` and ``attribute`` do where generators are told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from unprompt.detectors.attributor import Attributor, targets
+from unprompt.detectors.base import Fitted
+from unprompt.detectors.calibration import Calibration
+from unprompt.errors import DataError, OptionError
+from unprompt.evaluation import AttributionTable, evaluate_attribution, fit_platt
+from unprompt.store import Store
+from unprompt.training.fit import Labels, Validation
+from unprompt.types import GENERATED, Label, Split
+from unprompt.workflows.data.labelled import failures, gathered
+
+Learn: TypeAlias = Callable[[Fitted[Any, Any], Sequence[Any], Labels, Validation], None]
+"""The training loop: what is fitted, evidence, labels, validation."""
+
+
+def names_in(generators: Sequence[str] | str | None) -> list[str] | None:
+    """The names of a list, or of a text with commas between them; OptionError for an empty one."""
+    if generators is None:
+        return None
+    names = [name.strip() for name in (generators.split(",") if isinstance(generators, str) else generators)]
+    if not names or not all(names):
+        raise OptionError(f"--generators is {generators!r}, expected names with commas between them, as a,b,c")
+    return list(dict.fromkeys(names))
+
+
+def fit_attributor(
+    attributor: Attributor[Any, Any], folders: Sequence[Store], generators: Sequence[str] | None, learn: Learn
+) -> str:
+    """Train each candidate's head against the rest, calibrate it on the validation split, and tell what was reached."""
+    learned, learned_makers = attributable(attributor, folders, "train", generators)
+    found, makers = attributable(attributor, folders, "validation", generators)
+    labels = targets(attributor.candidates, learned_makers, "the train split")
+    truth = targets(attributor.candidates, makers, "the validation split")
+    learn(attributor, learned, labels, Validation(found, truth))
+    logits = attributor.logits(found)
+    attributor.calibrations = {
+        name: Calibration(*fit_platt(truth[:, k], logits[:, k])) for k, name in enumerate(attributor.candidates)
+    }
+    table = evaluate_attribution(attributor.candidates, makers, attributor.probabilities(logits))
+    attributor.figures = {"data": "validation", "n": len(found), **table.to_dict()}
+    return f"accuracy {table.accuracy:.3f} on {len(found)} pictures"
+
+
+def attributable(
+    attributor: Attributor[Any, Any], folders: Sequence[Store], split: Split, generators: Sequence[str] | None
+) -> tuple[list[Any], list[str | None]]:
+    """Evidence and makers of one split's pictures, without the real ones where the attributor learns from none."""
+    found = gathered(folders, attributor, attributor.suite, split, generators)
+    makers = makers_of(found.labels, found.generators, split)
+    kept = [i for i, maker in enumerate(makers) if maker is not None or attributor.options.reals]
+    return [found.evidence[i] for i in kept], [makers[i] for i in kept]
+
+
+def makers_of(labels: Sequence[Label], generators: Sequence[str], split: Split) -> list[str | None]:
+    """Who made each picture, None for a real one; DataError for a generated one whose generator has no name."""
+    nameless = sum(label == GENERATED and not name for label, name in zip(labels, generators, strict=True))
+    if nameless:
+        raise DataError(
+            f"{nameless} generated pictures of the {split} split name no generator: put each generator's into a "
+            "folder of its own, or name it in a manifest, and extract again"
+        )
+    return [name if label == GENERATED else None for label, name in zip(labels, generators, strict=True)]
+
+
+def measure(attributor: Attributor[Any, Any], folders: Sequence[Store], split: Split) -> AttributionTable:
+    """The attributor's figures on one split; real pictures and outsiders are none of its candidates."""
+    found = gathered(folders, attributor, attributor.suite, split)
+    told = attributor.probabilities(attributor.logits(found.evidence)).tolist()
+    labels, generators = failures(folders, split)
+    makers = makers_of(found.labels + labels, found.generators + generators, split)
+    return evaluate_attribution(attributor.candidates, makers, [*told, *[None] * len(labels)])

@@ -1,0 +1,158 @@
+"""How far a score moves when only the noise is drawn anew: ``extract --spread`` draws, ``train`` measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from unprompt.detectors.base import Detector
+from unprompt.detectors.methods.panel import Panel
+from unprompt.evaluation import spread
+from unprompt.evidence.base import Extractor, rows_by_part
+from unprompt.evidence.product_cache import Bench, PartShelves
+from unprompt.evidence.stored import reopened
+from unprompt.instruments import Suite
+from unprompt.store import Draws, Store
+from unprompt.workflows.data.labelled import has_view
+from unprompt.workflows.data.splits import assigned_split
+
+PICTURES = 64
+"""Pictures that are drawn again at most: a standard deviation needs no more."""
+
+Floats = npt.NDArray[np.float64]
+Rows = dict[int, list[dict[str, Any]]]
+"""Number of a part -> sample rows."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A card's figure: standard deviations from draw to draw of the noise, on validation pictures."""
+
+    draws: int
+    """0 = no noise enters the score, which is always the same."""
+    pictures: int
+    logit: float
+    probability: float
+    """Of the calibrated probability at prior 0.5."""
+
+    def __str__(self) -> str:
+        if not self.draws:
+            return "no noise enters"
+        return f"±{self.probability:.3f} over {self.draws} draws of the noise, on {self.pictures} pictures"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for a checkpoint's figures."""
+        return asdict(self)
+
+
+STILL = Spread(0, 0, 0.0, 0.0)
+"""That of a method without noise."""
+
+
+def draw_again(
+    store: Store,
+    parts: Collection[int],
+    extractors: Sequence[Extractor[Any]],
+    suite: Suite,
+    number: int,
+    say: Callable[[str], None],
+) -> None:
+    """Store ``number`` draws, the first included, of up to ``PICTURES`` labelled validation pictures of ``parts``."""
+    chosen = _chosen(store, set(parts))
+    for one in (extractor for extractor in extractors if extractor.noisy):
+        for part, rows in chosen.items():
+            made = _draw_part(store, part, rows, one, suite, number)
+            say(f"{one.method}: {number} draws of part {part} {'made' if made else 'already there'}")
+        pictures = {str(part): [row["pixels"] for row in rows] for part, rows in chosen.items()}
+        store.write_draws(Draws(one.method, one.view(suite).fingerprint, number, pictures))
+
+
+def spread_of(folders: Sequence[Store], detector: Detector[Any, Any], suite: Suite) -> Spread | None:
+    """How far the detector's scores move over the draws that the stores hold; None when they hold none."""
+    members = detector.members if isinstance(detector, Panel) else (detector,)
+    if not any(member.extractor.noisy for member in members):
+        return STILL
+    found = [one for store in folders if (one := _logits(store, members, suite)) is not None]
+    if not found:
+        return None
+    number = min(len(one) for one in found)
+    features = np.concatenate([one[:number] for one in found], axis=1)
+    logits = np.stack([detector.combined(one) if isinstance(detector, Panel) else one[:, 0] for one in features])
+    return Spread(number, logits.shape[1], spread(logits), spread(detector.probability(logits)))
+
+
+def _chosen(store: Store, parts: set[int]) -> Rows:
+    """The labelled validation pictures with the lowest hashes, which is as good as by lot."""
+    known = _validation(store)
+    lowest = sorted({row["pixels"] for part in parts & known.keys() for row in known[part]})[:PICTURES]
+    return _only(known, {part: frozenset(lowest) for part in parts})
+
+
+def _validation(store: Store) -> Rows:
+    return {
+        part: [row for row in rows if row["label"] is not None and assigned_split(row) == "validation"]
+        for part, rows in rows_by_part(store)
+    }
+
+
+def _only(known: Rows, wanted: dict[int, frozenset[str]]) -> Rows:
+    """The rows whose pixels are wanted in their part; parts without any are left out."""
+    kept = {part: [row for row in rows if row["pixels"] in wanted.get(part, ())] for part, rows in known.items()}
+    return {part: rows for part, rows in kept.items() if rows}
+
+
+def _draw_part(
+    store: Store, part: int, rows: Sequence[dict[str, Any]], extractor: Extractor[Any], suite: Suite, number: int
+) -> bool:
+    """Make the draws of one part that are not there yet; whether there were any."""
+    shelves, pixels = PartShelves(store, part), [row["pixels"] for row in rows]
+    drawn = [product for product in extractor.products() if product.drawn]
+    lacking = [
+        noise
+        for noise in range(1, number)
+        if any(shelves.read(one, one.recipe_at(suite, noise), pixels, some=True) is None for one in drawn)
+    ]
+    if lacking:
+        bench = Bench([reopened(row) for row in rows], suite, shelves)
+        for noise in lacking:
+            extractor.extract(bench.at_noise(noise))
+    return bool(lacking)
+
+
+def _logits(store: Store, members: Sequence[Detector[Any, Any]], suite: Suite) -> npt.NDArray[np.float64] | None:
+    """Draws x pictures x members of the pictures that every noisy member's evidence has further draws of."""
+    if not all(has_view(store, member.extractor.method) for member in members):
+        return None
+    notes = [_note(store, member.extractor, suite) for member in members if member.extractor.noisy]
+    present = [note for note in notes if note is not None]
+    if not present or len(present) < len(notes):
+        return None
+    known = _validation(store)
+    rows = _only(known, {part: frozenset.intersection(*(note.of(part) for note in present)) for part in known})
+    if not rows:
+        return None
+    number = min(note.number for note in present)
+    return np.array(
+        [[_drawn(store, member, suite, rows, noise) for member in members] for noise in range(number)]
+    ).transpose(0, 2, 1)
+
+
+def _note(store: Store, extractor: Extractor[Any], suite: Suite) -> Draws | None:
+    """The extractor's draws, unless they are of other evidence."""
+    note = store.read_draws(extractor.method)
+    return note if note is not None and note.evidence == extractor.view(suite).fingerprint else None
+
+
+def _drawn(store: Store, member: Detector[Any, Any], suite: Suite, rows: Rows, noise: int) -> Floats:
+    """N logits under one draw."""
+    view = store.read_view(member.extractor.method)
+    evidence = [
+        one
+        for part, wanted in rows.items()
+        for one in member.extractor.load_part(store, view, part, suite, wanted, noise)
+    ]
+    return member.logits(evidence)

@@ -1,0 +1,1 @@
+"""What a run needs and takes: costs, recipes of the papers' tables, the dry run."""

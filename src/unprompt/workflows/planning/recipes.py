@@ -1,0 +1,193 @@
+"""The recipes that the package carries, and which pictures of what is on disk a recipe takes."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path, PurePath
+from typing import Final
+
+from unprompt import datasets
+from unprompt.datasets import NAMES, partners
+from unprompt.errors import DataError, OptionError
+from unprompt.evaluation import Column, Recipe
+from unprompt.types import GENERATED, REAL, SPLITS, Label, Sample, Split
+
+FOLDER: Final = "papers"
+"""Inside the package, so that a wheel carries the recipes too."""
+MINIATURE: Final = "miniature"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """So many pictures of one origin in one split."""
+
+    split: Split | None
+    label: Label
+    generator: str
+    pictures: int
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a recipe takes of the pictures that there are."""
+
+    samples: tuple[Sample, ...]
+    learned: tuple[str, ...]
+    """Generators whose pictures are learned from."""
+    columns: tuple[Column, ...]
+    """Test sets that there are; the data's own where they stand in for the paper's."""
+    absent: tuple[Column, ...]
+    """The paper's test sets that there are not."""
+    standing_in: bool
+    """The data has none of the paper's generators."""
+    problems: tuple[str, ...]
+    """Why nothing can be trained or tested."""
+
+    def cells(self) -> list[Cell]:
+        """Counts in the order of the splits, real pictures first."""
+        counts = Counter((one.split, one.label, one.generator) for one in self.samples if one.label is not None)
+        order = {split: place for place, split in enumerate(SPLITS)}
+        keys = sorted(counts, key=lambda key: (order.get(key[0], 3) if key[0] else 3, key[1], key[2]))
+        return [Cell(*key, counts[key]) for key in keys]
+
+    def pairs(self) -> list[str]:
+        """GENERATOR=COLLECTION, as ``evaluate`` takes them."""
+        real = {one.generator for one in self.samples if one.label == REAL}
+        return [f"{one.generator}={one.real}" for one in self.columns if one.real in real]
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe PAPER/TABLE that the package carries, or that of a file of one's own; OptionError for neither."""
+    if name.endswith(".toml"):
+        return _read(Path(name).with_suffix("").name, Path(name))
+    known = recipes()
+    if name not in known:
+        raise OptionError(
+            f"got the table {name!r}, expected one of {', '.join(known)}, or the path of a recipe's .toml"
+        )
+    return _read(name, known[name])
+
+
+def recipes() -> dict[str, Path]:
+    """PAPER/TABLE -> file, sorted."""
+    folder = Path(str(resources.files("unprompt") / FOLDER))
+    found = {f"{path.parent.name}/{path.stem}": path for path in folder.glob("*/*.toml")}
+    return dict(sorted(found.items()))
+
+
+def specs_of(recipe: Recipe, data: Sequence[str], suite: str) -> list[str]:
+    """Data specifications: a bare root is for the recipe's own loader; none is the little world with its own suite."""
+    if not data and suite == MINIATURE:
+        return [f"{MINIATURE}:"]
+    if not data:
+        raise OptionError(f"--data is missing, expected the root of {recipe.loader} or a data specification")
+    known = NAMES
+    return [one if one.partition(":")[0] in known and ":" in one else _rooted(recipe, one) for one in data]
+
+
+def select(
+    recipe: Recipe, specs: Iterable[str], train: Sequence[str] | None = None, pictures: int | None = None
+) -> Selection:
+    """The recipe's pictures of these data; ``pictures`` keeps so many of each label, generator and split.
+
+    Where the data has none of the paper's generators, all that it has are tested on, and the recipe's stand-in is
+    learned from; ``train`` names others.
+    """
+    if pictures is not None and pictures < 1:
+        raise OptionError(f"--pictures is {pictures}, expected 1 or more of each label, generator and split")
+    told = {one.uri: one for spec in specs for one in datasets.load(spec) if one.label is not None}
+    there = _names(told.values(), GENERATED, "test")
+    columns = tuple(one for one in recipe.columns if one.generator in there)
+    standing_in = not columns
+    if standing_in:
+        columns = tuple(Column(name, name) for name in sorted(there))
+    learned = tuple(train) if train else recipe.stand_in if standing_in else recipe.train
+    taken = _taken(list(told.values()), columns, learned)
+    kept = _fewer(_subset(taken, recipe.pictures), pictures)
+    absent = tuple(one for one in recipe.columns if one.generator not in there)
+    return Selection(tuple(kept), learned, columns, absent, standing_in, tuple(_problems(kept, learned, columns)))
+
+
+def _read(name: str, path: Path) -> Recipe:
+    try:
+        return Recipe.from_dict(name, tomllib.loads(path.read_text("utf-8")))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path} cannot be read as a recipe ({error}); expected a TOML file like those shipped"
+        ) from error
+
+
+def _rooted(recipe: Recipe, root: str) -> str:
+    return root if Path(root).is_file() else f"{recipe.loader}:{root}"  # a file is a manifest
+
+
+def _names(samples: Iterable[Sample], label: Label, split: Split) -> set[str]:
+    return {one.generator for one in samples if one.label == label and one.split in (split, None)}
+
+
+def _taken(samples: Sequence[Sample], columns: Sequence[Column], learned: Collection[str]) -> list[Sample]:
+    """To learn from: the learned generators and their real pictures; to test on: the columns and theirs."""
+    tested = {one.generator for one in columns}
+    wanted: dict[tuple[Split | None, Label], set[str]] = defaultdict(set)
+    for split in SPLITS:
+        names = tested if split == "test" else set(learned)
+        collections = _names(samples, REAL, split)
+        shared = {one.generator: {one.real} for one in columns if one.real in collections}
+        wanted[split, GENERATED] = names
+        wanted[split, REAL] = {real for name in names for real in shared.get(name) or partners(name, collections)}
+        for label in (REAL, GENERATED):
+            wanted[None, label] |= wanted[split, label]
+    return [one for one in samples if one.label is not None and one.generator in wanted[one.split, one.label]]
+
+
+def _subset(samples: Sequence[Sample], pictures: int) -> list[Sample]:
+    """Of the train split so many pictures of each class, 0 = all; the rest whole."""
+    if not pictures:
+        return list(samples)
+    chosen = {
+        one.uri
+        for label in (REAL, GENERATED)
+        for one in _lowest([one for one in samples if (one.split, one.label) == ("train", label)], pictures)
+    }
+    return [one for one in samples if one.split != "train" or one.uri in chosen]
+
+
+def _fewer(samples: Sequence[Sample], pictures: int | None) -> list[Sample]:
+    if pictures is None:
+        return list(samples)
+    cells: dict[object, list[Sample]] = defaultdict(list)
+    for one in samples:
+        cells[one.split, one.label, one.generator].append(one)
+    chosen = {one.uri for cell in cells.values() for one in _lowest(cell, pictures)}
+    return [one for one in samples if one.uri in chosen]
+
+
+def _lowest(samples: Sequence[Sample], count: int) -> list[Sample]:
+    """By the hash of the last three names of the path: as good as by lot, and the same wherever the data lies."""
+
+    def key(one: Sample) -> str:
+        tail = "/".join(PurePath(one.uri).parts[-3:])
+        return hashlib.sha256(tail.encode("utf-8", "surrogateescape")).hexdigest()
+
+    return sorted(samples, key=lambda one: (key(one), one.uri))[:count]
+
+
+def _problems(samples: Sequence[Sample], learned: Sequence[str], columns: Sequence[Column]) -> Iterable[str]:
+    if not columns:
+        yield "no generated picture in the test split: nothing can be tested"
+    if not learned:
+        yield "no generator to learn from: name one of the data's with --train-on"
+    for split in SPLITS[:2]:
+        there = _names(samples, GENERATED, split)
+        for name in learned:
+            if name not in there:
+                yield f"no generated picture by {name} in the {split} split: add them, or name another with --train-on"
+        if not _names(samples, REAL, split):
+            yield f"no real picture in the {split} split that belongs to {', '.join(learned) or 'it'}: add some"
+    if columns and not _names(samples, REAL, "test"):
+        yield "no real picture in the test split: add some"

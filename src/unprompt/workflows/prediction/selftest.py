@@ -1,0 +1,66 @@
+"""``unprompt doctor --selftest``: do a suite's heads say here what they said where it was made?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
+
+from unprompt.detectors.golden import FOLDER, REMEDY, TOLERANCE, Golden, asked, opened
+from unprompt.errors import SuiteError
+from unprompt.evidence.product_cache import Bench
+from unprompt.instruments import Suite
+
+
+def checks(suite: Suite) -> Iterator[tuple[str, Callable[[], str]]]:
+    """Name and check of the suite's pictures and of each head; a check tells what it saw, or raises.
+
+    A suite without heads has nothing to compare. Passed is a head whose probabilities all lie within ``TOLERANCE``
+    of the golden ones.
+    """
+    if suite.heads:
+        test = Selftest(suite)
+        yield f"{suite.name}: selftest, pictures", test.pictures
+        for method in sorted(suite.heads):
+            yield f"{suite.name}: selftest, {method}", partial(test.method, method)
+
+
+class Selftest:
+    """One suite, its golden scores, and one bench for all methods."""
+
+    def __init__(self, suite: Suite) -> None:
+        self.suite = suite
+        self.folder = suite.manifest.file.parent / FOLDER
+
+    @cached_property
+    def golden(self) -> Golden:
+        """What is expected."""
+        return Golden.read(self.folder)
+
+    @cached_property
+    def bench(self) -> Bench:
+        """The golden pictures."""
+        return Bench(opened(self.folder, list(self.golden.pixels)), self.suite)
+
+    def pictures(self) -> str:
+        """The pictures decode to the very pixels, which also seed the noise; SuiteError for others."""
+        for picture in self.bench.pictures:
+            if picture.pixels != (expected := self.golden.pixels[picture.uri]):
+                raise SuiteError(
+                    f"{self.folder / picture.uri} decodes to the pixels {picture.pixels[:12]}, expected "
+                    f"{expected[:12]}: the file was changed, or this Pillow decodes otherwise; {REMEDY}"
+                )
+        return f"{len(self.golden.pixels)} pictures decode to the same pixels"
+
+    def method(self, method: str) -> str:
+        """The largest difference in words; SuiteError for one above ``TOLERANCE``."""
+        if (expected := self.golden.probabilities.get(method)) is None:
+            raise SuiteError(f"{self.folder} has no golden scores of {method}; {REMEDY}")
+        found = asked(self.suite, method, self.bench)
+        name = max(expected, key=lambda one: abs(found[one] - expected[one]))
+        difference = abs(found[name] - expected[name])
+        if difference > TOLERANCE:
+            raise SuiteError(
+                f"{method} says {found[name]:.4f} of {name}, expected {expected[name]:.4f} +- {TOLERANCE}: these are "
+                f"not the weights, or not the libraries, that the suite was made with; {REMEDY}"
+            )
+        return f"largest difference {difference:.1e} on {len(expected)} pictures, at most {TOLERANCE} is expected"

@@ -1,0 +1,155 @@
+"""The little world on disk: which pictures lie there, how they came, and that no second run changes them."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unprompt.datasets import load_folder, load_manifest
+from unprompt.datasets.miniature import Counts, load_miniature, materialise
+from unprompt.errors import DataError
+from unprompt.instruments import Suite
+from unprompt.recipes.miniature import pictures
+from unprompt.scenes.camera import photograph
+from unprompt.scenes.render import render
+from unprompt.scenes.scene import Scene
+from unprompt.testing.fake_suite import SIDE
+from unprompt.types import Sample
+
+COUNTS = Counts(train=3, validation=1, test=2)
+
+
+@pytest.fixture(scope="module")
+def folder(fake: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return materialise(tmp_path_factory.mktemp("world"), Suite.load(fake), counts=COUNTS)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_every_family_has_its_pictures_in_its_splits(folder: Path) -> None:
+    samples = load_manifest(str(folder / "manifest.csv"))
+    assert Counter((sample.label, sample.generator, sample.split) for sample in samples) == {
+        (0, "scenes", "train"): 3,
+        (0, "scenes", "validation"): 1,
+        (0, "scenes", "test"): 2,
+        (1, "diffusion", "train"): 3,
+        (1, "diffusion", "validation"): 1,
+        (1, "diffusion", "test"): 2,
+        (1, "sibling", "train"): 3,
+        (1, "sibling", "validation"): 1,
+        (1, "sibling", "test"): 2,
+        (1, "flow", "test"): 2,  # an outsider
+    }
+    assert all(Path(sample.uri).is_file() for sample in samples)
+    told = {(sample.uri, sample.label) for sample in load_folder(str(folder)) if sample.label is not None}
+    assert told == {(sample.uri, sample.label) for sample in samples}
+
+
+def test_a_real_picture_is_the_photograph_of_its_scene(folder: Path) -> None:
+    expected = photograph(render(Scene.sample(4_000_001), 64).picture, 4_000_001)
+    assert (folder / "real" / "4000001.jpg").read_bytes() == expected
+
+
+def test_a_generated_picture_is_the_photograph_of_a_drawing_of_another_scene(folder: Path, suite: Suite) -> None:
+    seed = 3_500_000
+    drawn = suite.diffusion.regenerate([Scene.sample(seed).caption], [seed])[0]
+    found = np.asarray(Image.open(folder / "generated" / "diffusion" / f"{seed}.jpg"))
+    expected = np.asarray(Image.open(io.BytesIO(photograph(drawn, seed))))
+    assert found.shape == (SIDE, SIDE, 3)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_scenes_of_labels_and_splits_are_disjoint() -> None:
+    ranges = [
+        range(first + shift, first + shift + max(pictures.FULL.train, pictures.DRAWN_SEEDS))
+        for first in pictures.HEAD_SEEDS.values()
+        for shift in (0, pictures.DRAWN_SEEDS)
+    ]
+    ordered = sorted(ranges, key=lambda one: one.start)
+    assert all(one.stop <= other.start for one, other in pairwise(ordered))
+
+
+def test_a_second_run_fills_only_what_is_missing(folder: Path, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = contents(folder)
+    (folder / "generated" / "flow" / "4500001.jpg").unlink()
+    kept = folder / "generated" / "flow" / "4500000.jpg"
+    written = kept.stat().st_mtime_ns
+    monkeypatch.setattr(type(suite), "diffusion", property(lambda self: pytest.fail("nothing of it is missing")))
+    said: list[str] = []
+    materialise(folder, suite, said.append, COUNTS)
+    assert said == ["flow, test: 2 of 2 pictures"]
+    assert contents(folder) == before
+    assert kept.stat().st_mtime_ns == written
+
+
+def test_an_interrupted_run_goes_on_to_the_same_bytes(
+    folder: Path, suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, left = pictures.put, iter(range(8))
+
+    def dying(path: Path, data: bytes) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        write(path, data)
+
+    monkeypatch.setattr(pictures, "put", dying)
+    with pytest.raises(KeyboardInterrupt):
+        materialise(tmp_path, suite, counts=COUNTS)
+    monkeypatch.undo()
+    assert not (tmp_path / "manifest.csv").exists()
+    assert contents(materialise(tmp_path, suite, counts=COUNTS)) == contents(folder)
+
+
+def test_batches_are_cut_alike(suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, ...]] = []
+
+    def noting(seeds: range) -> list[np.ndarray]:
+        asked.append(tuple(seeds))
+        return [np.zeros((8, 8, 3), np.uint8)] * len(seeds)
+
+    monkeypatch.setattr(pictures, "scenes", noting)
+    monkeypatch.setattr(pictures, "drawings", lambda suite, name: noting)
+    materialise(tmp_path, suite, counts=Counts(35, 0, 0))
+    first, second = tuple(range(2_000_000, 2_000_032)), tuple(range(2_000_032, 2_000_035))
+    assert asked[:2] == [first, second]
+    (tmp_path / "real" / "2000033.jpg").unlink()
+    asked.clear()
+    materialise(tmp_path, suite, counts=Counts(35, 0, 0))
+    assert asked == [second]
+
+
+def test_pictures_of_other_weights_are_refused(folder: Path, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "CAMERA_VERSION", 99)
+    before = contents(folder)
+    with pytest.raises(DataError, match=rf"the pictures 'diffusion' in {folder} were made by [0-9a-f]{{12}}, this"):
+        materialise(folder, suite, counts=COUNTS)
+    assert contents(folder) == before
+
+
+def test_a_suite_without_further_generators_has_two_families(fake: Path, tmp_path: Path) -> None:
+    alone = fake / "alone.toml"
+    alone.write_text((fake / "suite.toml").read_text("utf-8").partition("[generators.")[0], "utf-8")
+    materialise(tmp_path, Suite.load(alone), counts=Counts(0, 0, 1))
+    assert [sample.generator for sample in load_manifest(str(tmp_path / "manifest.csv"))] == ["scenes", "diffusion"]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_the_data_specification_makes_them_at_first_use(
+    folder: Path, suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("unprompt.instruments.Suite.load", lambda name: {"miniature": suite}[name])
+    monkeypatch.setattr(materialise, "__defaults__", (*(materialise.__defaults__ or ())[:1], COUNTS))
+    monkeypatch.setattr(pictures, "version", lambda name: "7.8")
+    samples = load_miniature(str(tmp_path / "mine")) if named else load_miniature("")
+    place = tmp_path / ("mine" if named else "unprompt/miniature-7.8")
+    assert contents(place) == contents(folder)
+    assert samples[0] == Sample(str(place / "real" / "2000000.jpg"), 0, "scenes", "train")

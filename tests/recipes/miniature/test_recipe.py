@@ -1,0 +1,120 @@
+"""The recipe: each stage once, in order, stamped; and the pictures that it ships."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from unprompt.errors import DataError
+from unprompt.recipes.miniature import __main__ as door
+from unprompt.recipes.miniature import examples, recipe
+from unprompt.recipes.miniature.recipe import STAGES, run
+from unprompt.recipes.miniature.stage import Stage, Workshop
+
+Made = list[str]
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Made:
+    """Names of the stages in the order in which they were made, by stages that do nothing."""
+    names: Made = []
+
+    def stage_of(module: str) -> SimpleNamespace:
+        name = module.rpartition(".")[2]
+
+        def make(workshop: Workshop) -> dict[str, float]:
+            names.append(name)
+            return {"figure": 0.5}
+
+        return SimpleNamespace(STAGE=Stage(name, make))
+
+    monkeypatch.setattr(recipe, "import_module", stage_of)
+    return names
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_stage_is_where_its_name_says(name: str) -> None:
+    assert recipe.import_module(f"unprompt.recipes.miniature.{name}").STAGE.name == name
+
+
+def test_stages_are_made_once_in_order(made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    workshop = Workshop(tmp_path)
+    run(workshop)
+    assert made == list(STAGES)
+    assert json.loads(workshop.stamp("flow").read_text("utf-8")) == {"figures": {"figure": 0.5}, "minutes": 0.0}
+    assert "flow: finished in 0.0 minutes (figure 0.500)" in capsys.readouterr().err.splitlines()
+    run(workshop)
+    assert made == list(STAGES)
+    assert "flow: finished before (figure 0.500)" in capsys.readouterr().err.splitlines()
+
+
+def test_a_stage_by_name_is_made_again_and_undoes_those_that_rest_on_it(made: Made, tmp_path: Path) -> None:
+    workshop = Workshop(tmp_path)
+    run(workshop)
+    made.clear()
+    run(workshop, only="pictures")
+    assert made == ["pictures"]
+    run(workshop)
+    assert made == ["pictures", "heads", "examples", "golden"]
+
+
+def test_a_stage_that_fails_has_no_stamp(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(workshop: Workshop) -> dict[str, float]:
+        raise DataError("no paint")
+
+    workshop = Workshop(tmp_path)
+    run(workshop)
+    monkeypatch.setattr(recipe, "import_module", lambda module: SimpleNamespace(STAGE=Stage("heads", fail)))
+    with pytest.raises(DataError, match="no paint"):
+        run(workshop, only="heads")
+    assert [name for name in STAGES if not workshop.stamp(name).exists()] == ["heads", "examples", "golden"]
+
+
+@pytest.mark.parametrize(
+    ("words", "workshop", "only"),
+    [
+        ([], lambda home: Workshop(home / "unprompt" / "recipe"), None),
+        (["--quick"], lambda home: Workshop(home / "unprompt" / "recipe-quick", quick=True), None),
+        (["--cache", "/c", "--suite", "/s"], lambda home: Workshop(Path("/c"), elsewhere=Path("/s")), None),
+        (["--cache", "/c", "--only", "heads"], lambda home: Workshop(Path("/c")), "heads"),
+    ],
+)
+def test_the_command_line(
+    words: list[str],
+    workshop: Callable[[Path], Workshop],
+    only: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[Workshop, str | None]] = []
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["miniature", *words])
+    monkeypatch.setattr(door, "run", lambda *given: asked.append(given))
+    assert door.main() == 0
+    assert asked == [(workshop(tmp_path), only)]
+
+
+def test_an_error_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(workshop: Workshop, only: str | None) -> None:
+        raise DataError("no paint")
+
+    monkeypatch.setattr(sys, "argv", ["miniature", "--cache", "/c"])
+    monkeypatch.setattr(door, "run", fail)
+    assert door.main() == 1
+    assert capsys.readouterr().err == "error: no paint\n"
+
+
+def test_examples_are_photographs_of_all_families(fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examples, "DRAWN", 2)
+    figures = examples.make(Workshop(tmp_path, elsewhere=fake))
+    assert figures == {"real/scene": 16, "generated/diffusion": 2, "generated/sibling": 2, "generated/flow": 2}
+    files = sorted(path.relative_to(tmp_path / "examples").as_posix() for path in tmp_path.rglob("*.jpg"))
+    assert files[:6] == [f"generated/{name}-0{i}.jpg" for name in ("diffusion", "flow", "sibling") for i in (0, 1)]
+    assert files[6:] == [f"real/scene-{number:02}.jpg" for number in range(16)]
+    pictures = {path.read_bytes() for path in tmp_path.rglob("*.jpg")}
+    assert len(pictures) == 22
