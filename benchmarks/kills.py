@@ -149,7 +149,7 @@ def trial(command: Command, expected: dict[str, bytes], pause: float, folder: Pa
     return equal
 
 
-def table(command: Command, kills: int, dice: random.Random, folder: Path) -> bool:
+def table(command: Command, kills: int, rng: random.Random, folder: Path) -> bool:
     """All trials of one command; whether all ended equal."""
     span = quiet(command, folder / "quiet")
     expected = contents(folder / "quiet")
@@ -159,7 +159,7 @@ def table(command: Command, kills: int, dice: random.Random, folder: Path) -> bo
     )
     ended: list[bool] = []
     for number in range(10 * kills):
-        equal = trial(command, expected, dice.uniform(0, span), folder / f"{number:03}")
+        equal = trial(command, expected, rng.uniform(0, span), folder / f"{number:03}")
         ended += [] if equal is None else [equal]
         if len(ended) == kills:
             break
@@ -190,8 +190,8 @@ def main() -> int:
             Command("train sare", ("train", "sare", *evidence, *suite, "--set", "epochs=6"), "sare.safetensors"),
             Command("train item", ("train", "item", *evidence, *suite, "--set", "epochs=200"), "item.safetensors"),
         )
-        dice = random.Random(chosen.seed)
-        return 0 if all([table(command, chosen.kills, dice, folder / command.name) for command in commands]) else 1
+        rng = random.Random(chosen.seed)
+        return 0 if all([table(command, chosen.kills, rng, folder / command.name) for command in commands]) else 1
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from board import Row, World, entry, gathered, material, page, worlds
+from board import OODDetector, Row, entry, gathered, material, page, worlds
 
 import unprompt
 from unprompt import Sample
@@ -41,7 +41,7 @@ HERE = Path(__file__).resolve().parent
 class Making:
     """One world's rows on their way, in the folder ``cache``."""
 
-    world: World
+    world: OODDetector
     manifest: Path
     cache: Path
 

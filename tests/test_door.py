@@ -27,7 +27,7 @@ VERBS = (
     "reproduce",
     "train",
 )
-NOUNS = ("Attribution", "Caption", "Judgement", "Picture", "Sample")
+NOUNS = ("Attribution", "Caption", "Prediction", "Picture", "Sample")
 ERRORS = tuple(name for name, value in vars(errors).items() if inspect.isclass(value))
 
 

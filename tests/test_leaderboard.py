@@ -50,7 +50,7 @@ def test_the_page_has_the_rows_of_the_registry(board: Any) -> None:
 def test_rows_are_methods_with_options_that_they_know(board: Any) -> None:
     for world in board.worlds(ROOT / "benchmarks" / "leaderboard.toml").values():
         for row in world.rows:
-            METHODS[row.method].Options().having(row.settings)
+            METHODS[row.method].Options().override(row.settings)
             if row.shipped and world.name == "miniature":
                 assert Suite.load("miniature").head(row.method).is_file()
 

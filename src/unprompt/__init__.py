@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         UnpromptError,
         UnreadablePicture,
     )
-    from unprompt.types import Attribution, Caption, Judgement, Picture, Sample
+    from unprompt.types import Attribution, Caption, Picture, Prediction, Sample
     from unprompt.workflows.analyse import analyse
     from unprompt.workflows.attribute import attribute
     from unprompt.workflows.audit import audit
@@ -47,7 +47,6 @@ __all__ = [
     "Caption",
     "CheckpointError",
     "DataError",
-    "Judgement",
     "MissingExtra",
     "MissingHead",
     "MissingWeights",
@@ -55,6 +54,7 @@ __all__ = [
     "Picture",
     "PictureError",
     "PictureTooLarge",
+    "Prediction",
     "Sample",
     "StoreError",
     "SuiteError",
@@ -77,7 +77,7 @@ __all__ = [
     "train",
 ]
 
-_TYPES = frozenset({"Attribution", "Caption", "Judgement", "Picture", "Sample"})
+_TYPES = frozenset({"Attribution", "Caption", "Prediction", "Picture", "Sample"})
 _WORKFLOWS = frozenset(name for name in __all__ if name.islower() and not name.startswith("_"))
 
 

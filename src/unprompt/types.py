@@ -97,7 +97,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Prediction:
     """What ``detect`` says of one input; a failed input is one too, with ``status = "error"``."""
 
     uri: str

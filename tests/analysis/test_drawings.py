@@ -32,15 +32,15 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def numbers() -> dict[str, pa.Table]:
     """Made-up numbers of every figure: two generators with real pictures of their own."""
-    dice = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     labels = np.repeat([0, 1], 40).tolist()
     names = ["ADM", "BigGAN"] * 40
     lines = {
-        name: Scored(np.repeat([False, True], 60), np.clip(dice.normal(np.repeat([0.35, gain], 60), 0.2), 0, 1))
+        name: Scored(np.repeat([False, True], 60), np.clip(rng.normal(np.repeat([0.35, gain], 60), 0.2), 0, 1))
         for name, gain in (("ADM", 0.6), ("BigGAN", 0.8), ("pooled", 0.7))
     }
     redrawn = [
-        Redrawn(label, name, kind, dice.normal(0.3, 0.02), dice.normal(9 if kind == "regeneration" else 17, 2))
+        Redrawn(label, name, kind, rng.normal(0.3, 0.02), rng.normal(9 if kind == "regeneration" else 17, 2))
         for kind in ("regeneration", "reconstruction")
         for label, name in zip(labels, names, strict=True)
     ]
@@ -57,10 +57,10 @@ def numbers() -> dict[str, pa.Table]:
     ]
     curve = roc_table(lines)
     return {
-        "shift": shift_table(labels, names, dice.normal(np.repeat([0.5, 0.4], 40), 0.1), dice.normal(0.3, 0.1, 80)),
-        "alignment": alignment_table(labels, names, dice.normal(np.repeat([0.3, 0.27], 40), 0.04)),
+        "shift": shift_table(labels, names, rng.normal(np.repeat([0.5, 0.4], 40), 0.1), rng.normal(0.3, 0.1, 80)),
+        "alignment": alignment_table(labels, names, rng.normal(np.repeat([0.3, 0.27], 40), 0.04)),
         "consistency": consistency_table(redrawn),
-        "tsne": tsne_table(labels, names, dice.normal(np.repeat([[0], [3]], 40, axis=0), 1, (80, 2))),
+        "tsne": tsne_table(labels, names, rng.normal(np.repeat([[0], [3]], 40, axis=0), 1, (80, 2))),
         "roc": curve,
         "det": curve,
         "reliability": reliability_table(lines),

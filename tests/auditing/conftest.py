@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from unprompt.auditing import Facts, Item
+from unprompt.auditing import FileFacts, Item
 from unprompt.evidence.trivial import metadata
 from unprompt.types import Picture, Sample
 
@@ -37,7 +37,7 @@ def item() -> Make:
         rgb = np.zeros((1, 1, 3), np.uint8)
         picture = Picture(sample.uri, rgb, f"{number:064d}", pixels, *size, form, quality)
         random = int(np.random.default_rng(number).integers(2**63))
-        facts = Facts(f"{number}", pixels, *size, form, quality, int(more.get("hash", random)), metadata(picture))  # type: ignore[call-overload]
+        facts = FileFacts(f"{number}", pixels, *size, form, quality, int(more.get("hash", random)), metadata(picture))  # type: ignore[call-overload]
         error = more.get("error")
         return Item(sample, split, None, str(error)) if error else Item(sample, split, facts)  # type: ignore[arg-type]
 

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from unprompt.auditing import Cell, Facts, Inventory, Item, profiles
+from unprompt.auditing import Audit, Cell, FileFacts, Item, profiles
 from unprompt.images import encode_jpeg, read
 from unprompt.types import Sample
 
@@ -30,7 +30,7 @@ def test_profiles_count_format_size_and_quality(item) -> None:
 
 
 def test_a_suffix_that_promises_another_format() -> None:
-    facts = Facts.of(read(encode_jpeg(np.zeros((9, 9, 3), np.uint8), 90), "a"))
+    facts = FileFacts.of(read(encode_jpeg(np.zeros((9, 9, 3), np.uint8), 90), "a"))
     told = {uri: Item(Sample(uri), None, facts).misnamed for uri in ("a.JPG", "a.jpeg", "a.png", "a", "a.dat", "b.tif")}
     assert told == {"a.JPG": False, "a.jpeg": False, "a.png": True, "a": False, "a.dat": False, "b.tif": True}
 
@@ -39,7 +39,7 @@ def test_findings_warn(item) -> None:
     items = [item(number % 2, size=(512, 512) if number % 2 else (64, 64), uri=f"{number}.jpg") for number in range(40)]
     items += [item(0, pixels="p", split="train", prompt="x"), item(1, pixels="p", split="test", prompt="x")]
     items.append(item(1, error="z.png: an empty file", uri="z.png"))
-    found = Inventory.of("folder:x", items)
+    found = Audit.of("folder:x", items)
     told = {one.name: (one.status, one.message) for one in found.findings()}
     assert told["metadata"][0] == "warn"
     assert "above 0.6: align both classes (--align jpeg:96,size:512 --out DIR)" in told["metadata"][1]
@@ -52,13 +52,13 @@ def test_findings_warn(item) -> None:
 
 
 def test_findings_pass_and_skip(item) -> None:
-    aligned = Inventory.of("m.csv", [item(number % 2, size=(64, 64)) for number in range(40)])
+    aligned = Audit.of("m.csv", [item(number % 2, size=(64, 64)) for number in range(40)])
     told = {one.name: (one.status, one.message) for one in aligned.findings()}
     assert told["metadata"][0] == "pass"
     assert "alone reach AUC 0.50 (95 % interval 0.50 to 0.50" in told["metadata"][1]
     assert told["prompts"][0] == "skip"
     assert {status for name, (status, _) in told.items() if name != "prompts"} == {"pass"}
-    alone = {one.name: one for one in Inventory.of("x", [item(0), item(0)]).findings()}
+    alone = {one.name: one for one in Audit.of("x", [item(0), item(0)]).findings()}
     assert alone["metadata"].status == "skip"
     assert "needs two readable pictures of each class" in alone["metadata"].message
 
@@ -66,7 +66,7 @@ def test_findings_pass_and_skip(item) -> None:
 def test_the_dictionary_is_json(item) -> None:
     items = [item(number % 2, f"g{number % 2}", size=(64 + number, 64)) for number in range(20)]
     items += [item(0, pixels="p"), item(1, pixels="p")]
-    found = Inventory.of("folder:x", items)
+    found = Audit.of("folder:x", items)
     told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert told["version"] == 1
     assert told["bias"]["auc"] == found.bias.auc

@@ -16,12 +16,12 @@ from unprompt.auditing.bias import _by_values, _folds
 
 def mixed(item, count=60, seed=0):
     """Real JPEG of any size against PNG of 512, with exceptions on both sides."""
-    dice = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     items = []
     for number in range(count):
         odd = number % 6 == 0
-        size = (512, 512) if odd else tuple(int(side) for side in dice.integers(200, 900, 2))
-        items.append(item(0, "coco", size=size, form="JPEG", quality=int(dice.choice([90, 96]))))
+        size = (512, 512) if odd else tuple(int(side) for side in rng.integers(200, 900, 2))
+        items.append(item(0, "coco", size=size, form="JPEG", quality=int(rng.choice([90, 96]))))
         items.append(item(1, f"sd{number % 2}", size=(640, 480) if odd else (512, 512), form="JPEG", quality=96))
     return items
 

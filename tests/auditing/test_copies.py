@@ -22,10 +22,10 @@ def brute(hashes) -> set[tuple[int, int]]:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_near_pairs_are_those_of_all_against_all(seed) -> None:
-    dice = np.random.default_rng(seed)
-    seeds = dice.integers(2**63, size=20, dtype=np.uint64)
-    flips = [sum(1 << int(bit) for bit in dice.choice(64, dice.integers(0, 8), False)) for _ in range(200)]
-    hashes = np.unique(np.array([int(dice.choice(seeds)) ^ flip for flip in flips], np.uint64))
+    rng = np.random.default_rng(seed)
+    seeds = rng.integers(2**63, size=20, dtype=np.uint64)
+    flips = [sum(1 << int(bit) for bit in rng.choice(64, rng.integers(0, 8), False)) for _ in range(200)]
+    hashes = np.unique(np.array([int(rng.choice(seeds)) ^ flip for flip in flips], np.uint64))
     first, second = near(hashes)
     found = list(zip(first.tolist(), second.tolist(), strict=True))
     assert set(found) == brute(hashes)

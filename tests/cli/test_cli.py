@@ -20,9 +20,9 @@ import unprompt
 from unprompt.cli import app
 from unprompt.errors import CheckpointError, OptionError, UnpromptError
 from unprompt.evaluation import Bounds, EvaluationTable, compare_scores, evaluate_scores
-from unprompt.types import Judgement
+from unprompt.types import Prediction
 
-GOOD = Judgement(
+GOOD = Prediction(
     uri="pictures/" + "long-" * 40 + "name.jpg",
     status="ok",
     sha256="ab",
@@ -36,7 +36,7 @@ GOOD = Judgement(
     warnings=("outside this suite's world", "second"),
     scores={"sare": 0.5, "tidy": 0.25},
 )
-BAD = Judgement("b[red]\x1b[2J.jpg", "error", error="empty file; expected a picture")
+BAD = Prediction("b[red]\x1b[2J.jpg", "error", error="empty file; expected a picture")
 
 
 @dataclass
@@ -109,8 +109,8 @@ def test_detect_takes_a_list_from_stdin(put: Put) -> None:
 
 
 @pytest.mark.parametrize(("judgements", "code"), [([GOOD], 0), ([GOOD, BAD], 1), ([BAD], 1)])
-def test_detect_exit_code(put: Put, judgements: Sequence[Judgement], code: int) -> None:
-    put("detect", judgements)
+def test_detect_exit_code(put: Put, predictions: Sequence[Prediction], code: int) -> None:
+    put("detect", predictions)
     assert run("detect", "a").exit_code == code
 
 
@@ -118,7 +118,7 @@ def test_detect_json_is_one_array_and_nothing_else(put: Put) -> None:
     put("detect", [GOOD, BAD])
     done = run("detect", "a", "--format", "json")
     rows = json.loads(done.stdout)
-    assert [set(row) for row in rows] == [{field.name for field in fields(Judgement)}] * 2
+    assert [set(row) for row in rows] == [{field.name for field in fields(Prediction)}] * 2
     assert rows[0]["warnings"] == ["outside this suite's world", "second"]
     assert rows[0]["scores"] == {"sare": 0.5, "tidy": 0.25}
     assert (rows[1]["uri"], rows[1]["verdict"], rows[1]["error"]) == (BAD.uri, None, BAD.error)
@@ -133,7 +133,7 @@ def test_detect_jsonl_is_one_object_a_line(put: Put) -> None:
 
 
 def test_detect_json_of_a_name_that_is_no_unicode(put: Put) -> None:
-    put("detect", [Judgement("\udcff.png", "ok", verdict="real")])
+    put("detect", [Prediction("\udcff.png", "ok", verdict="real")])
     assert json.loads(run("detect", "a", "--format", "json").stdout)[0]["uri"] == "\udcff.png"
 
 

@@ -16,13 +16,13 @@ from unprompt.errors import OptionError
 from unprompt.report import Grid
 from unprompt.workflows import analyse as analyse_module
 from unprompt.workflows import reproduce as reproduce_module
-from unprompt.workflows.planning.dry_run import Rehearsal
+from unprompt.workflows.planning.dry_run import DryRun
 from unprompt.workflows.planning.recipes import Cell
 from unprompt.workflows.reproduce import Reproduction
 
 GRID = Grid("sare/table1, table 2, AUC in percent", ("method", "MJ", "Avg."), (("sare, ours", "97.10", "98.00"),))
 FOUND = Reproduction("sare/table1", (), (GRID,), ("VQDM",), (Path("out/results.parquet"),))
-PLAN = Rehearsal(
+PLAN = DryRun(
     recipe="sare/table1",
     suite="paper",
     cells=(Cell("train", 1, "sdv4", 2000), Cell(None, 0, "scenes", 5)),

@@ -8,9 +8,9 @@ import pytest
 
 from unprompt.detectors import METHODS
 from unprompt.detectors.base import Detector
-from unprompt.detectors.closed_form import Solved
+from unprompt.detectors.closed_form import ClosedForm
 from unprompt.detectors.methods.panel import Panel
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import encode_png, read
 from unprompt.instruments import Suite
 from unprompt.testing.fake_suite import save_fake_suite
@@ -44,12 +44,12 @@ def pictures() -> list[Picture]:
 
 
 @pytest.fixture(scope="session")
-def bench(pictures: list[Picture], suite: Suite) -> Bench:
-    return Bench(pictures, suite)
+def cache(pictures: list[Picture], suite: Suite) -> ProductCache:
+    return ProductCache(pictures, suite)
 
 
 @pytest.fixture
-def build(suite: Suite, bench: Bench) -> Build:
+def build(suite: Suite, cache: ProductCache) -> Build:
     """A fresh detector by name, as ``tidy`` or ``tidy:local``; one that is solved and not trained has been solved."""
 
     def made(method: str) -> Detector[Any, Any]:
@@ -58,9 +58,9 @@ def build(suite: Suite, bench: Bench) -> Build:
         else:
             name, _, scope = method.partition(":")
             kind = METHODS[name]
-            detector = kind(suite, kind.fitting_options(suite).having({"scope": scope} if scope else None))
-        if isinstance(detector, Solved):
-            detector.solve(detector.extractor.extract(bench), LABELS)
+            detector = kind(suite, kind.fitting_options(suite).override({"scope": scope} if scope else None))
+        if isinstance(detector, ClosedForm):
+            detector.solve(detector.extractor.extract(cache), LABELS)
         return detector
 
     return made

@@ -17,7 +17,7 @@ from unprompt.detectors.checkpoint import read_header
 from unprompt.detectors.decide import answers
 from unprompt.detectors.methods.tidy import TidyDetector
 from unprompt.errors import CheckpointError, DataError, OptionError, SuiteError
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import encode_png, read
 from unprompt.instruments import Manifest, Suite
 from unprompt.training import course as loop
@@ -34,8 +34,8 @@ def attributor(request: pytest.FixtureRequest, suite: Suite) -> Attributor[Any, 
 
 
 @pytest.fixture
-def evidence(attributor: Attributor[Any, Any], bench: Bench) -> list[Any]:
-    return attributor.extractor.extract(bench)
+def evidence(attributor: Attributor[Any, Any], cache: ProductCache) -> list[Any]:
+    return attributor.extractor.extract(cache)
 
 
 def weights(module: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -221,21 +221,21 @@ def test_asked_about_fewer_candidates_it_says_the_same_of_those(
     attributor: Attributor[Any, Any], evidence: list[Any], pictures: list[Picture], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logits = calibrated(attributor).logits(evidence)
-    fewer = attributor.among(["sibling"])
+    fewer = attributor.subset(["sibling"])
     assert (fewer.candidates, set(fewer.calibrations)) == (("sibling",), {"sibling"})
     np.testing.assert_array_equal(fewer.logits(evidence), logits[:, 1:])
-    np.testing.assert_array_equal(attributor.among(["sibling", "diffusion"]).logits(evidence), logits[:, ::-1])
+    np.testing.assert_array_equal(attributor.subset(["sibling", "diffusion"]).logits(evidence), logits[:, ::-1])
     assert attributor.candidates == CANDIDATES
     monkeypatch.setattr(type(attributor.suite), "diffusion", property(lambda self: pytest.fail("it was not asked")))
     assert fewer.predict(pictures[:1]).shape == (1, 1)
     with pytest.raises(OptionError, match=r"--generators names 'flow', semgir-a has heads for diffusion, sibling: ch"):
-        attributor.among(["sibling", "flow"])
+        attributor.subset(["sibling", "flow"])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 4000), (4000, 3)])
 def test_extreme_pictures_get_an_answer(attributor: Attributor[Any, Any], size: tuple[int, int]) -> None:
     picture = read(encode_png(np.full((*size, 3), 255, np.uint8)), "extreme.png")
-    evidence = attributor.extractor.extract(Bench([picture], attributor.suite))
+    evidence = attributor.extractor.extract(ProductCache([picture], attributor.suite))
     assert calibrated(attributor).attribute(evidence)[0] in (*CANDIDATES, NONE_OF_THESE)
 
 

@@ -31,7 +31,7 @@ from unprompt.detectors.npr_residual import residual
 from unprompt.errors import DataError, OptionError
 from unprompt.evidence.dire import DireEvidence
 from unprompt.evidence.drct import DrctEvidence
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import centre_crop
 from unprompt.instruments import Suite
 
@@ -39,9 +39,9 @@ LABELS = np.array([0, 1, 0, 1, 0, 1, 0])
 RANDOM = np.random.default_rng(3)
 
 
-def extracted(method: str, suite: Suite, bench: Bench) -> tuple[Detector[Any, Any], list[Any]]:
+def extracted(method: str, suite: Suite, cache: ProductCache) -> tuple[Detector[Any, Any], list[Any]]:
     detector = METHODS[method](suite, METHODS[method].fitting_options(suite))
-    return detector, detector.extractor.extract(bench)
+    return detector, detector.extractor.extract(cache)
 
 
 # NPR
@@ -142,8 +142,8 @@ def test_ridge_is_sklearns_optimum() -> None:
     assert weights[7] == 0
 
 
-def test_fredect_is_linear_in_the_spectrum(suite: Suite, bench: Bench) -> None:
-    detector, evidence = extracted("fredect", suite, bench)
+def test_fredect_is_linear_in_the_spectrum(suite: Suite, cache: ProductCache) -> None:
+    detector, evidence = extracted("fredect", suite, cache)
     assert isinstance(detector, FredectDetector)
     assert detector.options.side == 32
     detector.solve(evidence, LABELS)
@@ -155,8 +155,8 @@ def test_fredect_is_linear_in_the_spectrum(suite: Suite, bench: Bench) -> None:
 # UnivFD, DE-FAKE
 
 
-def test_the_nearest_neighbour_decides(suite: Suite, bench: Bench) -> None:
-    detector, evidence = extracted("univfd-nn", suite, bench)
+def test_the_nearest_neighbour_decides(suite: Suite, cache: ProductCache) -> None:
+    detector, evidence = extracted("univfd-nn", suite, cache)
     assert isinstance(detector, NearestDetector)
     detector.solve(evidence[:5], LABELS[:5])
     assert (detector.options.real, detector.options.generated) == (3, 2)
@@ -167,19 +167,19 @@ def test_the_nearest_neighbour_decides(suite: Suite, bench: Bench) -> None:
     assert ((detector.logits(evidence[:5]) > 0) == (LABELS[:5] == 1)).all()
 
 
-def test_univfd_is_linear_in_clips_vector(suite: Suite, bench: Bench) -> None:
-    detector, evidence = extracted("univfd", suite, bench)
+def test_univfd_is_linear_in_clips_vector(suite: Suite, cache: ProductCache) -> None:
+    detector, evidence = extracted("univfd", suite, cache)
     W = detector.network.state_dict()
-    expected = bench.picture_embeddings() @ W["linear.weight"].numpy()[0] + W["linear.bias"].numpy()
+    expected = cache.picture_embeddings() @ W["linear.weight"].numpy()[0] + W["linear.bias"].numpy()
     np.testing.assert_allclose(detector.logits(evidence), expected, atol=1e-5)
 
 
-def test_defake_is_three_layers_on_both_vectors(suite: Suite, bench: Bench) -> None:
-    detector, evidence = extracted("defake", suite, bench)
+def test_defake_is_three_layers_on_both_vectors(suite: Suite, cache: ProductCache) -> None:
+    detector, evidence = extracted("defake", suite, cache)
     assert isinstance(detector, DefakeDetector)
     W = {name: tensor.double().numpy() for name, tensor in detector.network.state_dict().items()}
     assert [W[f"fc{layer}.bias"].size for layer in (1, 2, 3)] == [512, 256, 2]
-    h = np.concatenate([bench.picture_embeddings(), bench.caption_embeddings()], axis=1).astype(np.float64)
+    h = np.concatenate([cache.picture_embeddings(), cache.caption_embeddings()], axis=1).astype(np.float64)
     for layer in (1, 2):
         h = np.maximum(h @ W[f"fc{layer}.weight"].T + W[f"fc{layer}.bias"], 0)
     z = h @ W["fc3.weight"].T + W["fc3.bias"]
@@ -189,11 +189,11 @@ def test_defake_is_three_layers_on_both_vectors(suite: Suite, bench: Bench) -> N
 # DIRE, DRCT
 
 
-def test_dire_sees_what_a_reconstruction_without_caption_changes(suite: Suite, bench: Bench) -> None:
-    detector, evidence = extracted("dire", suite, bench)
+def test_dire_sees_what_a_reconstruction_without_caption_changes(suite: Suite, cache: ProductCache) -> None:
+    detector, evidence = extracted("dire", suite, cache)
     assert isinstance(detector, DireDetector)
-    blind = suite.diffusion.reconstruct([one.rgb for one in bench.pictures], [""] * 7, [p.seed for p in bench.pictures])
-    for picture, one, made in zip(bench.pictures, evidence, blind, strict=True):
+    blind = suite.diffusion.reconstruct([one.rgb for one in cache.pictures], [""] * 7, [p.seed for p in cache.pictures])
+    for picture, one, made in zip(cache.pictures, evidence, blind, strict=True):
         expected = np.abs(suite.diffusion.prepare(picture.rgb).astype(int) - made.astype(int))
         np.testing.assert_array_equal(detector.picture(one), expected)
 
@@ -220,9 +220,9 @@ def test_the_contrastive_loss_pair_by_pair() -> None:
     assert float(found) == pytest.approx(expected, rel=1e-6)
 
 
-def test_drct_learns_that_every_reconstruction_is_fake(suite: Suite, bench: Bench) -> None:
+def test_drct_learns_that_every_reconstruction_is_fake(suite: Suite, cache: ProductCache) -> None:
     detector = DrctDetector(suite, replace(DrctDetector.fitting_options(suite), alpha=0.25))
-    evidence = detector.extractor.extract(bench)
+    evidence = detector.extractor.extract(cache)
     seen, made = detector.collate(evidence, np.random.default_rng(0))
     assert seen.shape == made.shape == (7, 16)
     target = torch.from_numpy(LABELS).float()
@@ -238,14 +238,14 @@ def test_drct_learns_that_every_reconstruction_is_fake(suite: Suite, bench: Benc
     np.testing.assert_allclose(detector.logits(evidence), z[:, 1] - z[:, 0], atol=1e-5)
 
 
-def test_a_trained_drct_asks_for_no_reconstruction(suite: Suite, bench: Bench, tmp_path: Any) -> None:
+def test_a_trained_drct_asks_for_no_reconstruction(suite: Suite, cache: ProductCache, tmp_path: Any) -> None:
     detector = DrctDetector(suite)
     detector.save(tmp_path / "drct.safetensors")
     loaded = DrctDetector.load(tmp_path / "drct.safetensors", suite)
     assert [len(one.extractor.products()) for one in (detector, loaded)] == [1, 0]
     assert list(loaded.instruments()) == ["encoder"]
-    np.testing.assert_allclose(loaded.predict(bench.pictures), detector.predict(bench.pictures), atol=1e-6)
-    lone = [DrctEvidence(bench.pictures[0].rgb)]
+    np.testing.assert_allclose(loaded.predict(cache.pictures), detector.predict(cache.pictures), atol=1e-6)
+    lone = [DrctEvidence(cache.pictures[0].rgb)]
     with pytest.raises(DataError, match=r"evidence\[0\] has no reconstruction, expected one to learn from"):
         loaded.collate(lone, np.random.default_rng(0))
 
@@ -267,8 +267,8 @@ def test_drct_options_outside_their_range_are_refused(wrong: dict[str, Any], wor
 
 
 def test_blur_and_jpeg_come_as_often_as_the_paper_says() -> None:
-    augmentation, chance = blur_and_jpeg(0.1), np.random.default_rng(0)
-    drawn = [augmentation.draw(chance) for _ in range(3000)]
+    augmentation, rng = blur_and_jpeg(0.1), np.random.default_rng(0)
+    drawn = [augmentation.draw(rng) for _ in range(3000)]
     steps = [{step.name: step.value for step in one.photometric.steps} for one in drawn]
     for name, low, high in (("blur", 0.01, 3), ("jpeg", 30, 100)):
         values = [one[name] for one in steps if name in one]
@@ -284,11 +284,11 @@ def test_the_papers_other_chance_can_be_set() -> None:
     told = re.findall(
         "--set 'augmentation=(.+)'", (Path(__file__).parents[2] / "docs" / "baselines.md").read_text("utf-8")
     )
-    assert CnndetOptions().having({"augmentation": json.loads(told[0])}).augmentation == blur_and_jpeg(0.1)
+    assert CnndetOptions().override({"augmentation": json.loads(told[0])}).augmentation == blur_and_jpeg(0.1)
 
 
-def test_cnndet_judges_the_whole_picture_as_it_is(suite: Suite, bench: Bench) -> None:
-    detector, evidence = extracted("cnndet", suite, bench)
+def test_cnndet_judges_the_whole_picture_as_it_is(suite: Suite, cache: ProductCache) -> None:
+    detector, evidence = extracted("cnndet", suite, cache)
     assert isinstance(detector, CnndetDetector)
     network: Any = detector.network
     for one, logit in zip(evidence, detector.logits(evidence), strict=True):
@@ -300,8 +300,8 @@ def test_cnndet_judges_the_whole_picture_as_it_is(suite: Suite, bench: Bench) ->
         assert logit == pytest.approx(float(expected), abs=1e-5)
 
 
-def test_npr_judges_the_whole_square(suite: Suite, bench: Bench) -> None:
-    detector, evidence = extracted("npr", suite, bench)
+def test_npr_judges_the_whole_square(suite: Suite, cache: ProductCache) -> None:
+    detector, evidence = extracted("npr", suite, cache)
     (judged,), (learned,) = detector.collate(evidence), detector.collate(evidence, np.random.default_rng(0))
     assert judged.shape[-1] == detector.options.resize == 32
     assert learned.shape[-1] == detector.options.crop == 28

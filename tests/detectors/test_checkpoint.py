@@ -17,7 +17,7 @@ from unprompt.detectors.discrepancy import DiscrepancyOptions
 from unprompt.detectors.methods.item import ItemDetector
 from unprompt.detectors.methods.tidy import TidyDetector
 from unprompt.errors import CheckpointError, DataError, OptionError
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.instruments import Suite
 
 
@@ -84,7 +84,9 @@ def test_options_that_the_weights_do_not_have(path: Path, suite: Suite) -> None:
         load(path, suite)
 
 
-def test_a_head_from_before_there_was_a_scope_is_a_global_one(suite: Suite, tmp_path: Path, bench: Bench) -> None:
+def test_a_head_from_before_there_was_a_scope_is_a_global_one(
+    suite: Suite, tmp_path: Path, cache: ProductCache
+) -> None:
     head = TidyDetector(suite, DiscrepancyOptions(scope="global"))
     path = tmp_path / "old.safetensors"
     head.save(path)
@@ -94,7 +96,7 @@ def test_a_head_from_before_there_was_a_scope_is_a_global_one(suite: Suite, tmp_
     assert "grounder" in suite.manifest.instruments
     assert old.options == head.options
     assert set(old.instruments()) == {"captioner", "encoder"}
-    evidence = old.extractor.extract(bench)
+    evidence = old.extractor.extract(cache)
     assert {one.objects for one in evidence} == {None}
     np.testing.assert_array_equal(old.logits(evidence), head.logits(evidence))
 

@@ -16,7 +16,7 @@ from unprompt.detectors.calibration import Calibration, Thresholds
 from unprompt.detectors.checkpoint import read_header
 from unprompt.detectors.methods.panel import Panel
 from unprompt.errors import CheckpointError, DataError
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import encode_png, read
 from unprompt.instruments import Suite
 from unprompt.types import Picture
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.parametrize("method", ROWS)
 Build = Callable[[str], Detector[Any, Any]]
 
 
-def evidence_of(detector: Detector[Any, Any], bench: Bench) -> list[Any]:
-    return detector.extractor.extract(bench)
+def evidence_of(detector: Detector[Any, Any], cache: ProductCache) -> list[Any]:
+    return detector.extractor.extract(cache)
 
 
 def save(detector: Detector[Any, Any], folder: Path, half: bool = False) -> Path:
@@ -52,21 +52,21 @@ def loss_of(detector: Detector[Any, Any], evidence: list[Any]) -> torch.Tensor:
     return F.binary_cross_entropy_with_logits(logits, torch.arange(len(evidence)) % 2 * 1.0)
 
 
-def test_one_finite_logit_a_picture(method: str, build: Build, bench: Bench) -> None:
+def test_one_finite_logit_a_picture(method: str, build: Build, cache: ProductCache) -> None:
     detector = build(method)
-    logits = detector.logits(evidence_of(detector, bench))
-    assert logits.shape == (len(bench.pictures),)
+    logits = detector.logits(evidence_of(detector, cache))
+    assert logits.shape == (len(cache.pictures),)
     assert logits.dtype == np.float64
     assert np.isfinite(logits).all()
     assert np.ptp(logits) > 0
-    scores = detector.predict_evidence(evidence_of(detector, bench))
+    scores = detector.predict_evidence(evidence_of(detector, cache))
     np.testing.assert_allclose(scores, 1 / (1 + np.exp(-logits)), rtol=1e-12)
     assert detector.logits([]).shape == (0,)
 
 
-def test_the_same_again(method: str, build: Build, bench: Bench) -> None:
+def test_the_same_again(method: str, build: Build, cache: ProductCache) -> None:
     first, second = build(method), build(method)
-    evidence = evidence_of(first, bench)
+    evidence = evidence_of(first, cache)
     np.testing.assert_array_equal(first.logits(evidence), first.logits(evidence))
     np.testing.assert_array_equal(first.logits(evidence), second.logits(evidence))
 
@@ -80,16 +80,16 @@ def test_the_batch_does_not_matter(method: str, build: Build, pictures: list[Pic
     np.testing.assert_allclose(detector.predict([pictures[place] for place in order]), together[order], atol=1e-4)
 
 
-def test_training_mode_does_not_leak_into_a_score(method: str, build: Build, bench: Bench) -> None:
+def test_training_mode_does_not_leak_into_a_score(method: str, build: Build, cache: ProductCache) -> None:
     detector = build(method)
-    evidence = evidence_of(detector, bench)
+    evidence = evidence_of(detector, cache)
     before = detector.logits(evidence)
     detector.network.train()
     np.testing.assert_array_equal(detector.logits(evidence), before)
 
 
 def test_saved_and_loaded_it_says_the_same(
-    method: str, build: Build, bench: Bench, suite: Suite, tmp_path: Path
+    method: str, build: Build, cache: ProductCache, suite: Suite, tmp_path: Path
 ) -> None:
     detector = build(method)
     detector.calibration = Calibration(2.0, -0.5)
@@ -106,7 +106,7 @@ def test_saved_and_loaded_it_says_the_same(
         detector.thresholds,
     )
     assert (found.figures, found.training, found.digest) == (detector.figures, detector.training, detector.digest)
-    evidence = evidence_of(detector, bench)
+    evidence = evidence_of(detector, cache)
     np.testing.assert_array_equal(found.logits(evidence), detector.logits(evidence))
     header = read_header(path)
     assert header.options == json.loads(json.dumps(detector.options.to_dict()))  # JSON knows no tuples
@@ -116,11 +116,11 @@ def test_saved_and_loaded_it_says_the_same(
 
 
 def test_in_half_precision_it_says_nearly_the_same(
-    method: str, build: Build, bench: Bench, suite: Suite, tmp_path: Path
+    method: str, build: Build, cache: ProductCache, suite: Suite, tmp_path: Path
 ) -> None:
     detector = build(method)
     found = load(save(detector, tmp_path, half=True), suite)
-    evidence = evidence_of(detector, bench)
+    evidence = evidence_of(detector, cache)
     np.testing.assert_allclose(found.predict_evidence(evidence), detector.predict_evidence(evidence), atol=0.02)
     assert {tensor.dtype for tensor in found.network.parameters()} == {torch.float32}
 
@@ -135,10 +135,10 @@ def test_other_instruments_are_refused(method: str, build: Build, other_suite: S
         load(path, other_suite)
 
 
-def test_the_gradient_reaches_every_trainable_parameter(method: str, build: Build, bench: Bench) -> None:
+def test_the_gradient_reaches_every_trainable_parameter(method: str, build: Build, cache: ProductCache) -> None:
     detector = build(method)
     detector.network.train()
-    loss_of(detector, evidence_of(detector, bench)).backward()
+    loss_of(detector, evidence_of(detector, cache)).backward()
     groups = [weight for group in detector.parameter_groups() for weight in group["params"]]
     assert {id(weight) for weight in groups} == {id(weight) for weight in detector.network.parameters()}
     for name, weight in detector.network.named_parameters():
@@ -147,10 +147,10 @@ def test_the_gradient_reaches_every_trainable_parameter(method: str, build: Buil
 
 
 def test_a_step_moves_the_head_and_nothing_that_is_frozen(
-    method: str, build: Build, bench: Bench, suite: Suite
+    method: str, build: Build, cache: ProductCache, suite: Suite
 ) -> None:
     detector = build(method)
-    evidence = evidence_of(detector, bench)
+    evidence = evidence_of(detector, cache)
     frozen = [suite.encoder.model, *(one.network for one in getattr(detector, "members", ()))]  # type: ignore[attr-defined]
     before, own = [weights(module) for module in frozen], weights(detector.network)
     optimiser = torch.optim.AdamW(detector.parameter_groups(), lr=1e-2)
@@ -182,10 +182,10 @@ def test_foreign_evidence_is_refused(method: str, build: Build) -> None:
         detector.logits(["a picture"])
 
 
-def test_broken_weights_are_an_error_and_no_score(method: str, build: Build, bench: Bench) -> None:
+def test_broken_weights_are_an_error_and_no_score(method: str, build: Build, cache: ProductCache) -> None:
     detector = build(method)
     with torch.no_grad():
         for weight in detector.network.parameters():
             weight.fill_(torch.nan)
     with pytest.raises(CheckpointError, match=rf"{detector.method} answers 7 of 7 logits that are NaN or infinite"):
-        detector.logits(evidence_of(detector, bench))
+        detector.logits(evidence_of(detector, cache))

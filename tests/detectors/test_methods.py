@@ -16,11 +16,11 @@ from unprompt.detectors.methods.item import ItemDetector
 from unprompt.detectors.methods.sare import SareDetector, SareOptions
 from unprompt.detectors.methods.semgir import SemgirDetector, SemgirOptions
 from unprompt.detectors.methods.tidy import TidyDetector
-from unprompt.detectors.resnet import Residual
+from unprompt.detectors.resnet import ResNetSizes
 from unprompt.detectors.towers import ImageTower
 from unprompt.errors import DataError, OptionError, SuiteError
 from unprompt.evidence.alignment import AlignmentEvidence, Objects
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import centre_crop, centre_square, fit_short
 from unprompt.instruments import Suite
 from unprompt.instruments.base import Encoder
@@ -28,12 +28,12 @@ from unprompt.perturbations import Augmentation
 from unprompt.types import Box, Caption
 
 
-def test_the_tower_starts_as_the_suites_encoder(suite: Suite, bench: Bench) -> None:
+def test_the_tower_starts_as_the_suites_encoder(suite: Suite, cache: ProductCache) -> None:
     tower = ImageTower(suite.encoder).eval()
-    squares = np.stack([centre_square(picture.rgb, tower.side) for picture in bench.pictures])
+    squares = np.stack([centre_square(picture.rgb, tower.side) for picture in cache.pictures])
     with torch.inference_mode():
         found = tower(torch.from_numpy(squares).permute(0, 3, 1, 2))
-    np.testing.assert_allclose(found, bench.picture_embeddings(), atol=1e-4)
+    np.testing.assert_allclose(found, cache.picture_embeddings(), atol=1e-4)
 
 
 def test_an_encoder_without_a_tower_is_refused() -> None:
@@ -50,9 +50,9 @@ def test_an_encoder_without_a_tower_is_refused() -> None:
 
 
 @pytest.mark.parametrize("detector_class", [TidyDetector, ItemDetector])
-def test_tidy_and_item_are_an_mlp_on_their_distance(detector_class: Any, suite: Suite, bench: Bench) -> None:
+def test_tidy_and_item_are_an_mlp_on_their_distance(detector_class: Any, suite: Suite, cache: ProductCache) -> None:
     detector = detector_class(suite, DiscrepancyOptions(scope="global"))
-    evidence = detector.extractor.extract(bench)
+    evidence = detector.extractor.extract(cache)
     image = np.stack([one.image for one in evidence]).astype(np.float64)
     text = np.stack([one.text for one in evidence]).astype(np.float64)
     if detector_class is TidyDetector:
@@ -69,7 +69,7 @@ def test_tidy_and_item_are_an_mlp_on_their_distance(detector_class: Any, suite: 
 @pytest.mark.parametrize("detector_class", [TidyDetector, ItemDetector])
 @pytest.mark.parametrize(("scope", "w1", "w2"), [("both", 1.0, 1.0), ("both", 0.5, 2.0), ("local", 0.25, 3.0)])
 def test_local_and_both_are_the_papers_equations(
-    detector_class: Any, scope: Any, w1: float, w2: float, suite: Suite, bench: Bench
+    detector_class: Any, scope: Any, w1: float, w2: float, suite: Suite, cache: ProductCache
 ) -> None:
     """TIDY eq. 3 to 6, ITEM eq. 4 to 8, one number at a time; without a phrase w1 Dg, whatever the scope."""
 
@@ -81,7 +81,7 @@ def test_local_and_both_are_the_papers_equations(
         return [i / long_i - t / long_t for i, t in zip(I, T, strict=True)]
 
     detector = detector_class(suite, DiscrepancyOptions(scope=scope, w1=w1, w2=w2))
-    evidence = detector.extractor.extract(bench)
+    evidence = detector.extractor.extract(cache)
     expected = []
     for one in evidence:
         Dg, n = distance(one.image, one.text), len(one.objects.boxes)
@@ -104,8 +104,8 @@ def test_both_is_the_default_where_there_is_a_grounder(suite: Suite) -> None:
     assert DiscrepancyOptions().scope == "global"
 
 
-def test_evidence_without_objects_is_refused_by_a_local_head(suite: Suite, bench: Bench) -> None:
-    whole = TidyDetector(suite, DiscrepancyOptions(scope="global")).extractor.extract(bench)
+def test_evidence_without_objects_is_refused_by_a_local_head(suite: Suite, cache: ProductCache) -> None:
+    whole = TidyDetector(suite, DiscrepancyOptions(scope="global")).extractor.extract(cache)
     with pytest.raises(DataError, match=r"evidence\[0\] has no objects, tidy with scope 'local' expects them: extract"):
         TidyDetector(suite, DiscrepancyOptions(scope="local")).logits(whole)
     box = Box("a ball", 0.0, 0.0, 1.0, 1.0, 0.5)
@@ -126,13 +126,13 @@ def test_vectors_of_another_encoder_are_refused(suite: Suite) -> None:
 
 
 @pytest.mark.parametrize("k", [1, 2])
-def test_semgir_joins_both_features_and_averages_the_scores(k: int, suite: Suite, bench: Bench) -> None:
+def test_semgir_joins_both_features_and_averages_the_scores(k: int, suite: Suite, cache: ProductCache) -> None:
     detector = SemgirDetector(suite, SemgirOptions(regenerations=k))
-    evidence = detector.extractor.extract(bench)
+    evidence = detector.extractor.extract(cache)
     W = {name: tensor.double().numpy() for name, tensor in detector.network.head.state_dict().items()}
     assert W["first.weight"].shape == (16, 32)
     scores = []
-    for picture, one in zip(bench.pictures, evidence, strict=True):
+    for picture, one in zip(cache.pictures, evidence, strict=True):
         E_c = suite.encoder.embed_pictures([picture.rgb])[0]
         drawn = []
         for rgb in one.regenerations:
@@ -143,21 +143,21 @@ def test_semgir_joins_both_features_and_averages_the_scores(k: int, suite: Suite
     np.testing.assert_allclose(detector.predict_evidence(evidence), scores, atol=1e-4)
 
 
-def test_semgir_wants_as_many_drawings_as_it_was_trained_with(suite: Suite, bench: Bench) -> None:
-    evidence = SemgirDetector(suite).extractor.extract(bench)
+def test_semgir_wants_as_many_drawings_as_it_was_trained_with(suite: Suite, cache: ProductCache) -> None:
+    evidence = SemgirDetector(suite).extractor.extract(cache)
     with pytest.raises(DataError, match=r"evidence\[0\] has 1 regenerations, expected 2 as in --regenerations"):
         SemgirDetector(suite, SemgirOptions(regenerations=2)).logits(evidence)
 
 
 @pytest.mark.parametrize("residual", [True, False])
-def test_sare_is_equations_4_to_6(residual: bool, suite: Suite, bench: Bench) -> None:
-    options = SareOptions(resize=37, crop=32, heads=4, residual=residual, semantic=Residual.small(32))
+def test_sare_is_equations_4_to_6(residual: bool, suite: Suite, cache: ProductCache) -> None:
+    options = SareOptions(resize=37, crop=32, heads=4, residual=residual, semantic=ResNetSizes.small(32))
     detector = SareDetector(suite, options)
     network = detector.network
     with torch.no_grad():
         network.norm.weight.uniform_(0.5, 2)
         network.norm.bias.uniform_(-1, 1)
-    evidence = detector.extractor.extract(bench)
+    evidence = detector.extractor.extract(cache)
     expected = []
     for one in evidence:
         x, x_hat = one.picture.astype(np.int64), one.reconstruction.astype(np.int64)
@@ -187,7 +187,7 @@ def test_the_papers_sizes_are_the_defaults() -> None:
 
 @pytest.mark.parametrize(("side", "grid"), [(32, 4), (64, 4), (96, 6), (48, 6)])
 def test_small_encoders_keep_a_grid(side: int, grid: int) -> None:
-    semantic = Residual.small(side)
+    semantic = ResNetSizes.small(side)
     assert semantic.grid(side) == grid
     cells = semantic.build().eval()(torch.zeros(1, 3, side, side)).last_hidden_state
     assert cells.shape[2:] == (grid, grid)
@@ -211,7 +211,7 @@ def test_options_outside_their_range_are_refused(wrong: dict[str, Any], words: s
 
 def test_stages_need_a_width_and_a_depth_each() -> None:
     with pytest.raises(OptionError, match=r"widths \(8, 16\) and depths \(1,\), expected one of each"):
-        Residual(8, (8, 16), (1,))
+        ResNetSizes(8, (8, 16), (1,))
 
 
 def test_a_crop_that_the_encoder_does_not_take_is_refused(suite: Suite) -> None:
@@ -224,11 +224,13 @@ ALONE = {"noise": 0, "blur": 0, "jpeg": 0, "light": 0}
 
 
 @pytest.mark.parametrize("augmentation", [Augmentation.plain(), Augmentation(scale=1, rotate=1, dropout=1, **ALONE)])
-def test_picture_and_map_are_cut_and_turned_together(augmentation: Augmentation, suite: Suite, bench: Bench) -> None:
+def test_picture_and_map_are_cut_and_turned_together(
+    augmentation: Augmentation, suite: Suite, cache: ProductCache
+) -> None:
     detector = SareDetector(suite, replace(SareDetector.fitting_options(suite), augmentation=augmentation))
     random = np.random.default_rng(0)
     made = [random.integers(0, 256, (40, 60, 3), dtype=np.uint8)]
-    one = detector.extractor.extract(bench)[0]
+    one = detector.extractor.extract(cache)[0]
     twin = type(one)(made[0], np.zeros_like(made[0]), one.caption)  # its map is the picture itself
     seen = [detector.collate([twin], np.random.default_rng(seed)) for seed in range(8)]
     assert all(torch.equal(picture, sare_map) for picture, sare_map in seen)
@@ -238,14 +240,14 @@ def test_picture_and_map_are_cut_and_turned_together(augmentation: Augmentation,
     assert torch.equal(plain, same)
 
 
-def test_light_and_noise_touch_the_picture_alone(suite: Suite, bench: Bench) -> None:
+def test_light_and_noise_touch_the_picture_alone(suite: Suite, cache: ProductCache) -> None:
     always = Augmentation(mirror=0, scale=0, rotate=0, noise=1, blur=1, jpeg=1, light=1, dropout=0)
     options = SareDetector.fitting_options(suite)
     loud, plain = (
         SareDetector(suite, replace(options, augmentation=one))
         for one in (always, replace(always, noise=0, blur=0, jpeg=0, light=0))
     )
-    evidence = loud.extractor.extract(bench)
+    evidence = loud.extractor.extract(cache)
     made, expected = (one.collate(evidence, np.random.default_rng(1)) for one in (loud, plain))
     assert torch.equal(made[1], expected[1])
     assert not torch.equal(made[0], expected[0])

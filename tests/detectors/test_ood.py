@@ -12,7 +12,7 @@ from scipy.spatial.distance import mahalanobis
 from sklearn.covariance import LedoitWolf, ledoit_wolf_shrinkage
 
 from unprompt.detectors import checkpoint
-from unprompt.detectors.ood import Cloud, World, shrinkage, texture_features, token_features
+from unprompt.detectors.ood import MahalanobisGaussian, OODDetector, shrinkage, texture_features, token_features
 from unprompt.errors import CheckpointError, DataError, OptionError
 from unprompt.images import read
 from unprompt.instruments import Suite
@@ -34,12 +34,12 @@ def soft(seed: int, count: int) -> list[RGB]:
 
 
 @pytest.fixture(scope="module")
-def world(suite: Suite) -> World:
-    return World.fit(suite.encoder, soft(0, 120), soft(1, 100), false_alarms=0.02)
+def world(suite: Suite) -> OODDetector:
+    return OODDetector.fit(suite.encoder, soft(0, 120), soft(1, 100), false_alarms=0.02)
 
 
 @pytest.fixture
-def path(world: World, tmp_path: Path) -> Path:
+def path(world: OODDetector, tmp_path: Path) -> Path:
     world.save(tmp_path / "world.safetensors")
     return tmp_path / "world.safetensors"
 
@@ -57,7 +57,7 @@ def test_the_full_distance_is_that_of_mahalanobis() -> None:
     scaled = (rows - rows.mean(axis=0)) / rows.std(axis=0)
     precision = LedoitWolf(assume_centered=True).fit(scaled).precision_
     expected = [mahalanobis(row, np.zeros(10), precision) for row in scaled]
-    np.testing.assert_allclose(Cloud.fit(rows, rank=10).distances(rows), expected, rtol=5e-3)
+    np.testing.assert_allclose(MahalanobisGaussian.fit(rows, rank=10).distances(rows), expected, rtol=5e-3)
 
 
 def test_the_directions_across_share_one_variance() -> None:
@@ -68,11 +68,11 @@ def test_the_directions_across_share_one_variance() -> None:
     values[:7] = values[:7].mean()
     precision = vectors @ np.diag(1 / values) @ vectors.T
     expected = [mahalanobis(row, np.zeros(10), precision) for row in scaled]
-    np.testing.assert_allclose(Cloud.fit(rows, rank=3).distances(rows), expected, rtol=5e-3)
+    np.testing.assert_allclose(MahalanobisGaussian.fit(rows, rank=3).distances(rows), expected, rtol=5e-3)
 
 
 def test_features_that_never_vary_keep_the_distance_finite() -> None:
-    cloud = Cloud.fit(np.ones((5, 4)))
+    cloud = MahalanobisGaussian.fit(np.ones((5, 4)))
     assert np.isfinite(cloud.distances(np.zeros((1, 4)))).all()
     assert cloud.distances(np.ones((1, 4))) == 0
 
@@ -96,34 +96,34 @@ def test_texture_of_a_flat_picture_and_of_a_chessboard() -> None:
     np.testing.assert_allclose(steps[0], np.log1p(18))
 
 
-def test_its_own_pictures_are_inside_and_others_outside(world: World) -> None:
-    assert world.outside(soft(1, 100)).mean() <= 0.02
-    assert world.outside(soft(2, 100)).mean() <= 0.1
+def test_its_own_pictures_are_inside_and_others_outside(world: OODDetector) -> None:
+    assert world.is_ood(soft(1, 100)).mean() <= 0.02
+    assert world.is_ood(soft(2, 100)).mean() <= 0.1
     noise = np.random.default_rng(4).integers(0, 256, (5, 64, 64, 3), dtype=np.uint8)
-    assert world.outside([*noise, *(picture[::-1] for picture in soft(3, 5))]).all()
+    assert world.is_ood([*noise, *(picture[::-1] for picture in soft(3, 5))]).all()
 
 
-def test_any_picture_has_a_distance(world: World) -> None:
+def test_any_picture_has_a_distance(world: OODDetector) -> None:
     pictures = [np.full((height, width, 3), level, np.uint8) for height, width in AWKWARD for level in (0, 255)]
     distances = world.distances(pictures)
     assert distances.shape == (12,)
     assert np.isfinite(distances).all()
-    assert world.outside(pictures).all()
+    assert world.is_ood(pictures).all()
 
 
-def test_a_distance_does_not_depend_on_the_batch(world: World) -> None:
+def test_a_distance_does_not_depend_on_the_batch(world: OODDetector) -> None:
     pictures = [*soft(5, 5), np.zeros((7, 90, 3), np.uint8), *soft(6, 40)]
     alone = [world.distances([picture])[0] for picture in pictures]
     np.testing.assert_allclose(world.distances(pictures), alone, rtol=1e-4)
     np.testing.assert_allclose(world.distances(pictures[::-1])[::-1], alone, rtol=1e-4)
 
 
-def test_no_picture(world: World) -> None:
-    assert world.distances([]).shape == world.outside([]).shape == (0,)
+def test_no_picture(world: OODDetector) -> None:
+    assert world.distances([]).shape == world.is_ood([]).shape == (0,)
 
 
-def test_a_saved_check_says_the_same(world: World, path: Path, suite: Suite) -> None:
-    loaded = World.load(path, suite)
+def test_a_saved_check_says_the_same(world: OODDetector, path: Path, suite: Suite) -> None:
+    loaded = OODDetector.load(path, suite)
     np.testing.assert_array_equal(loaded.distances(soft(7, 9)), world.distances(soft(7, 9)))
     assert loaded.facts == world.facts
     assert (world.facts.pictures, world.facts.held_out, world.facts.false_alarms) == (120, 100, 0.02)
@@ -136,7 +136,7 @@ def test_a_saved_check_says_the_same(world: World, path: Path, suite: Suite) -> 
 def test_another_encoder(path: Path, suite: Suite, other_suite: Suite) -> None:
     stored, present = (one.encoder.card.digest[:12] for one in (suite, other_suite))
     with pytest.raises(CheckpointError, match=f"fitted with the encoder {stored}, this suite has {present}: use its"):
-        World.load(path, other_suite)
+        OODDetector.load(path, other_suite)
 
 
 def rewrite(path: Path, change: Callable[[dict[str, object]], object], lacking: str = "") -> None:
@@ -150,42 +150,42 @@ def rewrite(path: Path, change: Callable[[dict[str, object]], object], lacking: 
 def test_another_version(path: Path, suite: Suite) -> None:
     rewrite(path, lambda facts: facts.update(version=9))
     with pytest.raises(CheckpointError, match=r"world\.safetensors holds world version 9, expected world version 1"):
-        World.load(path, suite)
+        OODDetector.load(path, suite)
 
 
 def test_facts_that_are_none(path: Path, suite: Suite) -> None:
     rewrite(path, lambda facts: facts.pop("limits"))
     with pytest.raises(CheckpointError, match=r"world\.safetensors is no world check of unprompt \(KeyError\('limits"):
-        World.load(path, suite)
+        OODDetector.load(path, suite)
 
 
 def test_a_tensor_that_is_lacking(path: Path, suite: Suite) -> None:
     rewrite(path, lambda facts: None, lacking="texture.axes")
     with pytest.raises(CheckpointError, match=r"lacks the tensor 'texture\.axes': the file is damaged"):
-        World.load(path, suite)
+        OODDetector.load(path, suite)
 
 
 def test_a_damaged_file(path: Path, suite: Suite) -> None:
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(CheckpointError, match=r"world\.safetensors is damaged or no safetensors file"):
-        World.load(path, suite)
+        OODDetector.load(path, suite)
 
 
 def test_too_few_pictures(suite: Suite) -> None:
     with pytest.raises(
         DataError, match=r"got 3 pictures and 5 held-out ones, expected at least 2 and 200 for .* 0\.005"
     ):
-        World.fit(suite.encoder, soft(0, 3), soft(1, 5))
+        OODDetector.fit(suite.encoder, soft(0, 3), soft(1, 5))
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0])
 def test_a_rate_that_is_none(suite: Suite, rate: float) -> None:
     with pytest.raises(OptionError, match=f"false_alarms must lie between 0 and 1, got {rate}"):
-        World.fit(suite.encoder, soft(0, 3), soft(1, 5), rate)
+        OODDetector.fit(suite.encoder, soft(0, 3), soft(1, 5), rate)
 
 
 @pytest.mark.skipif(not PHOTOGRAPHS.is_dir(), reason="needs photographs in ../shared/data/real, which are not shipped")
-def test_photographs_are_outside(world: World) -> None:
+def test_photographs_are_outside(world: OODDetector) -> None:
     paths = sorted(PHOTOGRAPHS.glob("*/*"))[::25]
     pictures = [read(path, path.name).rgb for path in paths]
-    assert world.outside(pictures).mean() >= 0.9
+    assert world.is_ood(pictures).mean() >= 0.9

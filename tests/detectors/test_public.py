@@ -16,7 +16,7 @@ from transformers import CLIPConfig, CLIPModel
 from unprompt.detectors import load
 from unprompt.detectors.checkpoint import read_header
 from unprompt.errors import CheckpointError, OptionError
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.instruments import Suite
 from unprompt.testing.fake_suite import save_fake_suite
 from unprompt.types import Picture
@@ -98,7 +98,7 @@ def test_cnndet_says_what_the_public_network_says(folder: Path, pictures: list[P
     some = pictures[:3]
     with torch.inference_mode():
         expected = [public_logit(weights, normalised(one.rgb), depths, "fc", 3) for one in some]
-    found = detector.logits(detector.extractor.extract(Bench(some, Suite.load(folder))))
+    found = detector.logits(detector.extractor.extract(ProductCache(some, Suite.load(folder))))
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
     header = read_header(head)
     assert header.figures["imported"] == "blur_jpg_prob0.5.pth"
@@ -116,7 +116,7 @@ def test_npr_says_what_the_public_network_says(
     torch.save({**stored, f"{before}fc.weight": torch.zeros(1, 2048)}, tmp_path / "NPR.pth")
     head = import_checkpoint("npr", tmp_path / "NPR.pth", out=tmp_path / "own", suite=folder)
     detector = load(head, Suite.load(folder))
-    evidence = detector.extractor.extract(Bench(pictures[:3], Suite.load(folder)))
+    evidence = detector.extractor.extract(ProductCache(pictures[:3], Suite.load(folder)))
     for one, found in zip(evidence, detector.logits(evidence), strict=True):
         (square,) = detector.collate([one])
         x = (square.float() / 255 - MEAN) / STD
@@ -138,10 +138,10 @@ def test_univfd_takes_the_public_layer_on_an_encoder_of_768(
     head = import_checkpoint("univfd", tmp_path / "fc_weights.pth", out=tmp_path / "own", suite=folder)
     suite = Suite.load(folder)
     detector = load(head, suite)
-    bench = Bench(pictures, suite)
+    cache = ProductCache(pictures, suite)
     with torch.inference_mode():
-        expected = layer(torch.from_numpy(bench.picture_embeddings())).squeeze(1).numpy()
-    np.testing.assert_allclose(detector.logits(detector.extractor.extract(bench)), expected, atol=1e-5)
+        expected = layer(torch.from_numpy(cache.picture_embeddings())).squeeze(1).numpy()
+    np.testing.assert_allclose(detector.logits(detector.extractor.extract(cache)), expected, atol=1e-5)
     assert read_header(head).instruments == {"encoder": suite.encoder.card.digest}
 
 

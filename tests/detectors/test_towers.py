@@ -11,16 +11,16 @@ import torch
 from torch import nn
 
 from unprompt.detectors import EVERY, checkpoint
-from unprompt.detectors.base import Fitted
-from unprompt.detectors.towers import ImageTower, TextTower, hold
+from unprompt.detectors.base import Model
+from unprompt.detectors.towers import ImageTower, TextTower, freeze
 from unprompt.errors import SuiteError
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.instruments import Suite
 
 
-def fitted(method: str, suite: Suite, layers: int) -> Fitted[Any, Any]:
+def fitted(method: str, suite: Suite, layers: int) -> Model[Any, Any]:
     made = EVERY[method]
-    return made(suite, made.fitting_options(suite).having({"layers": layers}))
+    return made(suite, made.fitting_options(suite).override({"layers": layers}))
 
 
 def test_the_last_layers_and_what_follows_are_learned(suite: Suite) -> None:
@@ -35,13 +35,13 @@ def test_the_last_layers_and_what_follows_are_learned(suite: Suite) -> None:
 
 
 @pytest.mark.parametrize("method", ["semgir", "semgir-a"])
-def test_what_is_held_lies_in_the_suite_alone(method: str, suite: Suite, bench: Bench, tmp_path: Path) -> None:
+def test_what_is_held_lies_in_the_suite_alone(method: str, suite: Suite, cache: ProductCache, tmp_path: Path) -> None:
     whole, some = fitted(method, suite, 0), fitted(method, suite, 1)
     with torch.no_grad():
         for weight in some.network.parameters():
             if weight.requires_grad:
                 weight += 0.01
-    evidence = some.extractor.extract(bench)
+    evidence = some.extractor.extract(cache)
     for name, one in (("whole", whole), ("some", some)):
         one.save(tmp_path / name)
     _, kept = checkpoint.load(tmp_path / "some")
@@ -52,14 +52,14 @@ def test_what_is_held_lies_in_the_suite_alone(method: str, suite: Suite, bench: 
     np.testing.assert_array_equal(again.logits(evidence), some.logits(evidence))
 
 
-def test_a_text_encoder_that_is_not_learned_is_not_stored(suite: Suite, bench: Bench, tmp_path: Path) -> None:
+def test_a_text_encoder_that_is_not_learned_is_not_stored(suite: Suite, cache: ProductCache, tmp_path: Path) -> None:
     made = EVERY["semgir-a"]
-    some = made(suite, made.fitting_options(suite).having({"learn_text": False}))
+    some = made(suite, made.fitting_options(suite).override({"learn_text": False}))
     some.save(tmp_path / "some")
     _, kept = checkpoint.load(tmp_path / "some")
     assert not any(name.startswith("text.") for name in kept)
     assert any(name.startswith("image.") for name in kept)
-    evidence = some.extractor.extract(bench)
+    evidence = some.extractor.extract(cache)
     np.testing.assert_array_equal(made.load(tmp_path / "some", suite).logits(evidence), some.logits(evidence))
 
 
@@ -67,4 +67,4 @@ def test_a_tower_without_so_many_layers_says_what_it_has(suite: Suite) -> None:
     with pytest.raises(SuiteError, match=r"--layers is 9, but the encoder's CLIPVisionModel has 3 transformer"):
         ImageTower(suite.encoder, 9)
     with pytest.raises(SuiteError, match=r"--layers is 1, but the encoder's Linear has no transformer layers: choose"):
-        hold(nn.Linear(2, 2), 1)
+        freeze(nn.Linear(2, 2), 1)

@@ -69,24 +69,24 @@ def test_wilsons_interval_is_scipys(right: int, count: int) -> None:
 
 def test_the_intervals_of_a_table() -> None:
     names = [*[""] * 200, *["gan"] * 50, *["flow"] * 50]
-    chance = 1 / (1 + np.exp(-SCORES))
-    table = evaluate_scores(LABELS, chance, names, repeats=400, level=0.9)
+    rng = 1 / (1 + np.exp(-SCORES))
+    table = evaluate_scores(LABELS, rng, names, repeats=400, level=0.9)
     assert list(table.intervals) == ["flow", "gan", "pooled", "macro"]
     for name, row in table.rows():
         for metric, found in table.intervals[name].items():
             assert found.estimate == getattr(row, metric)
             assert found.low <= found.estimate <= found.high or metric in ("ece", "eer", "nll", "tpr_at_1")
             assert found.level == 0.9
-    by_hand = auc_interval(LABELS[:250], chance[:250], 0.9)
+    by_hand = auc_interval(LABELS[:250], rng[:250], 0.9)
     assert table.intervals["gan"]["auc"] == replace(by_hand, estimate=table.generators["gan"].auc)
     methods = {metric: found.method for metric, found in table.intervals["pooled"].items()}
     assert {metric for metric, method in methods.items() if method == "wilson"} == {"real_accuracy", "fake_accuracy"}
     assert {found.method for found in table.intervals["macro"].values()} == {"bootstrap"}
-    drawn = bootstrap(average_precision, LABELS, chance, repeats=400, level=0.9)
+    drawn = bootstrap(average_precision, LABELS, rng, repeats=400, level=0.9)
     made = table.intervals["pooled"]["ap"]
     assert (made.low, made.high) == pytest.approx((drawn.low, drawn.high), abs=0.015)
-    again = evaluate_scores(LABELS, chance, names, repeats=400, level=0.9)
-    other = evaluate_scores(LABELS, chance, names, repeats=400, level=0.9, seed=1)
+    again = evaluate_scores(LABELS, rng, names, repeats=400, level=0.9)
+    other = evaluate_scores(LABELS, rng, names, repeats=400, level=0.9, seed=1)
     assert again.intervals == table.intervals != other.intervals
 
 

@@ -62,24 +62,24 @@ def test_the_covariance_is_that_of_the_double_sums(data: tuple[np.ndarray, np.nd
 
 
 def test_the_interval_is_near_the_bootstraps() -> None:
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], [300, 150])
-    scores = dice.normal(labels * 1.2)
+    scores = rng.normal(labels * 1.2)
     made, drawn = auc_interval(labels, scores, 0.9), bootstrap(roc_auc, labels, scores, level=0.9)
     assert (made.estimate, made.low, made.high) == pytest.approx((drawn.estimate, drawn.low, drawn.high), abs=0.01)
 
 
 def test_the_interval_covers_and_p_is_uniform_without_a_difference() -> None:
-    dice = np.random.default_rng(3)
+    rng = np.random.default_rng(3)
     labels = np.repeat([0, 1], [80, 60])
     truth = norm.cdf(1 / np.sqrt(2))
     covered, chances = 0, []
     for _ in range(400):
-        shared = dice.normal(labels * 0.5, 0.5)
-        first, second = (2 * shared + dice.normal(0, 1 / np.sqrt(2), labels.size) for _ in range(2))
+        shared = rng.normal(labels * 0.5, 0.5)
+        first, second = (2 * shared + rng.normal(0, 1 / np.sqrt(2), labels.size) for _ in range(2))
         made = auc_difference(labels, first, second)
         chances.append(made.p)
-        alone = auc_interval(labels, dice.normal(labels * 1.0))
+        alone = auc_interval(labels, rng.normal(labels * 1.0))
         covered += alone.low <= truth <= alone.high
     assert 0.92 <= covered / 400 <= 0.98
     assert kstest(chances, "uniform").pvalue > 0.01

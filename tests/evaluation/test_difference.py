@@ -66,10 +66,10 @@ def test_pairing_narrows_the_interval() -> None:
     """Both errors come from the same pictures; drawn apart, the interval of the difference would be wider."""
     close = squashed(0.3, 9)
     paired = compare_scores(LABELS, GOOD, close, NAMES_OF, repeats=300).rows["pooled"]["ap"]
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     apart = []
     for _ in range(300):
-        first, second = (np.r_[dice.integers(120, size=120), dice.integers(120, 240, 120)] for _ in range(2))
+        first, second = (np.r_[rng.integers(120, size=120), rng.integers(120, 240, 120)] for _ in range(2))
         apart.append(
             average_precision_score(LABELS[first], GOOD[first]) - average_precision_score(LABELS[second], close[second])
         )

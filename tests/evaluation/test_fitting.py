@@ -60,8 +60,8 @@ def test_two_points_reach_platts_targets() -> None:
 
 def test_the_prior_is_one_half_whatever_the_mix() -> None:
     labels, logits = drawn(2, 30, 3000)
-    chance = Calibration(*fit_platt(labels, logits)).probability(logits)
-    assert (chance[labels == 1].mean() + chance[labels == 0].mean()) / 2 == pytest.approx(0.5, abs=1e-9)
+    rng = Calibration(*fit_platt(labels, logits)).probability(logits)
+    assert (rng[labels == 1].mean() + rng[labels == 0].mean()) / 2 == pytest.approx(0.5, abs=1e-9)
     labels, noise = drawn(3, 20, 2000, gap=0.0)
     assert Calibration(*fit_platt(labels, noise)).probability(0.0) == pytest.approx(0.5, abs=0.1)
 
@@ -97,9 +97,9 @@ def test_a_detector_that_points_the_wrong_way_is_dulled() -> None:
 def test_platt_is_finite_and_monotone(logits: list[float], n_real: int) -> None:
     labels = [0] * n_real + [1] * (len(logits) - n_real)
     made = Calibration(*fit_platt(labels, logits))
-    chance = made.probability(np.sort(logits))
-    assert np.isfinite(chance).all()
-    assert (np.diff(chance) >= -1e-15).all()  # numpy's vector and scalar paths differ in the last bit
+    rng = made.probability(np.sort(logits))
+    assert np.isfinite(rng).all()
+    assert (np.diff(rng) >= -1e-15).all()  # numpy's vector and scalar paths differ in the last bit
 
 
 @pytest.mark.parametrize(("n_real", "n_generated"), [(80, 80), (150, 30)])

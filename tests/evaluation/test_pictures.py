@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from unprompt.errors import DataError
 from unprompt.evaluation import evaluate_scores
-from unprompt.evaluation.pictures import sorted_out
+from unprompt.evaluation.pictures import group_rows
 
 
 def test_shared_reals_are_pooled_once() -> None:
@@ -68,7 +68,7 @@ def test_reals_without_a_name_are_not_those_of_unknown_fakes() -> None:
 def test_a_draw_keeps_every_rows_classes() -> None:
     labels = np.repeat([False, True], [8, 8])
     names = [*"gggghhhh", *"gggghhhh"]
-    found = sorted_out(labels, np.zeros(16, bool), names, [*"abcdcdef", *"ijklklmn"])
+    found = group_rows(labels, np.zeros(16, bool), names, [*"abcdcdef", *"ijklklmn"])
     seen = set()
     for counts in found.draws(50, seed=1):
         seen.add(tuple(counts))
@@ -81,5 +81,5 @@ def test_a_draw_keeps_every_rows_classes() -> None:
 
 
 def test_the_first_copy_gives_the_score() -> None:
-    found = sorted_out(np.array([0, 0, 1, 1], bool), np.zeros(4, bool), ["", "", "g", "g"], ["a", "a", "b", "b"])
+    found = group_rows(np.array([0, 0, 1, 1], bool), np.zeros(4, bool), ["", "", "g", "g"], ["a", "a", "b", "b"])
     assert found.places.tolist() == [0, 2]

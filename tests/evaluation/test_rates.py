@@ -12,7 +12,7 @@ from torchmetrics.functional.classification import binary_eer
 from unprompt import evaluation
 from unprompt.errors import DataError
 from unprompt.evaluation import nll
-from unprompt.evaluation.rates import NAMES, Measured
+from unprompt.evaluation.rates import NAMES, BinaryMetrics
 
 
 @st.composite
@@ -29,7 +29,7 @@ def counted(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 @given(counted())
 def test_counts_are_scikit_learns_weights(data: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     labels, scores, counts = data
-    made = Measured(labels, scores, 0.5).rates(counts)
+    made = BinaryMetrics(labels, scores, 0.5).rates(counts)
     called = scores > 0.5
     assert made.auc == pytest.approx(reference.roc_auc_score(labels, scores, sample_weight=counts))
     assert made.ap == pytest.approx(reference.average_precision_score(labels, scores, sample_weight=counts))
@@ -48,8 +48,11 @@ def test_counts_are_scikit_learns_weights(data: tuple[np.ndarray, np.ndarray, np
 @given(counted())
 def test_a_count_is_as_many_copies(data: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     labels, scores, counts = data
-    made, copies = Measured(labels, scores, 0.4).rates(counts), (np.repeat(labels, counts), np.repeat(scores, counts))
-    plain = Measured(*copies, 0.4).rates()
+    made, copies = (
+        BinaryMetrics(labels, scores, 0.4).rates(counts),
+        (np.repeat(labels, counts), np.repeat(scores, counts)),
+    )
+    plain = BinaryMetrics(*copies, 0.4).rates()
     assert [getattr(made, name) for name in NAMES] == pytest.approx([getattr(plain, name) for name in NAMES])
     for name in ("eer", "ece", "nll"):
         options = {} if name == "eer" else {"prior": 0.5}
@@ -60,20 +63,20 @@ def test_a_count_is_as_many_copies(data: tuple[np.ndarray, np.ndarray, np.ndarra
 def test_the_equal_error_rate_is_near_torchmetrics() -> None:
     import torch
 
-    dice = np.random.default_rng(0)
-    labels = dice.integers(2, size=4000)
-    scores = 1 / (1 + np.exp(-dice.normal(labels * 1.5)))
+    rng = np.random.default_rng(0)
+    labels = rng.integers(2, size=4000)
+    scores = 1 / (1 + np.exp(-rng.normal(labels * 1.5)))
     theirs = binary_eer(torch.from_numpy(scores), torch.from_numpy(labels))
     assert evaluation.eer(labels, scores) == pytest.approx(float(theirs), abs=1e-3)
 
 
 @pytest.mark.parametrize("mix", [None, 0.5, 0.1])
 def test_nll_is_scikit_learns_log_loss(mix: float | None) -> None:
-    dice = np.random.default_rng(1)
-    labels, chance = dice.integers(2, size=200), dice.random(200)
+    rng = np.random.default_rng(1)
+    labels, scores = rng.integers(2, size=200), rng.random(200)
     share = labels.mean()
     weights = None if mix is None else np.where(labels == 1, mix / share, (1 - mix) / (1 - share))
-    assert nll(labels, chance, prior=mix) == pytest.approx(reference.log_loss(labels, chance, sample_weight=weights))
+    assert nll(labels, scores, prior=mix) == pytest.approx(reference.log_loss(labels, scores, sample_weight=weights))
 
 
 def test_nll_of_a_certain_error_is_finite() -> None:

@@ -11,20 +11,20 @@ from unprompt.errors import OptionError
 from unprompt.evaluation import Bounds, Verdicts, evaluate_scores, fit_thresholds
 
 
-def drawn(dice: np.random.Generator, n_real: int, n_generated: int) -> tuple[np.ndarray, np.ndarray]:
+def drawn(rng: np.random.Generator, n_real: int, n_generated: int) -> tuple[np.ndarray, np.ndarray]:
     labels = np.repeat([0, 1], [n_real, n_generated])
-    return labels, 1 / (1 + np.exp(-dice.normal(labels * 1.0)))
+    return labels, 1 / (1 + np.exp(-rng.normal(labels * 1.0)))
 
 
 @pytest.mark.parametrize(("n", "rate"), [(19, 0.05), (24, 0.1), (40, 0.1)])
 def test_a_conformal_band_keeps_its_rate_on_new_pictures(n: int, rate: float) -> None:
     """The mean rate over validation sets is floor((n + 1) rate) / (n + 1), an empirical band's one picture more."""
-    dice = np.random.default_rng(n)
+    rng = np.random.default_rng(n)
     alarms, misses, plain = [], [], []
     for _ in range(3000):
-        labels, scores = drawn(dice, n, n)
+        labels, scores = drawn(rng, n, n)
         lower, upper = fit_thresholds(labels, scores, rate, rate, conformal=True)
-        new_labels, new = drawn(dice, 30, 30)
+        new_labels, new = drawn(rng, 30, 30)
         alarms.append((new[new_labels == 0] > upper).mean())
         misses.append((new[new_labels == 1] < lower).mean())
         plain.append((new[new_labels == 0] > fit_thresholds(labels, scores, rate, rate)[1]).mean())

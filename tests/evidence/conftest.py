@@ -8,7 +8,7 @@ import pytest
 from unprompt.errors import PictureError
 from unprompt.images import encode_png, read
 from unprompt.instruments import Suite
-from unprompt.store import Part, Store, sample_rows
+from unprompt.store import Shard, Store, sample_rows
 from unprompt.testing.fake_suite import save_fake_suite
 from unprompt.types import Picture, Sample
 
@@ -44,7 +44,7 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-def part(store: Store, files: list[Sample]) -> Part:
+def part(store: Store, files: list[Sample]) -> Shard:
     """The one part of the store, its samples read."""
     (part,) = store.plan(files)
     store.write_samples(part.index, sample_rows(part, [_read(sample.uri) for sample in files]))

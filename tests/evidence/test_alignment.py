@@ -8,7 +8,7 @@ import pytest
 
 from unprompt.evidence.alignment import AlignmentExtractor, combine, item, local, tidy
 from unprompt.evidence.phrases import noun_phrases
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.instruments import Suite
 from unprompt.types import Picture
 
@@ -68,10 +68,10 @@ def test_local_is_the_mean_over_the_objects(distance: Any) -> None:
 
 
 def test_objects_are_what_the_boxes_cut_out_beside_their_phrases(suite: Suite, pictures: list[Picture]) -> None:
-    bench = Bench(pictures, suite)
-    found = [one.objects for one in AlignmentExtractor("item", objects=True).extract(bench)]
+    cache = ProductCache(pictures, suite)
+    found = [one.objects for one in AlignmentExtractor("item", objects=True).extract(cache)]
     assert any(one.boxes for one in found)
-    for picture, caption, one in zip(pictures, bench.captions(), found, strict=True):
+    for picture, caption, one in zip(pictures, cache.captions(), found, strict=True):
         assert one.boxes == suite.grounder.ground([picture.rgb], [noun_phrases(caption.text)])[0]
         assert one.images.shape == one.texts.shape == (len(one.boxes), suite.encoder.width)
         height, width = picture.rgb.shape[:2]
@@ -84,7 +84,7 @@ def test_objects_are_what_the_boxes_cut_out_beside_their_phrases(suite: Suite, p
 
 
 def test_the_extractor_embeds_the_picture_and_its_own_caption(suite: Suite, pictures: list[Picture]) -> None:
-    found = AlignmentExtractor("tidy").extract(Bench(pictures, suite))
+    found = AlignmentExtractor("tidy").extract(ProductCache(pictures, suite))
     for picture, one in zip(pictures, found, strict=True):
         (caption,) = suite.captioner.captions([picture.rgb])
         assert one.caption == caption

@@ -7,18 +7,18 @@ import pytest
 
 from unprompt.errors import StoreError
 from unprompt.evidence.attribution import AttributionExtractor
-from unprompt.evidence.product_cache import Bench, PartShelves
+from unprompt.evidence.product_cache import ProductCache, ShardReader
 from unprompt.evidence.products import regenerations
 from unprompt.evidence.semgir import SemgirExtractor
 from unprompt.instruments import Suite
-from unprompt.store import Part, Store
+from unprompt.store import Shard, Store
 from unprompt.types import Picture
 
 NAMES = ("diffusion", "sibling")
 
 
 def test_every_generator_draws_the_caption_from_the_pictures_own_seed(suite: Suite, pictures: list[Picture]) -> None:
-    found = AttributionExtractor(NAMES).extract(Bench(pictures, suite))
+    found = AttributionExtractor(NAMES).extract(ProductCache(pictures, suite))
     for picture, one in zip(pictures, found, strict=True):
         np.testing.assert_array_equal(one.candidate, picture.rgb)
         assert one.caption == suite.captioner.captions([picture.rgb])[0]
@@ -30,14 +30,14 @@ def test_every_generator_draws_the_caption_from_the_pictures_own_seed(suite: Sui
 
 
 def test_the_diffusions_drawings_are_semgirs(
-    suite: Suite, pictures: list[Picture], part: Part, store: Store, monkeypatch: pytest.MonkeyPatch
+    suite: Suite, pictures: list[Picture], part: Shard, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    semgir = SemgirExtractor().extract(Bench(pictures, suite, PartShelves(store, part.index)))
+    semgir = SemgirExtractor().extract(ProductCache(pictures, suite, ShardReader(store, part.index)))
     recipes = AttributionExtractor(NAMES).recipes(suite)
     assert recipes["regenerations_0"] == SemgirExtractor().recipes(suite)["regenerations_0"]
     assert recipes["regenerations_sibling_0"].name != recipes["regenerations_0"].name
     monkeypatch.setattr(suite.diffusion, "_regenerate", lambda prompts: pytest.fail("it was drawn before"))
-    found = AttributionExtractor(NAMES).extract(Bench(pictures, suite, PartShelves(store, part.index)))
+    found = AttributionExtractor(NAMES).extract(ProductCache(pictures, suite, ShardReader(store, part.index)))
     for one, other in zip(semgir, found, strict=True):
         np.testing.assert_array_equal(one.regenerations[0], other.regenerations["diffusion"])
     shelves = [store.shelf(regenerations(generator=name).recipe(suite)) for name in NAMES]
@@ -45,10 +45,10 @@ def test_the_diffusions_drawings_are_semgirs(
 
 
 def test_stored_evidence_is_of_the_candidates_that_were_extracted(
-    suite: Suite, pictures: list[Picture], part: Part, store: Store
+    suite: Suite, pictures: list[Picture], part: Shard, store: Store
 ) -> None:
     extractor = AttributionExtractor(NAMES)
-    extractor.extract(Bench(pictures, suite, PartShelves(store, part.index)))
+    extractor.extract(ProductCache(pictures, suite, ShardReader(store, part.index)))
     store.write_view(extractor.view(suite))
     view = store.read_view("semgir-a")
     found = extractor.load_part(store, view, part.index, suite)

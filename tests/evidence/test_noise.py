@@ -7,12 +7,12 @@ import pytest
 
 from unprompt.evidence.alignment import AlignmentExtractor
 from unprompt.evidence.joint import JointExtractor
-from unprompt.evidence.product_cache import Bench, PartShelves
+from unprompt.evidence.product_cache import ProductCache, ShardReader
 from unprompt.evidence.sare import SareExtractor
 from unprompt.evidence.semgir import SemgirExtractor
 from unprompt.evidence.trivial import TrivialExtractor
 from unprompt.instruments import Suite
-from unprompt.store import Part, Store
+from unprompt.store import Shard, Store
 from unprompt.types import Picture
 
 
@@ -23,27 +23,27 @@ def again(seed: int, index: int) -> int:
 
 @pytest.mark.parametrize("noise", [0, 1, 3])
 def test_a_draw_is_seeded_by_the_pixels_and_its_number(suite: Suite, pictures: list[Picture], noise: int) -> None:
-    bench = Bench(pictures, suite, noise=noise)
-    texts = [caption.text for caption in bench.captions()]
+    cache = ProductCache(pictures, suite, noise=noise)
+    texts = [caption.text for caption in cache.captions()]
     rgbs = [picture.rgb for picture in pictures]
     seeds = [again(picture.seed, noise) for picture in pictures]
-    for made, expected in zip(bench.reconstructions(), suite.diffusion.reconstruct(rgbs, texts, seeds), strict=True):
+    for made, expected in zip(cache.reconstructions(), suite.diffusion.reconstruct(rgbs, texts, seeds), strict=True):
         np.testing.assert_array_equal(made, expected)
     second = suite.diffusion.regenerate(texts, [again(seed, 1) for seed in seeds])
-    for made, expected in zip(bench.regenerations(1), second, strict=True):
+    for made, expected in zip(cache.regenerations(1), second, strict=True):
         np.testing.assert_array_equal(made, expected)
 
 
 def test_another_draw_asks_for_no_second_caption(
     suite: Suite, pictures: list[Picture], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = Bench(pictures, suite)
-    first = SareExtractor().extract(bench)
+    cache = ProductCache(pictures, suite)
+    first = SareExtractor().extract(cache)
     monkeypatch.setattr(suite.captioner, "_caption", None)
-    second = SareExtractor().extract(bench.at_noise(1))
+    second = SareExtractor().extract(cache.at_noise(1))
     assert [one.caption for one in second] == [one.caption for one in first]
     assert any((one.reconstruction != other.reconstruction).any() for one, other in zip(first, second, strict=True))
-    plain = SareExtractor().extract(bench.at_noise(1).at_noise(0))
+    plain = SareExtractor().extract(cache.at_noise(1).at_noise(0))
     assert all((one.reconstruction == other.reconstruction).all() for one, other in zip(first, plain, strict=True))
 
 
@@ -55,14 +55,14 @@ def test_only_drawings_get_shelves_of_their_own(suite: Suite) -> None:
 
 
 def test_a_shelf_of_further_draws_may_hold_some_of_the_pictures(
-    suite: Suite, pictures: list[Picture], store: Store, part: Part
+    suite: Suite, pictures: list[Picture], store: Store, part: Shard
 ) -> None:
-    shelves = PartShelves(store, part.index)
-    few = Bench(pictures[:1], suite, noise=1)
-    Bench(pictures, suite, shelves).captions()
-    kept = Bench(pictures[:1], suite, shelves, noise=1).regenerations()
+    shelves = ShardReader(store, part.index)
+    few = ProductCache(pictures[:1], suite, noise=1)
+    ProductCache(pictures, suite, shelves).captions()
+    kept = ProductCache(pictures[:1], suite, shelves, noise=1).regenerations()
     np.testing.assert_array_equal(kept, few.regenerations())
-    more = Bench(pictures, suite, shelves, noise=1).regenerations()
+    more = ProductCache(pictures, suite, shelves, noise=1).regenerations()
     np.testing.assert_array_equal(more[0], kept[0])
     assert len(more) == 3
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unprompt.errors import DataError, OptionError
-from unprompt.evidence.product_cache import Bench, mixed
+from unprompt.evidence.product_cache import ProductCache, mixed
 from unprompt.evidence.sare import SareEvidence, SareExtractor
 from unprompt.evidence.semgir import SemgirExtractor
 from unprompt.instruments import Suite
@@ -33,8 +33,8 @@ def test_a_reconstruction_of_another_size_is_refused() -> None:
 def test_sare_compares_the_prepared_picture_with_its_guided_reconstruction(
     suite: Suite, pictures: list[Picture]
 ) -> None:
-    bench = Bench(pictures, suite)
-    guided, free = SareExtractor().extract(bench), SareExtractor(guided=False).extract(bench)
+    cache = ProductCache(pictures, suite)
+    guided, free = SareExtractor().extract(cache), SareExtractor(guided=False).extract(cache)
     for picture, with_caption, without in zip(pictures, guided, free, strict=True):
         prepared = suite.diffusion.prepare(picture.rgb)
         np.testing.assert_array_equal(with_caption.picture, prepared)
@@ -45,7 +45,7 @@ def test_sare_compares_the_prepared_picture_with_its_guided_reconstruction(
 
 
 def test_semgir_draws_k_times_from_the_pictures_own_seed(suite: Suite, pictures: list[Picture]) -> None:
-    found = SemgirExtractor(k=2).extract(Bench(pictures, suite))
+    found = SemgirExtractor(k=2).extract(ProductCache(pictures, suite))
     for picture, one in zip(pictures, found, strict=True):
         np.testing.assert_array_equal(one.candidate, picture.rgb)
         seeds = [mixed(picture.seed, index) for index in range(2)]

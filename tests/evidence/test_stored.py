@@ -13,13 +13,13 @@ from unprompt.evidence.alignment import AlignmentExtractor, Objects
 from unprompt.evidence.attribution import AttributionExtractor
 from unprompt.evidence.base import Extractor, ok_rows, rows_by_part
 from unprompt.evidence.embedding import EmbeddingExtractor
-from unprompt.evidence.product_cache import Bench, PartShelves
+from unprompt.evidence.product_cache import ProductCache, ShardReader
 from unprompt.evidence.sare import SareExtractor
 from unprompt.evidence.semgir import SemgirExtractor
 from unprompt.evidence.trivial import TrivialExtractor
 from unprompt.images import encode_png, read
 from unprompt.instruments import Suite
-from unprompt.store import Part, Store, sample_rows
+from unprompt.store import Shard, Store, sample_rows
 from unprompt.types import Picture, Sample
 
 EXTRACTORS: list[Callable[[], Extractor[Any]]] = [
@@ -70,11 +70,11 @@ def test_what_comes_back_is_what_was_made(
     suite: Suite,
     pictures: list[Picture],
     store: Store,
-    part: Part,
+    part: Shard,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     extractor = build()
-    made = extractor.extract(Bench(pictures, suite, PartShelves(store, part.index)))
+    made = extractor.extract(ProductCache(pictures, suite, ShardReader(store, part.index)))
     view = extractor.view(suite)
     store.write_view(view)
     assert set(view.shelves.values()) == {path.name for path in (store.root / "products").glob("*")}
@@ -88,11 +88,11 @@ def test_what_comes_back_is_what_was_made(
 
 
 def test_a_second_run_makes_nothing(
-    suite: Suite, pictures: list[Picture], store: Store, part: Part, monkeypatch: pytest.MonkeyPatch
+    suite: Suite, pictures: list[Picture], store: Store, part: Shard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = SareExtractor().extract(Bench(pictures, suite, PartShelves(store, part.index)))
+    first = SareExtractor().extract(ProductCache(pictures, suite, ShardReader(store, part.index)))
     forbid(suite, monkeypatch)
-    again = SareExtractor().extract(Bench(pictures, suite, PartShelves(store, part.index)))
+    again = SareExtractor().extract(ProductCache(pictures, suite, ShardReader(store, part.index)))
     assert all(same(a, b) for a, b in zip(first, again, strict=True))
 
 
@@ -101,10 +101,10 @@ def test_tidy_and_item_share_their_shelves(suite: Suite) -> None:
 
 
 def test_a_store_of_both_scopes_serves_a_global_head_and_not_the_other_way_round(
-    suite: Suite, pictures: list[Picture], store: Store, part: Part, monkeypatch: pytest.MonkeyPatch
+    suite: Suite, pictures: list[Picture], store: Store, part: Shard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rich, poor = AlignmentExtractor("tidy", objects=True), AlignmentExtractor("tidy")
-    made = rich.extract(Bench(pictures, suite, PartShelves(store, part.index)))
+    made = rich.extract(ProductCache(pictures, suite, ShardReader(store, part.index)))
     assert all(one.objects and one.objects.boxes for one in made)
     forbid(suite, monkeypatch)
     found = poor.load_part(store, rich.view(suite), part.index, suite)
@@ -116,11 +116,11 @@ def test_a_store_of_both_scopes_serves_a_global_head_and_not_the_other_way_round
 
 
 def test_pictures_in_which_nothing_is_found_come_back_so(
-    suite: Suite, pictures: list[Picture], store: Store, part: Part, monkeypatch: pytest.MonkeyPatch
+    suite: Suite, pictures: list[Picture], store: Store, part: Shard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(suite.grounder, "threshold", 0.9999)
     extractor = AlignmentExtractor("tidy", objects=True)
-    made = extractor.extract(Bench(pictures, suite, PartShelves(store, part.index)))
+    made = extractor.extract(ProductCache(pictures, suite, ShardReader(store, part.index)))
     found = extractor.load_part(store, extractor.view(suite), part.index, suite)
     assert all(same(one, other) for one, other in zip(made, found, strict=True))
     for one in found:
@@ -148,10 +148,10 @@ def test_an_unguided_reconstruction_does_not_depend_on_the_captioner(
 
 
 def test_a_changed_file_is_an_error(
-    suite: Suite, pictures: list[Picture], store: Store, part: Part, files: list[Sample]
+    suite: Suite, pictures: list[Picture], store: Store, part: Shard, files: list[Sample]
 ) -> None:
     extractor = SareExtractor()
-    extractor.extract(Bench(pictures, suite, PartShelves(store, part.index)))
+    extractor.extract(ProductCache(pictures, suite, ShardReader(store, part.index)))
     Path(files[1].uri).write_bytes(encode_png(255 - pictures[1].rgb))
     with pytest.raises(StoreError, match=rf"1\.png shows other pixels .* \({pictures[1].pixels[:12]}\): put the file"):
         extractor.load_part(store, extractor.view(suite), part.index, suite)
@@ -161,7 +161,7 @@ def test_a_changed_file_is_an_error(
 
 
 def test_of_a_file_that_was_read_anew_only_the_last_state_counts(
-    store: Store, part: Part, files: list[Sample], pictures: list[Picture], suite: Suite
+    store: Store, part: Shard, files: list[Sample], pictures: list[Picture], suite: Suite
 ) -> None:
     assert {index: [row["uri"] for row in rows] for index, rows in rows_by_part(store)} == {
         0: [sample.uri for sample in files[:3]]
@@ -174,23 +174,23 @@ def test_of_a_file_that_was_read_anew_only_the_last_state_counts(
     assert [row["uri"] for row in found[0]] == [files[0].uri, files[2].uri]
     assert [row["pixels"] for row in found[1]] == [changed.pixels]
     extractor = SareExtractor()
-    extractor.extract(Bench(pictures, suite, PartShelves(store, part.index)))
+    extractor.extract(ProductCache(pictures, suite, ShardReader(store, part.index)))
     assert len(extractor.load_part(store, extractor.view(suite), part.index, suite, found[0])) == 2
 
 
-def test_a_lacking_product_is_an_error_and_not_made(suite: Suite, store: Store, part: Part) -> None:
+def test_a_lacking_product_is_an_error_and_not_made(suite: Suite, store: Store, part: Shard) -> None:
     extractor = EmbeddingExtractor()
     with pytest.raises(StoreError, match=r"no picture_embeddings of part 0 in products/embedding-[0-9a-f]{12}"):
         extractor.load_part(store, extractor.view(suite), part.index, suite)
 
 
-def test_a_part_that_was_never_read_is_an_error(store: Store, part: Part) -> None:
+def test_a_part_that_was_never_read_is_an_error(store: Store, part: Shard) -> None:
     with pytest.raises(StoreError, match="no samples of part 7: finish the extraction"):
         ok_rows(store, 7)
 
 
 def test_evidence_of_another_suite_is_an_error(
-    suite: Suite, store: Store, part: Part, monkeypatch: pytest.MonkeyPatch
+    suite: Suite, store: Store, part: Shard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     view = EmbeddingExtractor().view(suite)
     monkeypatch.setattr(suite.encoder, "card", replace(suite.encoder.card, digest="another"))
@@ -199,17 +199,17 @@ def test_evidence_of_another_suite_is_an_error(
 
 
 def test_pictures_that_a_part_did_not_hold_are_an_error(
-    suite: Suite, pictures: list[Picture], store: Store, part: Part
+    suite: Suite, pictures: list[Picture], store: Store, part: Shard
 ) -> None:
-    Bench(pictures[:2], suite, PartShelves(store, part.index)).captions()
+    ProductCache(pictures[:2], suite, ShardReader(store, part.index)).captions()
     with pytest.raises(StoreError, match=rf"holds 2 pictures, but not {pictures[2].pixels[:12]} \(1 lacking\)"):
-        Bench(pictures, suite, PartShelves(store, part.index)).captions()
+        ProductCache(pictures, suite, ShardReader(store, part.index)).captions()
 
 
 def test_a_bench_of_nothing_asks_nobody(suite: Suite, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     forbid(suite, monkeypatch)
-    bench = Bench([], suite, PartShelves(store, 0))
-    assert bench.captions() == bench.reconstructions() == bench.regenerations() == bench.prepared() == []
-    assert bench.boxes() == bench.object_embeddings() == bench.phrase_embeddings() == []
-    assert bench.picture_embeddings().shape == (0, suite.encoder.width)
-    assert SemgirExtractor(k=2).extract(bench) == []
+    cache = ProductCache([], suite, ShardReader(store, 0))
+    assert cache.captions() == cache.reconstructions() == cache.regenerations() == cache.prepared() == []
+    assert cache.boxes() == cache.object_embeddings() == cache.phrase_embeddings() == []
+    assert cache.picture_embeddings().shape == (0, suite.encoder.width)
+    assert SemgirExtractor(k=2).extract(cache) == []

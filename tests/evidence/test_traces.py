@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from scipy.fft import dctn
 
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.traces import GROUPS, LEAST, SIDE, WIDTH, TraceExtractor, noise, residuals, spectrum, traces
 from unprompt.images import encode_png, read
 from unprompt.instruments import Suite
@@ -375,7 +375,7 @@ def test_a_small_picture_is_mirrored(size: tuple[int, int]) -> None:
 def test_the_middle_is_described_at_native_resolution(suite: Suite) -> None:
     large, ribbon = photograph(301, 280), photograph(70, 300)
     pictures = [read(encode_png(rgb), "a.png") for rgb in (large, ribbon)]
-    first, second = TraceExtractor("traces").extract(Bench(pictures, suite))
+    first, second = TraceExtractor("traces").extract(ProductCache(pictures, suite))
     np.testing.assert_array_equal(first.vector, traces(large[22 : 22 + SIDE, 12 : 12 + SIDE]))
     np.testing.assert_array_equal(second.vector, traces(ribbon[:, 22 : 22 + SIDE]))
 

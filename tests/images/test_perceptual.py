@@ -65,8 +65,8 @@ def test_a_picture_without_detail_hashes_to_nothing() -> None:
 
 
 def test_distance_counts_bits() -> None:
-    dice = np.random.default_rng(0)
-    one, other = (dice.integers(2**64, size=(5, 3), dtype=np.uint64) for _ in range(2))
+    rng = np.random.default_rng(0)
+    one, other = (rng.integers(2**64, size=(5, 3), dtype=np.uint64) for _ in range(2))
     expected = [
         [(int(a) ^ int(b)).bit_count() for a, b in zip(*rows, strict=True)] for rows in zip(one, other, strict=True)
     ]

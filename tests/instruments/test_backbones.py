@@ -131,7 +131,7 @@ def test_a_suite_without_backbone_trains_from_nothing_and_says_so(tmp_path: Path
 def test_drct_learns_a_convnext(tmp_path: Path) -> None:
     suite = _suite(tmp_path / "suite", "convnext")
     assert isinstance(suite.backbone, ConvNextBackbone)
-    options = METHODS["drct"].fitting_options(suite).having({"features": "backbone", "embedding": 32})
+    options = METHODS["drct"].fitting_options(suite).override({"features": "backbone", "embedding": 32})
     detector = METHODS["drct"](suite, options)
     assert list(detector.instruments()) == ["backbone"]
     pixels = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)

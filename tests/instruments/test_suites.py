@@ -134,7 +134,11 @@ def test_a_method_can_have_instruments_of_its_own(models: Path) -> None:
     assert suite.of("tidy").captioner is tidy.captioner
     assert tidy.encoder is suite.encoder
     assert suite.of("item").encoder is suite.encoder  # The same model, named twice.
-    assert (tidy.departs("captioner"), tidy.departs("encoder"), suite.departs("captioner")) == (True, False, False)
+    assert (tidy.has_override("captioner"), tidy.has_override("encoder"), suite.has_override("captioner")) == (
+        True,
+        False,
+        False,
+    )
 
 
 def test_a_methods_own_instrument_is_named_where_it_is_wrong(models: Path) -> None:

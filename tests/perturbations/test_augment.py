@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from unprompt.errors import OptionError
-from unprompt.perturbations import Augmentation, Drawn
+from unprompt.perturbations import Augmentation, AugmentationSample
 from unprompt.types import RGB
 
 NEVER = Augmentation(mirror=0, scale=0, rotate=0, noise=0, blur=0, jpeg=0, light=0, dropout=0)
 
 
-def drawn(made: Augmentation, count: int = 400) -> list[Drawn]:
-    chance = np.random.default_rng(1)
-    return [made.draw(chance) for _ in range(count)]
+def drawn(made: Augmentation, count: int = 400) -> list[AugmentationSample]:
+    rng = np.random.default_rng(1)
+    return [made.draw(rng) for _ in range(count)]
 
 
 def test_one_generator_one_draw() -> None:
@@ -68,7 +68,7 @@ def test_plain_is_crop_and_mirror_alone(rgb: RGB) -> None:
     several = drawn(Augmentation.plain())
     assert {(one.scale, str(one.photometric), str(one.shared)) for one in several} == {(1.0, "", "")}
     assert {one.mirrored for one in several} == {True, False}
-    np.testing.assert_array_equal(Drawn().apply(rgb, rgb)[0], rgb)
+    np.testing.assert_array_equal(AugmentationSample().apply(rgb, rgb)[0], rgb)
 
 
 def test_it_is_what_its_dictionary_says() -> None:

@@ -15,10 +15,10 @@ from PIL import Image
 
 from unprompt.errors import OptionError, PictureTooLarge
 from unprompt.images import encode_jpeg, encode_webp, sniff
-from unprompt.perturbations import CONDITIONS, Laundry, condition, degradation
+from unprompt.perturbations import CONDITIONS, DegradationPipeline, condition, degradation
 from unprompt.types import RGB
 
-NEVER = Laundry(history=0, shrink=0, enlarge=0, blur=0, mirror=0, jpeg=0, webp=0)
+NEVER = DegradationPipeline(prior_jpeg=0, shrink=0, enlarge=0, blur=0, mirror=0, jpeg=0, webp=0)
 DRAWS = 2000
 
 
@@ -50,16 +50,16 @@ class Watched:
         self.codes.append(("webp", quality, ""))
         return encode_jpeg(rgb, 50)
 
-    def blurred(self, rgb: RGB, sigma: float, chance: np.random.Generator) -> RGB:
+    def blurred(self, rgb: RGB, sigma: float, rng: np.random.Generator) -> RGB:
         self.sigmas.append(sigma)
         return rgb
 
 
 def test_history_is_for_lossless_files_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    watched, chance, rgb = Watched(monkeypatch), np.random.default_rng(0), noise(4, 4)
-    made = replace(NEVER, history=0.8)
+    watched, rng, rgb = Watched(monkeypatch), np.random.default_rng(0), noise(4, 4)
+    made = replace(NEVER, prior_jpeg=0.8)
     for _ in range(DRAWS):
-        made.wash(rgb, True, chance)
+        made.apply(rgb, True, rng)
     assert len(watched.codes) / DRAWS == pytest.approx(0.8, abs=0.04)
     assert {quality for _, quality, _ in watched.codes} == {*range(70, 97)}
     chromas = Counter(chroma for _, _, chroma in watched.codes)
@@ -67,14 +67,14 @@ def test_history_is_for_lossless_files_alone(monkeypatch: pytest.MonkeyPatch) ->
     assert set(chromas) == {"4:2:0", "4:4:4"}
     watched.codes.clear()
     for _ in range(50):
-        made.wash(rgb, False, chance)
+        made.apply(rgb, False, rng)
     assert not watched.codes
 
 
 def test_it_is_published_as_often_as_stated(monkeypatch: pytest.MonkeyPatch) -> None:
-    watched, chance = Watched(monkeypatch), np.random.default_rng(1)
+    watched, rng = Watched(monkeypatch), np.random.default_rng(1)
     for _ in range(DRAWS):
-        Laundry().wash(noise(2, 2), False, chance)
+        DegradationPipeline().apply(noise(2, 2), False, rng)
     found = {name: [quality for code, quality, _ in watched.codes if code == name] for name in ("jpeg", "webp")}
     assert len(found["jpeg"]) / DRAWS == pytest.approx(0.6, abs=0.04)
     assert len(found["webp"]) / DRAWS == pytest.approx(0.12, abs=0.03)
@@ -85,11 +85,11 @@ def test_it_is_published_as_often_as_stated(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_mirrored_half_the_time() -> None:
-    rgb, chance = noise(3, 5), np.random.default_rng(2)
+    rgb, rng = noise(3, 5), np.random.default_rng(2)
     made = replace(NEVER, mirror=0.5)
-    turned = [not np.array_equal(made.wash(rgb, False, chance), rgb) for _ in range(400)]
+    turned = [not np.array_equal(made.apply(rgb, False, rng), rgb) for _ in range(400)]
     assert np.mean(turned) == pytest.approx(0.5, abs=0.08)
-    np.testing.assert_array_equal(replace(NEVER, mirror=1).wash(rgb, True, chance), rgb[:, ::-1])
+    np.testing.assert_array_equal(replace(NEVER, mirror=1).apply(rgb, True, rng), rgb[:, ::-1])
 
 
 @pytest.mark.parametrize(("short", "shrunk", "least", "enlarged"), [(500, 0.45, 0.4, 0.1), (200, 0.45, 0.8, 0.1)])
@@ -108,14 +108,14 @@ def test_a_small_picture_is_enlarged_instead_of_shrunk() -> None:
 
 
 def sizes(short: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    chance = np.random.default_rng(short)
-    return np.array([Laundry()._size(short, chance)[0] for _ in range(DRAWS)])
+    rng = np.random.default_rng(short)
+    return np.array([DegradationPipeline()._size(short, rng)[0] for _ in range(DRAWS)])
 
 
 def test_one_generator_one_outcome(rgb: RGB) -> None:
     before = rgb.copy()
     first, second = (
-        [Laundry().wash(rgb, True, chance) for _ in range(20)] for chance in map(np.random.default_rng, (5, 5))
+        [DegradationPipeline().apply(rgb, True, rng) for _ in range(20)] for rng in map(np.random.default_rng, (5, 5))
     )
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -126,12 +126,12 @@ def test_one_generator_one_outcome(rgb: RGB) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 70), st.booleans(), st.integers(0, 99))
 def test_the_crop_never_passes_its_side(height: int, width: int, side: int, lossless: bool, seed: int) -> None:
-    chance = np.random.default_rng(seed)
-    crop = Laundry(side=side, kept=8).wash(noise(height, width), lossless, chance)
+    rng = np.random.default_rng(seed)
+    crop = DegradationPipeline(side=side, kept=8).apply(noise(height, width), lossless, rng)
     assert crop.dtype == np.uint8
     assert max(crop.shape[:2]) <= side
     assert min(crop.shape) >= 1
-    kept = replace(NEVER, side=side).wash(noise(height, width), lossless, chance)
+    kept = replace(NEVER, side=side).apply(noise(height, width), lossless, rng)
     assert kept.shape == (min(height, side), min(width, side), 3)
 
 
@@ -139,15 +139,15 @@ def test_the_crop_never_passes_its_side(height: int, width: int, side: int, loss
 def test_a_crop_is_cut_from_what_the_whole_picture_became(seed: int) -> None:
     """History and resize of all pixels, then the crop, by Pillow: equal but for single grey levels of rounding."""
     smooth = np.array(Image.fromarray(noise(30, 41)).resize((410, 301), Image.Resampling.BICUBIC))
-    made = replace(NEVER, side=64, history=1, shrink=0.6, enlarge=0.4, kept=100)
-    found = made.wash(smooth, True, np.random.default_rng(seed))
-    chance = np.random.default_rng(seed)
-    chance.random()
-    quality, chroma = int(chance.integers(70, 97)), ("4:2:0", "4:4:4")[chance.integers(2)]
-    factor, kernel = made._size(301, chance)
+    made = replace(NEVER, side=64, prior_jpeg=1, shrink=0.6, enlarge=0.4, kept=100)
+    found = made.apply(smooth, True, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    rng.random()
+    quality, chroma = int(rng.integers(70, 97)), ("4:2:0", "4:4:4")[rng.integers(2)]
+    factor, kernel = made._size(301, rng)
     whole = Image.fromarray(by_pillow(smooth, "JPEG", quality=quality, subsampling=chroma))
     width, height = round(410 * factor), round(301 * factor)
-    top, left = int(chance.integers(height - 63)), int(chance.integers(width - 63))
+    top, left = int(rng.integers(height - 63)), int(rng.integers(width - 63))
     whole = whole.resize((width, height), kernel)
     apart = np.abs(found.astype(int) - np.array(whole)[top : top + 64, left : left + 64])
     assert apart.max() <= 1
@@ -161,7 +161,7 @@ def test_conditions_by_name() -> None:
 
 
 def test_what_was_compressed_already_is_given_no_history(rgb: RGB) -> None:
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     expected = {
         "raw": rgb,
         "aligned": by_pillow(rgb, "JPEG", quality=92, subsampling="4:4:4"),
@@ -170,8 +170,8 @@ def test_what_was_compressed_already_is_given_no_history(rgb: RGB) -> None:
         "screenshot": np.array(Image.fromarray(rgb).resize((135, 90), Image.Resampling.BILINEAR)),
     }
     for name in CONDITIONS:
-        np.testing.assert_array_equal(condition(name)(rgb, False, chance), expected[name])
-    assert chance.random() == np.random.default_rng(0).random()
+        np.testing.assert_array_equal(condition(name)(rgb, False, rng), expected[name])
+    assert rng.random() == np.random.default_rng(0).random()
 
 
 @pytest.mark.parametrize("name", list(CONDITIONS))
@@ -181,10 +181,10 @@ def test_a_lossless_file_gets_a_history_from_its_seed(name: str, rgb: RGB) -> No
     np.testing.assert_array_equal(first, again)
     assert (name == "raw") == np.array_equal(first, other)
     np.testing.assert_array_equal(rgb, before)
-    chance = np.random.default_rng(1)
-    quality, chroma = int(chance.integers(70, 97)), ("4:2:0", "4:4:4")[chance.integers(2)]
+    rng = np.random.default_rng(1)
+    quality, chroma = int(rng.integers(70, 97)), ("4:2:0", "4:4:4")[rng.integers(2)]
     aged = rgb if name == "raw" else by_pillow(rgb, "JPEG", quality=quality, subsampling=chroma)
-    np.testing.assert_array_equal(first, condition(name)(aged, False, chance))
+    np.testing.assert_array_equal(first, condition(name)(aged, False, rng))
 
 
 @pytest.mark.parametrize(
@@ -205,9 +205,9 @@ def test_conditions_keep_the_whole_picture(name: str, size: tuple[int, int], exp
 
 
 def test_it_is_what_its_dictionary_says() -> None:
-    made = Laundry(blur=0.3, qualities=(50, 90))
+    made = DegradationPipeline(blur=0.3, qualities=(50, 90))
     listed = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(made).items()}
-    assert Laundry(**listed) == made
+    assert DegradationPipeline(**listed) == made
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_it_is_what_its_dictionary_says() -> None:
 )
 def test_wrong_numbers_are_refused(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(OptionError, match=words):
-        Laundry(**wrong)
+        DegradationPipeline(**wrong)
 
 
 def test_webp_is_pillows_at_that_quality(rgb: RGB) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from unprompt.errors import StoreError
-from unprompt.report import AttributionExhibit, write_attribution_page
+from unprompt.report import AttributionItem, write_attribution_page
 from unprompt.scenes.render import render
 from unprompt.scenes.scene import Scene
 from unprompt.types import NONE_OF_THESE, Attribution
@@ -43,7 +43,7 @@ class Page(HTMLParser):
         self.text += f" {data}"
 
 
-def exhibit(answer: str, truth: str | None, scores: tuple[float, float], name: str = "sibling") -> AttributionExhibit:
+def exhibit(answer: str, truth: str | None, scores: tuple[float, float], name: str = "sibling") -> AttributionItem:
     told = Attribution(
         uri=f"folder/{answer}.jpg",
         status="ok",
@@ -58,10 +58,10 @@ def exhibit(answer: str, truth: str | None, scores: tuple[float, float], name: s
         quality=92,
     )
     first, second, third = (render(Scene.sample(seed)).picture for seed in range(3))
-    return AttributionExhibit(told, first, {"diffusion": second, name: third})
+    return AttributionItem(told, first, {"diffusion": second, name: third})
 
 
-BROKEN = AttributionExhibit(Attribution("folder/cut.jpg", "error", error="the JPEG ends early", truth="flow"))
+BROKEN = AttributionItem(Attribution("folder/cut.jpg", "error", error="the JPEG ends early", truth="flow"))
 SHOWN = [
     exhibit("sibling", "sibling", (0.11, 0.93)),
     exhibit("diffusion", "flow", (0.71, 0.32)),
@@ -132,7 +132,7 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shown", [[], [BROKEN]])
-def test_pages_without_an_answer(tmp_path: Path, shown: list[AttributionExhibit]) -> None:
+def test_pages_without_an_answer(tmp_path: Path, shown: list[AttributionItem]) -> None:
     page = Page(write_attribution_page(tmp_path, shown, "t"))
     assert ("No picture was given" in page.text) == (not shown)
     assert "Against the truth" not in page.text
@@ -140,7 +140,7 @@ def test_pages_without_an_answer(tmp_path: Path, shown: list[AttributionExhibit]
 
 def test_a_single_candidate_and_same_bytes(tmp_path: Path) -> None:
     one = Attribution("a", "ok", generator=NONE_OF_THESE, scores={"sd15": 0.2})
-    shown = AttributionExhibit(one, np.zeros((5, 9, 3), np.uint8), {"sd15": np.zeros((4, 4, 3), np.uint8)})
+    shown = AttributionItem(one, np.zeros((5, 9, 3), np.uint8), {"sd15": np.zeros((4, 4, 3), np.uint8)})
     paths = [write_attribution_page(tmp_path / name, [shown], "t") for name in "ab"]
     assert "None of these: not sd15" in Page(paths[0]).text
     assert paths[0].read_bytes() == paths[1].read_bytes()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unprompt.auditing import Facts, Inventory, Item
+from unprompt.auditing import Audit, FileFacts, Item
 from unprompt.errors import StoreError
 from unprompt.images import encode_jpeg, encode_png, read
 from unprompt.report import write_inventory
@@ -26,7 +26,7 @@ def put(
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(encode_jpeg(rgb, jpeg) if jpeg else encode_png(rgb))
     prompt = "a cat" if label else ""
-    return Item(Sample(str(path), label, generator, split, prompt=prompt), split, Facts.of(read(path, str(path))))
+    return Item(Sample(str(path), label, generator, split, prompt=prompt), split, FileFacts.of(read(path, str(path))))
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def items(tmp_path: Path) -> list[Item]:
 
 def page_of(folder: Path, items: list[Item]) -> tuple[str, str]:
     """The page as it is, and its words."""
-    html = write_inventory(folder, Inventory.of(f"folder:{ATTACK}", items), items).read_text(encoding="utf-8")
+    html = write_inventory(folder, Audit.of(f"folder:{ATTACK}", items), items).read_text(encoding="utf-8")
     return html, re.sub(r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]*>", " ", html, flags=re.DOTALL))
 
 
@@ -114,4 +114,4 @@ def test_unlabelled_or_unreadable_data_have_a_page_too(tmp_path: Path) -> None:
 def test_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(StoreError, match=r"taken: the report cannot be written .* name another --report"):
-        write_inventory(tmp_path / "taken", Inventory.of("x", []), [])
+        write_inventory(tmp_path / "taken", Audit.of("x", []), [])

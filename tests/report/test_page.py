@@ -14,11 +14,11 @@ import pytest
 
 from unprompt.errors import StoreError
 from unprompt.images import decode_png
-from unprompt.report import Exhibit, write_page
+from unprompt.report import ReportItem, write_page
 from unprompt.report.page import LONGEST
 from unprompt.scenes.render import render
 from unprompt.scenes.scene import Scene
-from unprompt.types import Box, Judgement, Label, Verdict
+from unprompt.types import Box, Label, Prediction, Verdict
 
 
 class Page(HTMLParser):
@@ -48,10 +48,10 @@ class Page(HTMLParser):
         return re.sub(r"\s+", " ", self.words)
 
 
-def judgement(
+def prediction(
     verdict: Verdict, probability: float, label: Label | None = None, caption: str = "a red ball"
-) -> Judgement:
-    return Judgement(
+) -> Prediction:
+    return Prediction(
         uri=f"folder/{verdict}.jpg",
         status="ok",
         label=label,
@@ -68,18 +68,18 @@ def judgement(
     )
 
 
-def exhibit(told: Judgement, seed: int = 0) -> Exhibit:
+def exhibit(told: Prediction, seed: int = 0) -> ReportItem:
     picture, other = render(Scene.sample(seed)).picture, render(Scene.sample(seed + 1)).picture
-    return Exhibit(told, picture, other, np.abs(picture / 255 - other / 255), other)
+    return ReportItem(told, picture, other, np.abs(picture / 255 - other / 255), other)
 
 
-BROKEN = Judgement("folder/cut.jpg", "error", error="folder/cut.jpg: the JPEG ends early; expected a whole file")
+BROKEN = Prediction("folder/cut.jpg", "error", error="folder/cut.jpg: the JPEG ends early; expected a whole file")
 
 
 @pytest.fixture
 def page(tmp_path: Path) -> Page:
-    told = [judgement("generated", 0.93, 1), judgement("inconclusive", 0.55, 0), judgement("real", 0.08, 1)]
-    shown = [*map(exhibit, told), Exhibit(BROKEN)]
+    told = [prediction("generated", 0.93, 1), prediction("inconclusive", 0.55, 0), prediction("real", 0.08, 1)]
+    shown = [*map(exhibit, told), ReportItem(BROKEN)]
     path = write_page(tmp_path / "new" / "folder", shown, "Is this an answer?")
     assert path == tmp_path / "new" / "folder" / "index.html"
     page = Page(path)
@@ -125,8 +125,8 @@ def test_shows_four_pictures_a_card_and_needs_nothing_else(page: Page) -> None:
 def test_boxes_are_drawn_on_the_picture_alone_and_named_beside_it(tmp_path: Path) -> None:
     boxes = (Box("a red ball", 0.25, 0.5, 0.5, 1.0, 0.934), Box("<b>a cone</b>", 0.0, 0.1, 0.6, 0.2, 0.4))
     wide = np.zeros((48, 64, 3), np.uint8)
-    told = replace(exhibit(judgement("real", 0.1)), picture=wide, boxes=boxes)
-    path = write_page(tmp_path, [told, exhibit(judgement("real", 0.1))], "t")
+    told = replace(exhibit(prediction("real", 0.1)), picture=wide, boxes=boxes)
+    path = write_page(tmp_path, [told, exhibit(prediction("real", 0.1))], "t")
     page, source = Page(path), path.read_text()
     assert source.count("<svg") == 1
     assert '<svg class="boxes" viewBox="0 0 1000 750"' in source
@@ -137,7 +137,7 @@ def test_boxes_are_drawn_on_the_picture_alone_and_named_beside_it(tmp_path: Path
 
 
 def test_map_is_twice_as_bright_and_pictures_are_lossless(tmp_path: Path) -> None:
-    one = exhibit(judgement("real", 0.1))
+    one = exhibit(prediction("real", 0.1))
     write_page(tmp_path, [one], "t")
     assert one.sare_map is not None
     brighter = np.minimum(2 * 255 * one.sare_map, 255)
@@ -148,9 +148,9 @@ def test_map_is_twice_as_bright_and_pictures_are_lossless(tmp_path: Path) -> Non
 
 def test_hostile_names_captions_and_messages_stay_text(tmp_path: Path) -> None:
     attack = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;"
-    told = judgement("real", 0.1, caption=attack)
-    hostile = Judgement(**{**vars(told), "uri": f"{attack}\u202egnp\udc80", "warnings": (attack,)})
-    path = write_page(tmp_path, [exhibit(hostile), Exhibit(Judgement(attack, "error", error=attack))], attack)
+    told = prediction("real", 0.1, caption=attack)
+    hostile = Prediction(**{**vars(told), "uri": f"{attack}\u202egnp\udc80", "warnings": (attack,)})
+    path = write_page(tmp_path, [exhibit(hostile), ReportItem(Prediction(attack, "error", error=attack))], attack)
     page = Page(path)
     assert "script" not in page.tags
     assert not page.links
@@ -160,15 +160,15 @@ def test_hostile_names_captions_and_messages_stay_text(tmp_path: Path) -> None:
 
 
 def test_probability_that_is_withheld_leaves_the_members_bars(tmp_path: Path) -> None:
-    told = Judgement("a", "ok", method="panel", verdict="inconclusive", scores={"sare": 0.25}, warnings=("far away",))
-    text = Page(write_page(tmp_path, [Exhibit(told)], "t")).text
+    told = Prediction("a", "ok", method="panel", verdict="inconclusive", scores={"sare": 0.25}, warnings=("far away",))
+    text = Page(write_page(tmp_path, [ReportItem(told)], "t")).text
     assert "Warning: far away" in text
     assert "Probability of generated sare 0.25" in text
     assert "panel" not in text
 
 
 def test_long_pictures_are_shown_smaller(tmp_path: Path) -> None:
-    path = write_page(tmp_path, [Exhibit(judgement("real", 0.1), np.zeros((5, 3000, 3), np.uint8))], "t")
+    path = write_page(tmp_path, [ReportItem(prediction("real", 0.1), np.zeros((5, 3000, 3), np.uint8))], "t")
     assert decode_png((tmp_path / "pictures/001-picture.png").read_bytes()).shape == (1, LONGEST, 3)
     assert 'class="tiny"' not in path.read_text()
 
@@ -181,7 +181,7 @@ def test_no_pictures(tmp_path: Path) -> None:
 
 
 def test_errors_only(tmp_path: Path) -> None:
-    page = Page(write_page(tmp_path, [Exhibit(BROKEN), Exhibit(BROKEN)], "t"))
+    page = Page(write_page(tmp_path, [ReportItem(BROKEN), ReportItem(BROKEN)], "t"))
     assert page.text.count("the JPEG ends early") == 2
     assert "2 ✕ errors" in page.text
     assert "Against the truth" not in page.text
@@ -194,11 +194,11 @@ def test_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
 
 
 def test_same_exhibits_same_bytes(tmp_path: Path) -> None:
-    one, two = (write_page(tmp_path / name, [exhibit(judgement("real", 0.1))], "t") for name in "ab")
+    one, two = (write_page(tmp_path / name, [exhibit(prediction("real", 0.1))], "t") for name in "ab")
     assert one.read_bytes() == two.read_bytes()
 
 
 def test_noise_and_duplicates_are_facts_of_a_card(tmp_path: Path) -> None:
-    told = replace(judgement("real", 0.2), spread=0.034, duplicate_of="folder/first.jpg")
-    page = Page(write_page(tmp_path, [Exhibit(told)], "title"))
+    told = replace(prediction("real", 0.2), spread=0.034, duplicate_of="folder/first.jpg")
+    page = Page(write_page(tmp_path, [ReportItem(told)], "title"))
     assert "suite miniature · moves by ±0.03 with the noise · the same pixels as folder/first.jpg" in page.text

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from unprompt.report import Summary, counts_line, headline, printable, truth_line, truth_words
-from unprompt.types import Judgement, Label, Verdict
+from unprompt.types import Label, Prediction, Verdict
 
 
-def told(verdict: Verdict | None, label: Label | None = None) -> Judgement:
-    return Judgement("a", "ok" if verdict else "error", verdict=verdict, label=label)
+def told(verdict: Verdict | None, label: Label | None = None) -> Prediction:
+    return Prediction("a", "ok" if verdict else "error", verdict=verdict, label=label)
 
 
 MIXED = [
@@ -41,8 +41,8 @@ def test_counts() -> None:
         ([told("inconclusive", 0)], "Against the truth: 0 of 1 (0%) decided"),
     ],
 )
-def test_truth_line_without_decisions(judgements: list[Judgement], line: str) -> None:
-    assert truth_line(Summary.of(judgements)) == line
+def test_truth_line_without_decisions(predictions: list[Prediction], line: str) -> None:
+    assert truth_line(Summary.of(predictions)) == line
 
 
 def test_headline_without_a_probability() -> None:

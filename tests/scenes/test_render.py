@@ -102,9 +102,9 @@ def test_a_balls_box_agrees_with_a_pinhole_camera() -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_rays_meet_the_skin_of_a_shape_from_outside(shape: str) -> None:
-    dice = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     origin = np.array([[0.3], [3.5], [-6]], dtype=np.float32)
-    aim = dice.uniform((-1.2, 0, -1.2), (1.2, 2.2, 1.2), size=(4000, 3)).T - origin
+    aim = rng.uniform((-1.2, 0, -1.2), (1.2, 2.2, 1.2), size=(4000, 3)).T - origin
     direction = (aim / np.linalg.norm(aim, axis=0)).astype(np.float32)
     distance, normal = MEET[shape](origin, direction)
     hit = np.isfinite(distance)

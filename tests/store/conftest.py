@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from unprompt.store import Recipe
+from unprompt.store import ProductRecipe
 from unprompt.types import Sample
 
 
@@ -20,5 +20,5 @@ def samples(tmp_path: Path) -> list[Sample]:
 
 
 @pytest.fixture
-def recipe() -> Recipe:
-    return Recipe("caption", 1, ({"model": "blip", "digest": "d" * 64},), {"beams": 3})
+def recipe() -> ProductRecipe:
+    return ProductRecipe("caption", 1, ({"model": "blip", "digest": "d" * 64},), {"beams": 3})

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from unprompt.errors import OptionError, StoreError, UnreadablePicture
 from unprompt.store import (
-    Recipe,
+    ProductRecipe,
     Store,
     box_rows,
     boxes,
@@ -43,7 +43,7 @@ def test_captions(tmp_path, recipe):
 
 @pytest.mark.parametrize("count", [0, 1, 32])
 def test_vectors(tmp_path, count):
-    recipe = Recipe("embedding", 1)
+    recipe = ProductRecipe("embedding", 1)
     made = np.random.default_rng(0).normal(size=(count, 5)).astype(np.float32)
     shelf = Store(tmp_path).shelf(recipe)
     shelf.write(0, embedding_rows(recipe, [str(place) for place in range(count)], made))
@@ -54,7 +54,7 @@ def test_vectors(tmp_path, count):
 
 
 def test_vectors_of_two_widths_are_an_error():
-    recipe = Recipe("embedding", 1)
+    recipe = ProductRecipe("embedding", 1)
     table = embedding_rows(recipe, ["a"], np.zeros((1, 2))).to_pylist()
     table += embedding_rows(recipe, ["b"], np.zeros((1, 3))).to_pylist()
     mixed = embedding_rows(recipe, [], np.zeros((0, 2))).from_pylist(table)
@@ -69,13 +69,13 @@ some_boxes = st.lists(st.builds(Box, st.text(max_size=9), edges, edges, edges, e
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(found=st.lists(some_boxes, max_size=4))
 def test_boxes(tmp_path, found):
-    shelf = Store(tmp_path).shelf(Recipe("boxes", 1))
+    shelf = Store(tmp_path).shelf(ProductRecipe("boxes", 1))
     shelf.write(0, box_rows(shelf.recipe, [str(place) for place in range(len(found))], found))
     assert boxes(shelf.read(0)) == found
 
 
 def test_several_vectors(tmp_path):
-    recipe = Recipe("embeddings", 1)
+    recipe = ProductRecipe("embeddings", 1)
     made = [np.random.default_rng(n).normal(size=(n, 5)).astype(np.float32) for n in (2, 0, 1)]
     shelf = Store(tmp_path).shelf(recipe)
     shelf.write(0, embeddings_rows(recipe, ["a", "b", "c"], made))
@@ -85,7 +85,7 @@ def test_several_vectors(tmp_path):
 
 
 def test_pictures(tmp_path):
-    recipe = Recipe("picture", 1, parameters={"strength": 0.5})
+    recipe = ProductRecipe("picture", 1, parameters={"strength": 0.5})
     made = [b"\x89PNG one", b"\x89PNG \x00 two"]
     shelf = Store(tmp_path).shelf(recipe)
     shelf.write(0, picture_rows(recipe, ["a", "b"], made))
@@ -98,7 +98,7 @@ def test_each_picture_has_its_product(recipe):
     with pytest.raises(StoreError, match="got a recipe of kind 'caption'; expected 'picture'"):
         picture_rows(recipe, ["a"], [b""])
     with pytest.raises(OptionError, match="got product kind 'sound'; expected one of caption, embedding, picture"):
-        Recipe("sound", 1)
+        ProductRecipe("sound", 1)
 
 
 def test_a_picture_and_an_error_are_rows(tmp_path):

@@ -15,7 +15,7 @@ RUN = """
 import os, sys, time
 import numpy as np
 from unprompt.errors import UnreadablePicture
-from unprompt.store import Recipe, Store, embedding_rows, sample_rows
+from unprompt.store import ProductRecipe, Store, embedding_rows, sample_rows
 from unprompt.types import Sample
 
 folder, out, call, count = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
@@ -32,7 +32,7 @@ if call:
     plain = getattr(os, call)
     setattr(os, call, stopped)
 
-store, recipe = Store(out), Recipe("embedding", 1)
+store, recipe = Store(out), ProductRecipe("embedding", 1)
 shelf = store.shelf(recipe)
 for part in store.plan(Sample(os.path.join(folder, name)) for name in sorted(os.listdir(folder))):
     pixels = [sample.uri[-7:] for sample in part.samples]

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from unprompt.errors import StoreError
-from unprompt.store import Draws, Store
+from unprompt.store import NoiseSamples, Store
 
-NOTE = Draws("sare", "f" * 64, 4, {"0": ["aa", "bb"], "12": ["cc"]})
+NOTE = NoiseSamples("sare", "f" * 64, 4, {"0": ["aa", "bb"], "12": ["cc"]})
 
 
 def test_what_was_written_is_read(tmp_path):

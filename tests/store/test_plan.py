@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from unprompt.store import plan as room
 from unprompt.store.files import Groups
-from unprompt.store.plan import PART, Part, Planned, State, Survey, from_table, look, part_file, survey, to_table
-from unprompt.store.plan_table import Ledger
+from unprompt.store.plan import PART, Planned, Shard, State, Survey, from_table, look, part_file, survey, to_table
+from unprompt.store.plan_table import PlanTable
 from unprompt.types import Sample
 
 COUNTS = st.integers(0, 150)
@@ -36,7 +36,7 @@ def extend(planned: list[Planned], samples: Iterable[Sample], state: Callable[[s
     return list(surveyed(planned, samples, state).rows())
 
 
-class Held(Ledger):
+class Held(PlanTable):
     """A ledger whose file is a table in memory."""
 
     def __init__(self, table: pa.Table) -> None:
@@ -47,7 +47,7 @@ class Held(Ledger):
         return iter([self.table] if len(self.table) else [])
 
 
-def parts(planned: list[Planned], samples: list[Sample] | None = None) -> list[Part]:
+def parts(planned: list[Planned], samples: list[Sample] | None = None) -> list[Shard]:
     ledger = Held(to_table(planned))
     return list(ledger.parts(ledger.numbers() if samples is None else surveyed(planned, samples, still).parts))
 
@@ -137,7 +137,7 @@ def test_a_ledger_read_in_pieces_is_the_same(tmp_path, monkeypatch, group):
     whole = parts(planned)
     monkeypatch.setattr("unprompt.store.files.GROUP", group)
     monkeypatch.setattr("unprompt.store.plan_table.GROUP", group)
-    ledger = Ledger(tmp_path / "plan.parquet")
+    ledger = PlanTable(tmp_path / "plan.parquet")
     for start in range(0, len(planned), 30):
         ledger.append(planned[start : start + 30])
     assert list(ledger.parts(ledger.numbers())) == whole

@@ -16,7 +16,7 @@ from PIL import Image
 
 from unprompt.images import encode_png, hash_pixels, read
 from unprompt.store import (
-    Recipe,
+    ProductRecipe,
     Store,
     box_rows,
     caption_rows,
@@ -28,7 +28,7 @@ from unprompt.store import (
 from unprompt.types import Box, Caption, Sample
 
 COUNT = 40
-KINDS: dict[str, Callable[[Recipe, list[str]], pa.Table]] = {
+KINDS: dict[str, Callable[[ProductRecipe, list[str]], pa.Table]] = {
     "caption": lambda recipe, names: caption_rows(recipe, names, [Caption(f"of {name[:8]}") for name in names]),
     "embedding": lambda recipe, names: embedding_rows(recipe, names, np.ones((len(names), 3), np.float32)),
     "embeddings": lambda recipe, names: embeddings_rows(recipe, names, [np.ones((2, 3), np.float32) for _ in names]),
@@ -53,7 +53,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         pictures = [read(Path(sample.uri), sample.uri) for sample in part.samples]
         store.write_samples(part.index, sample_rows(part, pictures))
         for kind, rows in KINDS.items():
-            recipe = Recipe(kind, 1)
+            recipe = ProductRecipe(kind, 1)
             store.shelf(recipe).write(part.index, rows(recipe, [picture.pixels for picture in pictures]))
     return store
 
@@ -62,7 +62,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def folder(store: Store, request: pytest.FixtureRequest) -> Path:
     """A folder of the store with Parquet files in it."""
     name: str = request.param
-    return store.root / (name if name == "samples" else f"products/{Recipe(name, 1).name}")
+    return store.root / (name if name == "samples" else f"products/{ProductRecipe(name, 1).name}")
 
 
 def rows_of(folder: Path) -> list[dict[str, Any]]:
@@ -106,6 +106,6 @@ def test_datasets_reads_the_files(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_stored_picture_is_lossless_and_any_decoder_reads_it(store: Store) -> None:
-    table = pyarrow.dataset.dataset(store.root / "products" / Recipe("picture", 1).name).to_table()
+    table = pyarrow.dataset.dataset(store.root / "products" / ProductRecipe("picture", 1).name).to_table()
     for png in table["png"].to_pylist():
         assert hash_pixels(np.asarray(Image.open(BytesIO(png)))) == hash_pixels(painted(3))

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from unprompt.errors import StoreError, UnreadablePicture
-from unprompt.store import EvidenceView, Recipe, Store, caption_rows, captions, sample_rows
+from unprompt.store import EvidenceView, ProductRecipe, Store, caption_rows, captions, sample_rows
 from unprompt.types import Caption, Sample
 
 
@@ -240,5 +240,5 @@ def test_a_damaged_view_is_named(store, view):
 
 
 def test_recipes_of_every_kind_have_their_own_shelf(store):
-    names = {store.shelf(Recipe(kind, 1)).name.split("-")[0] for kind in ("caption", "embedding", "picture")}
+    names = {store.shelf(ProductRecipe(kind, 1)).name.split("-")[0] for kind in ("caption", "embedding", "picture")}
     assert names == {"caption", "embedding", "picture"}

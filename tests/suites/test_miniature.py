@@ -13,7 +13,7 @@ from unprompt.workflows.voice import OUTSIDE
 
 from unprompt.detectors import ATTRIBUTORS
 from unprompt.instruments import Manifest
-from unprompt.types import NONE_OF_THESE, Judgement
+from unprompt.types import NONE_OF_THESE, Prediction
 from unprompt.workflows.detect import detect
 from unprompt.workflows.doctor import doctor
 
@@ -25,11 +25,11 @@ LIMIT = 30e6
 
 
 @pytest.fixture(scope="module")
-def judged() -> list[Judgement]:
+def judged() -> list[Prediction]:
     return detect([EXAMPLES])
 
 
-def test_every_shipped_picture_is_judged(judged: list[Judgement]) -> None:
+def test_every_shipped_picture_is_judged(judged: list[Prediction]) -> None:
     assert len(judged) >= 24
     assert {row.status for row in judged} == {"ok"}
     assert {row.label for row in judged} == {0, 1}
@@ -37,14 +37,14 @@ def test_every_shipped_picture_is_judged(judged: list[Judgement]) -> None:
     assert not [row.uri for row in judged if OUTSIDE in row.warnings]
 
 
-def test_what_is_decided_is_decided_rightly(judged: list[Judgement]) -> None:
+def test_what_is_decided_is_decided_rightly(judged: list[Prediction]) -> None:
     decided = [row for row in judged if row.verdict != "inconclusive"]
     right = [row for row in decided if (row.verdict == "generated") == (row.label == 1)]
     assert len(decided) >= 0.6 * len(judged)
     assert len(right) >= 0.85 * len(decided)
 
 
-def test_a_picture_gets_one_score_whatever_its_neighbours(judged: list[Judgement]) -> None:
+def test_a_picture_gets_one_score_whatever_its_neighbours(judged: list[Prediction]) -> None:
     paths = [row.uri for row in judged[:7]]
     turned = detect(paths[::-1])[::-1]
     np.testing.assert_allclose([row.score for row in turned], [row.score for row in judged[:7]], atol=1e-4)
@@ -52,7 +52,7 @@ def test_a_picture_gets_one_score_whatever_its_neighbours(judged: list[Judgement
 
 
 @pytest.mark.parametrize("method", ["sare", "semgir", "tidy", "item"])
-def test_each_method_speaks_alone_as_on_the_panel(method: str, judged: list[Judgement]) -> None:
+def test_each_method_speaks_alone_as_on_the_panel(method: str, judged: list[Prediction]) -> None:
     for alone, row in zip(detect([row.uri for row in judged[:3]], method=method), judged, strict=False):
         assert alone.method == method
         assert alone.scores[method] == pytest.approx(row.scores[method], abs=1e-4)

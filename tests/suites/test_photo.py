@@ -14,7 +14,7 @@ from unprompt.workflows.voice import OUTSIDE
 
 from unprompt.detectors.checkpoint import read_header
 from unprompt.instruments import Manifest
-from unprompt.types import Judgement
+from unprompt.types import Prediction
 from unprompt.workflows.detect import detect
 
 ROOT = Path(__file__).parents[2]
@@ -31,11 +31,11 @@ def photograph() -> Path:
 
 
 @pytest.fixture(scope="module")
-def rows(photograph: Path) -> list[Judgement]:
+def rows(photograph: Path) -> list[Prediction]:
     return detect([SCENE, photograph])
 
 
-def test_auto_hands_a_photograph_to_photo_and_keeps_a_scene(rows: list[Judgement]) -> None:
+def test_auto_hands_a_photograph_to_photo_and_keeps_a_scene(rows: list[Prediction]) -> None:
     assert [row.suite for row in rows] == ["miniature", "photo"]
     assert [row.warnings for row in rows] == [(), ()]
     assert rows[0].caption
@@ -44,7 +44,7 @@ def test_auto_hands_a_photograph_to_photo_and_keeps_a_scene(rows: list[Judgement
     assert rows[1].verdict in ("real", "inconclusive")
 
 
-def test_alone_and_in_company_it_gets_one_score(rows: list[Judgement], photograph: Path) -> None:
+def test_alone_and_in_company_it_gets_one_score(rows: list[Prediction], photograph: Path) -> None:
     alone = detect(photograph, suite="photo")[0]
     assert alone.score == pytest.approx(rows[1].score, abs=1e-4)
     assert (alone.verdict, alone.suite) == (rows[1].verdict, "photo")

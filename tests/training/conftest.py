@@ -12,9 +12,9 @@ import torch
 
 from unprompt.detectors import ATTRIBUTORS, EVERY
 from unprompt.detectors.attributor import targets
-from unprompt.detectors.base import Fitted
+from unprompt.detectors.base import Model
 from unprompt.detectors.options import TrainedOptions
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import encode_png, read
 from unprompt.instruments import Suite
 from unprompt.testing.fake_suite import save_fake_suite
@@ -34,11 +34,11 @@ class Lesson:
     evidence: list[Any]
     labels: Any
 
-    def detector(self, **options: Any) -> Fitted[Any, Any]:
+    def detector(self, **options: Any) -> Model[Any, Any]:
         made = EVERY[self.method]
-        return made(self.suite, made.fitting_options(self.suite).having({"epochs": 2, "batch": 4, **options}))
+        return made(self.suite, made.fitting_options(self.suite).override({"epochs": 2, "batch": 4, **options}))
 
-    def course(self, detector: Fitted[Any, Any], **more: Any) -> Course:
+    def course(self, detector: Model[Any, Any], **more: Any) -> Course:
         held = Validation(self.evidence[:5], self.labels[:5])
         return Course(detector, self.evidence, self.labels, 3, **{"validation": held, **more})
 
@@ -59,7 +59,7 @@ def lessons(suite: Suite) -> Callable[[str], Lesson]:
             detector = EVERY[method](suite)
             labels = [int(maker is not None) for maker in MAKERS]
             told = targets(suite.candidates, MAKERS) if method in ATTRIBUTORS else labels
-            made[method] = Lesson(method, suite, detector.extractor.extract(Bench(pictures, suite)), told)
+            made[method] = Lesson(method, suite, detector.extractor.extract(ProductCache(pictures, suite)), told)
         return made[method]
 
     return lesson
@@ -70,5 +70,5 @@ def lesson(request: pytest.FixtureRequest, lessons: Callable[[str], Lesson]) -> 
     return lessons(request.param)
 
 
-def weights(detector: Fitted[Any, Any]) -> dict[str, torch.Tensor]:
+def weights(detector: Model[Any, Any]) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in detector.network.state_dict().items()}

@@ -19,7 +19,7 @@ from unprompt.training.fit import Report, Run, fit
 
 pytest.importorskip("pytorch_lightning", reason="needs the extra train", exc_type=ImportError)
 
-Lessons = Callable[[str], Any]
+GroundingTargets = Callable[[str], Any]
 CPU = torch.device("cpu")
 
 
@@ -109,7 +109,7 @@ def test_the_parts_of_a_step_make_up_its_gradient(lesson: Any) -> None:
 
 
 @pytest.mark.parametrize("run", [Run(accumulate=2), Run(accumulate=2, workers=1)], ids=["parts", "workers"])
-def test_accumulation_does_not_enlarge_a_step(run: Run, lessons: Lessons) -> None:
+def test_accumulation_does_not_enlarge_a_step(run: Run, lessons: GroundingTargets) -> None:
     lesson = lessons("item")
     expected, whole = looped(lesson)
     detector, told, _ = lightened(lesson, run)
@@ -134,7 +134,7 @@ def test_two_processes_share_each_step(lesson: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("run", [None, Run(accumulate=2), Run(devices=2, strategy="ddp_notebook")])
-def test_a_papers_own_loss_is_what_a_step_makes_smaller(run: Run | None, lessons: Lessons) -> None:
+def test_a_papers_own_loss_is_what_a_step_makes_smaller(run: Run | None, lessons: GroundingTargets) -> None:
     """Without a share of cross-entropy DRCT's embedding learns and its last layer has nothing to learn from."""
     lesson = lessons("drct")
     detector = lesson.detector(alpha=1.0, weight_decay=0.0)
@@ -155,7 +155,7 @@ def test_mixed_precision_keeps_the_weights_whole(lesson: Any) -> None:
     assert told[0].loss == pytest.approx(whole[0].loss, abs=0.05)
 
 
-def test_patience_ends_it_under_both_engines(lessons: Lessons) -> None:
+def test_patience_ends_it_under_both_engines(lessons: GroundingTargets) -> None:
     lesson, told = lessons("tidy"), list[list[Report]]()
     for run in (Run(patience=2), Run(patience=2, strategy="ddp")):
         detector, reports = lesson.detector(epochs=400, rate=0.5), list[Report]()
@@ -168,13 +168,13 @@ def test_patience_ends_it_under_both_engines(lessons: Lessons) -> None:
     assert told[0] == told[1]
 
 
-def test_patience_needs_something_to_go_by(lessons: Lessons) -> None:
+def test_patience_needs_something_to_go_by(lessons: GroundingTargets) -> None:
     lesson = lessons("tidy")
     with pytest.raises(OptionError, match="--patience is 3, and there is no validation evidence"):
         fit(lesson.detector(), lesson.evidence, lesson.labels, run=Run(patience=3))
 
 
-def test_without_lightning_its_flags_name_the_extra(lessons: Lessons, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_lightning_its_flags_name_the_extra(lessons: GroundingTargets, monkeypatch: pytest.MonkeyPatch) -> None:
     lesson = lessons("tidy")
     monkeypatch.delitem(sys.modules, "unprompt.training.lightning", raising=False)
     monkeypatch.delattr("unprompt.training.lightning", raising=False)

@@ -16,7 +16,7 @@ from unprompt.detectors.methods.probe import ClipProbe
 from unprompt.detectors.methods.sare import SareDetector, SareOptions
 from unprompt.detectors.methods.semgir import SemgirDetector, SemgirOptions
 from unprompt.detectors.methods.tidy import TidyDetector
-from unprompt.detectors.resnet import Residual
+from unprompt.detectors.resnet import ResNetSizes
 from unprompt.errors import CheckpointError, DataError
 from unprompt.evidence.alignment import AlignmentEvidence
 from unprompt.evidence.embedding import EmbeddingEvidence
@@ -53,7 +53,7 @@ def pictures() -> list[np.ndarray[Any, Any]]:
 
 
 def sare(suite: Suite) -> tuple[SareDetector, list[SareEvidence]]:
-    semantic = Residual(8, (8, 16), (1, 1), "basic")
+    semantic = ResNetSizes(8, (8, 16), (1, 1), "basic")
     options = SareOptions(epochs=3, batch=10, resize=36, crop=32, heads=4, rate=1e-2, semantic=semantic)
     return SareDetector(suite, options), [SareEvidence(rgb, 255 - rgb, SAID) for rgb in pictures()]
 

@@ -31,7 +31,7 @@ def test_what_is_steady_takes_no_chance(lesson: Any) -> None:
     detector = lesson.detector()
     one, other = (detector.collate(lesson.evidence, np.random.default_rng(seed)) for seed in (0, 1))
     same = all(torch.equal(left, right) for left, right in zip(one, other, strict=True))
-    assert same or not EVERY[lesson.method].steady
+    assert same or not EVERY[lesson.method].cacheable_features
 
 
 def test_shares_of_a_loss_make_up_the_whole(lesson: Any, monkeypatch: pytest.MonkeyPatch) -> None:

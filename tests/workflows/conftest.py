@@ -19,9 +19,9 @@ SMALL = {"epochs": 2}
 
 def paint(path: Path, seed: int, generated: bool) -> None:
     """A picture of 40 x 36 pixels: grainy when real, a smooth gradient when generated."""
-    dice = np.random.default_rng(seed)
-    ramp = np.linspace(0, 255, 40)[None, :, None] * dice.random(3) + np.zeros((36, 1, 1))
-    grain = 0 if generated else dice.normal(0, 60, (36, 40, 3))
+    rng = np.random.default_rng(seed)
+    ramp = np.linspace(0, 255, 40)[None, :, None] * rng.random(3) + np.zeros((36, 1, 1))
+    grain = 0 if generated else rng.normal(0, 60, (36, 40, 3))
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.clip(ramp + grain, 0, 255).astype(np.uint8)).save(path)
 
@@ -63,7 +63,7 @@ def heads(store: Path, suite: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="session")
-def speaking(suite: Path, heads: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def candidate_suites(suite: Path, heads: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The random suite with its heads, for once allowed to speak: what it says means nothing, that it says it does."""
     folder = tmp_path_factory.mktemp("speaking") / "suite"
     shutil.copytree(suite, folder)

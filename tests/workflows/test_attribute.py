@@ -66,7 +66,7 @@ def head(store: Path, suite: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="module")
-def speaking(suite: Path, head: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def candidate_suites(suite: Path, head: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The random suite with its head, for once allowed to speak."""
     folder = tmp_path_factory.mktemp("speaking") / "suite"
     shutil.copytree(suite, folder)
@@ -132,8 +132,8 @@ def test_a_picture_whose_generator_has_no_name_is_named(suite: Path, tmp_path: P
         train("semgir-a", evidence=store, out=tmp_path / "one", suite=suite)
 
 
-def test_every_input_gets_a_row(speaking: Path, pictures: Path) -> None:
-    rows = attribute([pictures / "test", pictures / "gone.png"], suite=speaking)
+def test_every_input_gets_a_row(candidate_suites: Path, pictures: Path) -> None:
+    rows = attribute([pictures / "test", pictures / "gone.png"], suite=candidate_suites)
     assert [row.status for row in rows].count("error") == 2
     assert [Path(row.uri).name for row in rows if row.generator is None] == ["text.jpg", "gone.png"]
     good = [row for row in rows if row.status == "ok"]
@@ -150,31 +150,36 @@ def test_every_input_gets_a_row(speaking: Path, pictures: Path) -> None:
     assert np.mean([row.generator == row.truth for row in known]) >= 0.8
 
 
-def test_alone_and_in_company_a_picture_gets_one_answer(speaking: Path, pictures: Path) -> None:
+def test_alone_and_in_company_a_picture_gets_one_answer(candidate_suites: Path, pictures: Path) -> None:
     paths = sorted((pictures / "test").rglob("*.png"))[:6]
-    together = attribute(paths, suite=speaking)
-    turned = attribute(paths[::-1], suite=speaking, batch_size=4)[::-1]
-    alone = attribute(paths[2], suite=speaking)
+    together = attribute(paths, suite=candidate_suites)
+    turned = attribute(paths[::-1], suite=candidate_suites, batch_size=4)[::-1]
+    alone = attribute(paths[2], suite=candidate_suites)
     scores = [[list(row.scores.values()) for row in rows] for rows in (together, turned)]
     np.testing.assert_allclose(scores[0], scores[1], atol=1e-4)
     np.testing.assert_allclose(list(alone[0].scores.values()), scores[0][2], atol=1e-4)
 
 
 @pytest.mark.parametrize("generators", ["sibling", ["sibling"], " sibling , sibling"])
-def test_some_candidates_alone(speaking: Path, pictures: Path, generators: str | list[str]) -> None:
+def test_some_candidates_alone(candidate_suites: Path, pictures: Path, generators: str | list[str]) -> None:
     path = pictures / "test" / "fake" / "sibling" / "0.png"
-    (whole,), (one,) = attribute(path, suite=speaking), attribute(path, suite=speaking, generators=generators)
+    (whole,), (one,) = (
+        attribute(path, suite=candidate_suites),
+        attribute(path, suite=candidate_suites, generators=generators),
+    )
     assert one.scores == {"sibling": pytest.approx(whole.scores["sibling"], abs=1e-4)}
 
 
-def test_outside_the_world_it_is_none_of_these(speaking: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_the_world_it_is_none_of_these(
+    candidate_suites: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Elsewhere:
         def outside(self, pictures: list[np.ndarray]) -> np.ndarray:
             return np.arange(len(pictures)) % 2 == 0
 
     monkeypatch.setattr(verb.World, "load", lambda path, encoder: Elsewhere())
-    text = (speaking / "suite.toml").read_text()
-    file = speaking / "worldly.toml"
+    text = (candidate_suites / "suite.toml").read_text()
+    file = candidate_suites / "worldly.toml"
     file.write_text(f'world = "world.safetensors"\n{text}')
     paths = sorted((pictures / "test" / "fake" / "diffusion").iterdir())[:2]
     far, near = attribute(paths, suite=file)
@@ -183,8 +188,8 @@ def test_outside_the_world_it_is_none_of_these(speaking: Path, pictures: Path, m
     assert list(far.scores) == list(CANDIDATES)
 
 
-def test_the_page_is_written(speaking: Path, pictures: Path, tmp_path: Path) -> None:
-    attribute([pictures / "test" / "fake"], suite=speaking, report=tmp_path / "page")
+def test_the_page_is_written(candidate_suites: Path, pictures: Path, tmp_path: Path) -> None:
+    attribute([pictures / "test" / "fake"], suite=candidate_suites, report=tmp_path / "page")
     page = (tmp_path / "page" / "index.html").read_text()
     assert "Drawn by sibling" in page
     assert "text.jpg" in page
@@ -196,22 +201,22 @@ def test_a_random_suite_gives_no_answer(suite: Path, pictures: Path) -> None:
         attribute([pictures], suite=suite)
 
 
-def test_wrong_use_is_named(speaking: Path, pictures: Path) -> None:
+def test_wrong_use_is_named(candidate_suites: Path, pictures: Path) -> None:
     with pytest.raises(DataError, match="got no path, expected pictures, folders of pictures or patterns"):
-        attribute([], suite=speaking)
+        attribute([], suite=candidate_suites)
     with pytest.raises(OptionError, match="--batch-size is 0, expected 1 or more"):
-        attribute([pictures], suite=speaking, batch_size=0)
+        attribute([pictures], suite=candidate_suites, batch_size=0)
     with pytest.raises(OptionError, match=r"--generators names 'flow', .* has heads for diffusion, sibling"):
-        attribute([pictures], suite=speaking, generators="diffusion,flow")
+        attribute([pictures], suite=candidate_suites, generators="diffusion,flow")
     for empty in ("", "a,,b", []):
         with pytest.raises(OptionError, match=r"--generators is .*, expected names with commas"):
             names_in(empty)
     with pytest.raises(CheckpointError, match="holds semgir-a, which tells generators apart"):
-        detect([pictures], suite=speaking, method="semgir-a")
+        detect([pictures], suite=candidate_suites, method="semgir-a")
 
 
-def test_a_suite_without_the_head_says_how_to_make_it(speaking: Path, pictures: Path) -> None:
-    file = speaking / "headless.toml"
-    file.write_text((speaking / "suite.toml").read_text().partition("[heads]")[0])
+def test_a_suite_without_the_head_says_how_to_make_it(candidate_suites: Path, pictures: Path) -> None:
+    file = candidate_suites / "headless.toml"
+    file.write_text((candidate_suites / "suite.toml").read_text().partition("[heads]")[0])
     with pytest.raises(MissingHead, match=r"no trained head for method 'semgir-a' .*unprompt train semgir-a --evid"):
         attribute([pictures], suite=file)

@@ -189,11 +189,11 @@ def test_a_folder_that_is_no_head(config: str, words: str, tmp_path: Path) -> No
         from_pretrained(tmp_path)
 
 
-def test_what_is_pushed_is_the_folder(speaking: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_pushed_is_the_folder(candidate_suites: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[Any] = []
     monkeypatch.setattr(huggingface_hub, "HfApi", Hub(told))
-    head = speaking / "heads" / "panel.safetensors"
-    address = push_to_hub(head, "owner/panel", suite=speaking, licence="apache-2.0", private=True, token="t")
+    head = candidate_suites / "heads" / "panel.safetensors"
+    address = push_to_hub(head, "owner/panel", suite=candidate_suites, licence="apache-2.0", private=True, token="t")
     assert address == "https://hub.example/owner/panel"
     settings, (name, asked), (repo, files, message) = told
     assert settings == {"token": "t", "library_name": "unprompt"}
@@ -204,10 +204,10 @@ def test_what_is_pushed_is_the_folder(speaking: Path, tmp_path: Path, monkeypatc
     assert files["model.safetensors"] == head.read_bytes()
 
 
-def test_a_hub_that_refuses_is_told(speaking: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_that_refuses_is_told(candidate_suites: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub, "HfApi", Hub([], OSError("no way\nthere")))
     with pytest.raises(CheckpointError, match=r"cannot be pushed to owner/x: OSError: no way there; log in with `hf"):
-        push_to_hub(speaking / "heads" / "tidy.safetensors", "owner/x", suite=speaking)
+        push_to_hub(candidate_suites / "heads" / "tidy.safetensors", "owner/x", suite=candidate_suites)
 
 
 def test_random_weights_are_not_published(heads: Path, suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,12 +18,12 @@ from PIL import Image
 from unprompt.detectors import load
 from unprompt.errors import DataError, MissingHead, OptionError, SuiteError
 from unprompt.evidence.alignment import AlignmentExtractor
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import read
 from unprompt.instruments import Suite
 from unprompt.instruments.blip import BlipCaptioner
 from unprompt.instruments.owlv2 import Owlv2Grounder
-from unprompt.types import RGB, Caption, Judgement
+from unprompt.types import RGB, Caption, Prediction
 from unprompt.workflows.detect import detect
 from unprompt.workflows.prediction.predictor import UNGROUNDED
 
@@ -65,8 +65,8 @@ def bomb(width: int, height: int) -> bytes:
     )
 
 
-def test_a_row_for_each_and_the_good_ones_judged(speaking: Path, hard: Path) -> None:
-    judged = {Path(row.uri).name: row for row in detect([hard], suite=speaking)}
+def test_a_row_for_each_and_the_good_ones_judged(candidate_suites: Path, hard: Path) -> None:
+    judged = {Path(row.uri).name: row for row in detect([hard], suite=candidate_suites)}
     assert len(judged) == 11
     bad = {name for name, row in judged.items() if row.status == "error"}
     assert bad == {"truncated.jpg", "empty.png", "text.jpg", "bomb.png"}
@@ -80,55 +80,55 @@ def test_a_row_for_each_and_the_good_ones_judged(speaking: Path, hard: Path) -> 
         assert row.uri == str(hard / name)
 
 
-def test_alone_and_in_company_a_picture_gets_one_score(speaking: Path, hard: Path, pictures: Path) -> None:
+def test_alone_and_in_company_a_picture_gets_one_score(candidate_suites: Path, hard: Path, pictures: Path) -> None:
     paths = [hard / "good.jpg", *sorted((pictures / "test" / "real").iterdir())[:6]]
-    together = detect(paths, suite=speaking)
-    turned = detect(paths[::-1], suite=speaking, batch_size=3)[::-1]
-    alone = [detect(path, suite=speaking)[0] for path in paths[:2]]
+    together = detect(paths, suite=candidate_suites)
+    turned = detect(paths[::-1], suite=candidate_suites, batch_size=3)[::-1]
+    alone = [detect(path, suite=candidate_suites)[0] for path in paths[:2]]
     scores = [[row.score for row in rows] for rows in (together, turned)]
     np.testing.assert_allclose(scores[0], scores[1], atol=1e-4)
     np.testing.assert_allclose(scores[0][:2], [row.score for row in alone], atol=1e-4)
 
 
-def test_metadata_and_container_move_no_score(speaking: Path, hard: Path, tmp_path: Path) -> None:
+def test_metadata_and_container_move_no_score(candidate_suites: Path, hard: Path, tmp_path: Path) -> None:
     picture = Image.open(hard / "suffixless")
     stripped = io.BytesIO()
     picture.save(stripped, "BMP")
     (tmp_path / "same.bmp").write_bytes(stripped.getvalue())
-    one, other = detect([hard / "suffixless", tmp_path / "same.bmp"], suite=speaking)
+    one, other = detect([hard / "suffixless", tmp_path / "same.bmp"], suite=candidate_suites)
     assert one.pixels == other.pixels
     assert one.sha256 != other.sha256
     assert one.score == pytest.approx(other.score, abs=1e-4)
 
 
-def test_labels_are_told_and_never_used(speaking: Path, pictures: Path, tmp_path: Path) -> None:
+def test_labels_are_told_and_never_used(candidate_suites: Path, pictures: Path, tmp_path: Path) -> None:
     source = pictures / "test" / "real" / "0.png"
     (tmp_path / "generated").mkdir()
     (tmp_path / "real").mkdir()
     shutil.copy(source, tmp_path / "generated")
     shutil.copy(source, tmp_path / "real")
-    rows = detect([tmp_path], suite=speaking)
+    rows = detect([tmp_path], suite=candidate_suites)
     assert [row.label for row in rows] == [1, 0]
     assert rows[0].score == pytest.approx(rows[1].score, abs=1e-4)
 
 
-def test_the_prior_moves_the_probability_and_not_the_verdict(speaking: Path, hard: Path) -> None:
-    plain, suspicious = (detect(hard / "good.jpg", suite=speaking, prior=prior)[0] for prior in (0.5, 0.9))
+def test_the_prior_moves_the_probability_and_not_the_verdict(candidate_suites: Path, hard: Path) -> None:
+    plain, suspicious = (detect(hard / "good.jpg", suite=candidate_suites, prior=prior)[0] for prior in (0.5, 0.9))
     assert suspicious.probability > plain.probability
     assert suspicious.verdict == plain.verdict
     assert suspicious.score == plain.score
 
 
-def test_the_page_is_written(speaking: Path, hard: Path, tmp_path: Path) -> None:
-    detect([hard], suite=speaking, report=tmp_path / "page")
+def test_the_page_is_written(candidate_suites: Path, hard: Path, tmp_path: Path) -> None:
+    detect([hard], suite=candidate_suites, report=tmp_path / "page")
     page = (tmp_path / "page" / "index.html").read_text()
     assert "truncated.jpg" in page
     assert "suffixless" in page
 
 
-def test_the_page_shows_where_phrases_were_found(speaking: Path, pictures: Path, tmp_path: Path) -> None:
+def test_the_page_shows_where_phrases_were_found(candidate_suites: Path, pictures: Path, tmp_path: Path) -> None:
     some = sorted((pictures / "test" / "real").iterdir())[:4]
-    rows = detect(some, suite=speaking, method="item", report=tmp_path / "page")
+    rows = detect(some, suite=candidate_suites, method="item", report=tmp_path / "page")
     page = (tmp_path / "page" / "index.html").read_text()
     found = [row for row in rows if UNGROUNDED not in row.warnings]
     assert found
@@ -136,14 +136,14 @@ def test_the_page_shows_where_phrases_were_found(speaking: Path, pictures: Path,
 
 
 def test_a_picture_in_which_no_phrase_is_found_says_so(
-    speaking: Path, hard: Path, monkeypatch: pytest.MonkeyPatch
+    candidate_suites: Path, hard: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Owlv2Grounder, "_search", lambda self, picture, phrases: [NOTHING] * len(phrases))
     for method in ("tidy", "panel"):
-        row = detect(hard / "good.jpg", suite=speaking, method=method)[0]
+        row = detect(hard / "good.jpg", suite=candidate_suites, method=method)[0]
         assert (row.status, row.warnings) == ("ok", ("no phrase of the caption was found in the picture; only the "
                                                      "whole picture was compared",))  # fmt: skip
-    assert detect(hard / "good.jpg", suite=speaking, method="sare")[0].warnings == ()
+    assert detect(hard / "good.jpg", suite=candidate_suites, method="sare")[0].warnings == ()
 
 
 def test_a_random_suite_gives_no_verdict(suite: Path, hard: Path) -> None:
@@ -151,27 +151,27 @@ def test_a_random_suite_gives_no_verdict(suite: Path, hard: Path) -> None:
         detect([hard], suite=suite)
 
 
-def test_wrong_use_is_named(speaking: Path, hard: Path) -> None:
+def test_wrong_use_is_named(candidate_suites: Path, hard: Path) -> None:
     with pytest.raises(OptionError, match="--average is 0, expected 1 or more draws of the noise"):
-        detect([hard], suite=speaking, average=0)
+        detect([hard], suite=candidate_suites, average=0)
     with pytest.raises(DataError, match="got no path, expected pictures, folders of pictures or patterns"):
-        detect([], suite=speaking)
+        detect([], suite=candidate_suites)
     with pytest.raises(OptionError, match="--batch-size is 0, expected 1 or more"):
-        detect([hard], suite=speaking, batch_size=0)
+        detect([hard], suite=candidate_suites, batch_size=0)
     with pytest.raises(OptionError, match=r"--fpr 0\.001 cannot be promised: 10 real validation pictures"):
-        detect([hard], suite=speaking, fpr=0.001)
+        detect([hard], suite=candidate_suites, fpr=0.001)
     with pytest.raises(MissingHead, match="no trained head for method 'clip-probe'"):
-        detect([hard], suite=speaking, method="clip-probe")
+        detect([hard], suite=candidate_suites, method="clip-probe")
 
 
-def test_a_missing_path_is_a_row(speaking: Path, hard: Path) -> None:
-    rows: list[Judgement] = detect([hard / "good.jpg", hard / "gone.jpg"], suite=speaking)
+def test_a_missing_path_is_a_row(candidate_suites: Path, hard: Path) -> None:
+    rows: list[Prediction] = detect([hard / "good.jpg", hard / "gone.jpg"], suite=candidate_suites)
     assert [row.status for row in rows] == ["ok", "error"]
     assert "gone.jpg" in (rows[1].error or "")
 
 
-def test_patterns_are_expanded_and_one_without_a_match_is_a_row(speaking: Path, hard: Path) -> None:
-    rows = detect([f"{hard}/*.gif", f"{hard}/no*/*.png"], suite=speaking)
+def test_patterns_are_expanded_and_one_without_a_match_is_a_row(candidate_suites: Path, hard: Path) -> None:
+    rows = detect([f"{hard}/*.gif", f"{hard}/no*/*.png"], suite=candidate_suites)
     assert [(row.uri, row.status) for row in rows] == [
         (str(hard / "animated.gif"), "ok"),
         (f"{hard}/no*/*.png", "error"),
@@ -181,7 +181,7 @@ def test_patterns_are_expanded_and_one_without_a_match_is_a_row(speaking: Path, 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 32])
 def test_equal_pixels_are_judged_once(
-    batch_size: int, speaking: Path, hard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    batch_size: int, candidate_suites: Path, hard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
     plain = BlipCaptioner.captions
@@ -194,7 +194,7 @@ def test_equal_pixels_are_judged_once(
     (tmp_path / "real").mkdir()
     Image.open(hard / "suffixless").save(tmp_path / "real" / "same.bmp")
     paths = [hard / "suffixless", hard / "good.jpg", tmp_path, hard / "suffixless"]
-    first, other, *copies = detect(paths, suite=speaking, batch_size=batch_size)
+    first, other, *copies = detect(paths, suite=candidate_suites, batch_size=batch_size)
     assert sum(asked) == 2
     assert [row.duplicate_of for row in (first, other)] == [None, None]
     assert [row.duplicate_of for row in copies] == [first.uri] * 2
@@ -208,23 +208,27 @@ def test_equal_pixels_are_judged_once(
 
 
 def test_what_looks_at_files_judges_each_file(
-    speaking: Path, hard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    candidate_suites: Path, hard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(AlignmentExtractor, "of_files", True)
     Image.open(hard / "suffixless").save(tmp_path / "same.bmp")
-    rows = detect([hard / "suffixless", tmp_path / "same.bmp", hard / "suffixless"], suite=speaking, method="tidy")
+    rows = detect(
+        [hard / "suffixless", tmp_path / "same.bmp", hard / "suffixless"], suite=candidate_suites, method="tidy"
+    )
     assert [row.duplicate_of for row in rows] == [None, None, rows[0].uri]
 
 
 @pytest.mark.parametrize("method", ["panel", "sare"])
-def test_an_average_is_the_mean_logit_over_draws(method: str, speaking: Path, hard: Path, pictures: Path) -> None:
+def test_an_average_is_the_mean_logit_over_draws(
+    method: str, candidate_suites: Path, hard: Path, pictures: Path
+) -> None:
     paths = [hard / "good.jpg", pictures / "test" / "real" / "0.png"]
-    suite = Suite.load(speaking)
+    suite = Suite.load(candidate_suites)
     detector = load(suite.head(method), suite)
     shown = [read(path, str(path)) for path in paths]
-    drawn = [detector.logits(detector.extractor.extract(Bench(shown, suite, noise=draw))) for draw in range(3)]
-    rows = detect(paths, suite=speaking, method=method, average=3)
-    plain = detect(paths, suite=speaking, method=method)
+    drawn = [detector.logits(detector.extractor.extract(ProductCache(shown, suite, noise=draw))) for draw in range(3)]
+    rows = detect(paths, suite=candidate_suites, method=method, average=3)
+    plain = detect(paths, suite=candidate_suites, method=method)
     for i, (row, single) in enumerate(zip(rows, plain, strict=True)):
         logits = [float(one[i]) for one in drawn]
         mean = statistics.fmean(logits)
@@ -238,7 +242,9 @@ def test_an_average_is_the_mean_logit_over_draws(method: str, speaking: Path, ha
         assert single.spread is None
 
 
-def test_a_method_without_noise_is_not_asked_twice(speaking: Path, hard: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Bench, "at_noise", None)
-    one, other = (detect(hard / "good.jpg", suite=speaking, method="item", average=k)[0] for k in (1, 4))
+def test_a_method_without_noise_is_not_asked_twice(
+    candidate_suites: Path, hard: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ProductCache, "at_noise", None)
+    one, other = (detect(hard / "good.jpg", suite=candidate_suites, method="item", average=k)[0] for k in (1, 4))
     assert one == other

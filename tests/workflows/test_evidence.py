@@ -15,12 +15,22 @@ from typer.testing import CliRunner
 
 from unprompt.cli import app
 from unprompt.errors import OptionError, StoreError
-from unprompt.store import Contents, Draws, Product, Recipe, Store, embedding_rows, picture_rows, pictures, sample_rows
+from unprompt.store import (
+    Contents,
+    NoiseSamples,
+    Product,
+    Store,
+    TableRecipe,
+    embedding_rows,
+    picture_rows,
+    pictures,
+    sample_rows,
+)
 from unprompt.types import Sample
 from unprompt.workflows.evidence import ls, prune, verify
 from unprompt.workflows.extract import read_or_error
 
-OTHER = Recipe("embedding", 1, [], {"of": "nothing"})
+OTHER = TableRecipe("embedding", 1, [], {"of": "nothing"})
 
 
 @pytest.fixture
@@ -88,12 +98,12 @@ def test_a_sound_store_is_told_to_be_sound(store: Path) -> None:
 
 
 def test_a_flipped_bit_anywhere_is_named_by_file_and_part(copy: Path) -> None:
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     files = sorted(path for path in copy.rglob("*") if path.suffix in (".parquet", ".json"))
     assert len(files) > 20
     for path in files:
         whole = path.read_bytes()
-        place, bit = int(dice.integers(len(whole))), 1 << int(dice.integers(8))
+        place, bit = int(rng.integers(len(whole))), 1 << int(rng.integers(8))
         path.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
         part = int(path.stem[5:]) if path.stem.startswith("part-") else None
         harm = [one for one in verify(copy).harm if one.file == str(path.relative_to(copy))]
@@ -210,14 +220,14 @@ def test_prune_keeps_further_draws_that_a_note_tells_of(copy: Path) -> None:
     table = base.read(0).slice(0, 2)
     pixels = table["pixels"].to_pylist()
     store.shelf(drawn).write(0, picture_rows(drawn, pixels, pictures(table)))
-    store.write_draws(Draws("sare", view.fingerprint, 2, {"0": pixels}))
+    store.write_draws(NoiseSamples("sare", view.fingerprint, 2, {"0": pixels}))
     found = ls(copy)
     one = shelved(found, drawn.name)
     assert (one.named_by, one.missing) == (("sare: reconstructions, draw 2",), 0)
     assert [asdict(draws) for draws in found.draws] == [{"method": "sare", "draws": 2, "pictures": 2, "current": True}]
     assert verify(copy).harm == ()
     assert prune(copy, yes=True) == []
-    store.write_draws(Draws("sare", "f" * 64, 2, {"0": pixels}))
+    store.write_draws(NoiseSamples("sare", "f" * 64, 2, {"0": pixels}))
     assert [gone.shelf for gone in prune(copy, yes=True)] == [drawn.name]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from unprompt.detectors.methods.sare import SareDetector
 from unprompt.errors import DataError, OptionError, StoreError
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import hash_pixels, read
 from unprompt.instruments import Suite
 from unprompt.instruments.blip import BlipCaptioner
@@ -95,7 +95,7 @@ def test_evidence_that_shows_the_picture_shows_the_perturbed_one(pictures: Path,
     stored = head.extractor.load_part(store, store.read_view("sare"), 0, loaded)
     row = store.read_part(0).to_pylist()[0]
     changed = perturbed(read(Path(row["uri"]), row["uri"]), Chain.parse("noise:0.1"))
-    (fresh,) = head.extractor.extract(Bench([changed], loaded))
+    (fresh,) = head.extractor.extract(ProductCache([changed], loaded))
     np.testing.assert_array_equal(stored[0].picture, fresh.picture)
     np.testing.assert_array_equal(stored[0].reconstruction, fresh.reconstruction)
 

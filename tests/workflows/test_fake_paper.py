@@ -14,7 +14,7 @@ from unprompt.detectors import METHODS, load
 from unprompt.detectors.checkpoint import read_header
 from unprompt.errors import SuiteError
 from unprompt.evaluation import AttributionTable, EvaluationTable
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import read
 from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.manifest import shipped
@@ -156,7 +156,7 @@ def test_live_and_stored_it_says_the_same(evidence: Path, trained: Path, picture
     head = load(trained / "panel.safetensors", suite)
     wanted = sorted((pictures / "test" / "real").iterdir())[:3]
     shown = [read(path, str(path)) for path in wanted]
-    live = head.features(head.extractor.extract(Bench(shown, suite)))  # Pictures x members.
+    live = head.features(head.extractor.extract(ProductCache(shown, suite)))  # Pictures x members.
     for member, column in zip(head.members, live.T, strict=True):
         found = joined(stores(evidence), member, suite, "test")
         stored = dict(zip(found.pixels, member.logits(found.evidence), strict=True))

@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from unprompt.datasets.genimage import GENIMAGE
-from unprompt.datasets.tree import carved
+from unprompt.datasets.tree import holdout_split
 from unprompt.datasets.universal import UNIVERSAL
 from unprompt.errors import DataError, OptionError
-from unprompt.evaluation import Recipe, average_precision
+from unprompt.evaluation import TableRecipe, average_precision
 from unprompt.types import GENERATED, REAL
-from unprompt.workflows.planning.dry_run import Rehearsal
+from unprompt.workflows.planning.dry_run import DryRun
 from unprompt.workflows.planning.recipes import recipe, recipes, select, specs_of
 from unprompt.workflows.reproduce import Reproduction, reproduce
 
@@ -46,16 +46,16 @@ def cache(tmp_path_factory: pytest.TempPathFactory):
 
 def paint(path: Path, generated: bool) -> None:
     """32 x 32 pixels that no other path has: grainy when real, a ramp when generated."""
-    dice = np.random.default_rng(crc32(str(path).encode()))
-    ramp = np.linspace(0, 255, 32)[None, :, None] * dice.random(3) + np.zeros((32, 1, 1))
-    grain = dice.normal(0, 3 if generated else 60, (32, 32, 3))
+    rng = np.random.default_rng(crc32(str(path).encode()))
+    ramp = np.linspace(0, 255, 32)[None, :, None] * rng.random(3) + np.zeros((32, 1, 1))
+    grain = rng.normal(0, 3 if generated else 60, (32, 32, 3))
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.clip(ramp + grain, 0, 255).astype(np.uint8)).save(path)
 
 
 def names_for(split: str, prefix: str) -> list[str]:
     """Two stems that a carved split takes."""
-    return [stem for number in range(200) if carved(stem := f"{prefix}_{number:05d}") == split][:2]
+    return [stem for number in range(200) if holdout_split(stem := f"{prefix}_{number:05d}") == split][:2]
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +203,7 @@ def test_shared_real_pictures_are_paired(universal: Path) -> None:
         *(f"{one.generator}=laion" for one in recipe("item/table1").columns if one.real == "laion"),
     }
     told = {**asdict_recipe("item/table1"), "train": {"generators": ["progan"], "pictures": 1}}
-    one = select(Recipe.from_dict("mine/table", told), [f"universal:{universal}"])
+    one = select(TableRecipe.from_dict("mine/table", told), [f"universal:{universal}"])
     assert [cell.pictures for cell in one.cells() if cell.split == "train"] == [1, 1]
     assert {cell.pictures for cell in one.cells() if cell.split != "train"} == {2}
 
@@ -306,7 +306,7 @@ def test_item_runs_the_whole_way_on_shared_real_pictures(universal: Path, tmp_pa
 
 def test_a_dry_run_says_what_is_missing_and_times_a_sample(genimage: Path, tmp_path: Path) -> None:
     found = reproduce("sare/table1", data=str(genimage), suite="fake", out=tmp_path / "out", dry_run=True)
-    assert isinstance(found, Rehearsal)
+    assert isinstance(found, DryRun)
     assert found.absent == ("VQDM (VQDM)",)
     assert (found.problems, found.weights, found.present) == ((), (), 0)
     assert found.pictures == sum(one.pictures for one in found.cells) == 4 * 2 + 7 * 6
@@ -324,7 +324,7 @@ def test_a_dry_run_says_what_is_missing_and_times_a_sample(genimage: Path, tmp_p
 
 def test_a_dry_run_without_weights_names_them(genimage: Path, tmp_path: Path) -> None:
     found = reproduce("sare/table1", data=f"genimage:{genimage}/ADM", suite="paper", out=tmp_path, dry_run=True)
-    assert isinstance(found, Rehearsal)
+    assert isinstance(found, DryRun)
     assert len(found.weights) == 3
     assert "unprompt fetch" in " ".join(found.weights)
     assert (found.seconds, found.extract_hours, found.gigabytes) == (None, None, None)

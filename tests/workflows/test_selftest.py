@@ -22,10 +22,10 @@ Shift = Callable[[str, float], None]
 
 
 @pytest.fixture(scope="module")
-def measured(speaking: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def measured(candidate_suites: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A suite with golden scores of two pictures."""
     folder = tmp_path_factory.mktemp("measured") / "suite"
-    shutil.copytree(speaking, folder)
+    shutil.copytree(candidate_suites, folder)
     shutil.copytree(pictures / "test" / "real", folder / "golden")
     Golden.measure(Suite.load(folder), folder / "golden", NAMES).write(folder / "golden")
     return folder

@@ -13,7 +13,7 @@ import pytest
 from unprompt.detectors import load
 from unprompt.detectors.methods.panel import Panel
 from unprompt.errors import OptionError
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import read
 from unprompt.instruments import Suite
 from unprompt.instruments.stable_diffusion import StableDiffusion
@@ -77,8 +77,8 @@ def test_the_card_says_how_far_a_score_moves(
     found = detector.figures["spread"]
     table = []
     for noise in range(DRAWS):
-        bench = Bench(chosen(pictures), detector.suite, noise=noise)
-        table.append(detector.logits(detector.extractor.extract(bench)))
+        cache = ProductCache(chosen(pictures), detector.suite, noise=noise)
+        table.append(detector.logits(detector.extractor.extract(cache)))
     assert (found["draws"], found["pictures"]) == (DRAWS, SOME)
     for name, values in (("logit", np.array(table)), ("probability", detector.probability(table))):
         mean = statistics.fmean(statistics.variance(column) for column in values.T.tolist())

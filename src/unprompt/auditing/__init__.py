@@ -1,20 +1,20 @@
 """What a dataset's files say before any model looks: formats, sizes, copies, and how much they betray."""
 
-from unprompt.auditing.audit import Finding, Inventory, Unreadable
+from unprompt.auditing.audit import Audit, Finding, Unreadable
 from unprompt.auditing.bias import LIMIT, Bias, metadata_bias
 from unprompt.auditing.copies import Copies, Copy, SharedPrompt, copies, shared_prompts
-from unprompt.auditing.facts import Facts, Item
+from unprompt.auditing.facts import FileFacts, Item
 from unprompt.auditing.profiles import Cell, Profile, profiles
 
 __all__ = [
     "LIMIT",
+    "Audit",
     "Bias",
     "Cell",
     "Copies",
     "Copy",
-    "Facts",
+    "FileFacts",
     "Finding",
-    "Inventory",
     "Item",
     "Profile",
     "SharedPrompt",

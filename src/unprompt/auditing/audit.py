@@ -33,7 +33,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Inventory:
+class Audit:
     """What is known of a dataset's files."""
 
     data: str
@@ -55,7 +55,7 @@ class Inventory:
     unreadable: tuple[Unreadable, ...]
 
     @classmethod
-    def of(cls, data: str, items: Sequence[Item]) -> Inventory:
+    def of(cls, data: str, items: Sequence[Item]) -> Audit:
         """Look at all items together."""
         groups = copies(items)
         crossing = [group for group in groups if group.across_classes or group.across_splits]

@@ -10,10 +10,10 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from unprompt.auditing.facts import Facts, Item
+from unprompt.auditing.facts import FileFacts, Item
 from unprompt.datasets import partners
 from unprompt.detectors.closed_form import logistic
-from unprompt.detectors.options import SolvedOptions
+from unprompt.detectors.options import ClosedFormOptions
 from unprompt.evaluation.bootstrap import bootstrap
 from unprompt.evaluation.metrics import roc_auc
 from unprompt.types import GENERATED, REAL
@@ -63,7 +63,7 @@ def metadata_bias(items: Sequence[Item]) -> Bias | None:
     linear, exact = np.zeros(len(read)), np.zeros(len(read))
     for number in range(folds):
         held, fitted = fold == number, fold != number
-        weights, bias = logistic(features[fitted], labels[fitted], SolvedOptions().l2)
+        weights, bias = logistic(features[fitted], labels[fitted], ClosedFormOptions().l2)
         linear[held] = features[held] @ weights + bias
         exact[held] = _by_values(read, labels, fitted, held)
     scores, stronger = (linear, "linear") if roc_auc(labels, linear) >= roc_auc(labels, exact) else (exact, "exact")
@@ -78,7 +78,7 @@ def metadata_bias(items: Sequence[Item]) -> Bias | None:
     )
 
 
-def _folds(read: Sequence[Facts], labels: Flags, folds: int) -> npt.NDArray[np.int64]:
+def _folds(read: Sequence[FileFacts], labels: Flags, folds: int) -> npt.NDArray[np.int64]:
     """Fold of each picture: dealt out within each class in the order of the pixels' hashes, copies together."""
     fold = np.zeros(len(read), np.int64)
     for wanted in (False, True):
@@ -88,7 +88,7 @@ def _folds(read: Sequence[Facts], labels: Flags, folds: int) -> npt.NDArray[np.i
     return fold
 
 
-def _by_values(read: Sequence[Facts], labels: Flags, fitted: Flags, held: Flags) -> Floats:
+def _by_values(read: Sequence[FileFacts], labels: Flags, fitted: Flags, held: Flags) -> Floats:
     """Sum over format, exact size and quality of log P(value | generated) / P(value | real), for the held pictures."""
     columns: list[list[Hashable]] = [
         [one.format for one in read],

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from unprompt.auditing.facts import Facts, Item
+from unprompt.auditing.facts import FileFacts, Item
 from unprompt.images import distance
 from unprompt.types import Label, Split
 
@@ -133,14 +133,14 @@ def shared_prompts(items: Iterable[Item]) -> list[SharedPrompt]:
     return sorted(found, key=lambda one: -sum(one.splits.values()))
 
 
-def _gathered(known: Sequence[tuple[Item, Facts]], group: Indices) -> list[list[tuple[Item, Facts]]]:
+def _gathered(known: Sequence[tuple[Item, FileFacts]], group: Indices) -> list[list[tuple[Item, FileFacts]]]:
     """The members of every group of two or more, groups in the order of their first member."""
-    gathered: dict[int, list[tuple[Item, Facts]]] = {}
+    gathered: dict[int, list[tuple[Item, FileFacts]]] = {}
     for pair, number in zip(known, group.tolist(), strict=True):
         gathered.setdefault(number, []).append(pair)
     return [members for members in gathered.values() if len(members) > 1]
 
 
-def _group(kind: Literal["exact", "similar"], members: Sequence[tuple[Item, Facts]]) -> Copies:
+def _group(kind: Literal["exact", "similar"], members: Sequence[tuple[Item, FileFacts]]) -> Copies:
     samples = [(item.sample, item.split) for item, _ in members]
     return Copies(kind, tuple(Copy(one.uri, one.label, one.generator, split) for one, split in samples))

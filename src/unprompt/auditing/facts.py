@@ -20,7 +20,7 @@ SUFFIXES: Final = {
 
 
 @dataclass(frozen=True, eq=False)
-class Facts:
+class FileFacts:
     """What a picture's file says of itself."""
 
     sha256: str
@@ -35,7 +35,7 @@ class Facts:
     """4 + number of formats float32, those of the detector ``trivial-metadata``."""
 
     @classmethod
-    def of(cls, picture: Picture) -> Facts:
+    def of(cls, picture: Picture) -> FileFacts:
         """All that is kept of a picture."""
         return cls(
             picture.sha256,
@@ -56,7 +56,7 @@ class Item:
     sample: Sample
     split: Split | None
     """The sample's own split, or the one that the workflows draw from its pixels; None when it cannot be read."""
-    facts: Facts | None
+    facts: FileFacts | None
     error: str | None = None
 
     @property

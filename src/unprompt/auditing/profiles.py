@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from unprompt.auditing.facts import Facts, Item
+from unprompt.auditing.facts import FileFacts, Item
 from unprompt.types import Label
 
 SIDES: Final = (128, 256, 512, 1024, 2048)
@@ -103,7 +103,7 @@ def _profile(items: Sequence[Item]) -> Profile:
     )
 
 
-def qualities(read: Iterable[Facts]) -> list[int]:
+def qualities(read: Iterable[FileFacts]) -> list[int]:
     """JPEG quality of those that are JPEG."""
     return [one.quality for one in read if one.quality is not None]
 

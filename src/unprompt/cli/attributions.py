@@ -9,7 +9,7 @@ import typer
 
 from unprompt.cli.options import Format
 from unprompt.cli.output import print_table
-from unprompt.cli.rows import number, print_rows, voices_of
+from unprompt.cli.rows import number, print_rows, score_columns
 from unprompt.report import answer, answers_line, answers_truth_line
 from unprompt.types import Attribution
 
@@ -22,7 +22,7 @@ def print_attributions(attributions: Sequence[Attribution], form: Format) -> Non
     if form is not Format.TABLE:
         print_rows(attributions, Attribution, form)
         return
-    voices = voices_of(attributions)
+    voices = score_columns(attributions)
     rows = []
     for one in attributions:
         numbers = [number(one.scores.get(voice)) for voice in voices]

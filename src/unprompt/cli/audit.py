@@ -11,7 +11,7 @@ import typer
 from unprompt.cli.options import TableFormat
 
 if TYPE_CHECKING:
-    from unprompt.auditing import Inventory, Profile
+    from unprompt.auditing import Audit, Profile
 
 
 def audit(
@@ -44,7 +44,7 @@ def audit(
         tell(f"report: {report / 'index.html'}")
 
 
-def _print(inventory: Inventory) -> None:
+def _print(inventory: Audit) -> None:
     from unprompt.cli.output import print_dataclasses, print_table
     from unprompt.report.words import printable
 

@@ -19,7 +19,7 @@ def detect(
     fpr: Annotated[
         float | None, typer.Option(help="Call generated at this false-positive rate on validation pictures, in (0, 1).")
     ] = None,
-    average: Annotated[int, typer.Option(help="Draws of the noise to average over; each costs as much again.")] = 1,
+    average: Annotated[int, typer.Option(help="Noise samples to average over; each costs as much again.")] = 1,
     prior: Annotated[float, typer.Option(help="Share of generated pictures to expect, in (0, 1).")] = 0.5,
     device: Device = "cpu",
     dtype: Dtype = "float32",
@@ -33,13 +33,13 @@ def detect(
 
     Exit code: 0 = every input got a verdict, 1 = some did not, 2 = wrong usage.
     """
-    from unprompt.cli.judgements import print_judgements
     from unprompt.cli.output import ask, quiet_stdout, tell
+    from unprompt.cli.predictions import print_predictions
     from unprompt.workflows.detect import detect as work
     from unprompt.workflows.prediction.inputs import listed
 
     with quiet_stdout():
-        judgements = work(
+        predictions = work(
             listed(paths, sys.stdin.buffer),
             suite=suite,
             method=method,
@@ -54,8 +54,8 @@ def detect(
             ask=ask,
             say=tell,
         )
-    print_judgements(judgements, form)
+    print_predictions(predictions, form)
     if report is not None:
         tell(f"report: {report / 'index.html'}")
-    if any(judgement.verdict is None for judgement in judgements):
+    if any(prediction.verdict is None for prediction in predictions):
         raise typer.Exit(1)

@@ -32,7 +32,8 @@ def extract(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the evidence; what is there is not made again.")],
     suite: Annotated[str, typer.Option(help="The models to ask: `unprompt suites` lists them.")] = "miniature",
     spread: Annotated[
-        int, typer.Option(help="Draws of the noise of some validation pictures: `train` measures how scores move.")
+        int,
+        typer.Option(help="Noise samples of some validation pictures: `train` measures how scores move."),
     ] = 1,
     device: Device = "cpu",
     dtype: Dtype = "float32",

@@ -12,7 +12,7 @@ import typer
 from unprompt.cli.options import Device, Dtype, Settings, TableFormat, Yes, chosen
 
 if TYPE_CHECKING:
-    from unprompt.workflows.planning.dry_run import Rehearsal
+    from unprompt.workflows.planning.dry_run import DryRun
     from unprompt.workflows.reproduce import Reproduction
 
 
@@ -49,7 +49,7 @@ def reproduce(
     An interrupted run goes on by the same command.
     """
     from unprompt.cli.output import ask, quiet_stdout, tell
-    from unprompt.workflows.planning.dry_run import Rehearsal
+    from unprompt.workflows.planning.dry_run import DryRun
     from unprompt.workflows.reproduce import reproduce as work
 
     with quiet_stdout():
@@ -70,7 +70,7 @@ def reproduce(
             ask=ask,
             say=tell,
         )
-    if isinstance(found, Rehearsal):
+    if isinstance(found, DryRun):
         _print_rehearsal(found, form)
     else:
         _print_reproduction(found, form)
@@ -90,7 +90,7 @@ def _print_reproduction(found: Reproduction, form: TableFormat) -> None:
         tell(f"results: {path}")
 
 
-def _print_rehearsal(found: Rehearsal, form: TableFormat) -> None:
+def _print_rehearsal(found: DryRun, form: TableFormat) -> None:
     from unprompt.cli.output import print_table
 
     if form is TableFormat.JSON:
@@ -114,7 +114,7 @@ def _print_rehearsal(found: Rehearsal, form: TableFormat) -> None:
         typer.echo(line)
 
 
-def _estimates(found: Rehearsal) -> list[str]:
+def _estimates(found: DryRun) -> list[str]:
     """What the timed sample says, in words."""
     if found.seconds is None or found.extract_hours is None or found.kilobytes is None or found.gigabytes is None:
         return ["not timed: no picture could be sampled, or weights are missing"]

@@ -12,11 +12,11 @@ from typing import Any
 import typer
 
 from unprompt.cli.options import Format
-from unprompt.types import Attribution, Judgement
+from unprompt.types import Attribution, Prediction
 
 
 def print_rows(
-    rows: Sequence[Judgement | Attribution], kind: type[Judgement] | type[Attribution], form: Format
+    rows: Sequence[Prediction | Attribution], kind: type[Prediction] | type[Attribution], form: Format
 ) -> None:
     """Print all of them, in their order; ``form`` is any but the table."""
     if form is Format.CSV:
@@ -28,7 +28,7 @@ def print_rows(
             typer.echo(json.dumps(asdict(row), allow_nan=False))
 
 
-def voices_of(rows: Iterable[Judgement | Attribution]) -> list[str]:
+def score_columns(rows: Iterable[Prediction | Attribution]) -> list[str]:
     """Everything that scored one of them, in the order of first appearance."""
     return list(dict.fromkeys(voice for row in rows for voice in row.scores))
 
@@ -38,9 +38,9 @@ def number(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
-def _csv(rows: Sequence[Judgement | Attribution], kind: type[Judgement] | type[Attribution]) -> str:
+def _csv(rows: Sequence[Prediction | Attribution], kind: type[Prediction] | type[Attribution]) -> str:
     """A column for each field, then ``scores.VOICE`` for each voice; warnings are joined by semicolons."""
-    voices = voices_of(rows)
+    voices = score_columns(rows)
     names = [field.name for field in fields(kind) if field.name != "scores"]
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from unprompt.datasets.aliases import label_of, split_of
-from unprompt.datasets.forensynths import placed
-from unprompt.datasets.tree import Benchmark, Folders, folded, load_benchmark, misplaced, select
+from unprompt.datasets.forensynths import parse_path
+from unprompt.datasets.tree import Benchmark, Folders, bad_layout, load_benchmark, normalise_name, select
 from unprompt.types import GENERATED, REAL, Sample
 
 DOMAINS: Final = ("lsun_bedroom", "imagenet", "celebahq")
@@ -44,25 +44,25 @@ def load_diffusionforensics(argument: str) -> list[Sample]:
 
 def _describe(uri: str, folders: Folders) -> Sample | None:
     if any(name[:2] in ("0_", "1_") and label_of(name) is not None for name in folders):
-        return placed(uri, folders, DIFFUSIONFORENSICS.generators, TREE)
+        return parse_path(uri, folders, DIFFUSIONFORENSICS.generators, TREE)
     splits = [split_of(name) for name in folders]
     split = next((found for found in splits if found is not None), None)
-    domain = next((name for name in folders if folded(name) in _DOMAINS), None)
+    domain = next((name for name in folders if normalise_name(name) in _DOMAINS), None)
     if split is None or domain is None:
         return None
     inside = folders[folders.index(domain) + 1 :]
     if not inside:
-        misplaced(uri, TREE)
+        bad_layout(uri, TREE)
     if label_of(inside[0]) == REAL:
-        return Sample(uri, REAL, _DOMAINS[folded(domain)], split, content=domain)
+        return Sample(uri, REAL, _DOMAINS[normalise_name(domain)], split, content=domain)
     return Sample(uri, GENERATED, DIFFUSIONFORENSICS.generator(inside[0]) or inside[0], split, content=domain)
 
 
-_DOMAINS: Final = {folded(name): name for name in DOMAINS}
+_DOMAINS: Final = {normalise_name(name): name for name in DOMAINS}
 DIFFUSIONFORENSICS: Final = Benchmark(
     "diffusionforensics",
     TREE,
-    {folded(name): name for name in GENERATORS},
+    {normalise_name(name): name for name in GENERATORS},
     _describe,
     dict.fromkeys(GENERATORS, frozenset(DOMAINS)),
     frozenset({"recons", "dire"}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from unprompt.datasets.tree import Benchmark, Folders, carved, folded, load_benchmark, misplaced
+from unprompt.datasets.tree import Benchmark, Folders, bad_layout, holdout_split, load_benchmark, normalise_name
 from unprompt.types import GENERATED, REAL, Sample
 
 COCO: Final = "MSCOCO"
@@ -44,16 +44,16 @@ def _describe(uri: str, folders: Folders) -> Sample | None:
     if split is None:
         return None
     if generator is None:
-        misplaced(uri, TREE)
+        bad_layout(uri, TREE)
     stem = os.path.splitext(os.path.basename(uri))[0]
     label = REAL if generator == COCO else GENERATED
-    return Sample(uri, label, generator, carved(stem) if split == "train2017" else "test", content=stem)
+    return Sample(uri, label, generator, holdout_split(stem) if split == "train2017" else "test", content=stem)
 
 
 DRCT: Final = Benchmark(
     "drct",
     TREE,
-    {folded(name): name for name in (COCO, *GENERATORS)},
+    {normalise_name(name): name for name in (COCO, *GENERATORS)},
     _describe,
     dict.fromkeys(GENERATORS, frozenset({COCO})),
     frozenset({"dr"}),

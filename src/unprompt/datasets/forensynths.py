@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from unprompt.datasets.aliases import label_of, split_of
-from unprompt.datasets.tree import Benchmark, Folders, folded, load_benchmark, misplaced
+from unprompt.datasets.tree import Benchmark, Folders, bad_layout, load_benchmark, normalise_name
 from unprompt.types import Label, Sample
 
 GENERATORS: Final = (
@@ -58,7 +58,7 @@ def load_forensynths4(argument: str) -> list[Sample]:
     return [one for one in load_forensynths(argument) if one.split == "test" or one.content in FOUR]
 
 
-def placed(uri: str, folders: Folders, generators: Mapping[str, str], tree: str) -> Sample | None:
+def parse_path(uri: str, folders: Folders, generators: Mapping[str, str], tree: str) -> Sample | None:
     """The sample in a tree of ``[SPLIT/][GENERATOR/][CLASS/]{0_real,1_fake}``; None outside of labelled folders.
 
     A known generator decides, and what follows it is a class, even ``train``; without one, the first split does:
@@ -66,17 +66,19 @@ def placed(uri: str, folders: Folders, generators: Mapping[str, str], tree: str)
     """
     for place, name in enumerate(folders):
         if (label := label_of(name)) is not None:
-            return _inside(uri, label, folders[:place], generators) or misplaced(uri, tree)
+            return _inside(uri, label, folders[:place], generators) or bad_layout(uri, tree)
     return None
 
 
 def _inside(uri: str, label: Label, folders: Folders, generators: Mapping[str, str]) -> Sample | None:
-    known = next((place for place, name in enumerate(folders) if folded(name) in generators), None)
+    known = next((place for place, name in enumerate(folders) if normalise_name(name) in generators), None)
     splits = [split_of(name) for name in folders[:known]]
     split = next((found for found in splits if found is not None), None)
     if known is not None:
         rest = folders[known + 1 :]
-        return Sample(uri, label, generators[folded(folders[known])], split or "test", content="".join(rest[-1:]))
+        return Sample(
+            uri, label, generators[normalise_name(folders[known])], split or "test", content="".join(rest[-1:])
+        )
     rest = folders[splits.index(split) + 1 :] if split is not None else ()
     if not rest:
         return None
@@ -86,7 +88,7 @@ def _inside(uri: str, label: Label, folders: Folders, generators: Mapping[str, s
 
 
 def _describe(uri: str, folders: Folders) -> Sample | None:
-    return placed(uri, folders, FORENSYNTHS.generators, TREE)
+    return parse_path(uri, folders, FORENSYNTHS.generators, TREE)
 
 
 FORENSYNTHS: Final = Benchmark("forensynths", TREE, {name: name for name in GENERATORS}, _describe)

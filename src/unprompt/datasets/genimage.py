@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from unprompt.datasets.aliases import label_of, split_of
-from unprompt.datasets.tree import Benchmark, Folders, carved, folded, load_benchmark, misplaced
+from unprompt.datasets.tree import Benchmark, Folders, bad_layout, holdout_split, load_benchmark, normalise_name
 from unprompt.types import Sample, Split
 
 GENERATORS: Final = {
@@ -56,13 +56,13 @@ def _describe(uri: str, folders: Folders) -> Sample | None:
     split = next((found for found in map(split_of, folders) if found is not None), None)
     generator = next((found for found in map(GENIMAGE.generator, folders) if found is not None), None)
     if generator is None or split is None:
-        misplaced(uri, TREE)
+        bad_layout(uri, TREE)
     stem = os.path.splitext(os.path.basename(uri))[0]
     return Sample(uri, label, generator, _split(split, stem), content=_class(stem))
 
 
 def _split(folder: Split, stem: str) -> Split:
-    return carved(stem) if folder == "train" else "test"
+    return holdout_split(stem) if folder == "train" else "test"
 
 
 def _class(stem: str) -> str:
@@ -79,6 +79,6 @@ def _class(stem: str) -> str:
 GENIMAGE: Final = Benchmark(
     "genimage",
     TREE,
-    {folded(name): outer for outer, others in GENERATORS.items() for name in (outer, *others)},
+    {normalise_name(name): outer for outer, others in GENERATORS.items() for name in (outer, *others)},
     _describe,
 )

@@ -31,17 +31,17 @@ class Benchmark:
     tree: str
     """The expected tree in one line, for errors."""
     generators: Mapping[str, str]
-    """Folder name, :func:`folded` -> name of the generator or collection."""
+    """Folder name, :func:`normalise_name` -> name of the generator or collection."""
     describe: Callable[[str, Folders], Sample | None]
     """Path and folders -> sample; None for a file beside the dataset. DataError for a place that tells nothing."""
     pairs: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Generator -> collections of real pictures that several generators share; without one it has its own."""
     beside: frozenset[str] = frozenset()
-    """Folders that are not entered, :func:`folded`."""
+    """Folders that are not entered, :func:`normalise_name`."""
 
     def generator(self, folder: str) -> str | None:
         """The generator that a folder's name means, whatever its case and punctuation."""
-        return self.generators.get(folded(folder))
+        return self.generators.get(normalise_name(folder))
 
     def partners(self, generator: str) -> frozenset[str]:
         """Names under which the real pictures for ``generator`` go."""
@@ -70,7 +70,7 @@ def load_benchmark(benchmark: Benchmark, argument: str) -> list[Sample]:
     def enter(name: str) -> bool:
         other = benchmark.generator(name)
         wanted = chosen.generator is None or other is None or other in benchmark.partners(chosen.generator)
-        return wanted and folded(name) not in benchmark.beside
+        return wanted and normalise_name(name) not in benchmark.beside
 
     found = (
         benchmark.describe(os.path.join(chosen.root, inner), PurePath(inner).parts[:-1])
@@ -99,7 +99,7 @@ def walk(root: str, enter: Callable[[str], bool] = lambda name: True) -> Iterato
                 yield os.path.relpath(found, root)
 
 
-def folded(name: str) -> str:
+def normalise_name(name: str) -> str:
     """``name`` in small letters and digits alone.
 
     >>> folded("Stable_Diffusion_v_1_4")
@@ -108,7 +108,7 @@ def folded(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.casefold())
 
 
-def carved(key: str) -> Split:
+def holdout_split(key: str) -> Split:
     """Validation for :data:`VALIDATION_SHARE` of all keys, else train: by the key's hash, so for ever and everywhere.
 
     >>> carved("n01440764_10026"), carved("000_sdv4_00002")
@@ -118,7 +118,7 @@ def carved(key: str) -> Split:
     return "validation" if share < VALIDATION_SHARE else "train"
 
 
-def misplaced(uri: str, tree: str) -> NoReturn:
+def bad_layout(uri: str, tree: str) -> NoReturn:
     """DataError: this file's folders do not tell what it is."""
     raise DataError(f"{uri}: its folders do not tell its generator and split; expected {tree}")
 

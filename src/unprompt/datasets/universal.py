@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from unprompt.datasets.forensynths import FORENSYNTHS, placed
-from unprompt.datasets.tree import Benchmark, Folders, folded, load_benchmark
+from unprompt.datasets.forensynths import FORENSYNTHS, parse_path
+from unprompt.datasets.tree import Benchmark, Folders, load_benchmark, normalise_name
 from unprompt.types import Sample
 
 _LAION: Final = ("ldm_200", "ldm_200_cfg", "ldm_100", "glide_100_27", "glide_50_27", "glide_100_10", "dalle")
@@ -36,13 +36,13 @@ def load_universal(argument: str) -> list[Sample]:
 
 
 def _describe(uri: str, folders: Folders) -> Sample | None:
-    return placed(uri, folders, UNIVERSAL.generators, TREE)
+    return parse_path(uri, folders, UNIVERSAL.generators, TREE)
 
 
 UNIVERSAL: Final = Benchmark(
     "universal",
     TREE,
-    {**FORENSYNTHS.generators, **{folded(name): name for name in (*PAIRS, *COLLECTIONS)}},
+    {**FORENSYNTHS.generators, **{normalise_name(name): name for name in (*PAIRS, *COLLECTIONS)}},
     _describe,
     PAIRS,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from unprompt.datasets.aliases import label_of, split_of
-from unprompt.datasets.forensynths import placed
+from unprompt.datasets.forensynths import parse_path
 from unprompt.datasets.tree import Benchmark, Folders, load_benchmark
 from unprompt.types import Sample
 
@@ -29,7 +29,7 @@ def _describe(uri: str, folders: Folders) -> Sample | None:
     place = next((number for number, name in enumerate(folders) if label_of(name) is not None), None)
     if place is not None and split_of("".join(folders[:place][-1:])) in ("train", "validation"):
         folders = (*folders[:place], "reddit", *folders[place:])
-    return placed(uri, folders, WILDRF.generators, TREE)
+    return parse_path(uri, folders, WILDRF.generators, TREE)
 
 
 WILDRF: Final = Benchmark("wildrf", TREE, {name: name for name in PLATFORMS}, _describe)

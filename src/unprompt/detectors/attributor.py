@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from unprompt.detectors.base import E, Fitted, Floats
+from unprompt.detectors.base import E, Floats, Model
 from unprompt.detectors.calibration import Calibration
 from unprompt.detectors.checkpoint import Header
 from unprompt.detectors.decide import answers
@@ -49,7 +49,7 @@ class AttributorOptions(TrainedOptions):
 A = TypeVar("A", bound=AttributorOptions)
 
 
-class Attributor(Fitted[E, A]):
+class Attributor(Model[E, A]):
     """A method that tells generators apart."""
 
     def __init__(self, suite: Suite, options: A | None = None, seed: int = 0) -> None:
@@ -75,7 +75,7 @@ class Attributor(Fitted[E, A]):
         """The candidate with the highest calibrated head, or :data:`~unprompt.types.NONE_OF_THESE`."""
         return answers(self.candidates, self.probabilities(self.logits(evidence)))
 
-    def among(self, generators: Sequence[str]) -> Self:
+    def subset(self, generators: Sequence[str]) -> Self:
         """The same, asked about some of its candidates alone: the others draw nothing."""
         for name in generators:
             if name not in self.candidates:

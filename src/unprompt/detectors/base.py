@@ -3,7 +3,7 @@
 A method supplies its ``Options``, its extractor, ``_build`` (the network) and ``collate`` (evidence -> the
 network's inputs). Every network answers one logit a picture, **higher = more likely generated**; a paper's
 cross-entropy over two outputs is the binary cross-entropy of their difference, so one loss serves all.
-What a detector shares with an attributor, whose network answers one logit a picture and candidate, is ``Fitted``.
+What a detector shares with an attributor, whose network answers one logit a picture and candidate, is ``Model``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from unprompt.detectors.checkpoint import Header
 from unprompt.detectors.options import Options as AnyOptions
 from unprompt.errors import CheckpointError, DataError
 from unprompt.evidence.base import Extractor
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.types import Picture
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ BATCH = 32
 """Pictures that go through a network at once when it predicts."""
 
 
-class Fitted(ABC, Generic[E, O]):
+class Model(ABC, Generic[E, O]):
     """One method's trained network over one suite; in evaluation mode from birth."""
 
     method: ClassVar[str]
@@ -49,7 +49,7 @@ class Fitted(ABC, Generic[E, O]):
     """What the extractor makes and the head understands."""
     roles: ClassVar[tuple[str, ...]] = ()
     """Instruments that the head itself is built on, beside those of its evidence."""
-    steady: ClassVar[bool] = False
+    cacheable_features: ClassVar[bool] = False
     """``collate`` makes the same small rows at every call: a training asks it once, and takes rows out of memory."""
 
     def __init__(self, suite: Suite, options: O | None = None, seed: int = 0) -> None:
@@ -103,14 +103,14 @@ class Fitted(ABC, Generic[E, O]):
 
     def predict(self, pictures: Sequence[Picture]) -> Floats:
         """Extract, then :meth:`predict_evidence`; without a store."""
-        return self.predict_evidence(self.extractor.extract(Bench(pictures, self.suite)))
+        return self.predict_evidence(self.extractor.extract(ProductCache(pictures, self.suite)))
 
     def instruments(self) -> dict[str, str]:
         """Role -> digest of every instrument that the score depends on."""
         roles = sorted({*self.extractor.roles, *self.roles})
         return {role: getattr(self.suite, role).card.digest for role in roles}
 
-    def begin(self, evidence: Sequence[E]) -> None:
+    def prepare_fit(self, evidence: Sequence[E]) -> None:
         """Called once with the evidence that a training is to learn from, before its first step and before resuming."""
 
     def loss(self, inputs: Sequence[Tensor], target: Tensor) -> Tensor:
@@ -146,8 +146,8 @@ class Fitted(ABC, Generic[E, O]):
         """The network, from the options and the suite; logits from what ``collate`` returns."""
 
     @abstractmethod
-    def collate(self, evidence: Sequence[E], chance: np.random.Generator | None = None) -> tuple[Tensor, ...]:
-        """The network's inputs; with ``chance`` they are augmented for training."""
+    def collate(self, evidence: Sequence[E], rng: np.random.Generator | None = None) -> tuple[Tensor, ...]:
+        """The network's inputs; with ``rng`` they are augmented for training."""
 
     def save(self, path: Path | str, *, half: bool = False) -> None:
         """One safetensors file; ``half`` stores float16, which :meth:`load` widens again.
@@ -207,7 +207,7 @@ class Fitted(ABC, Generic[E, O]):
                 )
 
 
-class Detector(Fitted[E, O]):
+class Detector(Model[E, O]):
     """A method that tells generated pictures from real ones: N logits, higher = more likely generated."""
 
     def __init__(self, suite: Suite, options: O | None = None, seed: int = 0) -> None:

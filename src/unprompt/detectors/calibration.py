@@ -20,7 +20,7 @@ from unprompt.types import Verdict
 QUANTILES: Final = 1001
 """Most real probabilities that are kept: steps of 0.1 %."""
 
-Fitted = TypeVar("Fitted", "Calibration", "Isotonic", "Thresholds")
+Model = TypeVar("Model", "Calibration", "Isotonic", "Thresholds")
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ def _ranks(count: int) -> npt.NDArray[np.int64]:
     return -(-np.arange(kept, dtype=np.int64) * (count - 1) // max(kept - 1, 1))
 
 
-def _restored(made: type[Fitted], fields: Mapping[str, Any]) -> Fitted:
+def _restored(made: type[Model], fields: Mapping[str, Any]) -> Model:
     try:
         return made(**fields)
     except (TypeError, ValueError) as error:

@@ -14,7 +14,7 @@ from torch import Tensor
 from unprompt.detectors.base import Detector, E, Floats, O
 from unprompt.detectors.heads import LinearHead
 from unprompt.detectors.labels import labelled
-from unprompt.detectors.options import SolvedOptions
+from unprompt.detectors.options import ClosedFormOptions
 
 
 def logistic(features: Floats, labels: npt.ArrayLike, l2: float) -> tuple[Floats, float]:
@@ -31,10 +31,10 @@ def logistic(features: Floats, labels: npt.ArrayLike, l2: float) -> tuple[Floats
 
     def loss(at: Floats) -> tuple[float, Floats]:
         odds = design @ at[:-1] + at[-1]
-        surprise = weights * (np.logaddexp(0, odds) - generated * odds)
+        sample_log_loss = weights * (np.logaddexp(0, odds) - generated * odds)
         slope = weights * (np.exp(-np.logaddexp(0, -odds)) - generated)
         gradient = np.append(design.T @ slope + l2 * at[:-1], slope.sum())
-        return float(surprise.sum() + l2 / 2 * at[:-1] @ at[:-1]), gradient
+        return float(sample_log_loss.sum() + l2 / 2 * at[:-1] @ at[:-1]), gradient
 
     start = np.zeros(features.shape[1] + 1)
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "gtol": 1e-9, "ftol": 1e-14})
@@ -42,7 +42,7 @@ def logistic(features: Floats, labels: npt.ArrayLike, l2: float) -> tuple[Floats
     return coefficients, float(found.x[-1] - coefficients @ centre)
 
 
-class Solved(Detector[E, O]):
+class ClosedForm(Detector[E, O]):
     """A detector whose weights come from all evidence at once."""
 
     @abstractmethod
@@ -50,10 +50,10 @@ class Solved(Detector[E, O]):
         """Fit the head to evidence with labels 0 and 1."""
 
 
-class SolvedDetector(Solved[E, SolvedOptions]):
+class LinearDetector(ClosedForm[E, ClosedFormOptions]):
     """A linear head on a few features; a subclass says which."""
 
-    Options = SolvedOptions
+    Options = ClosedFormOptions
     network: LinearHead
 
     @property
@@ -72,10 +72,10 @@ class SolvedDetector(Solved[E, SolvedOptions]):
     def solve_features(self, features: Floats, labels: npt.ArrayLike) -> None:
         """As :meth:`solve`, from N x width features."""
         weights, bias = logistic(features, labels, self.options.l2)
-        self.network.take(weights, bias)
+        self.network.set_weights(weights, bias)
 
     def _build(self) -> LinearHead:
         return LinearHead(self.width)
 
-    def collate(self, evidence: Sequence[E], chance: np.random.Generator | None = None) -> tuple[Tensor, ...]:
+    def collate(self, evidence: Sequence[E], rng: np.random.Generator | None = None) -> tuple[Tensor, ...]:
         return (torch.from_numpy(self.features(evidence)).float(),)

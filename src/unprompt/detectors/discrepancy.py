@@ -49,7 +49,7 @@ class DiscrepancyDetector(Detector[AlignmentEvidence, DiscrepancyOptions]):
     Evidence = AlignmentEvidence
     Options = DiscrepancyOptions
     roles: ClassVar[tuple[str, ...]] = ("encoder",)
-    steady = True
+    cacheable_features = True
 
     @staticmethod
     @abstractmethod
@@ -69,7 +69,7 @@ class DiscrepancyDetector(Detector[AlignmentEvidence, DiscrepancyOptions]):
         return TwoClassHead(self.suite.encoder.width, self.options.hidden)
 
     def collate(
-        self, evidence: Sequence[AlignmentEvidence], chance: np.random.Generator | None = None
+        self, evidence: Sequence[AlignmentEvidence], rng: np.random.Generator | None = None
     ) -> tuple[Tensor, ...]:
         width = self.suite.encoder.width
         for index, one in enumerate(evidence):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from unprompt.detectors.registry import ATTRIBUTORS, load, load_attributor
 from unprompt.errors import SuiteError
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import read
 from unprompt.store.files import write_aside
 from unprompt.types import Picture
@@ -38,9 +38,9 @@ class Golden:
     @classmethod
     def measure(cls, suite: Suite, folder: Path, names: Sequence[str]) -> Self:
         """Ask all of the suite's heads about the pictures of these names in ``folder``."""
-        bench = Bench(opened(folder, names), suite)
-        said = {method: asked(suite, method, bench) for method in sorted(suite.heads)}
-        return cls(dict(zip(names, bench.pixels, strict=True)), said)
+        cache = ProductCache(opened(folder, names), suite)
+        said = {method: asked(suite, method, cache) for method in sorted(suite.heads)}
+        return cls(dict(zip(names, cache.pixels, strict=True)), said)
 
     def write(self, folder: Path) -> None:
         """Store it beside its pictures."""
@@ -68,13 +68,13 @@ def opened(folder: Path, names: Sequence[str]) -> list[Picture]:
     return [read(folder / name, name) for name in names]
 
 
-def asked(suite: Suite, method: str, bench: Bench) -> dict[str, float]:
+def asked(suite: Suite, method: str, cache: ProductCache) -> dict[str, float]:
     """Name -> calibrated probability of each picture on the bench, by the suite's head of one method."""
     path = suite.head(method)
     if method in ATTRIBUTORS:
         attributor = load_attributor(path, suite)
-        told = attributor.probabilities(attributor.logits(attributor.extractor.extract(bench))).max(axis=1)
+        told = attributor.probabilities(attributor.logits(attributor.extractor.extract(cache))).max(axis=1)
     else:
         detector = load(path, suite)
-        told = detector.probability(detector.logits(detector.extractor.extract(bench)))
-    return dict(zip((picture.uri for picture in bench.pictures), told.tolist(), strict=True))
+        told = detector.probability(detector.logits(detector.extractor.extract(cache)))
+    return dict(zip((picture.uri for picture in cache.pictures), told.tolist(), strict=True))

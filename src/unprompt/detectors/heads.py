@@ -39,7 +39,7 @@ class LinearHead(nn.Module):
         nn.init.zeros_(self.linear.bias)
 
     @torch.no_grad()
-    def take(self, weights: npt.NDArray[np.float64], bias: float) -> None:
+    def set_weights(self, weights: npt.NDArray[np.float64], bias: float) -> None:
         """Set what was solved: one weight a feature, and the bias."""
         self.linear.weight.copy_(torch.from_numpy(weights)[None])
         self.linear.bias.fill_(bias)

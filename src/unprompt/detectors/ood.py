@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from unprompt.detectors import checkpoint
-from unprompt.detectors.towers import as_pixels, clip_like
+from unprompt.detectors.towers import as_pixels, require_clip
 from unprompt.errors import CheckpointError, DataError, OptionError
 from unprompt.evidence.traces import middle, traces
 from unprompt.images import centre_square
@@ -83,7 +83,7 @@ def shrinkage(x: Floats) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class Cloud:
+class MahalanobisGaussian:
     """A Gaussian of F features with ``rank`` variances of its own and one for the rest: Tipping and Bishop, 1999."""
 
     mean: npt.NDArray[np.float32]
@@ -95,7 +95,7 @@ class Cloud:
     """rank + 1: along each axis, and along every direction across them."""
 
     @classmethod
-    def fit(cls, rows: Floats, rank: int = RANK) -> Cloud:
+    def fit(cls, rows: Floats, rank: int = RANK) -> MahalanobisGaussian:
         """From N x F rows, by the eigenvectors of their shrunk covariance."""
         mean, scale = rows.mean(axis=0), np.maximum(rows.std(axis=0), LEAST_DEVIATION)
         x = (rows - mean) / scale
@@ -123,7 +123,7 @@ class Cloud:
 
 
 @dataclass(frozen=True)
-class Facts:
+class OODHeader:
     """The header of a fitted check."""
 
     encoder: str
@@ -142,16 +142,16 @@ class Facts:
     kind: str = KIND
 
 
-class World:
-    """Pictures like those that a suite was made for; ``outside`` says of which others it cannot judge."""
+class OODDetector:
+    """Pictures like those that a suite was made for; ``is_ood`` says of which others it cannot judge."""
 
-    def __init__(self, encoder: Encoder | None, clouds: tuple[Cloud, ...], facts: Facts) -> None:
+    def __init__(self, encoder: Encoder | None, clouds: tuple[MahalanobisGaussian, ...], facts: OODHeader) -> None:
         self._encoder, self._clouds, self.facts = encoder, clouds, facts
 
     @classmethod
     def fit(
         cls, encoder: Encoder, pictures: Sequence[RGB], held_out: Sequence[RGB], false_alarms: float = FALSE_ALARMS
-    ) -> World:
+    ) -> OODDetector:
         """The clouds from ``pictures``, the threshold from ``held_out``: at most ``false_alarms`` of those outside."""
         if not 0 < false_alarms < 1:
             raise OptionError(f"false_alarms must lie between 0 and 1, got {false_alarms}")
@@ -160,11 +160,11 @@ class World:
                 f"got {len(pictures)} pictures and {len(held_out)} held-out ones, expected at least 2 and "
                 f"{np.ceil(1 / false_alarms):.0f} for a false-alarm rate of {false_alarms}: give more, or raise it"
             )
-        clouds = tuple(Cloud.fit(rows) for rows in _views(encoder, pictures))
+        clouds = tuple(MahalanobisGaussian.fit(rows) for rows in _views(encoder, pictures))
         found = _distances(clouds, _views(encoder, held_out))
         limits = tuple(_quantile(one, false_alarms) for one in found)
         threshold = _quantile(_worst(found, limits), false_alarms)
-        facts = Facts(encoder.card.digest, threshold, false_alarms, len(pictures), len(held_out), limits)
+        facts = OODHeader(encoder.card.digest, threshold, false_alarms, len(pictures), len(held_out), limits)
         return cls(encoder, clouds, facts)
 
     def distances(self, pictures: Sequence[RGB]) -> Floats:
@@ -173,7 +173,7 @@ class World:
             return np.zeros(0)
         return _worst(_distances(self._clouds, _views(self._encoder, pictures)), self.facts.limits)
 
-    def outside(self, pictures: Sequence[RGB]) -> npt.NDArray[np.bool_]:
+    def is_ood(self, pictures: Sequence[RGB]) -> npt.NDArray[np.bool_]:
         """N answers: does the picture lie beyond the threshold, or is it too small or too flat to be judged?"""
         mute = np.array([min(rgb.shape[:2]) < self.facts.least or self._flat(rgb) for rgb in pictures], np.bool_)
         return mute | (self.distances(pictures) > self.facts.threshold)
@@ -192,7 +192,7 @@ class World:
         checkpoint.save_aside(Path(path), tensors, {checkpoint.KEY: json.dumps(asdict(self.facts), sort_keys=True)})
 
     @classmethod
-    def load(cls, path: Path | str, suite: Suite) -> World:
+    def load(cls, path: Path | str, suite: Suite) -> OODDetector:
         """A saved check; :class:`CheckpointError` when damaged, or fitted with another encoder than the suite's."""
         path = Path(path)
         metadata, tensors = checkpoint.load(path)
@@ -214,7 +214,7 @@ def _views(encoder: Encoder | None, pictures: Sequence[RGB]) -> tuple[Floats, ..
     """N x F of the tokens and N x 64 of the texture; without an encoder N x W of the traces."""
     if encoder is None:
         return (np.stack([traces(middle(rgb)) for rgb in pictures]).astype(np.float64),)
-    clip = clip_like(encoder)
+    clip = require_clip(encoder)
     tokens, textures = [], []
     for start in range(0, len(pictures), encoder.batch_size):
         squares = [centre_square(rgb, clip.side) for rgb in pictures[start : start + encoder.batch_size]]
@@ -226,7 +226,7 @@ def _views(encoder: Encoder | None, pictures: Sequence[RGB]) -> tuple[Floats, ..
 @torch.inference_mode()
 def _layers(encoder: Encoder, squares: Sequence[RGB]) -> list[Tensor]:
     """Patch tokens behind the first, the middle and the last layer, N x rows x columns x d each."""
-    clip = clip_like(encoder)
+    clip = require_clip(encoder)
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (clip.mean, clip.std))
     pixels = ((as_pixels(squares).float() / 255 - mean) / std).to(clip.model.device, clip.model.dtype)
     states = clip.model.vision_model(pixel_values=pixels, output_hidden_states=True).hidden_states
@@ -236,7 +236,7 @@ def _layers(encoder: Encoder, squares: Sequence[RGB]) -> list[Tensor]:
     return [tokens.unflatten(1, (rows, rows)) for tokens in chosen]
 
 
-def _distances(clouds: Sequence[Cloud], views: Sequence[Floats]) -> tuple[Floats, ...]:
+def _distances(clouds: Sequence[MahalanobisGaussian], views: Sequence[Floats]) -> tuple[Floats, ...]:
     return tuple(cloud.distances(rows) for cloud, rows in zip(clouds, views, strict=True))
 
 
@@ -250,10 +250,10 @@ def _quantile(distances: Floats, beyond: float) -> float:
     return max(float(np.quantile(distances, 1 - beyond, method="higher")), LEAST_VARIANCE)
 
 
-def _facts(path: Path, text: str) -> Facts:
+def _facts(path: Path, text: str) -> OODHeader:
     try:
         stored = json.loads(text)
-        facts = Facts(**{**stored, "limits": tuple(stored["limits"])})
+        facts = OODHeader(**{**stored, "limits": tuple(stored["limits"])})
     except (ValueError, TypeError, KeyError) as error:
         raise CheckpointError(f"{path} is no world check of unprompt ({error!r}): give one that was fitted") from error
     if (facts.kind, facts.version) != (KIND, VERSION):
@@ -263,8 +263,10 @@ def _facts(path: Path, text: str) -> Facts:
     return facts
 
 
-def _cloud(path: Path, tensors: dict[str, Tensor], view: str) -> Cloud:
+def _cloud(path: Path, tensors: dict[str, Tensor], view: str) -> MahalanobisGaussian:
     try:
-        return Cloud(**{name: tensors[f"{view}.{name}"].numpy() for name in Cloud.__dataclass_fields__})
+        return MahalanobisGaussian(
+            **{name: tensors[f"{view}.{name}"].numpy() for name in MahalanobisGaussian.__dataclass_fields__}
+        )
     except KeyError as error:
         raise CheckpointError(f"{path} lacks the tensor {error}: the file is damaged; fit it again") from error

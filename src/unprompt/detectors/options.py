@@ -31,7 +31,7 @@ class Options:
         """JSON-ready fields."""
         return asdict(self)
 
-    def having(self, chosen: Mapping[str, Any] | None) -> Self:
+    def override(self, chosen: Mapping[str, Any] | None) -> Self:
         """These options with some exchanged by name; :class:`OptionError` for a name that is none."""
         names = sorted(self.to_dict())
         for name in chosen or {}:
@@ -76,7 +76,7 @@ class TrainedOptions(Options):
 
 
 @dataclass(frozen=True)
-class SolvedOptions(Options):
+class ClosedFormOptions(Options):
     """Options of a detector that is the one optimum of a convex loss."""
 
     l2: float = 1e-2

@@ -14,7 +14,7 @@ from unprompt.errors import CheckpointError, OptionError
 
 if TYPE_CHECKING:
     from unprompt.detectors.attributor import Attributor
-    from unprompt.detectors.base import Detector, Fitted
+    from unprompt.detectors.base import Detector, Model
     from unprompt.instruments import Suite
 
 _FILES: Final = {
@@ -72,7 +72,7 @@ class Methods(Mapping[str, M_co]):
 
 METHODS: Final[Methods[type[Detector[Any, Any]]]] = Methods(_FILES)
 ATTRIBUTORS: Final[Methods[type[Attributor[Any, Any]]]] = Methods(_ATTRIBUTOR_FILES)
-EVERY: Final[Methods[type[Fitted[Any, Any]]]] = Methods({**_FILES, **_ATTRIBUTOR_FILES})
+EVERY: Final[Methods[type[Model[Any, Any]]]] = Methods({**_FILES, **_ATTRIBUTOR_FILES})
 
 
 def load(path: Path | str, suite: Suite) -> Detector[Any, Any]:

@@ -15,7 +15,7 @@ CELLS: Final = 4
 
 
 @dataclass(frozen=True)
-class Residual:
+class ResNetSizes:
     """Sizes of a residual network; the defaults are ResNet-50's."""
 
     embedding: int = 64

@@ -20,7 +20,7 @@ _LAST = ("post_layernorm", "final_layer_norm")
 
 
 @runtime_checkable
-class Towered(Protocol):
+class HasVisionTower(Protocol):
     """An encoder that shows its image tower and its normalisation."""
 
     side: int
@@ -32,15 +32,15 @@ class Towered(Protocol):
 
 
 @runtime_checkable
-class ClipLike(Towered, Protocol):
+class ClipLike(HasVisionTower, Protocol):
     """One whose tower is a vision transformer of transformers, layer by layer."""
 
     model: CLIPModel
 
 
-def towered(encoder: Encoder) -> Towered:
+def require_vision_tower(encoder: Encoder) -> HasVisionTower:
     """The encoder, known to have an image tower that can be learned; :class:`SuiteError` otherwise."""
-    if not isinstance(encoder, Towered):
+    if not isinstance(encoder, HasVisionTower):
         raise SuiteError(
             f"the suite's encoder is {encoder!r}, expected a CLIP model whose image tower can be learned: "
             "choose another suite, or one of the methods tidy and item"
@@ -48,7 +48,7 @@ def towered(encoder: Encoder) -> Towered:
     return encoder
 
 
-def clip_like(encoder: Encoder) -> ClipLike:
+def require_clip(encoder: Encoder) -> ClipLike:
     """The encoder, known to be a CLIP model of transformers; :class:`SuiteError` otherwise."""
     if not isinstance(encoder, ClipLike):
         raise SuiteError(
@@ -59,7 +59,7 @@ def clip_like(encoder: Encoder) -> ClipLike:
 
 
 @runtime_checkable
-class Reading(Protocol):
+class HasTextTower(Protocol):
     """An encoder that shows its text tower and how it spells a text."""
 
     def tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -69,9 +69,9 @@ class Reading(Protocol):
         """What reads ids and mask, and what carries its pooled feature to the joint space; both frozen."""
 
 
-def reading(encoder: Encoder) -> Reading:
+def require_text_tower(encoder: Encoder) -> HasTextTower:
     """The encoder, known to have a text tower that can be learned; :class:`SuiteError` otherwise."""
-    if not isinstance(encoder, Reading):
+    if not isinstance(encoder, HasTextTower):
         raise SuiteError(
             f"the suite's encoder is {encoder!r}, expected a CLIP model whose text tower can be learned too: "
             "choose another suite"
@@ -87,10 +87,10 @@ class ImageTower(nn.Module):
 
     def __init__(self, encoder: Encoder, layers: int = 0) -> None:
         super().__init__()
-        source = towered(encoder)
+        source = require_vision_tower(encoder)
         self.side, self.width = source.side, encoder.width
         self.vision, self.projection = (copied(part) for part in source.tower())
-        hold(self.vision, layers)
+        freeze(self.vision, layers)
         self.register_buffer("mean", torch.tensor(source.mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(source.std).view(3, 1, 1), persistent=False)
 
@@ -104,15 +104,15 @@ class TextTower(nn.Module):
 
     def __init__(self, encoder: Encoder, layers: int = 0) -> None:
         super().__init__()
-        self.text, self.projection = (copied(part) for part in reading(encoder).reader())
-        hold(self.text, layers)
+        self.text, self.projection = (copied(part) for part in require_text_tower(encoder).reader())
+        freeze(self.text, layers)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         told = self.text(ids, mask)
         return cast(Tensor, self.projection(getattr(told, "pooler_output", told)))
 
 
-def hold(tower: nn.Module, layers: int) -> None:
+def freeze(tower: nn.Module, layers: int) -> None:
     """Leave all but the last ``layers`` transformer layers, and what follows them, as the suite's encoder has them.
 
     0 holds nothing. :class:`SuiteError` for a tower of another kind, or with fewer layers.

@@ -19,8 +19,8 @@ from transformers import ResNetModel
 from unprompt.detectors.base import Detector, Floats
 from unprompt.detectors.geometry import window
 from unprompt.detectors.options import Optimiser, TrainedOptions, at_least
-from unprompt.detectors.resnet import Residual
-from unprompt.detectors.towers import as_pixels, copied, towered
+from unprompt.detectors.resnet import ResNetSizes
+from unprompt.detectors.towers import as_pixels, copied, require_vision_tower
 from unprompt.errors import OptionError, SuiteError
 from unprompt.evidence.pixels import PixelEvidence, PixelExtractor
 from unprompt.instruments.backbones import IMAGENET_MEAN, IMAGENET_STD, from_torchvision
@@ -59,7 +59,7 @@ class TrunkOptions(TrainedOptions):
     """What is judged: the central crop, the central square that it is cut from, or the whole picture as it is."""
     backbone: Source = "suite"
     """Weights that the training starts from: the suite's backbone (ImageNet's), none (scratch), or a public head's."""
-    trunk: Residual = field(default_factory=Residual)
+    trunk: ResNetSizes = field(default_factory=ResNetSizes)
     """Sizes of the network, where it is not a copy of the suite's backbone."""
     augmentation: Augmentation = field(default_factory=Augmentation.plain)
     """What training pictures go through."""
@@ -74,7 +74,7 @@ class TrunkOptions(TrainedOptions):
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
-        nested = {"trunk": Residual, "augmentation": Augmentation}
+        nested = {"trunk": ResNetSizes, "augmentation": Augmentation}
         made = {name: kind(**stored[name]) for name, kind in nested.items() if isinstance(stored.get(name), Mapping)}
         return super().from_dict({**stored, **made})
 
@@ -145,7 +145,7 @@ class PictureDetector(Detector[E, TrunkOptions]):
     roles: ClassVar[tuple[str, ...]] = ("backbone",)
     pretrained: ClassVar[bool] = True
     """The paper starts from ImageNet's weights."""
-    sizes: ClassVar[Residual] = Residual()
+    sizes: ClassVar[ResNetSizes] = ResNetSizes()
     """The paper's network."""
 
     @classmethod
@@ -159,16 +159,16 @@ class PictureDetector(Detector[E, TrunkOptions]):
         options, named = cls.options_for(suite.manifest), suite.manifest.instruments_of(cls.method)
         if "backbone" in named or "encoder" not in named:
             return options
-        side = towered(suite.of(cls.method).encoder).side
+        side = require_vision_tower(suite.of(cls.method).encoder).side
         if side >= SMALL:
             return options
         crop = round(side * options.crop / options.resize)
-        return options.having({"resize": side, "crop": crop, "trunk": cls.reduced(side)})
+        return options.override({"resize": side, "crop": crop, "trunk": cls.reduced(side)})
 
     @classmethod
-    def reduced(cls, side: int) -> Residual:
+    def reduced(cls, side: int) -> ResNetSizes:
         """The network for a world of pictures of ``side`` pixels, under 112."""
-        return Residual.small(side)
+        return ResNetSizes.small(side)
 
     def instruments(self) -> dict[str, str]:
         """Without the backbone, where the network did not come from it."""
@@ -182,16 +182,16 @@ class PictureDetector(Detector[E, TrunkOptions]):
     def picture(self, evidence: E) -> RGB:
         """What the network is to see, before it is cut."""
 
-    def collate(self, evidence: Sequence[E], chance: np.random.Generator | None = None) -> tuple[Tensor, ...]:
-        side = self.options.resize if self.options.view == "square" and chance is None else self.options.crop
+    def collate(self, evidence: Sequence[E], rng: np.random.Generator | None = None) -> tuple[Tensor, ...]:
+        side = self.options.resize if self.options.view == "square" and rng is None else self.options.crop
         rgbs = [self.picture(one) for one in evidence]
-        if chance is None:
+        if rng is None:
             return (as_pixels([window(rgb, self.options.resize, side) for rgb in rgbs]),)
-        return (as_pixels([self._changed(rgb, chance) for rgb in rgbs]),)
+        return (as_pixels([self._changed(rgb, rng) for rgb in rgbs]),)
 
-    def _changed(self, rgb: RGB, chance: np.random.Generator) -> RGB:
+    def _changed(self, rgb: RGB, rng: np.random.Generator) -> RGB:
         """Blur, JPEG and the like before the crop, as CNNDet has them; then the crop, and what moves its geometry."""
-        drawn, crop = self.options.augmentation.draw(chance), self.options.crop
+        drawn, crop = self.options.augmentation.draw(rng), self.options.crop
         short = max(1, round(self.options.resize * drawn.scale))
         square = drawn.photometric(window(rgb, short, short, drawn.place), drawn.seed)
         return drawn.shared(window(square, short, crop, drawn.place, drawn.mirrored), drawn.seed)

@@ -18,7 +18,7 @@ from unprompt.evaluation.metrics import (
     tpr_at_fpr,
 )
 from unprompt.evaluation.rates import Rates
-from unprompt.evaluation.recipe import Column, Printed, Recipe
+from unprompt.evaluation.recipe import Column, Printed, TableRecipe
 from unprompt.evaluation.results import Result, results, with_paper
 from unprompt.evaluation.spread import spread
 from unprompt.evaluation.table import EvaluationTable, Metrics, evaluate_scores
@@ -37,8 +37,8 @@ __all__ = [
     "Metrics",
     "Printed",
     "Rates",
-    "Recipe",
     "Result",
+    "TableRecipe",
     "Verdicts",
     "accuracy",
     "auc_difference",

@@ -22,7 +22,7 @@ Kind: TypeAlias = Literal["candidate", "outsider", "real"]
 
 
 @dataclass(frozen=True)
-class Row:
+class AttributionRow:
     """One row of the confusion matrix: the pictures of one origin."""
 
     kind: Kind
@@ -52,7 +52,7 @@ class AttributionTable:
     """What ``evaluate`` measures of an attributor."""
 
     candidates: tuple[str, ...]
-    rows: Mapping[str, Row]
+    rows: Mapping[str, AttributionRow]
     """Origin -> row: the candidates, then the outsiders, then the real pictures."""
     heads: Mapping[str, Head]
     accuracy: float
@@ -113,7 +113,9 @@ def _origins(candidates: Sequence[str], makers: Sequence[str | None]) -> Iterato
         yield None
 
 
-def _row(maker: str | None, candidates: Sequence[str], pairs: Sequence[tuple[str | None, str]], n_failed: int) -> Row:
+def _row(
+    maker: str | None, candidates: Sequence[str], pairs: Sequence[tuple[str | None, str]], n_failed: int
+) -> AttributionRow:
     counts = Counter(answer for truth, answer in pairs if truth == maker)
     if not counts:
         raise DataError(
@@ -122,7 +124,7 @@ def _row(maker: str | None, candidates: Sequence[str], pairs: Sequence[tuple[str
     kind: Kind = "real" if maker is None else "candidate" if maker in candidates else "outsider"
     right = counts[maker if maker is not None and kind == "candidate" else NONE_OF_THESE]
     shown = {answer: counts[answer] for answer in (*candidates, NONE_OF_THESE)}
-    return Row(kind, shown, right / counts.total(), counts.total(), n_failed)
+    return AttributionRow(kind, shown, right / counts.total(), counts.total(), n_failed)
 
 
 def _head(name: str, own: Sequence[bool], probabilities: Floats) -> Head:
@@ -140,5 +142,5 @@ def _head(name: str, own: Sequence[bool], probabilities: Floats) -> Head:
     )
 
 
-def _pooled(rows: Sequence[Row]) -> float:
+def _pooled(rows: Sequence[AttributionRow]) -> float:
     return sum(row.accuracy * row.n for row in rows) / sum(row.n for row in rows)

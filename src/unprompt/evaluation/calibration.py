@@ -147,11 +147,11 @@ def _most_likely(design: Floats, offset: Floats, targets: Floats, weights: Float
 
     x = np.zeros(design.shape[1])
     for _ in range(NEWTON_STEPS):
-        chance = np.exp(-np.logaddexp(0, -(design @ x + offset)))
-        gradient = design.T @ (weights * (chance - targets))
+        rng = np.exp(-np.logaddexp(0, -(design @ x + offset)))
+        gradient = design.T @ (weights * (rng - targets))
         if np.abs(gradient).max() < GRADIENT_TOLERANCE:
             break
-        curvature = design.T @ (design * (weights * chance * (1 - chance))[:, None])
+        curvature = design.T @ (design * (weights * rng * (1 - rng))[:, None])
         step = np.linalg.solve(curvature + RIDGE * np.eye(x.size), gradient)
         size = 1.0
         while loss(x - size * step) > loss(x) - 1e-4 * size * float(gradient @ step) and size > 1e-10:

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from unprompt.errors import DataError, OptionError
 from unprompt.evaluation.arrays import Floats, probable, share_level, unit_rate
 from unprompt.evaluation.delong import LEAST, auc_difference
-from unprompt.evaluation.pictures import MACRO, NOTHING, POOLED, Pictures, column, sorted_out
-from unprompt.evaluation.rates import NAMES, Measured, mean, values
+from unprompt.evaluation.pictures import MACRO, NOTHING, POOLED, Pictures, column, group_rows
+from unprompt.evaluation.rates import NAMES, BinaryMetrics, mean, values
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def compare_scores(
     other = probable(labels, second)[1]
     if len(generators) != generated.size:
         raise DataError(f"got {generated.size} labels and {len(generators)} generators: give one of each a picture")
-    found = sorted_out(generated, np.zeros(generated.size, np.bool_), generators, pixels, pairs)
+    found = group_rows(generated, np.zeros(generated.size, np.bool_), generators, pixels, pairs)
     measured = [_measured(found, column(told, found.places), threshold) for told in (one, other)]
     ours, theirs = (_rows({name: values(row.rates()) for name, row in side.items()}) for side in measured)
     drawn = _drawn(found, measured, repeats, seed)
@@ -88,9 +88,10 @@ def compare_scores(
     return Comparison(*names, int((~pooled).sum()), int(pooled.sum()), rows)
 
 
-def _measured(found: Pictures, scores: Floats, threshold: float) -> dict[str, Measured]:
+def _measured(found: Pictures, scores: Floats, threshold: float) -> dict[str, BinaryMetrics]:
     return {
-        name: Measured(found.generated[row.members], scores[row.members], threshold) for name, row in found.rows.items()
+        name: BinaryMetrics(found.generated[row.members], scores[row.members], threshold)
+        for name, row in found.rows.items()
     }
 
 
@@ -101,7 +102,7 @@ def _rows(by_generator: Mapping[str, Floats]) -> dict[str, Floats]:
     return {**found, MACRO: mean(by_generator, POOLED), POOLED: pooled}
 
 
-def _drawn(found: Pictures, measured: Sequence[dict[str, Measured]], repeats: int, seed: int) -> dict[str, Floats]:
+def _drawn(found: Pictures, measured: Sequence[dict[str, BinaryMetrics]], repeats: int, seed: int) -> dict[str, Floats]:
     """Row -> repeats x metrics differences."""
     made: dict[str, list[Floats]] = {name: [] for name in (*found.rows, MACRO)}
     for counts in found.draws(repeats, seed):
@@ -120,7 +121,7 @@ def _difference(first: float, second: float, drawn: Floats, level: float) -> Dif
     return Difference(first, second, first - second, float(low), float(high), min(1.0, 2 * min(below, above)), level)
 
 
-def _delong(first: Measured, second: Measured, level: float) -> Difference:
+def _delong(first: BinaryMetrics, second: BinaryMetrics, level: float) -> Difference:
     found = auc_difference(first.generated, first.probabilities, second.probabilities, level)
     one, other = first.rates().auc, second.rates().auc  # the same, but for the last bits
     return Difference(one, other, one - other, found.low, found.high, found.p, level, "delong")

@@ -89,7 +89,7 @@ def nll(labels: npt.ArrayLike, probabilities: npt.ArrayLike, prior: float | None
     Probabilities are kept off 0 and 1 by 2.2e-16, so that one certain error costs 36 and not infinity.
     """
     generated, values = probable(labels, probabilities)
-    return float(_weights(generated, prior, "NLL") @ surprise(generated, values))
+    return float(_weights(generated, prior, "NLL") @ sample_log_loss(generated, values))
 
 
 def bin_of(probabilities: Floats, bins: int = BINS) -> npt.NDArray[np.intp]:
@@ -97,7 +97,7 @@ def bin_of(probabilities: Floats, bins: int = BINS) -> npt.NDArray[np.intp]:
     return np.minimum((probabilities * bins).astype(np.intp), bins - 1)
 
 
-def surprise(generated: Flags, probabilities: Floats) -> Floats:
+def sample_log_loss(generated: Flags, probabilities: Floats) -> Floats:
     """-log of the probability that each picture's own class was given."""
     told = np.where(generated, probabilities, 1 - probabilities)
     return np.asarray(-np.log(np.clip(told, TINY, 1 - TINY)))

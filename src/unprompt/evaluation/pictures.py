@@ -23,7 +23,7 @@ NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class GeneratorRow:
     """The pictures of one row, as places among the different pictures."""
 
     members: npt.NDArray[np.intp]
@@ -39,23 +39,23 @@ class Pictures:
     generated: Flags
     places: npt.NDArray[np.intp]
     """Where each one first stands in the columns that were given."""
-    rows: Mapping[str, Row]
+    rows: Mapping[str, GeneratorRow]
     """By generator, then ``pooled``."""
     strata: tuple[npt.NDArray[np.intp], ...]
     """Pictures of one class and of the same rows: what is drawn together when pictures are drawn anew."""
 
     def draws(self, repeats: int, seed: int) -> Iterator[Counts]:
         """U counts each, with replacement inside each stratum, so that every row keeps its number of both classes."""
-        dice = np.random.default_rng(seed)
+        rng = np.random.default_rng(seed)
         for _ in range(repeats):
             counts = np.zeros(self.generated.size, np.int64)
             for members in self.strata:
-                drawn = dice.integers(members.size, size=members.size)
+                drawn = rng.integers(members.size, size=members.size)
                 counts[members] = np.bincount(drawn, minlength=members.size)
             yield counts
 
 
-def sorted_out(
+def group_rows(
     generated: Flags,
     failed: Flags,
     generators: Sequence[str],
@@ -101,13 +101,13 @@ def _reals(generated: Flags, names: npt.NDArray[np.str_], name: str, pairs: Mapp
     return np.asarray(~generated & np.isin(names, list(own)), np.bool_)
 
 
-def _row(where: npt.NDArray[np.intp], failed: Flags, members: Flags) -> Row:
+def _row(where: npt.NDArray[np.intp], failed: Flags, members: Flags) -> GeneratorRow:
     sound = where[members & ~failed]
     unique = np.unique(sound)
-    return Row(unique, int((members & failed).sum()), int(sound.size - unique.size))
+    return GeneratorRow(unique, int((members & failed).sum()), int(sound.size - unique.size))
 
 
-def _strata(generated: Flags, rows: Mapping[str, Row]) -> tuple[npt.NDArray[np.intp], ...]:
+def _strata(generated: Flags, rows: Mapping[str, GeneratorRow]) -> tuple[npt.NDArray[np.intp], ...]:
     key = generated.astype(np.intp)
     for row in rows.values():
         inside = np.zeros(key.size, np.intp)

@@ -9,7 +9,7 @@ import numpy as np
 
 from unprompt.evaluation.arrays import Flags, Floats
 from unprompt.evaluation.curve import Counts, Ranking
-from unprompt.evaluation.metrics import BINS, bin_of, surprise
+from unprompt.evaluation.metrics import BINS, bin_of, sample_log_loss
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Rates:
 NAMES = tuple(field.name for field in fields(Rates))
 
 
-class Measured:
+class BinaryMetrics:
     """N scored pictures, sorted and binned once."""
 
     def __init__(self, generated: Flags, probabilities: Floats, threshold: float) -> None:
@@ -45,7 +45,7 @@ class Measured:
         self._ranking = Ranking.of(generated, probabilities)
         self._right = (probabilities > threshold) == generated
         self._bins = bin_of(probabilities)
-        self._surprise = surprise(generated, probabilities)
+        self._surprise = sample_log_loss(generated, probabilities)
 
     def rates(self, counts: Counts | None = None) -> Rates:
         """When picture i counts ``counts[i]`` times, once by default; both classes need a count."""

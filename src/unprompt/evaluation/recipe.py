@@ -37,7 +37,7 @@ class Printed:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TableRecipe:
     """All that a run needs to know of a table, beside the suite and the pictures."""
 
     name: str
@@ -121,4 +121,4 @@ def _known(name: str, where: str, told: Mapping[str, Any], names: set[str]) -> N
 
 
 def _drawn() -> str:
-    return ", ".join(field.name for field in fields(Recipe) if field.name != "name")
+    return ", ".join(field.name for field in fields(TableRecipe) if field.name != "name")

@@ -14,8 +14,8 @@ from unprompt.evaluation.arrays import Floats, probable, share_level, unit_rate
 from unprompt.evaluation.bootstrap import Interval, percentile, wilson
 from unprompt.evaluation.delong import LEAST, auc_interval
 from unprompt.evaluation.difference import Comparison
-from unprompt.evaluation.pictures import MACRO, NOTHING, POOLED, Pictures, Row, column, sorted_out
-from unprompt.evaluation.rates import NAMES, Measured, Rates, mean, values
+from unprompt.evaluation.pictures import MACRO, NOTHING, POOLED, GeneratorRow, Pictures, column, group_rows
+from unprompt.evaluation.rates import NAMES, BinaryMetrics, Rates, mean, values
 from unprompt.evaluation.verdicts import Bounds, Verdicts
 
 SHARES: Final = {"real_accuracy": "n_real", "fake_accuracy": "n_generated"}
@@ -96,10 +96,11 @@ def evaluate_scores(
         )
     failed = np.array([p is None for p in probabilities], dtype=np.bool_)
     generated, told = probable(labels, [0.0 if p is None else p for p in probabilities])
-    found = sorted_out(generated, failed, generators, pixels, pairs)
+    found = group_rows(generated, failed, generators, pixels, pairs)
     scores = column(told, found.places)
     measured = {
-        name: Measured(found.generated[row.members], scores[row.members], threshold) for name, row in found.rows.items()
+        name: BinaryMetrics(found.generated[row.members], scores[row.members], threshold)
+        for name, row in found.rows.items()
     }
     tables = {name: _metrics(one, found.rows[name]) for name, one in measured.items()}
     means = dict(zip(NAMES, mean({name: values(one) for name, one in tables.items()}, POOLED).tolist(), strict=True))
@@ -116,7 +117,7 @@ def evaluate_scores(
     )
 
 
-def _metrics(measured: Measured, row: Row) -> Metrics:
+def _metrics(measured: BinaryMetrics, row: GeneratorRow) -> Metrics:
     rates = measured.rates()
     return Metrics(
         **{one.name: getattr(rates, one.name) for one in fields(Rates)},
@@ -129,7 +130,7 @@ def _metrics(measured: Measured, row: Row) -> Metrics:
 
 def _intervals(
     found: Pictures,
-    measured: Mapping[str, Measured],
+    measured: Mapping[str, BinaryMetrics],
     estimates: Mapping[str, Metrics | Mapping[str, float]],
     repeats: int,
     level: float,
@@ -150,7 +151,7 @@ def _intervals(
     return made
 
 
-def _exact(measured: Measured, told: Mapping[str, Any], level: float) -> dict[str, Interval]:
+def _exact(measured: BinaryMetrics, told: Mapping[str, Any], level: float) -> dict[str, Interval]:
     """The intervals that need no draw."""
     made = {metric: wilson(told[metric], told[count], level) for metric, count in SHARES.items()}
     if min(told["n_real"], told["n_generated"]) >= LEAST:

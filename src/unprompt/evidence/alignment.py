@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unprompt.evidence.base import Extractor
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.products import (
     BOXES,
     CAPTION_EMBEDDINGS,
@@ -96,11 +96,11 @@ class AlignmentExtractor(Extractor[AlignmentEvidence]):
         whole = CAPTIONS, PICTURE_EMBEDDINGS, CAPTION_EMBEDDINGS
         return (*whole, BOXES, OBJECT_EMBEDDINGS, PHRASE_EMBEDDINGS) if self.objects else whole
 
-    def _extract(self, bench: Bench) -> list[AlignmentEvidence]:
-        parts = self._objects(bench) if self.objects else [None] * len(bench.pixels)
-        made = zip(bench.picture_embeddings(), bench.caption_embeddings(), bench.captions(), parts, strict=True)
+    def _extract(self, cache: ProductCache) -> list[AlignmentEvidence]:
+        parts = self._objects(cache) if self.objects else [None] * len(cache.pixels)
+        made = zip(cache.picture_embeddings(), cache.caption_embeddings(), cache.captions(), parts, strict=True)
         return [AlignmentEvidence(*row) for row in made]
 
-    def _objects(self, bench: Bench) -> list[Objects]:
-        made = zip(bench.boxes(), bench.object_embeddings(), bench.phrase_embeddings(), strict=True)
+    def _objects(self, cache: ProductCache) -> list[Objects]:
+        made = zip(cache.boxes(), cache.object_embeddings(), cache.phrase_embeddings(), strict=True)
         return [Objects(*row) for row in made]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from unprompt.evidence.base import Extractor
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.products import CAPTIONS, Product, regenerations
 from unprompt.types import RGB, Caption
 
@@ -37,9 +37,9 @@ class AttributionExtractor(Extractor[AttributionEvidence]):
     def products(self) -> Sequence[Product[Any]]:
         return CAPTIONS, *(regenerations(generator=name) for name in self.generators)
 
-    def _extract(self, bench: Bench) -> list[AttributionEvidence]:
-        drawn = {name: bench.regenerations(generator=name) for name in self.generators}
+    def _extract(self, cache: ProductCache) -> list[AttributionEvidence]:
+        drawn = {name: cache.regenerations(generator=name) for name in self.generators}
         return [
             AttributionEvidence(picture.rgb, {name: drawn[name][index] for name in self.generators}, caption)
-            for index, (picture, caption) in enumerate(zip(bench.pictures, bench.captions(), strict=True))
+            for index, (picture, caption) in enumerate(zip(cache.pictures, cache.captions(), strict=True))
         ]

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, final
 
 from unprompt.errors import StoreError
-from unprompt.evidence.product_cache import Bench, PartShelves
+from unprompt.evidence.product_cache import ProductCache, ShardReader
 from unprompt.evidence.products import Product
-from unprompt.evidence.stored import StoredBench
-from unprompt.store import EvidenceView, Recipe, Store
+from unprompt.evidence.stored import StoredProductCache
+from unprompt.store import EvidenceView, ProductRecipe, Store
 
 if TYPE_CHECKING:
     from unprompt.instruments import Suite
@@ -34,12 +34,12 @@ class Extractor(ABC, Generic[E]):
         """What it takes from the bench and has stored."""
 
     @final
-    def extract(self, bench: Bench) -> list[E]:
+    def extract(self, cache: ProductCache) -> list[E]:
         """One evidence a picture of the bench, in order, by the instruments that the suite gives this method."""
-        return self._extract(bench.of(self.method))
+        return self._extract(cache.of(self.method))
 
     @abstractmethod
-    def _extract(self, bench: Bench) -> list[E]: ...
+    def _extract(self, cache: ProductCache) -> list[E]: ...
 
     def options(self) -> Mapping[str, object]:
         """What was chosen, as plain values."""
@@ -50,7 +50,7 @@ class Extractor(ABC, Generic[E]):
         """Whether another draw of the noise makes other evidence."""
         return any(product.drawn for product in self.products())
 
-    def recipes(self, suite: Suite) -> dict[str, Recipe]:
+    def recipes(self, suite: Suite) -> dict[str, ProductRecipe]:
         """Role -> recipe of each product."""
         own = suite.of(self.method)
         return {product.role: product.recipe(own) for product in self.products()}
@@ -83,11 +83,11 @@ class Extractor(ABC, Generic[E]):
                 "with this suite, or name the suite that made it"
             )
         wanted = ok_rows(store, part) if rows is None else rows
-        return self.extract(StoredBench(PartShelves(store, part), suite, wanted, noise))
+        return self.extract(StoredProductCache(ShardReader(store, part), suite, wanted, noise))
 
 
 def rows_by_part(store: Store) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-    """Part by part its current sample rows that have a picture; of a file that was changed and read anew the last."""
+    """Shard by shard its current sample rows that have a picture; of a file that was changed and read anew the last."""
     for part, table in store.current():
         if rows := [row for row in table.to_pylist() if row["status"] == "ok"]:
             yield part, rows

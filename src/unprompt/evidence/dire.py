@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from unprompt.evidence.base import Extractor
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.products import Product, reconstructions
 from unprompt.evidence.reconstruction import Reconstructed
 
@@ -30,6 +30,6 @@ class DireExtractor(Extractor[DireEvidence]):
     def products(self) -> Sequence[Product[Any]]:
         return (reconstructions(guided=False),)
 
-    def _extract(self, bench: Bench) -> list[DireEvidence]:
-        made = zip(bench.prepared(), bench.reconstructions(guided=False), strict=True)
+    def _extract(self, cache: ProductCache) -> list[DireEvidence]:
+        made = zip(cache.prepared(), cache.reconstructions(guided=False), strict=True)
         return [DireEvidence(picture, reconstruction) for picture, reconstruction in made]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from unprompt.evidence.base import Extractor
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.products import Product, reconstructions
 from unprompt.types import RGB
 
@@ -36,8 +36,8 @@ class DrctExtractor(Extractor[DrctEvidence]):
     def products(self) -> Sequence[Product[Any]]:
         return (reconstructions(guided=False),) if self.reconstructed else ()
 
-    def _extract(self, bench: Bench) -> list[DrctEvidence]:
+    def _extract(self, cache: ProductCache) -> list[DrctEvidence]:
         if not self.reconstructed:
-            return [DrctEvidence(picture.rgb) for picture in bench.pictures]
-        made = zip(bench.pictures, bench.reconstructions(guided=False), strict=True)
+            return [DrctEvidence(picture.rgb) for picture in cache.pictures]
+        made = zip(cache.pictures, cache.reconstructions(guided=False), strict=True)
         return [DrctEvidence(picture.rgb, reconstruction) for picture, reconstruction in made]

@@ -8,7 +8,7 @@ from typing import Any
 
 from unprompt.evidence.alignment import Vector
 from unprompt.evidence.base import Extractor
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.products import PICTURE_EMBEDDINGS, Product
 
 
@@ -31,5 +31,5 @@ class EmbeddingExtractor(Extractor[EmbeddingEvidence]):
     def products(self) -> Sequence[Product[Any]]:
         return (PICTURE_EMBEDDINGS,)
 
-    def _extract(self, bench: Bench) -> list[EmbeddingEvidence]:
-        return [EmbeddingEvidence(image) for image in bench.picture_embeddings()]
+    def _extract(self, cache: ProductCache) -> list[EmbeddingEvidence]:
+        return [EmbeddingEvidence(image) for image in cache.picture_embeddings()]

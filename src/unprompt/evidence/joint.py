@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from unprompt.evidence.base import Extractor
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.products import Product
 
 
@@ -33,9 +33,9 @@ class JointExtractor(Extractor[JointEvidence]):
         made = {product.role: product for one in self.extractors.values() for product in one.products()}
         return tuple(made.values())
 
-    def _extract(self, bench: Bench) -> list[JointEvidence]:
-        parts = {method: extractor.extract(bench) for method, extractor in self.extractors.items()}
+    def _extract(self, cache: ProductCache) -> list[JointEvidence]:
+        parts = {method: extractor.extract(cache) for method, extractor in self.extractors.items()}
         return [
             JointEvidence({method: part[index] for method, part in parts.items()})
-            for index in range(len(bench.pictures))
+            for index in range(len(cache.pictures))
         ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from unprompt.evidence.base import Extractor
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.products import Product
 from unprompt.images import fit_long
 from unprompt.types import RGB
@@ -44,5 +44,5 @@ class PixelExtractor(Extractor[PixelEvidence]):
     def products(self) -> Sequence[Product[Any]]:
         return ()
 
-    def _extract(self, bench: Bench) -> list[PixelEvidence]:
-        return [PixelEvidence(picture.rgb, picture.format in LOSSLESS) for picture in bench.pictures]
+    def _extract(self, cache: ProductCache) -> list[PixelEvidence]:
+        return [PixelEvidence(picture.rgb, picture.format in LOSSLESS) for picture in cache.pictures]

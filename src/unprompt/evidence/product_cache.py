@@ -29,7 +29,7 @@ from unprompt.evidence.products import (
 )
 from unprompt.images import cut_out
 from unprompt.instruments.base import Vectors
-from unprompt.store import Recipe, Store
+from unprompt.store import ProductRecipe, Store
 from unprompt.types import RGB, Box, Caption, Picture
 
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
-class PartShelves:
+class ShardReader:
     """A store, seen from one part: each recipe has its shelf there, and the part one file on each shelf."""
 
     store: Store
     part: int
 
     def read(
-        self, product: Product[Made], recipe: Recipe, pixels: Sequence[str], some: bool = False
+        self, product: Product[Made], recipe: ProductRecipe, pixels: Sequence[str], some: bool = False
     ) -> list[Made] | None:
         """The products of the pictures with these hashes, in this order; None before any were stored.
 
@@ -66,16 +66,16 @@ class PartShelves:
             )
         return [made[one] for one in pixels]
 
-    def write(self, product: Product[Made], recipe: Recipe, pixels: Sequence[str], made: Sequence[Made]) -> None:
+    def write(self, product: Product[Made], recipe: ProductRecipe, pixels: Sequence[str], made: Sequence[Made]) -> None:
         """Store the products of the pictures with these hashes."""
         self.store.shelf(recipe).write(self.part, product.codec.rows(recipe, pixels, made))
 
 
-class Bench:
+class ProductCache:
     """One part's pictures under one suite and one draw of the noise; draw 0 is the one that verdicts rest on."""
 
     def __init__(
-        self, pictures: Sequence[Picture], suite: Suite, shelves: PartShelves | None = None, noise: int = 0
+        self, pictures: Sequence[Picture], suite: Suite, shelves: ShardReader | None = None, noise: int = 0
     ) -> None:
         self._pictures = tuple(pictures)
         self.suite = suite
@@ -87,15 +87,15 @@ class Bench:
 
     def of(self, method: str) -> Self:
         """The same pictures under the instruments of one method; products on which methods agree stay shared."""
-        bench = copy(self)
-        bench.suite, bench._prepared = self.suite.of(method), None
-        return bench
+        cache = copy(self)
+        cache.suite, cache._prepared = self.suite.of(method), None
+        return cache
 
     def at_noise(self, noise: int) -> Self:
         """The same pictures under another draw of the noise; what no noise enters stays shared."""
-        bench = copy(self)
-        bench.noise = noise
-        return bench
+        cache = copy(self)
+        cache.noise = noise
+        return cache
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -179,7 +179,7 @@ class Bench:
             self._made[recipe.name] = self._fetch(product, recipe, make)
         return cast("list[Made]", self._made[recipe.name])
 
-    def _fetch(self, product: Product[Made], recipe: Recipe, make: Callable[[], list[Made]]) -> list[Made]:
+    def _fetch(self, product: Product[Made], recipe: ProductRecipe, make: Callable[[], list[Made]]) -> list[Made]:
         if self.shelves is None:
             return make()
         stored = self.shelves.read(product, recipe, self.pixels, some=product.drawn and self.noise > 0)

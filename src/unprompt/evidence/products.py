@@ -13,7 +13,7 @@ from unprompt import store
 from unprompt.evidence import phrases
 from unprompt.images import decode_png, encode_png
 from unprompt.instruments.base import Vectors
-from unprompt.store import Recipe
+from unprompt.store import ProductRecipe
 from unprompt.types import RGB, Box, Caption
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ VERSION = 1
 class Codec(Generic[Made]):
     """Products of one kind -> rows of its table, and back."""
 
-    rows: Callable[[Recipe, Sequence[str], Sequence[Made]], pa.Table]
+    rows: Callable[[ProductRecipe, Sequence[str], Sequence[Made]], pa.Table]
     """From the recipe, the pictures' hashes and the products."""
     items: Callable[[pa.Table], list[Made]]
 
@@ -53,7 +53,7 @@ class Product(Generic[Made]):
 
     role: str
     codec: Codec[Made]
-    recipe: Callable[[Suite], Recipe]
+    recipe: Callable[[Suite], ProductRecipe]
     generator: str = ""
     """Who draws it, by name in the suite; empty = nobody."""
 
@@ -62,7 +62,7 @@ class Product(Generic[Made]):
         """Noise enters: another draw of the noise makes another product."""
         return bool(self.generator)
 
-    def recipe_at(self, suite: Suite, noise: int) -> Recipe:
+    def recipe_at(self, suite: Suite, noise: int) -> ProductRecipe:
         """The recipe under draw ``noise``; the first draw is not told, nor is any where no noise enters."""
         recipe = self.recipe(suite)
         return recipe.at_noise(noise) if self.drawn else recipe
@@ -71,26 +71,26 @@ class Product(Generic[Made]):
 CAPTIONS = Product(
     "captions",
     TEXTS,
-    lambda suite: Recipe("caption", VERSION, [suite.captioner.card], {"fallback": suite.captioner.fallback}),
+    lambda suite: ProductRecipe("caption", VERSION, [suite.captioner.card], {"fallback": suite.captioner.fallback}),
 )
 PICTURE_EMBEDDINGS = Product(
     "picture_embeddings",
     VECTORS,
-    lambda suite: Recipe("embedding", VERSION, [suite.encoder.card], {"of": "picture"}),
+    lambda suite: ProductRecipe("embedding", VERSION, [suite.encoder.card], {"of": "picture"}),
 )
 CAPTION_EMBEDDINGS = Product(
     "caption_embeddings",
     VECTORS,
-    lambda suite: Recipe("embedding", VERSION, [suite.encoder.card, suite.captioner.card], {"of": "caption"}),
+    lambda suite: ProductRecipe("embedding", VERSION, [suite.encoder.card, suite.captioner.card], {"of": "caption"}),
 )
 
 
-def _local(kind: str, of: str) -> Callable[[Suite], Recipe]:
+def _local(kind: str, of: str) -> Callable[[Suite], ProductRecipe]:
     """Recipe of what rests on the boxes of a caption's phrases; the encoder enters where something is embedded."""
 
-    def recipe(suite: Suite) -> Recipe:
+    def recipe(suite: Suite) -> ProductRecipe:
         cards = [suite.grounder.card, suite.captioner.card, *([suite.encoder.card] if kind == "embeddings" else [])]
-        return Recipe(kind, VERSION, cards, {"of": of, "phrases": phrases.VERSION})
+        return ProductRecipe(kind, VERSION, cards, {"of": of, "phrases": phrases.VERSION})
 
     return recipe
 
@@ -103,9 +103,9 @@ PHRASE_EMBEDDINGS = Product("phrase_embeddings", SEVERAL, _local("embeddings", "
 def reconstructions(guided: bool = True) -> Product[RGB]:
     """img2img towards the caption; unguided, no caption enters, so the captioner's card stays out."""
 
-    def recipe(suite: Suite) -> Recipe:
+    def recipe(suite: Suite) -> ProductRecipe:
         cards = [suite.diffusion.card, *([suite.captioner.card] if guided else [])]
-        return Recipe("picture", VERSION, cards, {"of": "reconstruction", "guided": guided})
+        return ProductRecipe("picture", VERSION, cards, {"of": "reconstruction", "guided": guided})
 
     return Product("reconstructions" if guided else "free_reconstructions", PICTURES, recipe, "diffusion")
 
@@ -113,9 +113,9 @@ def reconstructions(guided: bool = True) -> Product[RGB]:
 def regenerations(index: int = 0, generator: str = "diffusion") -> Product[RGB]:
     """text2img of the caption by one of the suite's generators, drawing ``index``."""
 
-    def recipe(suite: Suite) -> Recipe:
+    def recipe(suite: Suite) -> ProductRecipe:
         cards = [suite.generator(generator).card, suite.captioner.card]
-        return Recipe("picture", VERSION, cards, {"of": "regeneration", "index": index})
+        return ProductRecipe("picture", VERSION, cards, {"of": "regeneration", "index": index})
 
     role = "regenerations" if generator == "diffusion" else f"regenerations_{generator}"
     return Product(f"{role}_{index}", PICTURES, recipe, generator)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unprompt.evidence.base import Extractor
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.products import CAPTIONS, Product, reconstructions
 from unprompt.evidence.reconstruction import Reconstructed
 from unprompt.types import Caption
@@ -43,6 +43,6 @@ class SareExtractor(Extractor[SareEvidence]):
     def products(self) -> Sequence[Product[Any]]:
         return CAPTIONS, reconstructions(self.guided)
 
-    def _extract(self, bench: Bench) -> list[SareEvidence]:
-        made = zip(bench.prepared(), bench.reconstructions(self.guided), bench.captions(), strict=True)
+    def _extract(self, cache: ProductCache) -> list[SareEvidence]:
+        made = zip(cache.prepared(), cache.reconstructions(self.guided), cache.captions(), strict=True)
         return [SareEvidence(picture, reconstruction, caption) for picture, reconstruction, caption in made]

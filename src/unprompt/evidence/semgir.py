@@ -8,7 +8,7 @@ from typing import Any
 
 from unprompt.errors import OptionError
 from unprompt.evidence.base import Extractor
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.products import CAPTIONS, Product, regenerations
 from unprompt.types import RGB, Caption
 
@@ -40,7 +40,7 @@ class SemgirExtractor(Extractor[SemgirEvidence]):
     def products(self) -> Sequence[Product[Any]]:
         return CAPTIONS, *(regenerations(index) for index in range(self.k))
 
-    def _extract(self, bench: Bench) -> list[SemgirEvidence]:
-        drawn = zip(*(bench.regenerations(index) for index in range(self.k)), strict=True)
-        made = zip(bench.pictures, drawn, bench.captions(), strict=True)
+    def _extract(self, cache: ProductCache) -> list[SemgirEvidence]:
+        drawn = zip(*(cache.regenerations(index) for index in range(self.k)), strict=True)
+        made = zip(cache.pictures, drawn, cache.captions(), strict=True)
         return [SemgirEvidence(picture.rgb, regenerations, caption) for picture, regenerations, caption in made]

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from unprompt.errors import PictureError, StoreError
-from unprompt.evidence.product_cache import Bench, PartShelves
+from unprompt.evidence.product_cache import ProductCache, ShardReader
 from unprompt.evidence.products import Product
 from unprompt.images import read
 from unprompt.perturbations import Chain, perturbed
-from unprompt.store import Recipe
+from unprompt.store import ProductRecipe
 from unprompt.types import Picture
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 Made = TypeVar("Made")
 
 
-class StoredBench(Bench):
+class StoredProductCache(ProductCache):
     """The pictures of sample rows; each is opened again only when evidence shows the picture itself."""
 
-    def __init__(self, shelves: PartShelves, suite: Suite, rows: Sequence[Mapping[str, Any]], noise: int = 0) -> None:
+    def __init__(self, shelves: ShardReader, suite: Suite, rows: Sequence[Mapping[str, Any]], noise: int = 0) -> None:
         super().__init__((), suite, noise=noise)
         self._source, self._rows = shelves, tuple(rows)
 
@@ -40,7 +40,7 @@ class StoredBench(Bench):
     def pixels(self) -> list[str]:
         return [row["pixels"] for row in self._rows]
 
-    def _fetch(self, product: Product[Made], recipe: Recipe, make: Callable[[], list[Made]]) -> list[Made]:
+    def _fetch(self, product: Product[Made], recipe: ProductRecipe, make: Callable[[], list[Made]]) -> list[Made]:
         stored = self._source.read(product, recipe, self.pixels)
         if stored is None:
             raise StoreError(

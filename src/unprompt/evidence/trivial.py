@@ -11,7 +11,7 @@ import numpy as np
 
 from unprompt.evidence.alignment import Vector
 from unprompt.evidence.base import Extractor
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.products import Product
 from unprompt.images import FORMATS, resize
 from unprompt.types import RGB, Picture
@@ -59,8 +59,8 @@ class TrivialExtractor(Extractor[TrivialEvidence]):
     def products(self) -> Sequence[Product[Any]]:
         return ()
 
-    def _extract(self, bench: Bench) -> list[TrivialEvidence]:
-        return [_described(picture) for picture in bench.pictures]
+    def _extract(self, cache: ProductCache) -> list[TrivialEvidence]:
+        return [_described(picture) for picture in cache.pictures]
 
 
 def _described(picture: Picture) -> TrivialEvidence:

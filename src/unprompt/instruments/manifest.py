@@ -141,7 +141,7 @@ class Manifest:
         return parse(_file_of(name_or_path))
 
     @property
-    def spelling(self) -> str:
+    def cli_name(self) -> str:
         """What --suite and `unprompt fetch` are to be told: a shipped suite's name, the path of another."""
         return self.name if self.file == shipped(self.name) else str(self.file)
 
@@ -167,10 +167,10 @@ class Manifest:
 
     def origin(self, spec: Spec) -> Origin:
         """Where the weights lie; MissingWeights when they are not on this machine."""
-        folder = self.file.parent / spec.path if spec.path else _cached(spec, self.spelling)
+        folder = self.file.parent / spec.path if spec.path else _cached(spec, self.cli_name)
         # A branch of the hub moves; the cache names the folder of a snapshot after its commit.
         revision = spec.revision if spec.path or not spec.model else folder.name
-        origin = Origin(folder, spec.model, revision, spec.licence, spec.digest, self.spelling)
+        origin = Origin(folder, spec.model, revision, spec.licence, spec.digest, self.cli_name)
         if not folder.is_dir():
             raise origin.missing()
         return origin

@@ -57,7 +57,7 @@ class Sampling:
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class ReconstructionTask:
     """One reconstruction of a batch."""
 
     place: int
@@ -139,11 +139,11 @@ class StableDiffusion(Diffusion):
             made.update(self._run(list(group)))
         return [made[place] for place in range(len(jobs))]
 
-    def _job(self, place: int, picture: RGB, caption: str, seed: int) -> Job:
+    def _job(self, place: int, picture: RGB, caption: str, seed: int) -> ReconstructionTask:
         prepared = self.prepare(picture)
-        return Job(place, prepared, pad_edges(prepared, self._multiple), caption, seed)
+        return ReconstructionTask(place, prepared, pad_edges(prepared, self._multiple), caption, seed)
 
-    def _run(self, jobs: Sequence[Job]) -> dict[int, RGB]:
+    def _run(self, jobs: Sequence[ReconstructionTask]) -> dict[int, RGB]:
         """One batch of equal size, each result cut back to its picture: place -> height x width x 3."""
         pixels = np.stack([job.padded for job in jobs]).transpose(0, 3, 1, 2)
         with quietly():  # Its tokenizer reports every caption that is longer than the text encoder's context.

@@ -64,7 +64,7 @@ class Suite:
         seen.method = method
         return seen
 
-    def departs(self, role: str) -> bool:
+    def has_override(self, role: str) -> bool:
         """Whether the method of this view has an instrument of its own in ``role``."""
         return role in self.manifest.methods.get(self.method, {})
 
@@ -152,7 +152,7 @@ class Suite:
         instruments = self.manifest.instruments_of(self.method)
         if role not in instruments:
             raise self._lacks("instrument", role, tuple(instruments))
-        place = f"methods.{self.method}.instruments.{role}" if self.departs(role) else f"instruments.{role}"
+        place = f"methods.{self.method}.instruments.{role}" if self.has_override(role) else f"instruments.{role}"
         return self._build(place, instruments[role], ROLES[role])
 
     def _build(self, place: str, spec: Spec, interface: str) -> Instrument:

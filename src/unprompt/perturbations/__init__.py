@@ -1,10 +1,10 @@
 """What happens to pictures on their way: seeded changes of decoded RGB, by name, in chains and in the papers' grids."""
 
-from unprompt.perturbations.augment import Augmentation, Drawn
+from unprompt.perturbations.augment import Augmentation, AugmentationSample
 from unprompt.perturbations.chain import UNCHANGED, Chain, Perturbation, perturbed
-from unprompt.perturbations.degradation import CONDITIONS, Laundry, condition
+from unprompt.perturbations.degradation import CONDITIONS, DegradationPipeline, condition
 from unprompt.perturbations.grids import GRIDS, grid
-from unprompt.perturbations.transforms import KINDS, Kind
+from unprompt.perturbations.transforms import KINDS, Transform
 
 __all__ = [
     "CONDITIONS",
@@ -12,11 +12,11 @@ __all__ = [
     "KINDS",
     "UNCHANGED",
     "Augmentation",
+    "AugmentationSample",
     "Chain",
-    "Drawn",
-    "Kind",
-    "Laundry",
+    "DegradationPipeline",
     "Perturbation",
+    "Transform",
     "condition",
     "grid",
     "perturbed",

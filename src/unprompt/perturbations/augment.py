@@ -22,7 +22,7 @@ CHANCES: Final = ("mirror", "scale", "rotate", "noise", "blur", "jpeg", "light",
 
 
 @dataclass(frozen=True)
-class Drawn:
+class AugmentationSample:
     """The augmentation of one picture."""
 
     place: Range = (0.5, 0.5)
@@ -86,15 +86,15 @@ class Augmentation:
         """Random crop and mirror alone."""
         return cls(scale=0, rotate=0, noise=0, blur=0, jpeg=0, light=0, dropout=0)
 
-    def draw(self, chance: np.random.Generator) -> Drawn:
+    def draw(self, rng: np.random.Generator) -> AugmentationSample:
         """What is done to one picture; every draw takes the same number of random numbers."""
-        happens = {name: bool(dice < getattr(self, name)) for name, dice in zip(CHANCES, chance.random(8), strict=True)}
-        steps = {name: _between(name, *values, chance) for name, values in self._values().items()}
+        happens = {name: bool(draw < getattr(self, name)) for name, draw in zip(CHANCES, rng.random(8), strict=True)}
+        steps = {name: _between(name, *values, rng) for name, values in self._values().items()}
         light = ("brightness", "contrast") if happens["light"] else ()
         alone = [*light, *(name for name in ("noise", "blur", "jpeg") if happens[name])]
-        down, across = chance.random(2).tolist()
-        seed = int(chance.integers(2**62))
-        return Drawn(
+        down, across = rng.random(2).tolist()
+        seed = int(rng.integers(2**62))
+        return AugmentationSample(
             place=(down, across),
             mirrored=happens["mirror"],
             scale=steps["scale"].value if happens["scale"] else 1.0,
@@ -117,6 +117,6 @@ class Augmentation:
         }
 
 
-def _between(name: str, low: float, high: float, chance: np.random.Generator) -> Perturbation:
-    value = float(chance.uniform(low, high))
+def _between(name: str, low: float, high: float, rng: np.random.Generator) -> Perturbation:
+    value = float(rng.uniform(low, high))
     return Perturbation(name, round(value) if KINDS[name].whole else value)

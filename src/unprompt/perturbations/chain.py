@@ -33,9 +33,9 @@ class Perturbation:
     def __str__(self) -> str:
         return f"{self.name}:{self.value:.12g}"
 
-    def __call__(self, rgb: RGB, chance: np.random.Generator) -> RGB:
+    def __call__(self, rgb: RGB, rng: np.random.Generator) -> RGB:
         """The changed picture; the one given stays as it is."""
-        return KINDS[self.name].change(rgb, self.value, chance)
+        return KINDS[self.name].change(rgb, self.value, rng)
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -34,9 +34,9 @@ SCREEN: Final = 800
 """Pixels of a picture's long side on a screen."""
 
 
-def history(rgb: RGB, chance: np.random.Generator, qualities: Range = FORMER) -> RGB:
+def prior_jpeg(rgb: RGB, rng: np.random.Generator, qualities: Range = FORMER) -> RGB:
     """The picture as JPEG of a drawn quality, bounds included, and chroma."""
-    return coded(rgb, _whole(qualities, chance), _chroma(chance))
+    return coded(rgb, _whole(qualities, rng), _chroma(rng))
 
 
 def coded(rgb: RGB, quality: int, chroma: Chroma = "4:2:0") -> RGB:
@@ -45,12 +45,12 @@ def coded(rgb: RGB, quality: int, chroma: Chroma = "4:2:0") -> RGB:
 
 
 @dataclass(frozen=True)
-class Laundry:
+class DegradationPipeline:
     """Chances in [0, 1] of what is done to a training picture, and the ranges that its values are drawn from."""
 
     side: int = 256
     """Of the crop, at most."""
-    history: float = 0.8
+    prior_jpeg: float = 0.8
     """Chance that a lossless file was a JPEG before."""
     histories: Range = FORMER
     """Qualities of that JPEG, as of all others with bounds included."""
@@ -96,29 +96,29 @@ class Laundry:
         if self.least < _LEAST:
             raise OptionError(f"laundry least is {self.least}, expected a factor from {_LEAST} to 1")
 
-    def wash(self, rgb: RGB, lossless: bool, chance: np.random.Generator) -> RGB:
+    def apply(self, rgb: RGB, lossless: bool, rng: np.random.Generator) -> RGB:
         """What became of the picture: a crop of at most side x side, at the resolution that it was spread in.
 
         A file compressed with loss has a history of its own, and is given none.
         """
         former = None
-        if lossless and chance.random() < self.history:
-            former = partial(coded, quality=_whole(self.histories, chance), chroma=_chroma(chance))
-        factor, kernel = self._size(min(rgb.shape[:2]), chance)
-        crop = self._cut(rgb, former, factor, kernel, chance)
-        if chance.random() < self.blur:
-            crop = blur(crop, chance.uniform(*self.sigmas), chance)
-        if chance.random() < self.mirror:
+        if lossless and rng.random() < self.prior_jpeg:
+            former = partial(coded, quality=_whole(self.histories, rng), chroma=_chroma(rng))
+        factor, kernel = self._size(min(rgb.shape[:2]), rng)
+        crop = self._cut(rgb, former, factor, kernel, rng)
+        if rng.random() < self.blur:
+            crop = blur(crop, rng.uniform(*self.sigmas), rng)
+        if rng.random() < self.mirror:
             crop = np.ascontiguousarray(crop[:, ::-1])
-        return self._published(crop, chance)
+        return self._published(crop, rng)
 
-    def _size(self, short: int, chance: np.random.Generator) -> tuple[float, Resampling]:
-        dice = chance.random()
-        if dice < self.shrink and 4 * short >= 5 * self.kept:
-            factor = chance.uniform(max(self.least, self.kept / short), 1)
-            return factor, SHRINKING[chance.integers(len(SHRINKING))]
-        if dice < self.shrink + self.enlarge:
-            return chance.uniform(*self.enlargements), ENLARGING[chance.integers(len(ENLARGING))]
+    def _size(self, short: int, rng: np.random.Generator) -> tuple[float, Resampling]:
+        draw = rng.random()
+        if draw < self.shrink and 4 * short >= 5 * self.kept:
+            factor = rng.uniform(max(self.least, self.kept / short), 1)
+            return factor, SHRINKING[rng.integers(len(SHRINKING))]
+        if draw < self.shrink + self.enlarge:
+            return rng.uniform(*self.enlargements), ENLARGING[rng.integers(len(ENLARGING))]
         return 1.0, Resampling.BICUBIC
 
     def _cut(
@@ -127,22 +127,22 @@ class Laundry:
         former: Callable[[RGB], RGB] | None,
         factor: float,
         kernel: Resampling,
-        chance: np.random.Generator,
+        rng: np.random.Generator,
     ) -> RGB:
         """History, resize and random crop; only what the crop is made of goes through them, to the same end."""
-        rows = _Span.drawn(rgb.shape[0], factor, self.side, chance)
-        columns = _Span.drawn(rgb.shape[1], factor, self.side, chance)
+        rows = _Span.drawn(rgb.shape[0], factor, self.side, rng)
+        columns = _Span.drawn(rgb.shape[1], factor, self.side, rng)
         part = np.ascontiguousarray(rgb[rows.first : rows.last, columns.first : columns.last])
         part = former(part) if former else part
         box = (columns.start, rows.start, columns.stop, rows.stop)
         return np.array(Image.fromarray(part).resize((columns.made, rows.made), kernel, box=box))
 
-    def _published(self, crop: RGB, chance: np.random.Generator) -> RGB:
-        dice = chance.random()
-        if dice < self.jpeg:
-            return coded(crop, _whole(self.qualities, chance), _chroma(chance))
-        if dice < self.jpeg + self.webp:
-            return read(encode_webp(crop, _whole(self.webp_qualities, chance)), "recompressed picture").rgb
+    def _published(self, crop: RGB, rng: np.random.Generator) -> RGB:
+        draw = rng.random()
+        if draw < self.jpeg:
+            return coded(crop, _whole(self.qualities, rng), _chroma(rng))
+        if draw < self.jpeg + self.webp:
+            return read(encode_webp(crop, _whole(self.webp_qualities, rng)), "recompressed picture").rgb
         return crop
 
 
@@ -160,10 +160,10 @@ class _Span:
     """Pixels of the crop."""
 
     @classmethod
-    def drawn(cls, length: int, factor: float, side: int, chance: np.random.Generator) -> _Span:
+    def drawn(cls, length: int, factor: float, side: int, rng: np.random.Generator) -> _Span:
         scaled = max(1, round(length * factor))
         made = min(scaled, side)
-        place, step = int(chance.integers(scaled - made + 1)), length / scaled
+        place, step = int(rng.integers(scaled - made + 1)), length / scaled
         start, stop = place * step, min((place + made) * step, length)
         margin = math.ceil(3 * max(1.0, step)) + 2  # Lanczos's reach, and a pixel of half-size chroma
         first = max(0, math.floor(start) - margin) // BLOCK * BLOCK
@@ -175,34 +175,34 @@ Condition: TypeAlias = Callable[[RGB, bool, np.random.Generator], RGB]
 """Picture, whether its file is lossless, and chance -> the whole picture, not cropped; the one given stays."""
 
 
-def _raw(rgb: RGB, lossless: bool, chance: np.random.Generator) -> RGB:
+def _raw(rgb: RGB, lossless: bool, rng: np.random.Generator) -> RGB:
     return rgb
 
 
-def _aged(rgb: RGB, lossless: bool, chance: np.random.Generator) -> RGB:
-    return history(rgb, chance) if lossless else rgb
+def _aged(rgb: RGB, lossless: bool, rng: np.random.Generator) -> RGB:
+    return prior_jpeg(rgb, rng) if lossless else rgb
 
 
-def _aligned(rgb: RGB, lossless: bool, chance: np.random.Generator) -> RGB:
-    return coded(_aged(rgb, lossless, chance), 92, "4:4:4")
+def _aligned(rgb: RGB, lossless: bool, rng: np.random.Generator) -> RGB:
+    return coded(_aged(rgb, lossless, rng), 92, "4:4:4")
 
 
-def _jpeg(quality: int, rgb: RGB, lossless: bool, chance: np.random.Generator) -> RGB:
-    return coded(_aged(rgb, lossless, chance), quality)
+def _jpeg(quality: int, rgb: RGB, lossless: bool, rng: np.random.Generator) -> RGB:
+    return coded(_aged(rgb, lossless, rng), quality)
 
 
-def _halved(rgb: RGB, lossless: bool, chance: np.random.Generator) -> RGB:
+def _halved(rgb: RGB, lossless: bool, rng: np.random.Generator) -> RGB:
     height, width = rgb.shape[:2]
     factor = min(1.0, max(0.5, 160 / min(height, width)))
-    smaller = resize(_aged(rgb, lossless, chance), max(1, round(width * factor)), max(1, round(height * factor)))
+    smaller = resize(_aged(rgb, lossless, rng), max(1, round(width * factor)), max(1, round(height * factor)))
     return coded(smaller, 90)
 
 
-def _shown(rgb: RGB, lossless: bool, chance: np.random.Generator) -> RGB:
+def _shown(rgb: RGB, lossless: bool, rng: np.random.Generator) -> RGB:
     height, width = rgb.shape[:2]
     factor = min(1.5, SCREEN / max(height, width))
     size = max(1, round(width * factor)), max(1, round(height * factor))
-    return np.array(Image.fromarray(_aged(rgb, lossless, chance)).resize(size, Resampling.BILINEAR))
+    return np.array(Image.fromarray(_aged(rgb, lossless, rng)).resize(size, Resampling.BILINEAR))
 
 
 CONDITIONS: Final[Mapping[str, Condition]] = MappingProxyType(
@@ -234,9 +234,9 @@ _BOUNDS: Final[Mapping[str, Range]] = MappingProxyType(
 )
 
 
-def _whole(bounds: Range, chance: np.random.Generator) -> int:
-    return int(chance.integers(round(bounds[0]), round(bounds[1]) + 1))
+def _whole(bounds: Range, rng: np.random.Generator) -> int:
+    return int(rng.integers(round(bounds[0]), round(bounds[1]) + 1))
 
 
-def _chroma(chance: np.random.Generator) -> Chroma:
-    return CHROMAS[chance.integers(len(CHROMAS))]
+def _chroma(rng: np.random.Generator) -> Chroma:
+    return CHROMAS[rng.integers(len(CHROMAS))]

@@ -1,7 +1,7 @@
 """Judgements -> words, counts, and one page that shows what each verdict rests on; figures -> tables and files."""
 
 from unprompt.report.attribution import (
-    AttributionExhibit,
+    AttributionItem,
     answer,
     answer_truth,
     answers_line,
@@ -12,16 +12,16 @@ from unprompt.report.audit_page import write_inventory
 from unprompt.report.grid import Grid, render
 from unprompt.report.page import write_page
 from unprompt.report.paper_table import paper_grids
-from unprompt.report.report_item import Exhibit
+from unprompt.report.report_item import ReportItem
 from unprompt.report.results import check_suffix, differences, listing, pivot, write_results, write_rows
 from unprompt.report.summary import Outcome, Summary, outcome
 from unprompt.report.words import counts_line, headline, printable, truth_line, truth_words
 
 __all__ = [
-    "AttributionExhibit",
-    "Exhibit",
+    "AttributionItem",
     "Grid",
     "Outcome",
+    "ReportItem",
     "Summary",
     "answer",
     "answer_truth",

@@ -17,7 +17,7 @@ ERROR: Final = "error"
 
 
 @dataclass(frozen=True, eq=False)
-class AttributionExhibit:
+class AttributionItem:
     """An attribution with the pictures that explain it; without any after an error."""
 
     attribution: Attribution
@@ -27,9 +27,9 @@ class AttributionExhibit:
 
 
 @dataclass(frozen=True)
-class _Card:
+class _AttributionCard:
     number: int
-    judgement: Attribution
+    prediction: Attribution
     outcome: str
     headline: str
     truth: str
@@ -101,7 +101,7 @@ def answers_truth_line(attributions: Sequence[Attribution]) -> str:
     return f"Against the truth: {right} of {len(known)} ({right / len(known):.0%}) rightly answered"
 
 
-def write_attribution_page(folder: Path, exhibits: Sequence[AttributionExhibit], title: str) -> Path:
+def write_attribution_page(folder: Path, exhibits: Sequence[AttributionItem], title: str) -> Path:
     """``folder/index.html`` and ``folder/pictures/NNN-*.png``; the page's path."""
     rows = [exhibit.attribution for exhibit in exhibits]
     slugs = {name: _slug(place, name) for place, name in enumerate(_columns(rows))}
@@ -138,16 +138,16 @@ def _slug(place: int, name: str) -> str:
     return {NONE_OF_THESE: "none", ERROR: "error"}.get(name, f"candidate-{place}")
 
 
-def _card(folder: Path, number: int, exhibit: AttributionExhibit, slugs: Mapping[str, str]) -> _Card:
+def _card(folder: Path, number: int, exhibit: AttributionItem, slugs: Mapping[str, str]) -> _AttributionCard:
     told = exhibit.attribution
     figures = (
         [figure(folder, number, "picture", exhibit.picture, TITLES["picture"])] if exhibit.picture is not None else []
     )
     for place, (name, rgb) in enumerate(exhibit.regenerations.items(), 1):
         figures.append(figure(folder, number, f"candidate-{place}", rgb, f"Drawn by {name}, from the caption alone"))
-    return _Card(
+    return _AttributionCard(
         number=number,
-        judgement=told,
+        prediction=told,
         outcome=slugs[answer(told)],
         headline=answer_words(told),
         truth=answer_truth(told),

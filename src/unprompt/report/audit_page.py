@@ -10,7 +10,7 @@ from typing import Final
 from markupsafe import Markup
 
 from unprompt import images
-from unprompt.auditing import Copies, Inventory, Item
+from unprompt.auditing import Audit, Copies, Item
 from unprompt.errors import PictureError, StoreError
 from unprompt.report import audit_plots as plots
 from unprompt.report.page import template
@@ -35,7 +35,7 @@ class _Thumbnail:
     uri: str
 
 
-def write_inventory(folder: Path, inventory: Inventory, items: Sequence[Item]) -> Path:
+def write_inventory(folder: Path, inventory: Audit, items: Sequence[Item]) -> Path:
     """Write ``folder/index.html`` with plots of ``items`` and thumbnails of copies; the page's path.
 
     The page is written last, so that it never names a picture that is not there. Raises StoreError when the folder
@@ -54,7 +54,7 @@ def write_inventory(folder: Path, inventory: Inventory, items: Sequence[Item]) -
     return page
 
 
-def _render(inventory: Inventory, items: Sequence[Item], copies: list[tuple[Copies, list[_Thumbnail]]]) -> str:
+def _render(inventory: Audit, items: Sequence[Item], copies: list[tuple[Copies, list[_Thumbnail]]]) -> str:
     drawn = {}
     if any(item.facts for item in items):
         drawn = {

@@ -9,7 +9,7 @@ from html import escape
 from math import log2, sqrt
 from typing import Final
 
-from unprompt.auditing import LIMIT, Facts, Item, Profile
+from unprompt.auditing import LIMIT, FileFacts, Item, Profile
 from unprompt.images import FORMATS
 from unprompt.report.words import TRUTHS, printable
 from unprompt.types import GENERATED, REAL, Label
@@ -122,7 +122,7 @@ def _bar(frame: _Frame, label: Label, quality: int | None, share: float, greates
     )
 
 
-def _shares(read: Sequence[Facts]) -> dict[int | None, float]:
+def _shares(read: Sequence[FileFacts]) -> dict[int | None, float]:
     counts = Counter(facts.quality for facts in read)
     return {quality: count / len(read) for quality, count in counts.items()}
 

@@ -34,7 +34,7 @@ LIMITS: Final = (
 
 
 @dataclass(frozen=True)
-class Part:
+class CardRow:
     """One frozen model that the head's score depends on."""
 
     role: str
@@ -55,7 +55,7 @@ class HeadCard:
     suite_title: str
     fake: bool
     """The suite's weights are random."""
-    parts: tuple[Part, ...]
+    parts: tuple[CardRow, ...]
     answers: tuple[str, ...]
     """What it says of a picture: real and generated, or the candidates of attribution and none of these."""
     licence: str | None

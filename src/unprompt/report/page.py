@@ -12,9 +12,9 @@ import jinja2
 from unprompt import images
 from unprompt.errors import StoreError
 from unprompt.report import words
-from unprompt.report.report_item import GAIN, Exhibit
+from unprompt.report.report_item import GAIN, ReportItem
 from unprompt.report.summary import OUTCOMES, Outcome, Summary, outcome
-from unprompt.types import RGB, Attribution, Box, Judgement
+from unprompt.types import RGB, Attribution, Box, Prediction
 
 LONGEST: Final = 768
 """Longer side, in pixels, above which a picture is shown smaller."""
@@ -43,9 +43,9 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class _Card:
+class _PictureCard:
     number: int
-    judgement: Judgement
+    prediction: Prediction
     outcome: Outcome
     headline: str
     truth: str
@@ -54,7 +54,7 @@ class _Card:
     bars: dict[str, float]
 
 
-def write_page(folder: Path, exhibits: Sequence[Exhibit], title: str) -> Path:
+def write_page(folder: Path, exhibits: Sequence[ReportItem], title: str) -> Path:
     """The page of ``detect``: ``folder/index.html`` and ``folder/pictures/NNN-*.png``; the page's path.
 
     The page is written last, so that it never names a picture that is not there. Pictures whose longer side
@@ -63,7 +63,7 @@ def write_page(folder: Path, exhibits: Sequence[Exhibit], title: str) -> Path:
 
     def render() -> str:
         cards = [_card(folder, number, exhibit) for number, exhibit in enumerate(exhibits, 1)]
-        return _render(cards, Summary.of(card.judgement for card in cards), title)
+        return _render(cards, Summary.of(card.prediction for card in cards), title)
 
     return written(folder, render)
 
@@ -82,15 +82,15 @@ def written(folder: Path, render: Callable[[], str]) -> Path:
     return page
 
 
-def _card(folder: Path, number: int, exhibit: Exhibit) -> _Card:
-    judgement = exhibit.judgement
-    return _Card(
+def _card(folder: Path, number: int, exhibit: ReportItem) -> _PictureCard:
+    prediction = exhibit.prediction
+    return _PictureCard(
         number=number,
-        judgement=judgement,
-        outcome=outcome(judgement),
-        headline=words.headline(judgement),
-        truth=words.truth_words(judgement),
-        facts=facts(judgement),
+        prediction=prediction,
+        outcome=outcome(prediction),
+        headline=words.headline(prediction),
+        truth=words.truth_words(prediction),
+        facts=facts(prediction),
         figures=tuple(
             figure(folder, number, part, rgb, TITLES[part], exhibit.boxes if part == "picture" else ())
             for part, rgb in exhibit.pictures().items()
@@ -109,26 +109,26 @@ def figure(folder: Path, number: int, part: str, rgb: RGB, title: str, boxes: tu
     return Figure(source, title, longest < _TINY, width, height, boxes)
 
 
-def facts(row: Judgement | Attribution) -> str:
+def facts(row: Prediction | Attribution) -> str:
     """What is known of the file, in one line."""
     return " · ".join(_facts(row))
 
 
-def _facts(judgement: Judgement | Attribution) -> Iterator[str]:
-    if judgement.format:
-        yield judgement.format
-    if judgement.width and judgement.height:
-        yield f"{judgement.width} × {judgement.height} pixels"  # noqa: RUF001
-    if judgement.quality is not None:
-        yield f"quality about {judgement.quality}"
-    if judgement.suite:
-        yield f"suite {judgement.suite}"
-    if isinstance(judgement, Attribution):
+def _facts(prediction: Prediction | Attribution) -> Iterator[str]:
+    if prediction.format:
+        yield prediction.format
+    if prediction.width and prediction.height:
+        yield f"{prediction.width} × {prediction.height} pixels"  # noqa: RUF001
+    if prediction.quality is not None:
+        yield f"quality about {prediction.quality}"
+    if prediction.suite:
+        yield f"suite {prediction.suite}"
+    if isinstance(prediction, Attribution):
         return
-    if judgement.spread is not None:
-        yield f"moves by ±{judgement.spread:.2f} with the noise"
-    if judgement.duplicate_of is not None:
-        yield f"the same pixels as {judgement.duplicate_of}"
+    if prediction.spread is not None:
+        yield f"moves by ±{prediction.spread:.2f} with the noise"
+    if prediction.duplicate_of is not None:
+        yield f"the same pixels as {prediction.duplicate_of}"
 
 
 def template(name: str) -> jinja2.Template:
@@ -145,7 +145,7 @@ def template(name: str) -> jinja2.Template:
     return environment.get_template(name)
 
 
-def _render(cards: Sequence[_Card], summary: Summary, title: str) -> str:
+def _render(cards: Sequence[_PictureCard], summary: Summary, title: str) -> str:
     return template("page.html.jinja").render(
         cards=cards,
         summary=summary,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from unprompt.evaluation import Column, Printed, Recipe, Result
+from unprompt.evaluation import Column, Printed, Result, TableRecipe
 from unprompt.report.grid import Grid
 from unprompt.report.results import cell, words
 
@@ -15,7 +15,9 @@ NOTHING: Final = "\N{EN DASH}"
 _MACRO: Final = "macro"
 
 
-def paper_grids(recipe: Recipe, rows: Sequence[Result], columns: Sequence[Column], standing_in: bool) -> list[Grid]:
+def paper_grids(
+    recipe: TableRecipe, rows: Sequence[Result], columns: Sequence[Column], standing_in: bool
+) -> list[Grid]:
     """For each printed table its rows, ours with intervals, and the difference; percent and points.
 
     Where other generators stand in for the paper's (``columns`` are then the data's), nothing can be subtracted: our
@@ -29,7 +31,7 @@ def paper_grids(recipe: Recipe, rows: Sequence[Result], columns: Sequence[Column
     return [_beside(recipe, table, found) for table in recipe.tables]
 
 
-def _beside(recipe: Recipe, table: Printed, found: Mapping[tuple[str, str], Result]) -> Grid:
+def _beside(recipe: TableRecipe, table: Printed, found: Mapping[tuple[str, str], Result]) -> Grid:
     names = [column.generator for column in recipe.columns]
     whole = all((name, table.metric) in found for name in names)
     ours = [found.get((name, table.metric)) for name in (*names, _MACRO)]
@@ -47,7 +49,7 @@ def _beside(recipe: Recipe, table: Printed, found: Mapping[tuple[str, str], Resu
 
 
 def _standing_in(
-    recipe: Recipe, table: Printed, found: Mapping[tuple[str, str], Result], columns: Sequence[Column]
+    recipe: TableRecipe, table: Printed, found: Mapping[tuple[str, str], Result], columns: Sequence[Column]
 ) -> Grid:
     cells = [_ours(found.get((name, table.metric))) for name in (*(one.generator for one in columns), _MACRO)]
     title = (
@@ -57,7 +59,7 @@ def _standing_in(
     return Grid(title, ("method", *(one.heading for one in columns), AVERAGE), ((f"{recipe.method}, ours", *cells),))
 
 
-def _alone(recipe: Recipe, table: Printed) -> Grid:
+def _alone(recipe: TableRecipe, table: Printed) -> Grid:
     header = ("method", *(column.heading for column in recipe.columns), AVERAGE)
     return Grid(f"{_title(recipe, table)}: as printed, on the paper's pictures", header, tuple(_printed(table)))
 
@@ -79,7 +81,7 @@ def _points(row: Result, number: float) -> str:
     return f"{100 * row.value - number:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-def _title(recipe: Recipe, table: Printed) -> str:
+def _title(recipe: TableRecipe, table: Printed) -> str:
     return f"{recipe.name}, {table.name}, {words(table.metric)} in percent"
 
 

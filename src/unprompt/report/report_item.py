@@ -8,17 +8,17 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from unprompt.types import RGB, Box, Judgement
+from unprompt.types import RGB, Box, Prediction
 
 GAIN: Final = 2
 """The SARE map is mostly dark: it is shown this many times brighter, and the page says so."""
 
 
 @dataclass(frozen=True, eq=False)
-class Exhibit:
+class ReportItem:
     """A judgement with whatever pictures explain it; None for what was not made."""
 
-    judgement: Judgement
+    prediction: Prediction
     picture: RGB | None = None
     reconstruction: RGB | None = None
     sare_map: npt.NDArray[np.floating] | None = None
@@ -39,12 +39,12 @@ class Exhibit:
 
     def bars(self) -> dict[str, float]:
         """Probability of every method, the one that gave the verdict first."""
-        judgement = self.judgement
-        spoke = judgement.method
-        if spoke is None or judgement.probability is None:
-            return dict(judgement.scores)
-        return {spoke: judgement.probability} | {
-            method: score for method, score in judgement.scores.items() if method != spoke
+        prediction = self.prediction
+        spoke = prediction.method
+        if spoke is None or prediction.probability is None:
+            return dict(prediction.scores)
+        return {spoke: prediction.probability} | {
+            method: score for method, score in prediction.scores.items() if method != spoke
         }
 
 

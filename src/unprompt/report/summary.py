@@ -7,19 +7,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from unprompt.types import GENERATED, REAL, Judgement, Label
+from unprompt.types import GENERATED, REAL, Label, Prediction
 
 Outcome: TypeAlias = Literal["generated", "inconclusive", "real", "error"]
 OUTCOMES: Final[tuple[Outcome, ...]] = ("generated", "inconclusive", "real", "error")
 
 
-def outcome(judgement: Judgement) -> Outcome:
+def outcome(prediction: Prediction) -> Outcome:
     """The verdict, or ``error`` where there is none.
 
-    >>> outcome(Judgement("a.png", "error", error="empty file"))
+    >>> outcome(Prediction("a.png", "error", error="empty file"))
     'error'
     """
-    return judgement.verdict or "error"
+    return prediction.verdict or "error"
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Summary:
     """Number of pictures by truth and outcome."""
 
     @classmethod
-    def of(cls, judgements: Iterable[Judgement]) -> Summary:
+    def of(cls, predictions: Iterable[Prediction]) -> Summary:
         """Count."""
-        return cls(Counter((judgement.label, outcome(judgement)) for judgement in judgements))
+        return cls(Counter((prediction.label, outcome(prediction)) for prediction in predictions))
 
     @property
     def total(self) -> int:

@@ -5,37 +5,37 @@ from __future__ import annotations
 from typing import Final
 
 from unprompt.report.summary import Summary, outcome
-from unprompt.types import Judgement, Label
+from unprompt.types import Label, Prediction
 
 TRUTHS: Final[dict[Label, str]] = {1: "generated", 0: "real"}
 
 
-def headline(judgement: Judgement) -> str:
+def headline(prediction: Prediction) -> str:
     """The verdict in words; a number is the probability of ``generated``.
 
-    >>> headline(Judgement("a.png", "ok", verdict="generated", probability=0.93))
+    >>> headline(Prediction("a.png", "ok", verdict="generated", probability=0.93))
     'Probably generated: 0.93'
     """
-    number = "" if judgement.probability is None else f": {judgement.probability:.2f}"
+    number = "" if prediction.probability is None else f": {prediction.probability:.2f}"
     words = {
         "generated": f"Probably generated{number}",
         "inconclusive": f"Inconclusive{number}",
         "real": "Probably real",  # a low number behind these words would read as a doubt
         "error": "Not judged",
     }
-    return words[outcome(judgement)]
+    return words[outcome(prediction)]
 
 
-def truth_words(judgement: Judgement) -> str:
+def truth_words(prediction: Prediction) -> str:
     """The truth and how the verdict stands to it; empty when the label is not known.
 
-    >>> truth_words(Judgement("a.png", "ok", verdict="real", label=1))
+    >>> truth_words(Prediction("a.png", "ok", verdict="real", label=1))
     'In truth generated: wrongly judged'
     """
-    if judgement.label is None:
+    if prediction.label is None:
         return ""
-    truth = TRUTHS[judgement.label]
-    came = outcome(judgement)
+    truth = TRUTHS[prediction.label]
+    came = outcome(prediction)
     if came in TRUTHS.values():
         return f"In truth {truth}: {'rightly' if came == truth else 'wrongly'} judged"
     return f"In truth {truth}" + (": left open" if came == "inconclusive" else "")

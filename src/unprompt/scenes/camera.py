@@ -41,25 +41,25 @@ def photograph(picture: NDArray[np.uint8], seed: int) -> bytes:
     """
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
         raise ValueError(f"expected uint8 H x W x 3, got {picture.dtype} {picture.shape}")
-    dice = np.random.default_rng([CAMERA_VERSION, seed])
-    framed = _frame(Image.fromarray(picture), dice)
-    light = _blur(np.asarray(framed, dtype=np.float32), dice.uniform(*_BLUR))
-    light = _sense(_expose(light, dice), dice)
+    rng = np.random.default_rng([CAMERA_VERSION, seed])
+    framed = _frame(Image.fromarray(picture), rng)
+    light = _blur(np.asarray(framed, dtype=np.float32), rng.uniform(*_BLUR))
+    light = _sense(_expose(light, rng), rng)
     taken = Image.fromarray(np.clip(np.rint(light), 0, 255).astype(np.uint8))
     file = io.BytesIO()
     low, high = QUALITIES
-    quality = int(dice.integers(low, high + 1))
-    subsampling = _SUBSAMPLINGS[int(dice.integers(len(_SUBSAMPLINGS)))]
+    quality = int(rng.integers(low, high + 1))
+    subsampling = _SUBSAMPLINGS[int(rng.integers(len(_SUBSAMPLINGS)))]
     taken.save(file, "JPEG", quality=quality, subsampling=subsampling)
     return file.getvalue()
 
 
-def _frame(picture: Image.Image, dice: np.random.Generator) -> Image.Image:
+def _frame(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Crop 92 to 100 % somewhere and resample to the size that it had."""
     width, height = picture.size
-    share, across, down = dice.uniform(_LEAST_CROP, 1), dice.random(), dice.random()
+    share, across, down = rng.uniform(_LEAST_CROP, 1), rng.random(), rng.random()
     left, top = across * (1 - share) * width, down * (1 - share) * height
-    resample = _FILTERS[int(dice.integers(len(_FILTERS)))]
+    resample = _FILTERS[int(rng.integers(len(_FILTERS)))]
     box = (left, top, left + share * width, top + share * height)
     return picture.resize((width, height), resample, box=box)
 
@@ -79,17 +79,17 @@ def _blur(light: Floats, sigma: float) -> Floats:
     return light
 
 
-def _expose(light: Floats, dice: np.random.Generator) -> Floats:
+def _expose(light: Floats, rng: np.random.Generator) -> Floats:
     """A few hundredths of exposure, and less of white balance."""
-    gains = dice.uniform(0.96, 1.04) * dice.uniform(0.985, 1.015, size=3)
+    gains = rng.uniform(0.96, 1.04) * rng.uniform(0.985, 1.015, size=3)
     return light * gains.astype(np.float32)
 
 
-def _sense(light: Floats, dice: np.random.Generator) -> Floats:
+def _sense(light: Floats, rng: np.random.Generator) -> Floats:
     """Noise that grows with the root of the light."""
-    dark, full = dice.uniform(*_READ_NOISE), dice.uniform(*_SHOT_NOISE)
+    dark, full = rng.uniform(*_READ_NOISE), rng.uniform(*_SHOT_NOISE)
     level = np.clip(light, 0, 255) / np.float32(255)
     deviation = np.sqrt(np.float32(dark**2) + np.float32(full**2) * level)
-    noise = dice.standard_normal(light.shape, dtype=np.float32)
+    noise = rng.standard_normal(light.shape, dtype=np.float32)
     sensed: Floats = light + deviation * noise
     return sensed

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unprompt.scenes.shapes import Floats
-from unprompt.scenes.things import Colour, Scratch, Speck, Unmentioned
+from unprompt.scenes.things import Colour, Nuisance, Scratch, Speck
 
 _CELLS: Final = 64
 _TEXELS: Final = 8
 _FAR: Final = np.float32(1 << 14)
 
 
-class Weave:
+class NoiseField:
     """One floor's noise: seeded offsets into two shared periodic tables."""
 
     def __init__(self, seed: int, tone: float) -> None:
@@ -44,11 +44,11 @@ class Weave:
         return _cell_table().take((rows & (_CELLS - 1)) * _CELLS + (columns & (_CELLS - 1)))
 
 
-def paint_floor(floor: str, hidden: Unmentioned, x: Floats, z: Floats) -> Floats:
+def paint_floor(floor: str, hidden: Nuisance, x: Floats, z: Floats) -> Floats:
     """Albedo 3 x n, in linear light, of the table at the points (x, z), each n."""
     sine, cosine = np.float32(math.sin(hidden.floor_turn)), np.float32(math.cos(hidden.floor_turn))
     u, v = cosine * x + sine * z, cosine * z - sine * x
-    albedo = _PAINT[floor](Weave(hidden.grain, hidden.floor_tone), u, v)
+    albedo = _PAINT[floor](NoiseField(hidden.grain, hidden.floor_tone), u, v)
     if hidden.stain is not None:
         albedo *= _stain(hidden.stain, x, z)
     for scratch in hidden.scratches:
@@ -58,7 +58,7 @@ def paint_floor(floor: str, hidden: Unmentioned, x: Floats, z: Floats) -> Floats
     return albedo
 
 
-def _wood(weave: Weave, u: Floats, v: Floats) -> Floats:
+def _wood(weave: NoiseField, u: Floats, v: Floats) -> Floats:
     """Planks along u, with grain, knots of tone and dark seams."""
     width, length = np.float32(0.62), np.float32(3.1)
     plank = np.floor(v / width)
@@ -72,7 +72,7 @@ def _wood(weave: Weave, u: Floats, v: Floats) -> Floats:
     return _mixed((0.50, 0.285, 0.125), (0.25, 0.125, 0.055), weave.tone) * shade
 
 
-def _tiles(weave: Weave, u: Floats, v: Floats) -> Floats:
+def _tiles(weave: NoiseField, u: Floats, v: Floats) -> Floats:
     """A chequer of two tones with pale grout."""
     width = np.float32(0.82)
     i, j = np.floor(u / width), np.floor(v / width)
@@ -88,7 +88,7 @@ def _tiles(weave: Weave, u: Floats, v: Floats) -> Floats:
     return paved
 
 
-def _sand(weave: Weave, u: Floats, v: Floats) -> Floats:
+def _sand(weave: NoiseField, u: Floats, v: Floats) -> Floats:
     """Wind ripples over speckled dunes."""
     dune = weave.smooth(u * np.float32(0.5), v * np.float32(0.5), 0)
     bend = weave.smooth(u * np.float32(0.9), v * np.float32(0.9), 1)
@@ -99,7 +99,7 @@ def _sand(weave: Weave, u: Floats, v: Floats) -> Floats:
     return _mixed((0.60, 0.44, 0.24), (0.47, 0.35, 0.22), weave.tone) * shade
 
 
-def _grass(weave: Weave, u: Floats, v: Floats) -> Floats:
+def _grass(weave: NoiseField, u: Floats, v: Floats) -> Floats:
     """Blotches of two greens under short blades."""
     blotch = weave.smooth(u * np.float32(1.3), v * np.float32(1.3), 0)
     lean = weave.smooth(u * np.float32(1.1), v * np.float32(1.1), 1) * np.float32(0.5)
@@ -110,7 +110,7 @@ def _grass(weave: Weave, u: Floats, v: Floats) -> Floats:
     return (fresh + dry * blotch) * np.maximum(shade, np.float32(0.3))
 
 
-def _cloth(weave: Weave, u: Floats, v: Floats) -> Floats:
+def _cloth(weave: NoiseField, u: Floats, v: Floats) -> Floats:
     """A woven check, or plain stripes, of a muted tone on linen."""
     width = np.float32(0.34)
     warp = _band(u / width)
@@ -201,7 +201,7 @@ def _cell_table() -> Floats:
 
 
 _DYES: Final = ((0.13, 0.22, 0.40), (0.42, 0.15, 0.19), (0.10, 0.29, 0.29), (0.31, 0.22, 0.36))
-_PAINT: Final[dict[str, Callable[[Weave, Floats, Floats], Floats]]] = {
+_PAINT: Final[dict[str, Callable[[NoiseField, Floats, Floats], Floats]]] = {
     "wood": _wood,
     "tiles": _tiles,
     "sand": _sand,

@@ -13,7 +13,7 @@ from unprompt.scenes.floors import paint_floor
 from unprompt.scenes.scene import Scene
 from unprompt.scenes.shapes import Floats
 from unprompt.scenes.things import COLOURS, Light, Thing
-from unprompt.scenes.visibility import Sight, envelope, look, meet
+from unprompt.scenes.visibility import Sight, envelope, intersect, look
 
 _FINER: Final = 2
 """Rays along each side of a pixel."""
@@ -147,7 +147,7 @@ def _sunlight(things: tuple[Thing, ...], points: Floats, lamp: _Lamp, quarter: N
         aside = (towards * towards).sum(axis=0) - along * along
         reach = np.float32(radius) + np.float32(_LAMP_BREADTH) * np.abs(along)
         near = np.flatnonzero((along > -radius) & (aside < reach * reach))
-        distance, _ = meet(thing, points[:, near], lamp.rays[:, quarter[near]])
+        distance, _ = intersect(thing, points[:, near], lamp.rays[:, quarter[near]])
         sun[near[np.isfinite(distance)]] = 0
     return sun
 

@@ -17,10 +17,10 @@ from unprompt.scenes.things import (
     SIZES,
     Colour,
     Light,
+    Nuisance,
     Scratch,
     Speck,
     Thing,
-    Unmentioned,
     View,
 )
 from unprompt.scenes.visibility import look, place_across, window
@@ -49,24 +49,24 @@ class Scene:
     floor: str
     view: View
     light: Light
-    unmentioned: Unmentioned
+    unmentioned: Nuisance
 
     @classmethod
     def sample(cls, seed: int) -> Scene:
         """Draw the scene of a seed: the same on every machine."""
-        dice = _Dice(seed)
-        floor = dice.pick(FLOORS)
+        rng = _Dice(seed)
+        floor = rng.pick(FLOORS)
         light = Light(
-            azimuth=dice.sign() * dice.between(0.45, 1.35),
-            elevation=dice.between(0.65, 1.05),
-            warmth=dice.between(-1, 1),
+            azimuth=rng.sign() * rng.between(0.45, 1.35),
+            elevation=rng.between(0.65, 1.05),
+            warmth=rng.between(-1, 1),
         )
-        wanted = _draw_wanted(dice)
-        view, things = _draw_layout(dice, wanted)
+        wanted = _draw_wanted(rng)
+        view, things = _draw_layout(rng, wanted)
         while not _all_visible(view, things):
-            view, things = _draw_layout(dice, wanted)
+            view, things = _draw_layout(rng, wanted)
         things = tuple(sorted(things, key=lambda thing: place_across(view, thing)))
-        return cls(things, floor, view, light, _draw_unmentioned(dice))
+        return cls(things, floor, view, light, _draw_unmentioned(rng))
 
     @property
     def phrases(self) -> tuple[str, ...]:
@@ -110,40 +110,40 @@ class _Dice:
         return self.between(least, 1), self.between(least, 1), self.between(least, 1)
 
 
-def _draw_wanted(dice: _Dice) -> list[Thing]:
+def _draw_wanted(rng: _Dice) -> list[Thing]:
     """One to three things, no two alike in colour and shape, not yet placed."""
-    share = dice.share()
+    share = rng.share()
     number = 1 + (share >= 0.3) + (share >= 0.7)
     wanted: list[Thing] = []
     while len(wanted) < number:
         thing = Thing(
-            shape=dice.pick(SHAPES),
-            colour=dice.pick(tuple(COLOURS)),
-            size=dice.pick(tuple(SIZES)),
-            material=dice.pick(MATERIALS),
+            shape=rng.pick(SHAPES),
+            colour=rng.pick(tuple(COLOURS)),
+            size=rng.pick(tuple(SIZES)),
+            material=rng.pick(MATERIALS),
             x=0.0,
             z=0.0,
             turn=0.0,
-            tint=dice.tint(0.86),
+            tint=rng.tint(0.86),
         )
         if all(thing.phrase != other.phrase for other in wanted):
             wanted.append(thing)
     return wanted
 
 
-def _draw_layout(dice: _Dice, wanted: Sequence[Thing]) -> tuple[View, tuple[Thing, ...]]:
+def _draw_layout(rng: _Dice, wanted: Sequence[Thing]) -> tuple[View, tuple[Thing, ...]]:
     """A view and a place for each thing; no things where they do not fit."""
     view = View(
-        elevation=dice.between(0.38, 0.66),
-        distance=dice.between(5.6, 7.0),
-        x=dice.between(-0.2, 0.2),
-        z=dice.between(0.15, 0.5),
-        focal=dice.between(1.38, 1.52),
+        elevation=rng.between(0.38, 0.66),
+        distance=rng.between(5.6, 7.0),
+        x=rng.between(-0.2, 0.2),
+        z=rng.between(0.15, 0.5),
+        focal=rng.between(1.38, 1.52),
     )
     placed: list[Thing] = []
     for thing in wanted:
         for _ in range(_TRIES):
-            there = _put(dice, thing)
+            there = _put(rng, thing)
             if _fits(view, there, placed):
                 placed.append(there)
                 break
@@ -152,13 +152,13 @@ def _draw_layout(dice: _Dice, wanted: Sequence[Thing]) -> tuple[View, tuple[Thin
     return view, tuple(placed)
 
 
-def _put(dice: _Dice, thing: Thing) -> Thing:
+def _put(rng: _Dice, thing: Thing) -> Thing:
     """The thing at a random place; rings never show their edge alone."""
-    turn = dice.sign() * dice.between(0.1, 0.75)
+    turn = rng.sign() * rng.between(0.1, 0.75)
     return replace(
         thing,
-        x=dice.between(-1.9, 1.9),
-        z=dice.between(-1.5, 1.9),
+        x=rng.between(-1.9, 1.9),
+        z=rng.between(-1.5, 1.9),
         turn=turn,
     )
 
@@ -182,44 +182,44 @@ def _all_visible(view: View, things: tuple[Thing, ...]) -> bool:
     return min(sight.shares()) >= _LEAST_SHARE and float(sizes.min()) >= _LEAST_BOX
 
 
-def _draw_unmentioned(dice: _Dice) -> Unmentioned:
-    return Unmentioned(
-        grain=int(dice.share() * 2**31),
-        floor_turn=dice.between(-0.7, 0.7),
-        floor_tone=dice.share(),
-        wall=dice.tint(0.62),
-        wall_z=dice.between(2.6, 5.5),
-        specks=tuple(_draw_speck(dice) for _ in range(int(dice.between(0, 7)))),
-        scratches=tuple(_draw_scratch(dice) for _ in range(int(dice.between(0, 3.5)))),
-        stain=_draw_stain(dice) if dice.share() < 0.4 else None,
-        vignetting=dice.between(0.05, 0.4),
+def _draw_unmentioned(rng: _Dice) -> Nuisance:
+    return Nuisance(
+        grain=int(rng.share() * 2**31),
+        floor_turn=rng.between(-0.7, 0.7),
+        floor_tone=rng.share(),
+        wall=rng.tint(0.62),
+        wall_z=rng.between(2.6, 5.5),
+        specks=tuple(_draw_speck(rng) for _ in range(int(rng.between(0, 7)))),
+        scratches=tuple(_draw_scratch(rng) for _ in range(int(rng.between(0, 3.5)))),
+        stain=_draw_stain(rng) if rng.share() < 0.4 else None,
+        vignetting=rng.between(0.05, 0.4),
     )
 
 
-def _draw_speck(dice: _Dice) -> Speck:
-    length = dice.between(0.05, 0.12)
+def _draw_speck(rng: _Dice) -> Speck:
+    length = rng.between(0.05, 0.12)
     return Speck(
-        x=dice.between(-2.2, 2.2),
-        z=dice.between(-1.8, 2.4),
+        x=rng.between(-2.2, 2.2),
+        z=rng.between(-1.8, 2.4),
         length=length,
-        width=length * dice.between(0.45, 1.0),
-        turn=dice.between(0, math.pi),
-        colour=dice.pick(((0.30, 0.29, 0.27), (0.16, 0.17, 0.05), (0.50, 0.33, 0.15))),
+        width=length * rng.between(0.45, 1.0),
+        turn=rng.between(0, math.pi),
+        colour=rng.pick(((0.30, 0.29, 0.27), (0.16, 0.17, 0.05), (0.50, 0.33, 0.15))),
     )
 
 
-def _draw_scratch(dice: _Dice) -> Scratch:
+def _draw_scratch(rng: _Dice) -> Scratch:
     return Scratch(
-        x=dice.between(-2, 2),
-        z=dice.between(-1.8, 2),
-        length=dice.between(0.6, 2.2),
-        turn=dice.between(0, math.pi),
-        strength=dice.sign() * dice.between(0.15, 0.4),
+        x=rng.between(-2, 2),
+        z=rng.between(-1.8, 2),
+        length=rng.between(0.6, 2.2),
+        turn=rng.between(0, math.pi),
+        strength=rng.sign() * rng.between(0.15, 0.4),
     )
 
 
-def _draw_stain(dice: _Dice) -> tuple[float, float, float, float]:
-    return dice.between(-2, 2), dice.between(-1.5, 2), dice.between(0.4, 0.9), dice.between(0.1, 0.3)
+def _draw_stain(rng: _Dice) -> tuple[float, float, float, float]:
+    return rng.between(-2, 2), rng.between(-1.5, 2), rng.between(0.4, 0.9), rng.between(0.1, 0.3)
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -111,7 +111,7 @@ class Scratch:
 
 
 @dataclass(frozen=True)
-class Unmentioned:
+class Nuisance:
     """What no caption speaks of."""
 
     grain: int

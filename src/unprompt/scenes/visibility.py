@@ -52,7 +52,7 @@ def look(view: View, things: tuple[Thing, ...], side: int) -> Sight:
     for index, thing in enumerate(things):
         rows, columns = _slices(window(view, thing), side)
         patch = directions[:, rows, columns]
-        distance, normal = meet(thing, origin, patch.reshape(3, -1))
+        distance, normal = intersect(thing, origin, patch.reshape(3, -1))
         distance = distance.reshape(patch.shape[1:])
         nearer = distance < depth[rows, columns]
         depth[rows, columns][nearer] = distance[nearer]
@@ -62,7 +62,7 @@ def look(view: View, things: tuple[Thing, ...], side: int) -> Sight:
     return Sight(origin, directions, depth, owner, normals, tuple(silhouettes))
 
 
-def meet(thing: Thing, origin: Floats, direction: Floats) -> Meeting:
+def intersect(thing: Thing, origin: Floats, direction: Floats) -> Meeting:
     """Distances n and normals 3 x n at which rays meet a thing where it stands."""
     scale = np.float32(thing.radius)
     foot = np.array([[thing.x], [0], [thing.z]], dtype=np.float32)

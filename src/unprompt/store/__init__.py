@@ -13,35 +13,35 @@ from unprompt.store.cells import (
     several_vectors,
     vectors,
 )
-from unprompt.store.contents import Contents, Product
+from unprompt.store.contents import Contents, StoredProduct
 from unprompt.store.files import write_aside, write_table
 from unprompt.store.fingerprint import canonical, fingerprint
-from unprompt.store.gc import Unnamed, remove, unnamed
-from unprompt.store.noise_samples import Draws
-from unprompt.store.plan import PART, Part, Planned
-from unprompt.store.plan_table import Parts
-from unprompt.store.product_table import Recipe, Shelf
+from unprompt.store.gc import Unreferenced, remove, unreferenced
+from unprompt.store.noise_samples import NoiseSamples
+from unprompt.store.plan import PART, Planned, Shard
+from unprompt.store.plan_table import Shards
+from unprompt.store.product_table import ProductRecipe, ProductTable
 from unprompt.store.schema import RESULTS
 from unprompt.store.store import Store
-from unprompt.store.verification import Harm, Proof, prove
+from unprompt.store.verification import Problem, Verification, verify_store
 from unprompt.store.view import EvidenceView
 
 __all__ = [
     "PART",
     "RESULTS",
     "Contents",
-    "Draws",
     "EvidenceView",
-    "Harm",
-    "Part",
-    "Parts",
+    "NoiseSamples",
     "Planned",
-    "Product",
-    "Proof",
-    "Recipe",
-    "Shelf",
+    "Problem",
+    "ProductRecipe",
+    "ProductTable",
+    "Shard",
+    "Shards",
     "Store",
-    "Unnamed",
+    "StoredProduct",
+    "Unreferenced",
+    "Verification",
     "box_rows",
     "boxes",
     "canonical",
@@ -52,12 +52,12 @@ __all__ = [
     "fingerprint",
     "picture_rows",
     "pictures",
-    "prove",
     "remove",
     "sample_rows",
     "several_vectors",
-    "unnamed",
+    "unreferenced",
     "vectors",
+    "verify_store",
     "write_aside",
     "write_table",
 ]

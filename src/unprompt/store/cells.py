@@ -11,15 +11,15 @@ import pyarrow as pa
 
 from unprompt.errors import PictureError, StoreError
 from unprompt.store.fingerprint import fingerprint
-from unprompt.store.plan import Part, index_cells
-from unprompt.store.product_table import Recipe
+from unprompt.store.plan import Shard, index_cells
+from unprompt.store.product_table import ProductRecipe
 from unprompt.store.schema import PRODUCTS, SAMPLES
 from unprompt.types import Box, Caption, Picture
 
 Vectors = npt.NDArray[np.float32]
 
 
-def sample_rows(part: Part, read: Sequence[Picture | PictureError], perturbation: str = "") -> pa.Table:
+def sample_rows(part: Shard, read: Sequence[Picture | PictureError], perturbation: str = "") -> pa.Table:
     """Rows of schema SAMPLES: for each sample of ``part`` its picture, or the error that took its place.
 
     ``perturbation`` is what all of them went through; empty = nothing.
@@ -32,29 +32,29 @@ def sample_rows(part: Part, read: Sequence[Picture | PictureError], perturbation
     return pa.Table.from_pylist(rows, SAMPLES)
 
 
-def caption_rows(recipe: Recipe, pixels: Sequence[str], captions: Sequence[Caption]) -> pa.Table:
+def caption_rows(recipe: ProductRecipe, pixels: Sequence[str], captions: Sequence[Caption]) -> pa.Table:
     """Rows of kind ``caption``, one a picture."""
     return _rows(
         recipe, "caption", pixels, text=[said.text for said in captions], fallback=[said.fallback for said in captions]
     )
 
 
-def embedding_rows(recipe: Recipe, pixels: Sequence[str], vectors: Vectors) -> pa.Table:
+def embedding_rows(recipe: ProductRecipe, pixels: Sequence[str], vectors: Vectors) -> pa.Table:
     """Rows of kind ``embedding`` from N x d float32."""
     return _rows(recipe, "embedding", pixels, vector=list(np.asarray(vectors, np.float32)))
 
 
-def embeddings_rows(recipe: Recipe, pixels: Sequence[str], several: Sequence[Vectors]) -> pa.Table:
+def embeddings_rows(recipe: ProductRecipe, pixels: Sequence[str], several: Sequence[Vectors]) -> pa.Table:
     """Rows of kind ``embeddings`` from n x d float32 of each picture, n its own."""
     return _rows(recipe, "embeddings", pixels, vectors=[list(np.asarray(one, np.float32)) for one in several])
 
 
-def box_rows(recipe: Recipe, pixels: Sequence[str], found: Sequence[Sequence[Box]]) -> pa.Table:
+def box_rows(recipe: ProductRecipe, pixels: Sequence[str], found: Sequence[Sequence[Box]]) -> pa.Table:
     """Rows of kind ``boxes``, one a picture, with as many boxes as it has."""
     return _rows(recipe, "boxes", pixels, boxes=[[asdict(box) for box in boxes] for boxes in found])
 
 
-def picture_rows(recipe: Recipe, pixels: Sequence[str], pngs: Sequence[bytes]) -> pa.Table:
+def picture_rows(recipe: ProductRecipe, pixels: Sequence[str], pngs: Sequence[bytes]) -> pa.Table:
     """Rows of kind ``picture`` from PNG bytes, which the store does not look into."""
     return _rows(recipe, "picture", pixels, png=list(pngs))
 
@@ -89,7 +89,7 @@ def pictures(table: pa.Table) -> list[bytes]:
     return list(table["png"].to_pylist())
 
 
-def _rows(recipe: Recipe, kind: str, pixels: Sequence[str], **payload: Sequence[object]) -> pa.Table:
+def _rows(recipe: ProductRecipe, kind: str, pixels: Sequence[str], **payload: Sequence[object]) -> pa.Table:
     if recipe.kind != kind:
         raise StoreError(f"got a recipe of kind {recipe.kind!r}; expected {kind!r}, the kind of these products")
     sizes = {name: len(cells) for name, cells in payload.items()}

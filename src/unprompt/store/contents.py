@@ -12,7 +12,7 @@ from unprompt.store.view import EvidenceView
 
 
 @dataclass(frozen=True)
-class Product:
+class StoredProduct:
     """One shelf."""
 
     shelf: str
@@ -21,13 +21,13 @@ class Product:
     rows: int
     bytes: int
     parts: int
-    """Parts that lie there."""
+    """Shards that lie there."""
     missing: int
-    """Parts that are still to be made; those without a readable picture never are."""
+    """Shards that are still to be made; those without a readable picture never are."""
 
 
 @dataclass(frozen=True)
-class Drawn:
+class StoredNoiseSamples:
     """Further draws of one method's noise."""
 
     method: str
@@ -49,8 +49,8 @@ class Contents:
     parts: int
     parts_read: int
     views: tuple[EvidenceView, ...]
-    products: tuple[Product, ...]
-    draws: tuple[Drawn, ...]
+    products: tuple[StoredProduct, ...]
+    draws: tuple[StoredNoiseSamples, ...]
     stores: tuple[str, ...]
     """Folders inside that are stores of their own: the evidence after perturbations."""
 
@@ -85,7 +85,7 @@ class _Empty:
 
 
 def named(store: Store) -> dict[str, list[str]]:
-    """Shelf -> the methods and roles whose views, or notes of further draws, name it."""
+    """Name of a product table -> the methods and roles whose views, or notes of further draws, name it."""
     found: dict[str, list[str]] = {}
     for view in store.views():
         note = store.read_draws(view.method)
@@ -100,14 +100,14 @@ def named(store: Store) -> dict[str, list[str]]:
 
 def _product(
     store: Store, name: str, uses: Mapping[str, list[str]], numbers: Collection[int], empty: _Empty
-) -> Product:
+) -> StoredProduct:
     shelf = store.open_shelf(name)
     there = shelf.parts()
     paths = [shelf.folder / part_file(part) for part in sorted(there)]
     wanted = _drawn_parts(store, uses.get(name, [])) if shelf.recipe.noise else numbers
     missing = sum(not empty(part) for part in sorted(frozenset(wanted) - there))
     size = sum(path.stat().st_size for path in paths)
-    return Product(name, tuple(uses.get(name, ())), sum(map(rows_in, paths)), size, len(there), missing)
+    return StoredProduct(name, tuple(uses.get(name, ())), sum(map(rows_in, paths)), size, len(there), missing)
 
 
 def _drawn_parts(store: Store, users: Collection[str]) -> set[int]:
@@ -116,11 +116,11 @@ def _drawn_parts(store: Store, users: Collection[str]) -> set[int]:
     return {int(part) for note in notes if note is not None for part in note.pictures}
 
 
-def _drawn(store: Store) -> list[Drawn]:
+def _drawn(store: Store) -> list[StoredNoiseSamples]:
     found = []
     for view in store.views():
         note = store.read_draws(view.method)
         if note is not None:
             pictures = sum(map(len, note.pictures.values()))
-            found.append(Drawn(view.method, note.number, pictures, note.evidence == view.fingerprint))
+            found.append(StoredNoiseSamples(view.method, note.number, pictures, note.evidence == view.fingerprint))
     return found

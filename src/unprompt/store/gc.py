@@ -10,7 +10,7 @@ from unprompt.store.store import Store
 
 
 @dataclass(frozen=True)
-class Unnamed:
+class Unreferenced:
     """A shelf that no view names, nor any note of further draws."""
 
     shelf: str
@@ -18,7 +18,7 @@ class Unnamed:
     bytes: int
 
 
-def unnamed(store: Store) -> list[Unnamed]:
+def unreferenced(store: Store) -> list[Unreferenced]:
     """Those of a store. Raises StoreError for a store without a view, whose products may all be wanted yet."""
     uses = named(store)
     if not uses:
@@ -30,11 +30,11 @@ def unnamed(store: Store) -> list[Unnamed]:
     for name in store.shelves():
         if name not in uses:
             sizes = [path.stat().st_size for path in (store.root / "products" / name).iterdir()]
-            found.append(Unnamed(name, len(sizes), sum(sizes)))
+            found.append(Unreferenced(name, len(sizes), sum(sizes)))
     return found
 
 
-def remove(store: Store, shelf: Unnamed) -> None:
+def remove(store: Store, shelf: Unreferenced) -> None:
     """Delete a shelf, its recipe last, so that what an interruption leaves is a shelf with fewer parts."""
     folder = store.root / "products" / shelf.shelf
     try:

@@ -13,14 +13,14 @@ from unprompt.store.fingerprint import fingerprint
 
 
 @dataclass(frozen=True)
-class Draws:
+class NoiseSamples:
     """What ``extract --spread`` made of one method's evidence; the products lie on shelves of their own."""
 
     method: str
     evidence: str
     """Fingerprint of the evidence view that these are further draws of."""
     number: int
-    """Draws of the noise, the first included; 2 or more."""
+    """Noise samples, the first included; 2 or more."""
     pictures: Mapping[str, Sequence[str]]
     """Number of the part, as text -> hashes of the pixels of the pictures that were drawn."""
 
@@ -29,13 +29,13 @@ class Draws:
         return frozenset(self.pictures.get(str(part), ()))
 
 
-def write_draws(folder: Path, draws: Draws) -> None:
+def write_draws(folder: Path, draws: NoiseSamples) -> None:
     """Store ``draws`` under ``folder`` as ``<method>.json``."""
     text = json.dumps({**asdict(draws), "checksum": fingerprint(draws)}, indent=2, sort_keys=True).encode("ascii")
     keep(folder / f"{draws.method}.json", text)
 
 
-def read_draws(folder: Path, method: str) -> Draws | None:
+def read_draws(folder: Path, method: str) -> NoiseSamples | None:
     """The draws of ``method`` under ``folder``; None when there are none. Raises StoreError when damaged."""
     path = folder / f"{method}.json"
     if not path.exists():
@@ -43,7 +43,7 @@ def read_draws(folder: Path, method: str) -> Draws | None:
     try:
         stored = json.loads(path.read_bytes())
         checksum = stored.pop("checksum", None)  # files of before have none
-        draws = Draws(**stored)
+        draws = NoiseSamples(**stored)
         if checksum not in (None, fingerprint(draws)):
             raise ValueError(f"its checksum says {checksum}")
     except (OSError, ValueError, TypeError, AttributeError) as error:

@@ -38,7 +38,7 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Part:
+class Shard:
     """The unit of work: a number and at most PART rows, the same ones in the same order for ever."""
 
     index: int

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from unprompt.store.files import GROUP, Groups, read_tables, write_tables
-from unprompt.store.plan import Part, Planned, Survey, from_table, survey, to_table
+from unprompt.store.plan import Planned, Shard, Survey, from_table, survey, to_table
 from unprompt.store.schema import PLAN
 from unprompt.types import Sample
 
@@ -22,7 +22,7 @@ _LOST_PLAN = "without its plan a store cannot grow: extract into a new folder wi
 
 
 @dataclass(frozen=True)
-class Ledger:
+class PlanTable:
     """The rows of the file ``path`` in the order in which they were planned; no file is a plan without rows."""
 
     path: Path
@@ -53,14 +53,14 @@ class Ledger:
         """The numbers of all parts."""
         return {number for table in self._tables() for number in pc.unique(table["part"]).to_pylist()}
 
-    def parts(self, numbers: Collection[int]) -> Iterator[Part]:
+    def parts(self, numbers: Collection[int]) -> Iterator[Shard]:
         """The parts with these numbers, whole and in order."""
         told: dict[int, dict[str, Planned]] = {}
         for row in self._rows(numbers, own=False):
             told.setdefault(row.part, {})[row.sample.uri] = row
         for number, rows in groupby(self._rows(numbers, own=True), key=lambda row: row.part):
             whole = {row.sample.uri: row for row in rows} | told.get(number, {})
-            yield Part(number, tuple(whole.values()))
+            yield Shard(number, tuple(whole.values()))
 
     def repeated(self, numbers: Collection[int]) -> dict[str, int]:
         """Of the uris that lie in several of these parts, since their files were changed, the last one's number."""
@@ -93,21 +93,21 @@ class Ledger:
 
 
 @dataclass(frozen=True)
-class Parts:
+class Shards:
     """Some parts of a plan, in order, which are read when they are asked for."""
 
-    ledger: Ledger
+    ledger: PlanTable
     numbers: tuple[int, ...]
 
-    def __iter__(self) -> Iterator[Part]:
+    def __iter__(self) -> Iterator[Shard]:
         return self.ledger.parts(self.numbers)
 
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def only(self, wanted: Collection[int]) -> Parts:
+    def only(self, wanted: Collection[int]) -> Shards:
         """Those with a wanted number."""
-        return Parts(self.ledger, tuple(number for number in self.numbers if number in wanted))
+        return Shards(self.ledger, tuple(number for number in self.numbers if number in wanted))
 
 
 def _overlapping(footer: pq.FileMetaData, low: str, high: str) -> list[int]:

@@ -22,7 +22,7 @@ NOISE = "noise"
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ProductRecipe:
     """All that moves a product, besides the picture: two equal recipes make equal products."""
 
     kind: str
@@ -48,7 +48,7 @@ class Recipe:
         drawn = self.parameters.get(NOISE, 0)
         return drawn if isinstance(drawn, int) else 0
 
-    def at_noise(self, noise: int) -> Recipe:
+    def at_noise(self, noise: int) -> ProductRecipe:
         """The same under another draw of the noise; the first is not told."""
         parameters = {name: value for name, value in self.parameters.items() if name != NOISE}
         return replace(self, parameters={**parameters, NOISE: noise} if noise else parameters)
@@ -60,11 +60,11 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class ProductTable:
     """The parts of one recipe's products under ``folder``."""
 
     folder: Path
-    recipe: Recipe
+    recipe: ProductRecipe
 
     @property
     def name(self) -> str:
@@ -113,12 +113,12 @@ def recipe_file(folder: Path) -> Path:
     return former if former.exists() else folder / RECIPE
 
 
-def read_recipe(folder: Path) -> Recipe:
+def read_recipe(folder: Path) -> ProductRecipe:
     """The recipe that ``folder`` was filled by. Raises StoreError when it is missing, damaged or another one's."""
     path = recipe_file(folder)
     try:
         stored = json.loads(path.read_bytes())
-        recipe = Recipe(**stored["recipe"])
+        recipe = ProductRecipe(**stored["recipe"])
         own = recipe.name == folder.name and recipe.fingerprint == stored["fingerprint"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(
@@ -132,6 +132,6 @@ def read_recipe(folder: Path) -> Recipe:
     return recipe
 
 
-def _spell(recipe: Recipe) -> bytes:
+def _spell(recipe: ProductRecipe) -> bytes:
     facts = {"fingerprint": recipe.fingerprint, "recipe": canonical(recipe)}
     return json.dumps(facts, indent=2, sort_keys=True).encode("ascii")

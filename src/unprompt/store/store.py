@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from unprompt.errors import StoreError
 from unprompt.store.files import REMEDY, locked, read_table, rows_in, write_table
-from unprompt.store.noise_samples import Draws, read_draws, write_draws
-from unprompt.store.plan import Part, part_file, part_numbers
-from unprompt.store.plan_table import Ledger, Parts
-from unprompt.store.product_table import Recipe, Shelf, read_recipe, recipe_file
+from unprompt.store.noise_samples import NoiseSamples, read_draws, write_draws
+from unprompt.store.plan import Shard, part_file, part_numbers
+from unprompt.store.plan_table import PlanTable, Shards
+from unprompt.store.product_table import ProductRecipe, ProductTable, read_recipe, recipe_file
 from unprompt.store.schema import SAMPLES
 from unprompt.store.view import EvidenceView, read_view, write_view
 from unprompt.types import Sample
@@ -28,7 +28,7 @@ class Store:
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", Path(self.root))
 
-    def plan(self, samples: Iterable[Sample]) -> Parts:
+    def plan(self, samples: Iterable[Sample]) -> Shards:
         """The parts that hold ``samples``, whole; what is new or changed is planned into parts of its own.
 
         The same samples in the same order give the same parts, however often runs were interrupted. Samples that are
@@ -42,16 +42,16 @@ class Store:
                 if any(lacking.rows()):
                     self._ledger.append(lacking.rows())
                 numbers = lacking.parts
-        return Parts(self._ledger, tuple(sorted(numbers)))
+        return Shards(self._ledger, tuple(sorted(numbers)))
 
     def _covering(self, samples: Iterable[Sample]) -> frozenset[int] | None:
         """The numbers of the parts that hold ``samples``; None when some were not planned as they are now."""
         lacking = self._ledger.survey(samples)
         return None if any(lacking.rows()) else lacking.parts
 
-    def parts(self) -> Parts:
+    def parts(self) -> Shards:
         """All parts that were ever planned."""
-        return Parts(self._ledger, tuple(sorted(self._ledger.numbers())))
+        return Shards(self._ledger, tuple(sorted(self._ledger.numbers())))
 
     def planned_rows(self) -> int:
         """Rows of the plan: one a sample, and one more each time that it changed."""
@@ -79,7 +79,7 @@ class Store:
         return frozenset(numbers).difference(frozenset.intersection(*there))
 
     def current(self) -> Iterator[tuple[int, pa.Table]]:
-        """Part by part the sample rows with the labels, generators and splits last told; of a uri the last row alone.
+        """Shard by shard the sample rows with the labels, generators and splits last told; of a uri the last row alone.
 
         Raises StoreError when there are none, or a file is damaged.
         """
@@ -114,17 +114,17 @@ class Store:
         table = self.read_part(min(self.parts_read(), default=0))
         return None if table is None else table["perturbation"][0].as_py() or ""
 
-    def shelf(self, recipe: Recipe) -> Shelf:
+    def shelf(self, recipe: ProductRecipe) -> ProductTable:
         """The shelf of ``recipe``, empty or not. Raises StoreError when its folder is another recipe's."""
         folder = self.root / "products" / recipe.name
         if recipe_file(folder).exists():
             read_recipe(folder)
-        return Shelf(folder, recipe)
+        return ProductTable(folder, recipe)
 
-    def open_shelf(self, name: str) -> Shelf:
+    def open_shelf(self, name: str) -> ProductTable:
         """The shelf that a view names. Raises StoreError when it is not there."""
         folder = self.root / "products" / name
-        return Shelf(folder, read_recipe(folder))
+        return ProductTable(folder, read_recipe(folder))
 
     def shelves(self) -> list[str]:
         """Names of all shelves."""
@@ -142,19 +142,19 @@ class Store:
         """The view of ``method``. Raises StoreError when it is missing or damaged."""
         return read_view(self.root / "evidence", method)
 
-    def write_draws(self, draws: Draws) -> None:
+    def write_draws(self, draws: NoiseSamples) -> None:
         """Store what of one method's evidence was drawn under further noise; a former note is replaced."""
         write_draws(self.root / "draws", draws)
 
-    def read_draws(self, method: str) -> Draws | None:
+    def read_draws(self, method: str) -> NoiseSamples | None:
         """What of the method's evidence was drawn under further noise; None when nothing was."""
         return read_draws(self.root / "draws", method)
 
     @property
-    def _ledger(self) -> Ledger:
-        return Ledger(self.root / "plan.parquet")
+    def _ledger(self) -> PlanTable:
+        return PlanTable(self.root / "plan.parquet")
 
-    def _retold(self, table: pa.Table, part: Part) -> pa.Table:
+    def _retold(self, table: pa.Table, part: Shard) -> pa.Table:
         told, uris = {row.sample.uri: row.sample for row in part.rows}, table["uri"].to_pylist()
         if strange := [uri for uri in uris if uri not in told]:
             raise StoreError(

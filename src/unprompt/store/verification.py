@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from unprompt.errors import StoreError
 from unprompt.store.files import check_file, check_note
-from unprompt.store.plan import Part, part_file, part_numbers
-from unprompt.store.product_table import Shelf, recipe_file
+from unprompt.store.plan import Shard, part_file, part_numbers
+from unprompt.store.product_table import ProductTable, recipe_file
 from unprompt.store.store import Store
 
 Found = TypeVar("Found")
@@ -20,7 +20,7 @@ AGAIN = "delete this file and run the same command again"
 
 
 @dataclass(frozen=True)
-class Harm:
+class Problem:
     """One thing that is wrong with one file."""
 
     file: str
@@ -31,7 +31,7 @@ class Harm:
 
 
 @dataclass(frozen=True)
-class Proof:
+class Verification:
     """All that ``unprompt evidence verify`` tells."""
 
     folder: str
@@ -39,10 +39,10 @@ class Proof:
     bytes: int
     without_checksum: int
     """Files written before there were checksums: of these what readers pass over was not looked at."""
-    harm: tuple[Harm, ...]
+    harm: tuple[Problem, ...]
 
 
-def prove(store: Store, say: Callable[[str], None]) -> Proof:
+def verify_store(store: Store, say: Callable[[str], None]) -> Verification:
     """Read every file of the store whole, one part in memory at a time."""
     walk = _Walk(store)
     shelves = walk.notes()
@@ -50,17 +50,17 @@ def prove(store: Store, say: Callable[[str], None]) -> Proof:
         walk.part(part, shelves)
         if count % 1000 == 0:
             say(f"{count} parts read")
-    return Proof(str(store.root), walk.files, walk.bytes, walk.unsealed, tuple(walk.harm))
+    return Verification(str(store.root), walk.files, walk.bytes, walk.unsealed, tuple(walk.harm))
 
 
 class _Walk:
     def __init__(self, store: Store) -> None:
-        self.store, self.harm = store, list[Harm]()
+        self.store, self.harm = store, list[Problem]()
         self.files = self.bytes = self.unsealed = 0
 
-    def notes(self) -> list[Shelf]:
+    def notes(self) -> list[ProductTable]:
         """Look at views, draws and recipes; the shelves whose recipes are sound."""
-        root, shelves = self.store.root, list[Shelf]()
+        root, shelves = self.store.root, list[ProductTable]()
         for path in sorted((root / "draws").glob("*.json")):
             self._tried(path, None, self.store.read_draws, path.stem)
         for path in sorted((root / "evidence").glob("*.json")):
@@ -73,18 +73,18 @@ class _Walk:
             shelves += [shelf] if shelf else []
         return shelves
 
-    def parts(self, shelves: list[Shelf]) -> Iterable[Part]:
+    def parts(self, shelves: list[ProductTable]) -> Iterable[Shard]:
         """Those that the plan tells of; when it is damaged, those that have a file, without their rows."""
         stored = self.store.parts_read().union(*(shelf.parts() for shelf in shelves))
         planned = self._tried(self.store.root / "plan.parquet", None, self.store.parts)
         if planned is None:
-            return [Part(number, ()) for number in sorted(stored)]
+            return [Shard(number, ()) for number in sorted(stored)]
         for folder in (self.store.root / "samples", *(shelf.folder for shelf in shelves)):
             for number in sorted(part_numbers(folder).difference(planned.numbers)):
                 self._tell(folder / part_file(number), number, "is of no part of the plan: delete this file")
         return planned
 
-    def part(self, part: Part, shelves: list[Shelf]) -> None:
+    def part(self, part: Shard, shelves: list[ProductTable]) -> None:
         """Look at the samples of one part and at its file on every shelf."""
         path = self.store.root / "samples" / part_file(part.index)
         samples = self._tried(path, part.index, self.store.read_part, part.index)
@@ -95,7 +95,7 @@ class _Walk:
             if table is not None and pixels is not None:
                 self._product(place, part.index, table["pixels"].to_pylist(), pixels, some=bool(shelf.recipe.noise))
 
-    def _samples(self, path: Path, part: Part, samples: pa.Table) -> list[str]:
+    def _samples(self, path: Path, part: Shard, samples: pa.Table) -> list[str]:
         """Compare with the plan; the hashes of the part's pictures."""
         stored = list(zip(*(samples[name].to_pylist() for name in ("uri", "bytes", "mtime_ns")), strict=True))
         if part.rows and stored != [(row.sample.uri, row.bytes, row.mtime_ns) for row in part.rows]:
@@ -130,4 +130,4 @@ class _Walk:
         return found
 
     def _tell(self, path: Path, part: int | None, what: str) -> None:
-        self.harm.append(Harm(str(path.relative_to(self.store.root)), part, what))
+        self.harm.append(Problem(str(path.relative_to(self.store.root)), part, what))

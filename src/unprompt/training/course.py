@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from unprompt.detectors.base import Fitted
+from unprompt.detectors.base import Model
 from unprompt.detectors.options import TrainedOptions
 from unprompt.errors import OptionError
 from unprompt.training.partial import Best, Partial, Progress, identity
@@ -75,7 +75,7 @@ class Part:
 class Course:
     """What is learned, from what, how far it is, and who is told."""
 
-    detector: Fitted[Any, Any]
+    detector: Model[Any, Any]
     evidence: Sequence[Any]
     labels: Labels
     seed: int = 0
@@ -96,7 +96,7 @@ class Course:
         self.rows = Rows(self.detector, self.evidence, self.labels)
         held = self.validation
         self.held = Rows(self.detector, held.evidence, held.labels) if held and len(held.evidence) else None
-        self.detector.begin(self.evidence)
+        self.detector.prepare_fit(self.evidence)
         self.optimiser = optimiser(self.detector, self.options)
         self.partial = self._partial(self.path) if self.path else None
         self.saved = time.monotonic()
@@ -118,7 +118,7 @@ class Course:
         tired = self.patience is not None and best is not None and done - best.epoch >= self.patience
         return done >= self.options.epochs or tired
 
-    def begin(self) -> None:
+    def prepare_fit(self) -> None:
         """Take up what an interrupted training left."""
         self.progress = (self.partial and self.partial.load()) or Progress()
 
@@ -128,9 +128,9 @@ class Course:
             self.order = epoch, _chance(self.seed, epoch).permutation(len(self.rows))
         batch = self.order[1][step * self.options.batch : (step + 1) * self.options.batch]
         own = np.array_split(batch, parts)[number]
-        chance = _chance(self.seed, epoch, step, number) if parts > 1 else _chance(self.seed, epoch, step)
-        inputs, target = self.rows.batch(own if len(own) else batch[:1], chance)
-        return Part(inputs, target, len(own), parts * len(own) / len(batch), int(chance.integers(2**63)))
+        rng = _chance(self.seed, epoch, step, number) if parts > 1 else _chance(self.seed, epoch, step)
+        inputs, target = self.rows.batch(own if len(own) else batch[:1], rng)
+        return Part(inputs, target, len(own), parts * len(own) / len(batch), int(rng.integers(2**63)))
 
     def stepped(self, loss: float, count: int) -> None:
         """A step was taken; ``loss`` is the sum over its ``count`` pictures."""
@@ -173,7 +173,7 @@ class Course:
         return Report(epoch, self.options.epochs, self.progress.loss / max(self.progress.seen, 1), loss, best)
 
 
-def optimiser(detector: Fitted[Any, Any], options: TrainedOptions) -> torch.optim.Optimizer:
+def optimiser(detector: Model[Any, Any], options: TrainedOptions) -> torch.optim.Optimizer:
     """Adam or AdamW over what the method moves, at its rates."""
     made = torch.optim.Adam if options.optimiser == "adam" else torch.optim.AdamW
     return made(detector.parameter_groups(), lr=options.rate, weight_decay=options.weight_decay)

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from unprompt.detectors.base import Fitted
-from unprompt.detectors.closed_form import Solved
+from unprompt.detectors.base import Model
+from unprompt.detectors.closed_form import ClosedForm
 from unprompt.detectors.labels import labelled
 from unprompt.errors import OptionError
 from unprompt.instruments.loading import device_of
@@ -38,7 +38,7 @@ class Trained:
 
 
 def fit(
-    detector: Fitted[Any, Any],
+    detector: Model[Any, Any],
     evidence: Sequence[Any],
     labels: Labels,
     seed: int = 0,
@@ -58,7 +58,7 @@ def fit(
     chosen = run or Run()
     for column in np.atleast_2d(np.asarray(labels).T):
         labelled(len(evidence), column)
-    if isinstance(detector, Solved):
+    if isinstance(detector, ClosedForm):
         refuse(chosen, detector.method)
         detector.solve(evidence, labels)
         return Trained(0, 0)

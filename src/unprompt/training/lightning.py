@@ -34,7 +34,7 @@ except ImportError as error:
 
 def run(course: Course, chosen: Run) -> tuple[int, int]:
     """All steps that are left; epochs gone through, and the one that is kept."""
-    course.begin()
+    course.prepare_fit()
     # A process that has touched a GPU cannot be forked.
     device = torch.device(chosen.device) if chosen.strategy == "ddp_notebook" else device_of(chosen.device)
     several = chosen.devices > 1

@@ -10,7 +10,7 @@ from unprompt.training.course import Course
 def run(course: Course, device: torch.device) -> None:
     """All steps that are left."""
     course.detector.to(device)
-    course.begin()
+    course.prepare_fit()
     while not course.finished:
         for step in range(course.progress.step, course.steps):
             course.stepped(*_step(course, step, device))

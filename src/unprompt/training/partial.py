@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from unprompt.detectors import checkpoint
-from unprompt.detectors.base import Fitted
+from unprompt.detectors.base import Model
 from unprompt.errors import CheckpointError
 
 FORMAT = 2
@@ -99,7 +99,7 @@ class Partial:
         self.optimiser.load_state_dict({"state": state, "param_groups": groups})
 
 
-def identity(detector: Fitted[Any, Any], evidence: Sequence[Any], labels: npt.NDArray[np.float32], seed: int) -> str:
+def identity(detector: Model[Any, Any], evidence: Sequence[Any], labels: npt.NDArray[np.float32], seed: int) -> str:
     """SHA-256 of options, labels, seed and starting weights; of the evidence its number, first and last inputs."""
     plain = [FORMAT, detector.method, detector.version, detector.options.to_dict(), seed, len(evidence)]
     total = hashlib.sha256(json.dumps(plain, sort_keys=True).encode())

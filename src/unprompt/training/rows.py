@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unprompt.detectors.base import Fitted
+from unprompt.detectors.base import Model
 
 Labels: TypeAlias = Sequence[int] | npt.NDArray[np.integer] | npt.NDArray[np.floating]
 """N zeros and ones; for an attributor N x K, one column a candidate."""
@@ -23,22 +23,22 @@ WIDE = 1024
 
 
 class Rows:
-    """Pictures of one split; those of a ``steady`` method are collated once and then only chosen from."""
+    """Pictures of one split; those of a ``cacheable_features`` method are collated once and then only chosen from."""
 
-    def __init__(self, detector: Fitted[Any, Any], evidence: Sequence[Any], labels: Labels) -> None:
+    def __init__(self, detector: Model[Any, Any], evidence: Sequence[Any], labels: Labels) -> None:
         self.detector, self.evidence = detector, evidence
         self.labels = np.asarray(labels, np.float32)
         detector.check(evidence)
-        self.whole = self._collated() if detector.steady and len(evidence) else None
+        self.whole = self._collated() if detector.cacheable_features and len(evidence) else None
 
     def __len__(self) -> int:
         return len(self.evidence)
 
-    def batch(self, index: npt.NDArray[np.int64], chance: np.random.Generator) -> tuple[tuple[Tensor, ...], Tensor]:
+    def batch(self, index: npt.NDArray[np.int64], rng: np.random.Generator) -> tuple[tuple[Tensor, ...], Tensor]:
         """The network's inputs of these rows, augmented where the method augments, and their labels."""
         target = torch.from_numpy(self.labels[index])
         if self.whole is None:
-            return self.detector.collate([self.evidence[i] for i in index], chance), target
+            return self.detector.collate([self.evidence[i] for i in index], rng), target
         where = torch.from_numpy(index)
         return tuple(column.index_select(0, where) for column in self.whole), target
 

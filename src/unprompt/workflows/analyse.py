@@ -10,7 +10,7 @@ from unprompt.errors import OptionError
 from unprompt.types import Split
 from unprompt.workflows.data.labelled import stores
 from unprompt.workflows.extract import silent
-from unprompt.workflows.figures.inputs import Material
+from unprompt.workflows.figures.inputs import FigureInputs
 from unprompt.workflows.figures.numbers import COLLECTED
 from unprompt.workflows.planning.costs import refuse
 
@@ -61,7 +61,7 @@ def analyse(
         return write_figure(Path(out), figure, FIGURES[figure], read_numbers(Path(numbers)), forms)
     if evidence is None and figure not in FREE:
         raise OptionError(f"--evidence is missing, expected a folder that extract wrote: {figure} is drawn from it")
-    material = Material(
+    inputs = FigureInputs(
         folders=stores(evidence) if evidence is not None else (),
         checkpoints=tuple(map(Path, checkpoint or ())),
         results=tuple(map(Path, results or ())),
@@ -77,4 +77,4 @@ def analyse(
         ask=ask,
         say=say,
     )
-    return write_figure(Path(out), figure, FIGURES[figure], COLLECTED[figure](material), forms)
+    return write_figure(Path(out), figure, FIGURES[figure], COLLECTED[figure](inputs), forms)

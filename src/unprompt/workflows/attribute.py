@@ -9,17 +9,17 @@ from pathlib import Path
 from unprompt.detectors import load_attributor
 from unprompt.detectors.decide import answers
 from unprompt.detectors.methods.semgir_a import SemgirAttributor
-from unprompt.detectors.ood import World
+from unprompt.detectors.ood import OODDetector
 from unprompt.evaluation import REAL_PICTURES
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.instruments import Suite
-from unprompt.report import AttributionExhibit, write_attribution_page
+from unprompt.report import AttributionItem, write_attribution_page
 from unprompt.types import NONE_OF_THESE, REAL, Attribution, Picture
 from unprompt.workflows.extract import silent
 from unprompt.workflows.fitting.attribution import names_in
 from unprompt.workflows.planning.costs import agree, refuse
 from unprompt.workflows.prediction.inputs import Input, in_batches, inputs_of, sized
-from unprompt.workflows.prediction.predictor import OUTSIDE, SPEECHLESS, speaking
+from unprompt.workflows.prediction.predictor import NO_CAPTION, OUTSIDE, candidate_suites
 
 
 def attribute(
@@ -48,9 +48,9 @@ def attribute(
     """
     sized(batch_size)
     inputs = inputs_of(paths)
-    office = Office(speaking(suite, "semgir-a", device, dtype)[0], names_in(generators))
+    office = Office(candidate_suites(suite, "semgir-a", device, dtype)[0], names_in(generators))
     agree(office.suite, office.attributor.extractor, len(inputs), yes=yes, ask=ask, say=say)
-    exhibits: list[AttributionExhibit] = []
+    exhibits: list[AttributionItem] = []
     attributions: list[Attribution] = []
     for exhibit in in_batches(inputs, batch_size, office.attribute, "attributed", say):
         attributions.append(exhibit.attribution)
@@ -67,10 +67,10 @@ class Office:
     def __init__(self, suite: Suite, generators: Sequence[str] | None) -> None:
         self.suite = suite
         whole = load_attributor(suite.head(SemgirAttributor.method), suite)
-        self.attributor = whole if generators is None else whole.among(generators)
-        self.world = World.load(suite.world, suite) if suite.world else None
+        self.attributor = whole if generators is None else whole.subset(generators)
+        self.world = OODDetector.load(suite.world, suite) if suite.world else None
 
-    def attribute(self, inputs: Sequence[Input]) -> Iterator[AttributionExhibit]:
+    def attribute(self, inputs: Sequence[Input]) -> Iterator[AttributionItem]:
         """One exhibit an input, in order."""
         found = [one.read() for one in inputs]
         answered = iter(self._answered([one for one in found if isinstance(one, Picture)]))
@@ -80,17 +80,17 @@ class Office:
                 exhibit = next(answered)
                 yield replace(exhibit, attribution=replace(exhibit.attribution, truth=truth))
             else:
-                yield AttributionExhibit(Attribution(sample.uri, "error", str(one), truth=truth))
+                yield AttributionItem(Attribution(sample.uri, "error", str(one), truth=truth))
 
-    def _answered(self, pictures: Sequence[Picture]) -> Iterator[AttributionExhibit]:
+    def _answered(self, pictures: Sequence[Picture]) -> Iterator[AttributionItem]:
         if not pictures:
             return
-        evidence = self.attributor.extractor.extract(Bench(pictures, self.suite))
+        evidence = self.attributor.extractor.extract(ProductCache(pictures, self.suite))
         told = self.attributor.probabilities(self.attributor.logits(evidence))
-        outside = self.world.outside([one.rgb for one in pictures]) if self.world else [False] * len(pictures)
+        outside = self.world.is_ood([one.rgb for one in pictures]) if self.world else [False] * len(pictures)
         said = answers(self.attributor.candidates, told)
         for picture, one, row, answer, far in zip(pictures, evidence, told, said, outside, strict=True):
-            warnings = [OUTSIDE] * bool(far) + [SPEECHLESS] * one.caption.fallback
+            warnings = [OUTSIDE] * bool(far) + [NO_CAPTION] * one.caption.fallback
             attribution = Attribution(
                 uri=picture.uri,
                 status="ok",
@@ -107,4 +107,4 @@ class Office:
                 format=picture.format,
                 quality=picture.quality,
             )
-            yield AttributionExhibit(attribution, picture.rgb, one.regenerations)
+            yield AttributionItem(attribution, picture.rgb, one.regenerations)

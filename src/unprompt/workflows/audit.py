@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from unprompt import datasets
-from unprompt.auditing import Facts, Inventory, Item
+from unprompt.auditing import Audit, FileFacts, Item
 from unprompt.auditing.align import Alignment, write_aligned
 from unprompt.errors import OptionError, PictureError
 from unprompt.types import Sample
@@ -27,7 +27,7 @@ def audit(
     out: str | Path | None = None,
     workers: int | None = None,
     say: Callable[[str], None] = silent,
-) -> Inventory:
+) -> Audit:
     """Read every picture of ``data`` once and tell what format, size, compression and copies betray.
 
     With ``report`` a page is written into that folder. With ``align``, such as ``jpeg:96,size:512``, both classes are
@@ -46,7 +46,7 @@ def audit(
     samples = datasets.load(data)
     with ThreadPoolExecutor(threads) as pool:
         items = list(_items(samples, pool, say))
-        inventory = Inventory.of(data, items)
+        inventory = Audit.of(data, items)
         if alignment is not None and out is not None:
             write_aligned(items, alignment, Path(out), pool, say)
     if report is not None:
@@ -67,4 +67,4 @@ def _item(sample: Sample) -> Item:
     if isinstance(found, PictureError):
         return Item(sample, sample.split, None, str(found))
     row = {"split": sample.split, "pixels": found.pixels, "sha256": found.sha256}
-    return Item(sample, assigned_split(row), Facts.of(found))
+    return Item(sample, assigned_split(row), FileFacts.of(found))

@@ -13,13 +13,13 @@ from unprompt import __version__
 from unprompt.detectors import EVERY
 from unprompt.detectors import checkpoint as files
 from unprompt.detectors.attributor import Attributor
-from unprompt.detectors.base import Fitted
+from unprompt.detectors.base import Model
 from unprompt.detectors.checkpoint import Header
 from unprompt.errors import CheckpointError, DataError, OptionError, StoreError
 from unprompt.evaluation import Result
 from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.manifest import Spec
-from unprompt.report.card import ANSWERS, HeadCard, Part
+from unprompt.report.card import ANSWERS, CardRow, HeadCard
 from unprompt.report.results import read_rows
 from unprompt.store import write_aside
 from unprompt.types import NONE_OF_THESE
@@ -60,7 +60,7 @@ def card(
     return folder
 
 
-def _loaded(path: Path, suite: str | Path | None) -> Fitted[Any, Any]:
+def _loaded(path: Path, suite: str | Path | None) -> Model[Any, Any]:
     header = files.read_header(path)
     named = suite if suite is not None else header.training.get("suite")
     if named is None:
@@ -68,7 +68,7 @@ def _loaded(path: Path, suite: str | Path | None) -> Fitted[Any, Any]:
     return EVERY[header.method].load(path, Suite.load(named))
 
 
-def _rows(path: Path, head: Fitted[Any, Any]) -> tuple[Result, ...]:
+def _rows(path: Path, head: Model[Any, Any]) -> tuple[Result, ...]:
     """The results; :class:`DataError` where they are of another checkpoint."""
     rows = tuple(read_rows(path))
     for row in rows:
@@ -80,7 +80,7 @@ def _rows(path: Path, head: Fitted[Any, Any]) -> tuple[Result, ...]:
     return rows
 
 
-def _page(head: Fitted[Any, Any], header: Header, licence: str | None, data: str, rows: Sequence[Result]) -> HeadCard:
+def _page(head: Model[Any, Any], header: Header, licence: str | None, data: str, rows: Sequence[Result]) -> HeadCard:
     manifest = head.suite.manifest
     parts = tuple(_part(role, digest, header.method, manifest) for role, digest in sorted(header.instruments.items()))
     about = " ".join((type(head).__doc__ or "").split())
@@ -98,13 +98,13 @@ def _page(head: Fitted[Any, Any], header: Header, licence: str | None, data: str
     )
 
 
-def _answers(head: Fitted[Any, Any]) -> tuple[str, ...]:
+def _answers(head: Model[Any, Any]) -> tuple[str, ...]:
     return (*head.candidates, NONE_OF_THESE) if isinstance(head, Attributor) else ANSWERS
 
 
-def _part(role: str, digest: str, method: str, manifest: Manifest) -> Part:
+def _part(role: str, digest: str, method: str, manifest: Manifest) -> CardRow:
     spec = _spec(role, method, manifest)
-    return Part(role, spec.source, spec.revision, spec.licence, digest)
+    return CardRow(role, spec.source, spec.revision, spec.licence, digest)
 
 
 def _spec(role: str, method: str, manifest: Manifest) -> Spec:
@@ -120,7 +120,7 @@ def _weights(path: Path, header: Header) -> list[tuple[Path, str]]:
     return [(path, WEIGHTS), *((path.parent / one["file"], one["file"]) for one in header.members)]
 
 
-def _config(head: Fitted[Any, Any], header: Header) -> dict[str, Any]:
+def _config(head: Model[Any, Any], header: Header) -> dict[str, Any]:
     """The header as JSON, for those who read without loading; the file of the weights bears the truth."""
     told = asdict(header)
     if header.thresholds:

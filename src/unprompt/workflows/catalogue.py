@@ -14,7 +14,7 @@ from unprompt.workflows.fitting.spread import Spread
 
 
 @dataclass(frozen=True)
-class Entry:
+class Listing:
     """One row of a catalogue."""
 
     name: str
@@ -23,10 +23,10 @@ class Entry:
     licences: str = ""
 
 
-def suites() -> list[Entry]:
+def suites() -> list[Listing]:
     """The embedded suites, with the methods that each has heads for, and what its models may be used for."""
     manifests = [Manifest.read(shipped(name)) for name in embedded()]
-    return [Entry(one.name, one.title, _heads(one), _licences(one)) for one in manifests]
+    return [Listing(one.name, one.title, _heads(one), _licences(one)) for one in manifests]
 
 
 def _heads(manifest: Manifest) -> str:
@@ -42,18 +42,18 @@ def _licences(manifest: Manifest) -> str:
     return "; ".join(f"{licence} ({', '.join(names)})" for licence, names in models.items())
 
 
-def methods() -> list[Entry]:
+def methods() -> list[Listing]:
     """The methods: the first line of what each says of itself, and how far its scores move with the noise."""
     manifests = [Manifest.read(shipped(name)) for name in embedded()]
     return [
-        Entry(name, _first_line(made.__doc__), "; ".join(line for one in manifests for line in _moves(one, name)))
+        Listing(name, _first_line(made.__doc__), "; ".join(line for one in manifests for line in _moves(one, name)))
         for name, made in EVERY.items()
     ]
 
 
-def datasets() -> list[Entry]:
+def datasets() -> list[Listing]:
     """The data specifications that ``--data`` takes."""
-    return [Entry(f"{name}:", _first_line(load.__doc__)) for name, load in NAMES.items()]
+    return [Listing(f"{name}:", _first_line(load.__doc__)) for name, load in NAMES.items()]
 
 
 def _moves(manifest: Manifest, method: str) -> Iterator[str]:

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from unprompt.errors import OptionError
-from unprompt.report import Exhibit, write_page
-from unprompt.types import Judgement, Picture
+from unprompt.report import ReportItem, write_page
+from unprompt.types import Picture, Prediction
 from unprompt.workflows.extract import silent
 from unprompt.workflows.planning.costs import agree, refuse
 from unprompt.workflows.prediction.inputs import Input, in_batches, inputs_of, sized
-from unprompt.workflows.prediction.predictor import Voice, speaking
+from unprompt.workflows.prediction.predictor import Voice, candidate_suites
 
 
 def detect(
@@ -32,7 +32,7 @@ def detect(
     yes: bool = False,
     ask: Callable[[str], None] = refuse,
     say: Callable[[str], None] = silent,
-) -> list[Judgement]:
+) -> list[Prediction]:
     """Judge pictures, folders and patterns such as ``"shots/**/*.png"``; the judgements come in the inputs' order.
 
     A folder is walked recursively and judged by content; a file whose own name holds ``[``, ``*`` or ``?`` wins over
@@ -51,19 +51,19 @@ def detect(
     if average < 1:
         raise OptionError(f"--average is {average}, expected 1 or more draws of the noise")
     inputs = inputs_of(paths)
-    voices = [Voice(one, method, prior, fpr, average) for one in speaking(suite, method, device, dtype)]
+    voices = [Voice(one, method, prior, fpr, average) for one in candidate_suites(suite, method, device, dtype)]
     for voice in voices:
         agree(voice.suite, voice.detector.extractor, voice.draws * len(inputs), yes=yes, ask=ask, say=say)
     bureau = Bureau(voices)
-    exhibits: list[Exhibit] = []
-    judgements: list[Judgement] = []
+    exhibits: list[ReportItem] = []
+    predictions: list[Prediction] = []
     for exhibit in in_batches(inputs, batch_size, bureau.judge, "judged", say):
-        judgements.append(exhibit.judgement)
+        predictions.append(exhibit.prediction)
         if report is not None:
             exhibits.append(exhibit)
     if report is not None:
         write_page(Path(report), exhibits, "Is this picture an answer to a prompt?")
-    return judgements
+    return predictions
 
 
 class Bureau:
@@ -72,9 +72,9 @@ class Bureau:
     def __init__(self, voices: Sequence[Voice]) -> None:
         self.voices = tuple(voices)
         self._of_files = any(one.detector.extractor.of_files for one in self.voices)
-        self._first: dict[str, Judgement] = {}
+        self._first: dict[str, Prediction] = {}
 
-    def judge(self, inputs: Sequence[Input]) -> Iterator[Exhibit]:
+    def judge(self, inputs: Sequence[Input]) -> Iterator[ReportItem]:
         """One exhibit an input, in order; what was judged before, by this call or an earlier one, is not again."""
         found = [one.read() for one in inputs]
         fresh: dict[str, Picture] = {}
@@ -82,26 +82,26 @@ class Bureau:
             if isinstance(one, Picture) and self._key(one) not in self._first:
                 fresh.setdefault(self._key(one), one)
         judged = dict(zip(fresh, self._judged(list(fresh.values())), strict=True))
-        self._first |= {key: exhibit.judgement for key, exhibit in judged.items()}
+        self._first |= {key: exhibit.prediction for key, exhibit in judged.items()}
         for given, one in zip(inputs, found, strict=True):
             label = given.sample.label
             if not isinstance(one, Picture):
-                yield Exhibit(Judgement(given.sample.uri, "error", str(one), label=label))
+                yield ReportItem(Prediction(given.sample.uri, "error", str(one), label=label))
             elif (exhibit := judged.pop(self._key(one), None)) is not None:
-                yield replace(exhibit, judgement=replace(exhibit.judgement, label=label))
+                yield replace(exhibit, prediction=replace(exhibit.prediction, label=label))
             else:
-                yield Exhibit(replace(_copied(self._first[self._key(one)], one), label=label))
+                yield ReportItem(replace(_copied(self._first[self._key(one)], one), label=label))
 
     def _key(self, picture: Picture) -> str:
         """What two inputs of one score have in common."""
         return picture.sha256 if self._of_files else picture.pixels
 
-    def _judged(self, pictures: Sequence[Picture]) -> list[Exhibit]:
-        told: dict[int, Exhibit] = {}
+    def _judged(self, pictures: Sequence[Picture]) -> list[ReportItem]:
+        told: dict[int, ReportItem] = {}
         waiting = list(range(len(pictures)))
         for voice in self.voices:
             asked = [pictures[place] for place in waiting]
-            outside = voice.outside(asked)
+            outside = voice.is_ood(asked)
             spoken = np.ones(len(asked), bool) if voice is self.voices[-1] else ~outside
             chosen = [picture for picture, heard in zip(asked, spoken, strict=True) if heard]
             places = [place for place, heard in zip(waiting, spoken, strict=True) if heard]
@@ -110,7 +110,7 @@ class Bureau:
         return [told[place] for place in range(len(pictures))]
 
 
-def _copied(first: Judgement, picture: Picture) -> Judgement:
+def _copied(first: Prediction, picture: Picture) -> Prediction:
     """What was said of the same pixels before, with the facts of this file."""
     facts = {name: getattr(picture, name) for name in ("uri", "sha256", "width", "height", "format", "quality")}
     return replace(first, **facts, duplicate_of=first.uri)

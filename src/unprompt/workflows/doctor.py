@@ -25,7 +25,7 @@ LIBRARIES = ("torch", "transformers", "diffusers", "safetensors", "pyarrow", "pi
 
 
 @dataclass(frozen=True)
-class Finding:
+class Check:
     """One thing that was looked at."""
 
     name: str
@@ -34,7 +34,7 @@ class Finding:
     fix: str = ""
 
 
-def doctor(selftest: bool = False) -> list[Finding]:
+def doctor(selftest: bool = False) -> list[Check]:
     """Look at Python, the libraries, the disk, and every embedded suite: what is shipped works, what else is here.
 
     With ``selftest`` the heads judge the pictures that are shipped beside them, and are held to their golden scores.
@@ -47,23 +47,23 @@ def doctor(selftest: bool = False) -> list[Finding]:
     return found
 
 
-def _python() -> Finding:
+def _python() -> Check:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return Finding("python", "pass", f"{platform.python_version()} on {sys.platform}, {cores} cores")
+    return Check("python", "pass", f"{platform.python_version()} on {sys.platform}, {cores} cores")
 
 
-def _library(name: str) -> Finding:
+def _library(name: str) -> Check:
     try:
-        return Finding(name, "pass", metadata.version(name))
+        return Check(name, "pass", metadata.version(name))
     except metadata.PackageNotFoundError:
-        return Finding(name, "fail", "not installed", f"pip install {name}")
+        return Check(name, "fail", "not installed", f"pip install {name}")
 
 
-def _disk() -> Finding:
+def _disk() -> Check:
     free = shutil.disk_usage(".").free / 2**30
     if free < FREE_GIB:
-        return Finding("disk", "warn", f"{free:.1f} GiB free here", f"evidence needs room: free {FREE_GIB} GiB or more")
-    return Finding("disk", "pass", f"{free:.0f} GiB free here")
+        return Check("disk", "warn", f"{free:.1f} GiB free here", f"evidence needs room: free {FREE_GIB} GiB or more")
+    return Check("disk", "pass", f"{free:.0f} GiB free here")
 
 
 def remote(manifest: Manifest) -> bool:
@@ -71,16 +71,14 @@ def remote(manifest: Manifest) -> bool:
     return any(spec.model or spec.url for spec in manifest.specs())
 
 
-def fetched(manifest: Manifest) -> Iterator[Finding]:
+def fetched(manifest: Manifest) -> Iterator[Check]:
     """A suite whose models come from the hub: which are here, and what disk and memory each method asks for."""
     for spec in manifest.specs():
         needs = f"{spec.needs.disk:.1f} GB of disk, {spec.needs.memory:.1f} GB of memory in float32"
         there = manifest.present(spec)
         state = f"fetched, {manifest.origin(spec).revision or 'of one edition'}" if there else "not fetched"
-        fix = "" if there else f"unprompt fetch {manifest.spelling}"
-        yield Finding(
-            f"{manifest.name}: {spec.source.split('/')[-1]}", "pass", f"{state}; {needs}; {spec.licence}", fix
-        )
+        fix = "" if there else f"unprompt fetch {manifest.cli_name}"
+        yield Check(f"{manifest.name}: {spec.source.split('/')[-1]}", "pass", f"{state}; {needs}; {spec.licence}", fix)
     gigabytes = {
         method: sum(spec.needs.memory for spec in specs_of(manifest, extractors_of(method, manifest)))
         for method in ("sare", "semgir", "semgir-a", "tidy", "item", "panel")
@@ -88,7 +86,7 @@ def fetched(manifest: Manifest) -> Iterator[Finding]:
     told = ", ".join(f"{method} {need:.1f}" for method, need in gigabytes.items())
     here = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GB
     enough = here > max(gigabytes.values())
-    yield Finding(
+    yield Check(
         f"{manifest.name}: memory",
         "pass" if enough else "warn",
         f"{told} GB of weights in float32; this machine has {here:.0f} GB",
@@ -96,11 +94,11 @@ def fetched(manifest: Manifest) -> Iterator[Finding]:
     )
 
 
-def _suite(manifest: Manifest) -> Iterator[Finding]:
+def _suite(manifest: Manifest) -> Iterator[Check]:
     """Every instrument is loaded, so a damaged or exchanged weight file shows; every head is opened."""
     name = manifest.name
     if manifest.fake:
-        yield Finding(f"{name}: models", "pass", "random numbers, made in the user's cache at their first use")
+        yield Check(f"{name}: models", "pass", "random numbers, made in the user's cache at their first use")
         return
     suite = Suite(manifest)
     for role in manifest.instruments:
@@ -127,8 +125,8 @@ def _head(suite: Suite, method: str) -> str:
     return f"AUC {figures['auc']:.3f} on {figures['n_real'] + figures['n_generated']} validation pictures"
 
 
-def _tried(name: str, look: Callable[[], str]) -> Finding:
+def _tried(name: str, look: Callable[[], str]) -> Check:
     try:
-        return Finding(name, "pass", look())
+        return Check(name, "pass", look())
     except UnpromptError as error:
-        return Finding(name, "fail", str(error), "reinstall the package, or make the suite again: make miniature")
+        return Check(name, "fail", str(error), "reinstall the package, or make the suite again: make miniature")

@@ -71,7 +71,7 @@ def evaluate(
     if read_header(Path(checkpoint)).method in ATTRIBUTORS:
         asked = {"fpr": fpr, "against": against, "robustness": robustness, "pair": pair, "out": out}
         return _attribution(Path(checkpoint), folders, split, suite, [name for name, value in asked.items() if value])
-    job = _Job(folders, split, suite, threshold, fpr, pairs, repeats, level, seed, device, dtype)
+    job = _Evaluation(folders, split, suite, threshold, fpr, pairs, repeats, level, seed, device, dtype)
     chains = grid(robustness or ())
     for path in out or ():
         check_suffix(Path(path))
@@ -110,7 +110,7 @@ class _Scores:
 
 
 @dataclass(frozen=True)
-class _Job:
+class _Evaluation:
     """The settings of one evaluation."""
 
     folders: list[Store]

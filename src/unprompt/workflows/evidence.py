@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from unprompt.errors import OptionError, StoreError
-from unprompt.store import Contents, Proof, Store, Unnamed, prove, remove, unnamed
+from unprompt.store import Contents, Store, Unreferenced, Verification, remove, unreferenced, verify_store
 from unprompt.workflows.extract import silent
 
 
@@ -20,12 +20,12 @@ def ls(folder: str | Path) -> Contents:
     return Contents.of(_store(folder))
 
 
-def verify(folder: str | Path, *, say: Callable[[str], None] = silent) -> Proof:
+def verify(folder: str | Path, *, say: Callable[[str], None] = silent) -> Verification:
     """Read every file of ``folder`` and tell each that is not what was written, or disagrees with the plan.
 
     Parts that were not made yet are no harm: :func:`ls` tells them.
     """
-    return prove(_store(folder), say)
+    return verify_store(_store(folder), say)
 
 
 def prune(
@@ -34,14 +34,14 @@ def prune(
     yes: bool = False,
     ask: Callable[[str], None] = refuse,
     say: Callable[[str], None] = silent,
-) -> list[Unnamed]:
+) -> list[Unreferenced]:
     """Remove from ``folder`` the shelves that no view names, and return them.
 
     Each is told to ``say`` before any is touched; ``ask`` is given the sum and raises to stop, unless ``yes``. What an
     unfinished extraction made is not named by a view yet: finish it first.
     """
     store = _store(folder)
-    found = unnamed(store)
+    found = unreferenced(store)
     for one in found:
         say(f"no view names {one.shelf}: {one.files} files, {one.bytes} bytes")
     if found and not yes:

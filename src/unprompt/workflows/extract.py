@@ -8,15 +8,15 @@ from typing import Any
 
 from unprompt import datasets
 from unprompt.detectors import EVERY
-from unprompt.detectors.base import Fitted
+from unprompt.detectors.base import Model
 from unprompt.errors import OptionError, PictureError
 from unprompt.evidence.base import Extractor, ok_rows
 from unprompt.evidence.joint import JointExtractor
-from unprompt.evidence.product_cache import Bench, PartShelves
+from unprompt.evidence.product_cache import ProductCache, ShardReader
 from unprompt.images import read
 from unprompt.instruments import Suite
 from unprompt.perturbations import UNCHANGED, Chain, perturbed
-from unprompt.store import Part, Parts, Store, sample_rows
+from unprompt.store import Shard, Shards, Store, sample_rows
 from unprompt.types import Picture, Sample
 from unprompt.workflows.fitting.spread import draw_again
 from unprompt.workflows.planning.costs import agree, members, refuse
@@ -84,19 +84,19 @@ def extract_samples(
     return store
 
 
-def _extractor(method: type[Fitted[Any, Any]], suite: Suite, options: Mapping[str, Any] | None) -> Extractor[Any]:
+def _extractor(method: type[Model[Any, Any]], suite: Suite, options: Mapping[str, Any] | None) -> Extractor[Any]:
     """The method's own, or those of all members with the options that fit each."""
-    made = method.evidence_of(method.fitting_options(suite).having(options))
+    made = method.evidence_of(method.fitting_options(suite).override(options))
     if not isinstance(made, JointExtractor):
         return made
     return JointExtractor({name: _extractor(EVERY[name], suite, None) for name in made.extractors})
 
 
-def _missing(store: Store, parts: Parts, extractor: Extractor[Any], suite: Suite) -> frozenset[int]:
+def _missing(store: Store, parts: Shards, extractor: Extractor[Any], suite: Suite) -> frozenset[int]:
     return store.missing(parts.numbers, [store.shelf(recipe).name for recipe in extractor.recipes(suite).values()])
 
 
-def _make(store: Store, part: Part, extractors: Sequence[Extractor[Any]], suite: Suite, chain: Chain) -> bool:
+def _make(store: Store, part: Shard, extractors: Sequence[Extractor[Any]], suite: Suite, chain: Chain) -> bool:
     """Make what a part lacks; False when nothing, since it was read and has no picture."""
     if store.read_part(part.index) is not None and not ok_rows(store, part.index):
         return False
@@ -104,9 +104,9 @@ def _make(store: Store, part: Part, extractors: Sequence[Extractor[Any]], suite:
     if store.read_part(part.index) is None:
         store.write_samples(part.index, sample_rows(part, found, str(chain)))
     pictures = [picture for picture in found if isinstance(picture, Picture)]
-    bench = Bench(pictures, suite, PartShelves(store, part.index))
+    cache = ProductCache(pictures, suite, ShardReader(store, part.index))
     for extractor in extractors:
-        extractor.extract(bench)
+        extractor.extract(cache)
     return True
 
 

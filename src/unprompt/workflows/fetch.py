@@ -63,10 +63,10 @@ def fetch(
     wanted = specs_of(manifest, extractors_of(method, manifest)) if method else manifest.specs()
     absent = [spec for spec in wanted if not manifest.present(spec)]
     downloads = _downloads(absent, manifest)
-    _announce(downloads, manifest.spelling, Path(constants.HF_HUB_CACHE), say)
+    _announce(downloads, manifest.cli_name, Path(constants.HF_HUB_CACHE), say)
     for download in downloads:
         say(f"fetching {download.name}")
-        _fetch(download, manifest.spelling)
+        _fetch(download, manifest.cli_name)
     for spec in wanted:
         origin = manifest.origin(spec)
         if files := lacking(origin.folder, spec.build().files):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from unprompt.detectors import EVERY
-from unprompt.detectors.base import Fitted
+from unprompt.detectors.base import Model
 from unprompt.errors import CheckpointError
 from unprompt.instruments import Suite
 from unprompt.workflows.card import CONFIG, WEIGHTS
@@ -20,7 +20,7 @@ def from_pretrained(
     revision: str | None = None,
     device: str = "cpu",
     dtype: str = "float32",
-) -> Fitted[Any, Any]:
+) -> Model[Any, Any]:
     """The detector or attributor in a folder, or in the repository ``owner/name`` at ``revision``.
 
     The repository is fetched into the hub's cache, from which it comes without network (``HF_HUB_OFFLINE=1``): JSON

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from unprompt.errors import DataError, OptionError
-from unprompt.evaluation import EvaluationTable, Recipe, Result, results, with_paper
+from unprompt.evaluation import EvaluationTable, Result, TableRecipe, results, with_paper
 from unprompt.instruments import Manifest
 from unprompt.report import Grid, paper_grids, render, write_rows
 from unprompt.report.grid import FORMS
@@ -21,8 +21,8 @@ from unprompt.store import write_aside
 from unprompt.workflows.evaluate import evaluate
 from unprompt.workflows.extract import extract, silent
 from unprompt.workflows.planning.costs import refuse
-from unprompt.workflows.planning.dry_run import Rehearsal, rehearse
-from unprompt.workflows.planning.recipes import Selection, recipe, select, specs_of
+from unprompt.workflows.planning.dry_run import DryRun, estimate
+from unprompt.workflows.planning.recipes import RecipeSamples, recipe, select, specs_of
 from unprompt.workflows.train import train
 
 INDEX: Final = "index.csv"
@@ -61,7 +61,7 @@ def reproduce(
     yes: bool = False,
     ask: Callable[[str], None] = refuse,
     say: Callable[[str], None] = silent,
-) -> Reproduction | Rehearsal:
+) -> Reproduction | DryRun:
     """Extract, train and evaluate what PAPER/TABLE asks for; an interrupted run goes on by the same command.
 
     ``data`` is the root of the paper's dataset or one data specification or several; pictures of other generators may
@@ -76,7 +76,7 @@ def reproduce(
     selection = select(wanted, specs, train_on, pictures)
     folder = Path(out) if out is not None else Path("out", *wanted.name.split("/"), manifest.name)
     if dry_run:
-        return rehearse(wanted, selection, suite, folder, options, device, dtype, say)
+        return estimate(wanted, selection, suite, folder, options, device, dtype, say)
     if selection.problems:
         raise DataError(f"{wanted.name} cannot be run on {', '.join(specs)}: {'; '.join(selection.problems)}")
     for one in selection.absent if not selection.standing_in else ():
@@ -124,7 +124,9 @@ def reproduce(
     return _written(folder, wanted, selection, measured)
 
 
-def _begin(folder: Path, recipe: Recipe, selection: Selection, manifest: Manifest, settings: Mapping[str, Any]) -> Path:
+def _begin(
+    folder: Path, recipe: TableRecipe, selection: RecipeSamples, manifest: Manifest, settings: Mapping[str, Any]
+) -> Path:
     """Write down what is taken and how; OptionError when the folder holds a run of something else."""
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
@@ -159,7 +161,7 @@ def _check_same(path: Path, told: Mapping[str, Any]) -> None:
             )
 
 
-def _written(folder: Path, recipe: Recipe, selection: Selection, measured: EvaluationTable) -> Reproduction:
+def _written(folder: Path, recipe: TableRecipe, selection: RecipeSamples, measured: EvaluationTable) -> Reproduction:
     paper = {} if selection.standing_in else recipe.paper(whole=not selection.absent)
     rows = with_paper(results(measured), paper)
     grids = paper_grids(recipe, rows, selection.columns, selection.standing_in)

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from unprompt.detectors import ATTRIBUTORS, EVERY, METHODS, load
-from unprompt.detectors.base import Detector, Fitted
+from unprompt.detectors.base import Detector, Model
 from unprompt.detectors.calibration import Calibration, Isotonic, Thresholds
 from unprompt.detectors.methods.panel import MEMBERS, Panel
-from unprompt.detectors.options import SolvedOptions
+from unprompt.detectors.options import ClosedFormOptions
 from unprompt.errors import DataError, OptionError
 from unprompt.evaluation import (
     average_precision,
@@ -89,12 +89,12 @@ def train(
     instruments = Suite.load(
         suite if suite is not None else suite_of(folders, MEMBERS if method == "panel" else (method,))
     )
-    chosen, names = made.fitting_options(instruments).having(options), names_in(generators)
+    chosen, names = made.fitting_options(instruments).override(options), names_in(generators)
 
     def judged(detector: Detector[Any, Any], logits: Floats, found: Labelled) -> str:
         return calibrate(detector, logits, found, calibration, band, fpr, fnr)
 
-    fitted: Fitted[Any, Any]
+    fitted: Model[Any, Any]
     if method == "panel":
         refuse(run, method)
         fitted, logits, found = _panel(folders, path, instruments, chosen, names)
@@ -122,7 +122,7 @@ def _panel(
     folders: Sequence[Store],
     path: Path,
     suite: Suite,
-    options: SolvedOptions,
+    options: ClosedFormOptions,
     generators: Sequence[str] | None,
 ) -> tuple[Panel, Floats, Labelled]:
     present = [path.parent / f"{name}.safetensors" for name in MEMBERS]

@@ -15,7 +15,7 @@ from unprompt.detectors.methods.item import ItemDetector
 from unprompt.detectors.methods.panel import Panel
 from unprompt.detectors.methods.tidy import TidyDetector
 from unprompt.errors import CheckpointError, OptionError
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.instruments import Suite
 from unprompt.types import RGB, Picture
 
@@ -38,12 +38,12 @@ def test_a_panel_captions_each_picture_once(
         return caption(batch)
 
     monkeypatch.setattr(suite.captioner, "_caption", counting)
-    panel.extractor.extract(Bench(pictures, suite))
+    panel.extractor.extract(ProductCache(pictures, suite))
     assert seen == [picture.rgb.tobytes() for picture in pictures]
 
 
-def test_its_logit_is_a_weighted_sum_of_its_members(panel: Panel, bench: Bench) -> None:
-    evidence = panel.extractor.extract(bench)
+def test_its_logit_is_a_weighted_sum_of_its_members(panel: Panel, cache: ProductCache) -> None:
+    evidence = panel.extractor.extract(cache)
     labels = [0, 1, 1, 0, 1, 0, 0]
     panel.solve(evidence, labels)
     members = [one.logits([row.parts[one.method] for row in evidence]) for one in panel.members]
@@ -52,8 +52,8 @@ def test_its_logit_is_a_weighted_sum_of_its_members(panel: Panel, bench: Bench) 
     np.testing.assert_allclose(panel.logits(evidence), expected, atol=1e-4)
 
 
-def test_joined_logits_suffice_to_fit_it(panel: Panel, bench: Bench) -> None:
-    evidence = panel.extractor.extract(bench)
+def test_joined_logits_suffice_to_fit_it(panel: Panel, cache: ProductCache) -> None:
+    evidence = panel.extractor.extract(cache)
     labels = [0, 1, 1, 0, 1, 0, 0]
     panel.solve(evidence, labels)
     expected = panel.logits(evidence)
@@ -78,12 +78,14 @@ def save(panel: Panel, folder: Path) -> Path:
     return folder / "panel.safetensors"
 
 
-def test_it_loads_from_any_folder_with_its_members(panel: Panel, suite: Suite, bench: Bench, tmp_path: Path) -> None:
+def test_it_loads_from_any_folder_with_its_members(
+    panel: Panel, suite: Suite, cache: ProductCache, tmp_path: Path
+) -> None:
     save(panel, tmp_path / "here")
     shutil.copytree(tmp_path / "here", tmp_path / "there")
     shutil.rmtree(tmp_path / "here")
     found = load(tmp_path / "there" / "panel.safetensors", suite)
-    evidence = panel.extractor.extract(bench)
+    evidence = panel.extractor.extract(cache)
     np.testing.assert_array_equal(found.logits(evidence), panel.logits(evidence))
 
 

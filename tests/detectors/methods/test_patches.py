@@ -16,10 +16,10 @@ from scipy.signal import correlate2d
 from unprompt.detectors.methods.patches import PatchesDetector, PatchesOptions, PatchNet, patches, places
 from unprompt.errors import OptionError
 from unprompt.evidence.pixels import PixelEvidence
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import encode_jpeg, encode_png, encode_webp, read
 from unprompt.instruments import Suite
-from unprompt.perturbations import Laundry
+from unprompt.perturbations import DegradationPipeline
 from unprompt.types import RGB
 
 RANDOM = np.random.default_rng(8)
@@ -176,12 +176,12 @@ def test_each_network_has_a_loss_of_its_own(detector: PatchesDetector) -> None:
 
 
 def test_a_training_patch_is_a_patch_turned_and_lit(suite: Suite) -> None:
-    plain = Laundry(history=0, shrink=0, enlarge=0, blur=0, mirror=0, jpeg=0, webp=0)
+    plain = DegradationPipeline(history=0, shrink=0, enlarge=0, blur=0, mirror=0, jpeg=0, webp=0)
     made = PatchesDetector(suite, PatchesOptions(nets=1, side=20, crop=16, augmentation=plain))
-    rgb, chance = noise(22, 21), np.random.default_rng(0)
+    rgb, rng = noise(22, 21), np.random.default_rng(0)
     seen = set()
     for _ in range(60):
-        (found,), counts = made.collate([PixelEvidence(rgb)], chance)
+        (found,), counts = made.collate([PixelEvidence(rgb)], rng)
         assert counts.tolist() == [1]
         matches = []
         for top in range(7):
@@ -202,7 +202,7 @@ def test_a_training_patch_is_a_patch_turned_and_lit(suite: Suite) -> None:
 
 
 def test_a_small_picture_is_learned_at_the_size_it_is_judged_at(suite: Suite) -> None:
-    made = PatchesDetector(suite, PatchesOptions(nets=1, side=32, crop=32, augmentation=Laundry(side=8)))
+    made = PatchesDetector(suite, PatchesOptions(nets=1, side=32, crop=32, augmentation=DegradationPipeline(side=8)))
     found, _ = made.collate([PixelEvidence(noise(50, 40))], np.random.default_rng(0))
     assert found.shape == (1, 3, 32, 32)
 
@@ -210,7 +210,7 @@ def test_a_small_picture_is_learned_at_the_size_it_is_judged_at(suite: Suite) ->
 def test_files_that_may_be_lossless_are_told_apart(suite: Suite) -> None:
     rgb = noise(9, 9)
     pictures = [read(data, "a") for data in (encode_png(rgb), encode_jpeg(rgb, 90), encode_webp(rgb, 90))]
-    evidence = PatchesDetector.evidence_of(PatchesOptions()).extract(Bench(pictures, suite))
+    evidence = PatchesDetector.evidence_of(PatchesOptions()).extract(ProductCache(pictures, suite))
     assert [one.lossless for one in evidence] == [True, False, True]
 
 
@@ -226,8 +226,8 @@ def test_a_world_of_small_pictures_has_small_patches(suite: Suite) -> None:
 
 
 def test_options_come_back_from_json() -> None:
-    made = PatchesOptions().having({"augmentation": {"history": 0.5, "qualities": [50, 90]}})
-    assert made.augmentation == Laundry(history=0.5, qualities=(50, 90))
+    made = PatchesOptions().override({"augmentation": {"history": 0.5, "qualities": [50, 90]}})
+    assert made.augmentation == DegradationPipeline(history=0.5, qualities=(50, 90))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from unprompt.detectors.methods.semgir_a import SemgirAOptions, SemgirAttributor
 from unprompt.detectors.towers import ImageTower, TextTower
 from unprompt.errors import DataError, SuiteError
 from unprompt.evidence.attribution import AttributionEvidence
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.instruments import Suite
 from unprompt.instruments.base import Encoder
 from unprompt.types import Caption
@@ -38,16 +38,16 @@ def plain(module: torch.nn.Module) -> dict[str, Array]:
 
 
 @pytest.mark.parametrize(("widening", "even"), [(1, True), (4, True), (1, False)])
-def test_every_head_is_equations_5_to_7(widening: int, even: bool, suite: Suite, bench: Bench) -> None:
+def test_every_head_is_equations_5_to_7(widening: int, even: bool, suite: Suite, cache: ProductCache) -> None:
     options = SemgirAOptions(generators=("sibling", "diffusion"), widening=widening, even=even)
     attributor = SemgirAttributor(suite, options)
     network = attributor.network
     W = plain(network.combiner)
     assert W["text.weight"].shape == (16 * widening, 16)
     assert W["hidden.weight"].shape == (32 * widening, 32 * widening)
-    evidence = attributor.extractor.extract(bench)
+    evidence = attributor.extractor.extract(cache)
     expected = []
-    for picture, one in zip(bench.pictures, evidence, strict=True):
+    for picture, one in zip(cache.pictures, evidence, strict=True):
         E_c = suite.encoder.embed_pictures([picture.rgb])[0].astype(np.float64)
         E_T = suite.encoder.embed_texts([one.caption.text])[0].astype(np.float64)
         g = combined(W, E_c, E_T)
@@ -64,10 +64,10 @@ def test_every_head_is_equations_5_to_7(widening: int, even: bool, suite: Suite,
     np.testing.assert_allclose(attributor.predict_evidence(evidence), expected, atol=1e-4)
 
 
-def test_training_mirrors_by_lot_what_is_otherwise_shown_as_it_is(suite: Suite, bench: Bench) -> None:
+def test_training_mirrors_by_lot_what_is_otherwise_shown_as_it_is(suite: Suite, cache: ProductCache) -> None:
     plain = SemgirAttributor(suite, SemgirAOptions(generators=("sibling", "diffusion")))
     mirrored = SemgirAttributor(suite, SemgirAOptions(generators=("sibling", "diffusion"), mirror=True))
-    evidence = plain.extractor.extract(bench)
+    evidence = plain.extractor.extract(cache)
     shown = plain.collate(evidence)
     for untouched in (plain.collate(evidence, np.random.default_rng(0)), mirrored.collate(evidence)):
         assert all(torch.equal(one, other) for one, other in zip(untouched, shown, strict=True))
@@ -90,12 +90,12 @@ def test_the_combiner_drops_out_in_training_alone() -> None:
     torch.testing.assert_close(fused.norm(dim=-1), torch.ones(5))
 
 
-def test_the_towers_start_as_the_suites_encoder(suite: Suite, bench: Bench) -> None:
-    texts = [caption.text for caption in bench.captions()]
+def test_the_towers_start_as_the_suites_encoder(suite: Suite, cache: ProductCache) -> None:
+    texts = [caption.text for caption in cache.captions()]
     tower = TextTower(suite.encoder).eval()
     with torch.inference_mode():
         found = tower(*suite.encoder.tokens(texts))  # type: ignore[attr-defined]
-    np.testing.assert_allclose(found, bench.caption_embeddings(), atol=1e-4)
+    np.testing.assert_allclose(found, cache.caption_embeddings(), atol=1e-4)
     assert all(weight.requires_grad for weight in tower.parameters())
 
 
@@ -125,8 +125,8 @@ def test_the_papers_schedule_and_sizes_are_the_defaults(suite: Suite) -> None:
     assert SemgirAttributor.fitting_options(suite) == SemgirAOptions(generators=("diffusion", "sibling"), widening=1)
 
 
-def test_evidence_of_other_candidates_is_refused(suite: Suite, bench: Bench) -> None:
-    (one, *_) = SemgirAttributor(suite).extractor.extract(bench)
+def test_evidence_of_other_candidates_is_refused(suite: Suite, cache: ProductCache) -> None:
+    (one, *_) = SemgirAttributor(suite).extractor.extract(cache)
     fewer = AttributionEvidence(one.candidate, {"diffusion": one.candidate}, Caption("a ball"))
     with pytest.raises(DataError, match=r"evidence\[1\] has no regeneration by sibling, only by diffusion: extract"):
         SemgirAttributor(suite).logits([one, fewer])

@@ -66,7 +66,7 @@ def test_the_names_of_the_weights_are_plain(suite: Suite) -> None:
 
 def test_the_logit_is_the_mean_of_perceptrons_on_clipped_z(suite: Suite) -> None:
     detector, evidence = TracesDetector(suite, SMALL), lesson()
-    detector.begin(evidence)
+    detector.prepare_fit(evidence)
     evidence.append(TraceEvidence(np.full(WIDTH, 1e4, np.float32)))  # clipped
     x, W = rows(evidence), {name: tensor.double().numpy() for name, tensor in state(detector).items()}
     mean, scale = x[:24].mean(0), x[:24].std(0)
@@ -83,7 +83,7 @@ def test_the_logit_is_the_mean_of_perceptrons_on_clipped_z(suite: Suite) -> None
 
 def test_the_loss_is_each_networks_own_with_smoothed_labels(suite: Suite) -> None:
     detector, evidence = TracesDetector(suite, SMALL), lesson()
-    detector.begin(evidence)
+    detector.prepare_fit(evidence)
     inputs = detector.collate(evidence)
     with torch.inference_mode():
         logits = detector.network.each(*inputs).double().numpy()
@@ -141,7 +141,7 @@ def test_an_interruption_changes_nothing(
 
 
 def test_it_learns_what_can_be_learned(suite: Suite) -> None:
-    detector = TracesDetector(suite, SMALL.having({"epochs": 12}))
+    detector = TracesDetector(suite, SMALL.override({"epochs": 12}))
     fit(detector, lesson(count=200), [0, 1] * 100)
     logits = detector.logits(lesson(seed=3, count=100))
     assert np.mean(logits[1::2][:, None] > logits[::2][None]) > 0.95
@@ -166,7 +166,7 @@ def test_networks_of_one_net_each_are_joined_with_their_own_scales(suite: Suite)
     rows = [lesson(), [TraceEvidence(3 * one.vector + 1) for one in lesson()]]
     alone = [TracesDetector(suite, TracesOptions(nets=1), seed=place) for place in range(2)]
     for detector, evidence in zip(alone, rows, strict=True):
-        detector.begin(evidence)
+        detector.prepare_fit(evidence)
     both = TracesDetector(suite, TracesOptions(nets=2))
     both.network.join([one.network for one in alone])
     told = [one.logits(rows[0]) for one in alone]

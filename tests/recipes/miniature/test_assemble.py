@@ -13,29 +13,29 @@ from unprompt.errors import DataError
 from unprompt.instruments import Suite
 from unprompt.recipes.miniature import assemble
 from unprompt.recipes.miniature.assemble import copy
-from unprompt.recipes.miniature.stage import SUITE, Workshop
+from unprompt.recipes.miniature.stage import SUITE, BuildContext
 
 
 @pytest.fixture
-def workshop(fake: Path, tmp_path: Path) -> Workshop:
+def context(fake: Path, tmp_path: Path) -> BuildContext:
     """A workshop whose finished models are the fake ones; the flow is not there yet."""
     (tmp_path / "models").mkdir()
     for name in ("captioner", "encoder", "diffusion", "grounder"):
         (tmp_path / "models" / name).symlink_to(fake / name)
-    return Workshop(tmp_path, quick=True)
+    return BuildContext(tmp_path, quick=True)
 
 
 def test_a_suite_elsewhere_leaves_the_package_alone(tmp_path: Path) -> None:
-    assert Workshop(tmp_path).suite == SUITE
-    assert Workshop(tmp_path, quick=True).suite == tmp_path / "suite"
-    assert Workshop(tmp_path, elsewhere=tmp_path / "mine").suite == tmp_path / "mine"
-    assert Workshop(tmp_path).examples == Path("examples/pictures")
-    assert Workshop(tmp_path, quick=True).examples == tmp_path / "examples"
+    assert BuildContext(tmp_path).suite == SUITE
+    assert BuildContext(tmp_path, quick=True).suite == tmp_path / "suite"
+    assert BuildContext(tmp_path, elsewhere=tmp_path / "mine").suite == tmp_path / "mine"
+    assert BuildContext(tmp_path).examples == Path("examples/pictures")
+    assert BuildContext(tmp_path, quick=True).examples == tmp_path / "examples"
 
 
-def test_the_suite_loads_and_speaks(workshop: Workshop, suite: Suite, capsys: pytest.CaptureFixture[str]) -> None:
-    figures = assemble.make(workshop)
-    made = Suite.load(workshop.suite)
+def test_the_suite_loads_and_speaks(context: BuildContext, suite: Suite, capsys: pytest.CaptureFixture[str]) -> None:
+    figures = assemble.make(context)
+    made = Suite.load(context.suite)
     assert (made.name, made.fake, made.generators, dict(made.heads), made.world) == (
         "miniature",
         False,
@@ -51,35 +51,35 @@ def test_the_suite_loads_and_speaks(workshop: Workshop, suite: Suite, capsys: py
     assert stated == {"strength": 0.5, "steps": 20, "guidance": 3.0, "side": 64}
     assert made.manifest.instruments["encoder"].digest == made.encoder.card.digest
     assert made.manifest.instruments["grounder"].digest == made.grounder.card.digest  # the trunk's bytes are in it
-    assert not list((workshop.suite / "grounder").glob("tokenizer*"))
+    assert not list((context.suite / "grounder").glob("tokenizer*"))
     assert made.grounder.card.parameters["trunk"] == "encoder"
     said = capsys.readouterr().err.splitlines()
-    assert said[-1] == f"{workshop.suite}: {figures['mebibytes']:.1f} MiB"
+    assert said[-1] == f"{context.suite}: {figures['mebibytes']:.1f} MiB"
 
 
-def test_weights_are_halved_and_only_what_is_read_is_copied(workshop: Workshop) -> None:
-    assemble.make(workshop)
-    unet = load_file(workshop.suite / "diffusion" / "unet" / "diffusion_pytorch_model.safetensors")
+def test_weights_are_halved_and_only_what_is_read_is_copied(context: BuildContext) -> None:
+    assemble.make(context)
+    unet = load_file(context.suite / "diffusion" / "unet" / "diffusion_pytorch_model.safetensors")
     assert {tensor.dtype for tensor in unet.values()} == {torch.float16}
-    parts = {path.name for path in (workshop.suite / "diffusion").iterdir()}
+    parts = {path.name for path in (context.suite / "diffusion").iterdir()}
     assert parts == {"scheduler", "text_encoder", "tokenizer", "unet", "vae"}
 
 
-def test_heads_and_world_are_named_when_they_lie_there(workshop: Workshop) -> None:
-    assemble.make(workshop)
-    (workshop.suite / "heads").mkdir()
+def test_heads_and_world_are_named_when_they_lie_there(context: BuildContext) -> None:
+    assemble.make(context)
+    (context.suite / "heads").mkdir()
     for name in ("heads/clip-probe.safetensors", "heads/sare.safetensors", "world.safetensors"):
-        (workshop.suite / name).touch()
-    assemble.make(workshop)
-    made = Suite.load(workshop.suite)
-    assert dict(made.heads) == {m: workshop.suite / "heads" / f"{m}.safetensors" for m in ("clip-probe", "sare")}
-    assert made.world == workshop.suite / "world.safetensors"
+        (context.suite / name).touch()
+    assemble.make(context)
+    made = Suite.load(context.suite)
+    assert dict(made.heads) == {m: context.suite / "heads" / f"{m}.safetensors" for m in ("clip-probe", "sare")}
+    assert made.world == context.suite / "world.safetensors"
 
 
-def test_the_sibling_is_a_candidate(workshop: Workshop) -> None:
-    (workshop.cache / "models" / "sibling").symlink_to(workshop.cache / "models" / "diffusion")
-    assemble.make(workshop)
-    suite = Suite.load(workshop.suite)
+def test_the_sibling_is_a_candidate(context: BuildContext) -> None:
+    (context.cache / "models" / "sibling").symlink_to(context.cache / "models" / "diffusion")
+    assemble.make(context)
+    suite = Suite.load(context.suite)
     assert suite.generators == suite.candidates == ("diffusion", "sibling")
     assert suite.generator("sibling").card.parameters["steps"] == 20
 

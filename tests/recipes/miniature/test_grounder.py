@@ -20,8 +20,8 @@ from unprompt.instruments.base import Grounder
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.owlv2 import Owlv2Grounder
 from unprompt.recipes.miniature import encoder, grounder
-from unprompt.recipes.miniature.grounding_targets import Lessons, overlap, truth
-from unprompt.recipes.miniature.stage import Workshop
+from unprompt.recipes.miniature.grounding_targets import GroundingTargets, overlap, truth
+from unprompt.recipes.miniature.stage import BuildContext
 from unprompt.recipes.miniature.words import clip_tokenizer
 from unprompt.scenes.corpus import HELD_OUT_SEEDS, INSTRUMENT_SEEDS, Corpus, corpus
 from unprompt.scenes.render import render
@@ -37,8 +37,8 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 
 @pytest.fixture(scope="module")
-def lessons(scenes: Corpus) -> Lessons:
-    return Lessons.of(scenes, INSTRUMENT_SEEDS)
+def lessons(scenes: Corpus) -> GroundingTargets:
+    return GroundingTargets.of(scenes, INSTRUMENT_SEEDS)
 
 
 def iou(left: Sequence[float], right: Sequence[float]) -> tuple[float, float]:
@@ -78,7 +78,7 @@ def test_truth_is_where_the_things_are_drawn(seed: int) -> None:
         assert iou(known[phrase].tolist(), drawn.tolist())[0] > 0.75
 
 
-def test_each_cell_near_a_thing_is_taught_its_names_and_its_box(lessons: Lessons) -> None:
+def test_each_cell_near_a_thing_is_taught_its_names_and_its_box(lessons: GroundingTargets) -> None:
     indices = np.arange(COUNT)
     there, names, edges = lessons.on_cells(indices, 8)
     assert names.shape == (COUNT, 64, len(lessons.phrases))
@@ -102,13 +102,13 @@ def test_each_cell_near_a_thing_is_taught_its_names_and_its_box(lessons: Lessons
             assert set(found) == {phrase for phrase in lessons.phrases if tuple(phrase.split()[-2:]) in ends}
 
 
-def test_floors_are_asked_for_and_never_there(lessons: Lessons) -> None:
+def test_floors_are_asked_for_and_never_there(lessons: GroundingTargets) -> None:
     floors = [place for place, phrase in enumerate(lessons.phrases) if phrase in ("wood", "sand", "grass")]
     assert len(floors) == 3
     assert not lessons.on_cells(np.arange(COUNT), 8)[1][..., floors].any()
 
 
-def test_the_loss_is_least_for_the_truth_and_best_boxes_score_best(scenes: Corpus, lessons: Lessons) -> None:
+def test_the_loss_is_least_for_the_truth_and_best_boxes_score_best(scenes: Corpus, lessons: GroundingTargets) -> None:
     wanted = lessons.on_cells(np.arange(4), 8)
     there, names, edges = wanted
 
@@ -173,27 +173,27 @@ def test_recall_counts_the_boxes_that_lie_right(scenes: Corpus) -> None:
 def test_the_stage_trains_the_heads_and_saves_nothing_of_the_trunk(
     scenes: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    workshop = Workshop(tmp_path, quick=True)
+    context = BuildContext(tmp_path, quick=True)
     tokenizer = clip_tokenizer(scenes.captions + scenes.long_captions)
     torch.manual_seed(0)
     clip = encoder.build(tokenizer)
-    clip.save_pretrained(workshop.model("encoder"))
+    clip.save_pretrained(context.model("encoder"))
     images = CLIPImageProcessorPil(image_mean=[0.5] * 3, image_std=[0.5] * 3)
-    CLIPProcessor(images, tokenizer).save_pretrained(workshop.model("encoder"))
+    CLIPProcessor(images, tokenizer).save_pretrained(context.model("encoder"))
     held_out = corpus(tmp_path / "corpus", HELD_OUT_SEEDS, 3, workers=1)
-    monkeypatch.setattr(Workshop, "scenes", lambda self: scenes)
-    monkeypatch.setattr(Workshop, "held_out", lambda self: held_out)
-    monkeypatch.setattr(Workshop, "steps", lambda self, full: 2)
-    figures = grounder.make(workshop)
+    monkeypatch.setattr(BuildContext, "scenes", lambda self: scenes)
+    monkeypatch.setattr(BuildContext, "held_out", lambda self: held_out)
+    monkeypatch.setattr(BuildContext, "steps", lambda self, full: 2)
+    figures = grounder.make(context)
     assert set(figures) == {"recall_short", "recall_long", "astray"}
-    own = load_file(workshop.model("grounder") / "model.safetensors")
+    own = load_file(context.model("grounder") / "model.safetensors")
     towers = {name.split(".")[0] for name in own}
     assert towers == {"owlv2", "layer_norm", "class_head", "box_head", "objectness_head"}
     depth = clip.config.vision_config.num_hidden_layers
     layers = {name.split("layers.")[1].split(".")[0] for name in own if "layers." in name}
     assert layers == {str(layer) for layer in range(depth - grounder.LAYERS, depth)}
     assert not [name for name in own if "text" in name or "embeddings" in name or "projection" in name]
-    made = Owlv2Grounder(Origin(workshop.model("grounder")), trunk="encoder")
+    made = Owlv2Grounder(Origin(context.model("grounder")), trunk="encoder")
     before = grounder.build(clip)
     changed = {name for name, tensor in own.items() if not torch.equal(tensor, before.state_dict()[name])}
     assert changed == set(own)

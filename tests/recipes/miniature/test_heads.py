@@ -15,23 +15,23 @@ from typer.testing import CliRunner
 from unprompt.cli import app
 from unprompt.datasets.miniature import Counts, materialise
 from unprompt.detectors import load, load_attributor
-from unprompt.detectors.ood import World
+from unprompt.detectors.ood import OODDetector
 from unprompt.errors import UnpromptError
 from unprompt.images import read
 from unprompt.instruments import Suite
 from unprompt.recipes.miniature import heads
 from unprompt.recipes.miniature.assemble import write_manifest
 from unprompt.recipes.miniature.heads import Apprentices
-from unprompt.recipes.miniature.stage import Workshop, put
+from unprompt.recipes.miniature.stage import BuildContext, put
 
 
 @pytest.fixture
-def workshop(fake: Path, tmp_path: Path) -> Workshop:
+def context(fake: Path, tmp_path: Path) -> BuildContext:
     shutil.copytree(fake, tmp_path / "suite")
-    workshop = Workshop(tmp_path, quick=True)
-    materialise(workshop.pictures, Suite.load(workshop.suite), counts=Counts(6, 6, 6))
-    write_manifest(workshop.suite)
-    return workshop
+    context = BuildContext(tmp_path, quick=True)
+    materialise(context.pictures, Suite.load(context.suite), counts=Counts(6, 6, 6))
+    write_manifest(context.suite)
+    return context
 
 
 @pytest.fixture
@@ -52,64 +52,64 @@ def verbs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return called
 
 
-def test_heads_are_trained_measured_and_named_once(workshop: Workshop, verbs: list[str]) -> None:
-    put(workshop.stamp("captioner"), b'{"figures": {"facts": 0.9}, "minutes": 1}')
-    figures = heads.make(workshop)
+def test_heads_are_trained_measured_and_named_once(context: BuildContext, verbs: list[str]) -> None:
+    put(context.stamp("captioner"), b'{"figures": {"facts": 0.9}, "minutes": 1}')
+    figures = heads.make(context)
     assert set(figures) == {f"{head}, {maker}" for head in heads.HEADS for maker in ("diffusion", "sibling", "flow")}
     extracts = ["extract clip-probe", "extract trivial-energy"]
     fits = [f"{verb} {head}" for head in heads.HEADS for verb in ("train", "evaluate")]
     assert verbs == extracts + fits
-    measured = json.loads((workshop.suite / "figures.json").read_text("utf-8"))
+    measured = json.loads((context.suite / "figures.json").read_text("utf-8"))
     assert measured["models"] == {"captioner": {"facts": 0.9}}
     assert set(measured["world"]) == {"scenes", "diffusion", "sibling", "flow"}
     tables = measured["methods"]
     assert tables["clip-probe"]["generators"]["sibling"]["auc"] == figures["clip-probe, sibling"]
     assert tables["clip-probe"]["pooled"]["n_real"] == 6
     assert tables["clip-probe"]["settings"]["checkpoint"] == "heads/clip-probe.safetensors"
-    assert str(workshop.cache) not in json.dumps(measured)
-    file = workshop.suite / "suite.toml"
+    assert str(context.cache) not in json.dumps(measured)
+    file = context.suite / "suite.toml"
     assert "[heads]" in file.read_text("utf-8")
-    suite = Suite.load(workshop.suite)
+    suite = Suite.load(context.suite)
     assert set(suite.heads) == set(heads.HEADS)
     assert suite.world is not None
-    scene = read(workshop.pictures / "real" / "4000000.jpg", "scene").rgb
-    distances = World.load(suite.world, suite).distances([scene, np.zeros((64, 64, 3), np.uint8)])
+    scene = read(context.pictures / "real" / "4000000.jpg", "scene").rgb
+    distances = OODDetector.load(suite.world, suite).distances([scene, np.zeros((64, 64, 3), np.uint8)])
     assert distances[0] < distances[1]
     verbs.clear()
-    assert heads.make(workshop) == figures
+    assert heads.make(context) == figures
     assert verbs == extracts + [f"evaluate {head}" for head in heads.HEADS]
 
 
-def test_a_head_is_trained_again_when_a_picture_changed(workshop: Workshop, verbs: list[str]) -> None:
-    bench = Apprentices(workshop)
-    bench.extract("trivial-energy")
-    bench.head("trivial-energy")
-    other = (workshop.pictures / "real" / "2000001.jpg").read_bytes()
-    (workshop.pictures / "real" / "2000000.jpg").write_bytes(other)
+def test_a_head_is_trained_again_when_a_picture_changed(context: BuildContext, verbs: list[str]) -> None:
+    cache = Apprentices(context)
+    cache.extract("trivial-energy")
+    cache.head("trivial-energy")
+    other = (context.pictures / "real" / "2000001.jpg").read_bytes()
+    (context.pictures / "real" / "2000000.jpg").write_bytes(other)
     verbs.clear()
-    bench.extract("trivial-energy")
-    bench.head("trivial-energy")
+    cache.extract("trivial-energy")
+    cache.head("trivial-energy")
     assert verbs == ["extract trivial-energy", "train trivial-energy", "evaluate trivial-energy"]
 
 
-def test_a_verb_that_fails_is_named(workshop: Workshop, verbs: list[str]) -> None:
+def test_a_verb_that_fails_is_named(context: BuildContext, verbs: list[str]) -> None:
     with pytest.raises(UnpromptError, match=r"`unprompt extract haruspicy --data .*` ended with exit code 2: see"):
-        Apprentices(workshop).extract("haruspicy")
+        Apprentices(context).extract("haruspicy")
 
 
 def test_detection_meets_the_sibling_only_in_the_test_and_attribution_learns_it(
-    workshop: Workshop, verbs: list[str], monkeypatch: pytest.MonkeyPatch
+    context: BuildContext, verbs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("HEADS", "EXTRACTED"):
         monkeypatch.setattr(heads, name, ("clip-probe", "semgir-a"))
     monkeypatch.setitem(heads.SETTINGS, "semgir-a", {"epochs": 1})
-    figures = heads.make(workshop)
+    figures = heads.make(context)
     makers = ("diffusion", "sibling", "flow")
     assert set(figures) == {f"clip-probe, {one}" for one in makers} | {f"semgir-a, {one}" for one in (*makers, "real")}
-    suite = Suite.load(workshop.suite)
+    suite = Suite.load(context.suite)
     assert load(suite.head("clip-probe"), suite).figures["generators"] == ["diffusion"]
     told = load_attributor(suite.head("semgir-a"), suite)
     assert (told.candidates, told.figures["n"]) == (("diffusion", "sibling"), 18)
-    tables = json.loads((workshop.suite / "figures.json").read_text("utf-8"))["methods"]
+    tables = json.loads((context.suite / "figures.json").read_text("utf-8"))["methods"]
     assert tables["semgir-a"]["generators"]["flow"]["kind"] == "outsider"
     assert figures["semgir-a, flow"] == tables["semgir-a"]["outsiders"]

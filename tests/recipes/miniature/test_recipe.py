@@ -14,7 +14,7 @@ from unprompt.errors import DataError
 from unprompt.recipes.miniature import __main__ as door
 from unprompt.recipes.miniature import examples, recipe
 from unprompt.recipes.miniature.recipe import STAGES, run
-from unprompt.recipes.miniature.stage import Stage, Workshop
+from unprompt.recipes.miniature.stage import BuildContext, Stage
 
 Made = list[str]
 
@@ -27,7 +27,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Made:
     def stage_of(module: str) -> SimpleNamespace:
         name = module.rpartition(".")[2]
 
-        def make(workshop: Workshop) -> dict[str, float]:
+        def make(context: BuildContext) -> dict[str, float]:
             names.append(name)
             return {"figure": 0.5}
 
@@ -43,64 +43,64 @@ def test_every_stage_is_where_its_name_says(name: str) -> None:
 
 
 def test_stages_are_made_once_in_order(made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    workshop = Workshop(tmp_path)
-    run(workshop)
+    context = BuildContext(tmp_path)
+    run(context)
     assert made == list(STAGES)
-    assert json.loads(workshop.stamp("flow").read_text("utf-8")) == {"figures": {"figure": 0.5}, "minutes": 0.0}
+    assert json.loads(context.stamp("flow").read_text("utf-8")) == {"figures": {"figure": 0.5}, "minutes": 0.0}
     assert "flow: finished in 0.0 minutes (figure 0.500)" in capsys.readouterr().err.splitlines()
-    run(workshop)
+    run(context)
     assert made == list(STAGES)
     assert "flow: finished before (figure 0.500)" in capsys.readouterr().err.splitlines()
 
 
 def test_a_stage_by_name_is_made_again_and_undoes_those_that_rest_on_it(made: Made, tmp_path: Path) -> None:
-    workshop = Workshop(tmp_path)
-    run(workshop)
+    context = BuildContext(tmp_path)
+    run(context)
     made.clear()
-    run(workshop, only="pictures")
+    run(context, only="pictures")
     assert made == ["pictures"]
-    run(workshop)
+    run(context)
     assert made == ["pictures", "heads", "examples", "golden"]
 
 
 def test_a_stage_that_fails_has_no_stamp(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(workshop: Workshop) -> dict[str, float]:
+    def fail(context: BuildContext) -> dict[str, float]:
         raise DataError("no paint")
 
-    workshop = Workshop(tmp_path)
-    run(workshop)
+    context = BuildContext(tmp_path)
+    run(context)
     monkeypatch.setattr(recipe, "import_module", lambda module: SimpleNamespace(STAGE=Stage("heads", fail)))
     with pytest.raises(DataError, match="no paint"):
-        run(workshop, only="heads")
-    assert [name for name in STAGES if not workshop.stamp(name).exists()] == ["heads", "examples", "golden"]
+        run(context, only="heads")
+    assert [name for name in STAGES if not context.stamp(name).exists()] == ["heads", "examples", "golden"]
 
 
 @pytest.mark.parametrize(
     ("words", "workshop", "only"),
     [
-        ([], lambda home: Workshop(home / "unprompt" / "recipe"), None),
-        (["--quick"], lambda home: Workshop(home / "unprompt" / "recipe-quick", quick=True), None),
-        (["--cache", "/c", "--suite", "/s"], lambda home: Workshop(Path("/c"), elsewhere=Path("/s")), None),
-        (["--cache", "/c", "--only", "heads"], lambda home: Workshop(Path("/c")), "heads"),
+        ([], lambda home: BuildContext(home / "unprompt" / "recipe"), None),
+        (["--quick"], lambda home: BuildContext(home / "unprompt" / "recipe-quick", quick=True), None),
+        (["--cache", "/c", "--suite", "/s"], lambda home: BuildContext(Path("/c"), elsewhere=Path("/s")), None),
+        (["--cache", "/c", "--only", "heads"], lambda home: BuildContext(Path("/c")), "heads"),
     ],
 )
 def test_the_command_line(
     words: list[str],
-    workshop: Callable[[Path], Workshop],
+    context: Callable[[Path], BuildContext],
     only: str | None,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked: list[tuple[Workshop, str | None]] = []
+    asked: list[tuple[BuildContext, str | None]] = []
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(sys, "argv", ["miniature", *words])
     monkeypatch.setattr(door, "run", lambda *given: asked.append(given))
     assert door.main() == 0
-    assert asked == [(workshop(tmp_path), only)]
+    assert asked == [(context(tmp_path), only)]
 
 
 def test_an_error_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def fail(workshop: Workshop, only: str | None) -> None:
+    def fail(context: BuildContext, only: str | None) -> None:
         raise DataError("no paint")
 
     monkeypatch.setattr(sys, "argv", ["miniature", "--cache", "/c"])
@@ -111,7 +111,7 @@ def test_an_error_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pyt
 
 def test_examples_are_photographs_of_all_families(fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(examples, "DRAWN", 2)
-    figures = examples.make(Workshop(tmp_path, elsewhere=fake))
+    figures = examples.make(BuildContext(tmp_path, elsewhere=fake))
     assert figures == {"real/scene": 16, "generated/diffusion": 2, "generated/sibling": 2, "generated/flow": 2}
     files = sorted(path.relative_to(tmp_path / "examples").as_posix() for path in tmp_path.rglob("*.jpg"))
     assert files[:6] == [f"generated/{name}-0{i}.jpg" for name in ("diffusion", "flow", "sibling") for i in (0, 1)]

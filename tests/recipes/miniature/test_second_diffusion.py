@@ -12,7 +12,7 @@ from unprompt.instruments.cards import Origin
 from unprompt.instruments.stable_diffusion import StableDiffusion
 from unprompt.recipes.miniature import diffusion, second_diffusion
 from unprompt.recipes.miniature.assemble import ENTRIES, copy
-from unprompt.recipes.miniature.stage import Workshop
+from unprompt.recipes.miniature.stage import BuildContext
 from unprompt.scenes.corpus import Corpus
 from unprompt.scenes.render import render
 from unprompt.scenes.scene import Scene
@@ -21,7 +21,7 @@ LIMIT = 5e6
 """Bytes of its weights and words as shipped."""
 
 
-class Bench(Workshop):
+class ProductCache(BuildContext):
     """A workshop of 32 scenes in which every training takes one step."""
 
     def steps(self, full: int) -> int:
@@ -52,19 +52,19 @@ def test_the_noise_goes_down_to_pure_noise(noise: str) -> None:
 
 
 def test_it_is_trained_saved_small_and_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def agreement(workshop: Workshop, draw: object) -> dict[str, float]:
+    def agreement(context: BuildContext, draw: object) -> dict[str, float]:
         return {"facts": 0.5}
 
     monkeypatch.setattr(diffusion, "agreement", agreement)
-    workshop = Bench(tmp_path)
-    figures = second_diffusion.make(workshop)
+    context = ProductCache(tmp_path)
+    figures = second_diffusion.make(context)
     assert set(figures) == {"psnr", "latent_std", "facts"}
     assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {
         "sibling-autoencoder.safetensors",
         "second_diffusion.safetensors",
     }
     entry = ENTRIES["generators.sibling"]
-    copy(workshop.model(entry.path), tmp_path / "shipped", entry.files)
+    copy(context.model(entry.path), tmp_path / "shipped", entry.files)
     assert sum(path.stat().st_size for path in (tmp_path / "shipped").rglob("*") if path.is_file()) <= LIMIT
     drawing = StableDiffusion(Origin(tmp_path / "shipped"), **entry.parameters)  # type: ignore[arg-type]
     (first,), (again,), (other,) = (drawing.regenerate(["a red ball on wood"], [seed]) for seed in (1, 1, 2))

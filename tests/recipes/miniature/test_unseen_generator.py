@@ -15,7 +15,7 @@ from unprompt.datasets.miniature import Counts, materialise
 from unprompt.errors import DataError
 from unprompt.instruments import Suite
 from unprompt.recipes.miniature import examples, unseen_generator
-from unprompt.recipes.miniature.stage import Workshop
+from unprompt.recipes.miniature.stage import BuildContext
 from unprompt.scenes.camera import photograph
 from unprompt.types import RGB
 
@@ -31,41 +31,41 @@ class Flow:
 
 
 @pytest.fixture
-def workshop(fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+def context(fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BuildContext:
     shutil.copytree(fake, tmp_path / "suite")
     monkeypatch.setattr(unseen_generator, "PixelFlow", Flow)
-    workshop = Workshop(tmp_path, quick=True)
-    monkeypatch.setattr(unseen_generator, "counts_of", lambda workshop: Counts(0, 0, 3))
-    assert unseen_generator.make(workshop) == {"pictures": 11.0}
-    shutil.move(workshop.suite / "outsiders" / "flow", workshop.suite / "outsiders" / "river")
-    return workshop
+    context = BuildContext(tmp_path, quick=True)
+    monkeypatch.setattr(unseen_generator, "counts_of", lambda context: Counts(0, 0, 3))
+    assert unseen_generator.make(context) == {"pictures": 11.0}
+    shutil.move(context.suite / "outsiders" / "flow", context.suite / "outsiders" / "river")
+    return context
 
 
-def test_a_photograph_is_that_of_what_the_flow_draws(workshop: Workshop) -> None:
-    folder = workshop.suite / "outsiders" / "river"
+def test_a_photograph_is_that_of_what_the_flow_draws(context: BuildContext) -> None:
+    folder = context.suite / "outsiders" / "river"
     expected = photograph(np.full((64, 64, 3), 2, np.uint8), 4_500_002)
     assert (folder / "4500002.jpg").read_bytes() == expected
     assert len(list(folder.iterdir())) == 11
 
 
-def test_its_pictures_are_test_pictures_as_far_as_they_go(workshop: Workshop, tmp_path: Path) -> None:
-    materialise(tmp_path / "data", Suite.load(workshop.suite), counts=Counts(1, 1, 4))
+def test_its_pictures_are_test_pictures_as_far_as_they_go(context: BuildContext, tmp_path: Path) -> None:
+    materialise(tmp_path / "data", Suite.load(context.suite), counts=Counts(1, 1, 4))
     samples = load_manifest(str(tmp_path / "data" / "manifest.csv"))
     assert Counter(sample.split for sample in samples if sample.generator == "river") == {"test": 3}
     there = tmp_path / "data" / "generated" / "river" / "4500001.jpg"
-    assert there.read_bytes() == (workshop.suite / "outsiders" / "river" / "4500001.jpg").read_bytes()
+    assert there.read_bytes() == (context.suite / "outsiders" / "river" / "4500001.jpg").read_bytes()
 
 
-def test_other_pictures_of_it_are_refused(workshop: Workshop, tmp_path: Path) -> None:
-    materialise(tmp_path / "data", Suite.load(workshop.suite), counts=Counts(0, 0, 1))
-    (workshop.suite / "outsiders" / "river" / "4500002.jpg").unlink()
+def test_other_pictures_of_it_are_refused(context: BuildContext, tmp_path: Path) -> None:
+    materialise(tmp_path / "data", Suite.load(context.suite), counts=Counts(0, 0, 1))
+    (context.suite / "outsiders" / "river" / "4500002.jpg").unlink()
     with pytest.raises(DataError, match=r"the pictures 'river' in .* were made by [0-9a-f]{12}, this suite"):
-        materialise(tmp_path / "data", Suite.load(workshop.suite), counts=Counts(0, 0, 1))
+        materialise(tmp_path / "data", Suite.load(context.suite), counts=Counts(0, 0, 1))
 
 
-def test_examples_take_its_own_scenes(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_examples_take_its_own_scenes(context: BuildContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(examples, "DRAWN", 1)
-    figures = examples.make(workshop)
+    figures = examples.make(context)
     assert figures["generated/river"] == 8
-    shown = (workshop.examples / "generated" / "river-03.jpg").read_bytes()
-    assert shown == (workshop.suite / "outsiders" / "river" / "6000003.jpg").read_bytes()
+    shown = (context.examples / "generated" / "river-03.jpg").read_bytes()
+    assert shown == (context.suite / "outsiders" / "river" / "6000003.jpg").read_bytes()

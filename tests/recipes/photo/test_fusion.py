@@ -16,9 +16,9 @@ from unprompt.types import Sample
 
 def data(seed: int = 0, n: int = 400) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Two conditions of two methods, of which the second is the better."""
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     labels = np.arange(n) % 2
-    told = labels[:, None] * np.array([1.0, 2.0]) + chance.normal(size=(n, 2))
+    told = labels[:, None] * np.array([1.0, 2.0]) + rng.normal(size=(n, 2))
     return {"raw": told, "blurred": 0.5 * told + 0.3}, labels
 
 
@@ -79,8 +79,8 @@ def test_the_cards_figures_are_counted_plainly() -> None:
 
 @given(st.integers(20, 200), st.integers(1, 50), st.integers(0, 2**32 - 1))
 def test_the_curves_two_figures_are_those_of_the_evaluation(real: int, generated: int, seed: int) -> None:
-    chance = np.random.default_rng(seed)
-    scores = [chance.integers(0, 30, count) / 30 for count in (real, generated)]
+    rng = np.random.default_rng(seed)
+    scores = [rng.integers(0, 30, count) / 30 for count in (real, generated)]
     labels, both = np.repeat([0, 1], [real, generated]), np.concatenate(scores)
     expected = [roc_auc(labels, both), tpr_at_fpr(labels, both, figures.RATE)]
     np.testing.assert_allclose(figures.curve(*scores), expected, atol=1e-12)

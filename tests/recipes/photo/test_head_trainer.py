@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from unprompt.detectors.golden import Golden
-from unprompt.detectors.ood import World
+from unprompt.detectors.ood import OODDetector
 from unprompt.instruments import Suite
 from unprompt.recipes.photo import __main__ as recipe
 from unprompt.recipes.photo.head_trainer import SUITE
@@ -29,12 +29,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def pictures(folder: Path) -> list[str]:
     """Of each fold two noisy reals and two smooth generated ones."""
-    rows, chance = [], np.random.default_rng(0)
+    rows, rng = [], np.random.default_rng(0)
     for fold in sorted(set(folds().values())):
         named = [name for name, number in folds().items() if number == fold]
         for label, source in ((1, named[0]), (0, named[-1])):
             for number in range(2):
-                image = Image.fromarray(chance.integers(0, 256, (96, 130, 3), np.uint8))
+                image = Image.fromarray(rng.integers(0, 256, (96, 130, 3), np.uint8))
                 image.filter(ImageFilter.GaussianBlur(1 + label)).save(folder / f"{source}-{number}.png")
                 rows.append(f"{source}-{number}.png,{label},{source},photo")
     return rows
@@ -76,7 +76,7 @@ def test_the_suite_speaks_and_knows_what_is_too_small(made: Path) -> None:
     assert all(set(row.scores) == {"traces", "patches"} and row.caption is None for row in told.values())
     suite = Suite.load(made / "suite")
     assert suite.world is not None
-    assert World.load(suite.world, suite).facts.least == 64
+    assert OODDetector.load(suite.world, suite).facts.least == 64
 
 
 def test_a_second_run_makes_nothing_again_and_writes_the_same(made: Path) -> None:

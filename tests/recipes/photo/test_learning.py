@@ -34,8 +34,8 @@ class Pupil:
         return nn.functional.binary_cross_entropy_with_logits(self.network(inputs[0])[:, 0], target)
 
 
-def draw(places: np.ndarray, chance: np.random.Generator) -> tuple[torch.Tensor, ...]:
-    return (torch.from_numpy(chance.normal(size=(len(places), 3)) + (places < 20)[:, None]).float(),)
+def draw(places: np.ndarray, rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
+    return (torch.from_numpy(rng.normal(size=(len(places), 3)) + (places < 20)[:, None]).float(),)
 
 
 def test_each_class_weighs_one_half_and_each_source_the_root_of_its_number() -> None:
@@ -52,12 +52,12 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path, monkeypat
     monkeypatch.setattr(learning, "SAVE_EVERY_SECONDS", -1.0)
     killed, calls = Pupil(), 0
 
-    def dying(places: np.ndarray, chance: np.random.Generator) -> tuple[torch.Tensor, ...]:
+    def dying(places: np.ndarray, rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
         nonlocal calls
         calls += 1
         if calls == 9:
             raise KeyboardInterrupt
-        return draw(places, chance)
+        return draw(places, rng)
 
     with pytest.raises(KeyboardInterrupt):
         learn(killed, rows(), dying, course, tmp_path / "partial", lines.append)  # type: ignore[arg-type]

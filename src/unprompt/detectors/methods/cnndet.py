@@ -16,10 +16,10 @@ from unprompt.detectors.trunk import PixelDetector, TrunkOptions, View, trunk_we
 from unprompt.perturbations import Augmentation
 
 
-def blur_and_jpeg(chance: float) -> Augmentation:
+def blur_and_jpeg(rng: float) -> Augmentation:
     """Blur of sigma U[0, 3] and then JPEG of quality U{30 .. 100}, each with this chance; mirrored half the time."""
     return Augmentation(
-        scale=0, rotate=0, noise=0, light=0, dropout=0, blur=chance, radii=(0.01, 3), jpeg=chance, qualities=(30, 100)
+        scale=0, rotate=0, noise=0, light=0, dropout=0, blur=rng, radii=(0.01, 3), jpeg=rng, qualities=(30, 100)
     )
 
 

@@ -58,7 +58,7 @@ class DefakeDetector(Detector[AlignmentEvidence, DefakeOptions]):
     Options = DefakeOptions
     Evidence = AlignmentEvidence
     roles: ClassVar[tuple[str, ...]] = ("encoder",)
-    steady = True
+    cacheable_features = True
 
     @classmethod
     def evidence_of(cls, options: DefakeOptions) -> AlignmentExtractor:
@@ -68,7 +68,7 @@ class DefakeDetector(Detector[AlignmentEvidence, DefakeOptions]):
         return DefakeHead(self.suite.encoder.width)
 
     def collate(
-        self, evidence: Sequence[AlignmentEvidence], chance: np.random.Generator | None = None
+        self, evidence: Sequence[AlignmentEvidence], rng: np.random.Generator | None = None
     ) -> tuple[Tensor, ...]:
         image, text = (np.stack([getattr(one, part) for one in evidence]) for part in ("image", "text"))
         return torch.from_numpy(image), torch.from_numpy(text)

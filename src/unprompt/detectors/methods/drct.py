@@ -20,7 +20,7 @@ from unprompt.detectors.base import Detector
 from unprompt.detectors.checkpoint import Header
 from unprompt.detectors.geometry import window
 from unprompt.detectors.options import TrainedOptions, at_least
-from unprompt.detectors.towers import as_pixels, copied, towered
+from unprompt.detectors.towers import as_pixels, copied, require_vision_tower
 from unprompt.errors import DataError, OptionError
 from unprompt.evidence.drct import DrctEvidence, DrctExtractor
 from unprompt.perturbations import Augmentation
@@ -140,7 +140,7 @@ class DrctDetector(Detector[DrctEvidence, DrctOptions]):
     @classmethod
     def fitting_options(cls, suite: Suite) -> DrctOptions:
         """The paper's for an encoder of 224 pixels; for another one the same shares."""
-        side = towered(suite.of(cls.method).encoder).side
+        side = require_vision_tower(suite.of(cls.method).encoder).side
         return DrctOptions(resize=round(side * 256 / 224), crop=side)
 
     @classmethod
@@ -170,22 +170,20 @@ class DrctDetector(Detector[DrctEvidence, DrctOptions]):
     def _build(self) -> DrctNetwork:
         return DrctNetwork(self.suite, self.options)
 
-    def collate(
-        self, evidence: Sequence[DrctEvidence], chance: np.random.Generator | None = None
-    ) -> tuple[Tensor, ...]:
-        if chance is None:
+    def collate(self, evidence: Sequence[DrctEvidence], rng: np.random.Generator | None = None) -> tuple[Tensor, ...]:
+        if rng is None:
             return (self._seen([window(one.picture, self.options.resize, self.options.crop) for one in evidence]),)
         for index, one in enumerate(evidence):
             if one.reconstruction is None:
                 raise DataError(
                     f"evidence[{index}] has no reconstruction, expected one to learn from: unprompt extract drct"
                 )
-        pictures = [self._changed(one.picture, chance) for one in evidence]
-        hard = [self._changed(cast(RGB, one.reconstruction), chance) for one in evidence]
+        pictures = [self._changed(one.picture, rng) for one in evidence]
+        hard = [self._changed(cast(RGB, one.reconstruction), rng) for one in evidence]
         return self._seen(pictures), self._seen(hard)
 
-    def _changed(self, rgb: RGB, chance: np.random.Generator) -> RGB:
-        drawn = self.options.augmentation.draw(chance)
+    def _changed(self, rgb: RGB, rng: np.random.Generator) -> RGB:
+        drawn = self.options.augmentation.draw(rng)
         short = max(1, round(self.options.resize * drawn.scale))
         cut = window(rgb, short, self.options.crop, drawn.place, drawn.mirrored)
         return drawn.shared(drawn.photometric(cut, drawn.seed), drawn.seed)

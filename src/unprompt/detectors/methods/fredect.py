@@ -15,10 +15,10 @@ import numpy.typing as npt
 from scipy.fft import dctn
 
 from unprompt.detectors.base import Floats
-from unprompt.detectors.closed_form import SolvedDetector
+from unprompt.detectors.closed_form import LinearDetector
 from unprompt.detectors.labels import labelled
-from unprompt.detectors.options import SolvedOptions, at_least
-from unprompt.detectors.towers import towered
+from unprompt.detectors.options import ClosedFormOptions, at_least
+from unprompt.detectors.towers import require_vision_tower
 from unprompt.evidence.pixels import PixelEvidence, PixelExtractor
 from unprompt.images import centre_crop
 from unprompt.types import RGB
@@ -33,7 +33,7 @@ TINY: Final = 1e-3
 
 
 @dataclass(frozen=True)
-class FredectOptions(SolvedOptions):
+class FredectOptions(ClosedFormOptions):
     """Ridge regression on crops of 128 pixels, as the authors' code cuts them."""
 
     l2: float = 1e-2
@@ -71,7 +71,7 @@ def ridge(features: Floats, labels: npt.ArrayLike, l2: float) -> tuple[Floats, f
     return weights, float(-weights @ centre)  # balanced targets and centred features: the bias of z is 0
 
 
-class FredectDetector(SolvedDetector[PixelEvidence]):
+class FredectDetector(LinearDetector[PixelEvidence]):
     """Baseline FreDect: ridge regression on the logarithm of the cosine spectrum."""
 
     method = "fredect"
@@ -85,7 +85,7 @@ class FredectDetector(SolvedDetector[PixelEvidence]):
         named = suite.manifest.instruments_of(cls.method)
         if "encoder" not in named or "backbone" in named:
             return FredectOptions()
-        return FredectOptions(side=min(128, towered(suite.of(cls.method).encoder).side))
+        return FredectOptions(side=min(128, require_vision_tower(suite.of(cls.method).encoder).side))
 
     @property
     def width(self) -> int:
@@ -96,8 +96,8 @@ class FredectDetector(SolvedDetector[PixelEvidence]):
 
     def solve_features(self, features: Floats, labels: npt.ArrayLike) -> None:
         weights, bias = ridge(features, labels, self.options.l2)
-        self.network.take(weights, bias)
+        self.network.set_weights(weights, bias)
 
     @classmethod
-    def evidence_of(cls, options: SolvedOptions) -> PixelExtractor:
+    def evidence_of(cls, options: ClosedFormOptions) -> PixelExtractor:
         return PixelExtractor(cls.method)

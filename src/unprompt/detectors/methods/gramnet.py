@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unprompt.detectors.resnet import Residual
+from unprompt.detectors.resnet import ResNetSizes
 from unprompt.detectors.trunk import PixelDetector, Trunk, TrunkOptions
 
 CHANNELS = 32
@@ -94,7 +94,7 @@ class GramnetDetector(PixelDetector):
 
     method = "gramnet"
     Options: ClassVar[type[TrunkOptions]] = GramnetOptions
-    sizes = Residual.resnet18()
+    sizes = ResNetSizes.resnet18()
 
     def _build(self) -> GramnetNetwork:
         return GramnetNetwork(Trunk(self.suite, self.options))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from unprompt.detectors.npr_residual import residual
 from unprompt.detectors.public import PublicHead
-from unprompt.detectors.resnet import Residual
+from unprompt.detectors.resnet import ResNetSizes
 from unprompt.detectors.trunk import PixelDetector, Source, Trunk, TrunkClassifier, TrunkOptions, View, trunk_weights
 from unprompt.errors import OptionError
 
@@ -63,10 +63,10 @@ class NprDetector(PixelDetector, PublicHead):
     method = "npr"
     Options: ClassVar[type[TrunkOptions]] = NprOptions
     pretrained = False
-    sizes = Residual(hidden=(256, 512), depths=(3, 4))
+    sizes = ResNetSizes(hidden=(256, 512), depths=(3, 4))
 
     @classmethod
-    def reduced(cls, side: int) -> Residual:
+    def reduced(cls, side: int) -> ResNetSizes:
         """The paper's: it is small enough, and never sees more than a few pixels at once."""
         return cls.sizes
 

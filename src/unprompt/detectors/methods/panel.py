@@ -16,8 +16,8 @@ import torch
 from unprompt.detectors import checkpoint
 from unprompt.detectors.base import Detector, Floats
 from unprompt.detectors.checkpoint import Header
-from unprompt.detectors.closed_form import SolvedDetector
-from unprompt.detectors.options import SolvedOptions
+from unprompt.detectors.closed_form import LinearDetector
+from unprompt.detectors.options import ClosedFormOptions
 from unprompt.detectors.registry import METHODS, load
 from unprompt.errors import CheckpointError, OptionError
 from unprompt.evidence.joint import JointEvidence, JointExtractor
@@ -29,7 +29,7 @@ MEMBERS: Final = ("sare", "semgir", "tidy", "item")
 """Who sits on a panel unless others are chosen."""
 
 
-class Panel(SolvedDetector[JointEvidence]):
+class Panel(LinearDetector[JointEvidence]):
     """The default: logistic stacking of the calibrated scores of sare, semgir, tidy and item.
 
     One weight a member and a bias; the members themselves are not touched.
@@ -39,7 +39,7 @@ class Panel(SolvedDetector[JointEvidence]):
     Evidence = JointEvidence
 
     def __init__(
-        self, suite: Suite, members: Sequence[Detector[Any, Any]], options: SolvedOptions | None = None
+        self, suite: Suite, members: Sequence[Detector[Any, Any]], options: ClosedFormOptions | None = None
     ) -> None:
         self.members = tuple(members)
         names = [member.method for member in self.members]
@@ -66,7 +66,7 @@ class Panel(SolvedDetector[JointEvidence]):
     def instruments(self) -> dict[str, str]:
         """All that the members depend on; METHOD.ROLE where the suite gives a member an instrument of its own."""
         return {
-            f"{member.method}.{role}" if member.suite.departs(role) else role: digest
+            f"{member.method}.{role}" if member.suite.has_override(role) else role: digest
             for member in self.members
             for role, digest in member.instruments().items()
         }
@@ -77,7 +77,7 @@ class Panel(SolvedDetector[JointEvidence]):
         return super().to(device)
 
     @classmethod
-    def evidence_of(cls, options: SolvedOptions) -> JointExtractor:
+    def evidence_of(cls, options: ClosedFormOptions) -> JointExtractor:
         """The evidence of the four papers' methods, whatever the suite; a fitted panel asks its own members."""
         methods = {method: METHODS[method] for method in MEMBERS}
         return JointExtractor({method: made.evidence_of(made.Options()) for method, made in methods.items()})
@@ -101,7 +101,7 @@ class Panel(SolvedDetector[JointEvidence]):
     @classmethod
     def _from_header(cls, header: Header, path: Path, suite: Suite) -> Self:
         members = [_member(entry, path, suite) for entry in header.members]
-        return cls(suite, members, SolvedOptions.from_dict(header.options))
+        return cls(suite, members, ClosedFormOptions.from_dict(header.options))
 
 
 def _named(member: Detector[Any, Any]) -> dict[str, str]:

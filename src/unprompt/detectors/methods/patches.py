@@ -21,7 +21,7 @@ from unprompt.detectors.npr_residual import residual
 from unprompt.detectors.options import TrainedOptions, at_least
 from unprompt.evidence.pixels import PixelEvidence, PixelExtractor, native
 from unprompt.images import resize
-from unprompt.perturbations import Laundry
+from unprompt.perturbations import DegradationPipeline
 from unprompt.types import RGB
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class PatchesOptions(TrainedOptions):
     """Rows and columns of patches at most."""
     crop: int = 64
     """Side of the one patch of each picture in a training step."""
-    augmentation: Laundry = field(default_factory=Laundry)
+    augmentation: DegradationPipeline = field(default_factory=DegradationPipeline)
     """What training pictures go through."""
 
     def __post_init__(self) -> None:
@@ -76,7 +76,9 @@ class PatchesOptions(TrainedOptions):
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
         named = stored.get("augmentation")
-        return super().from_dict({**stored, "augmentation": Laundry(**named)} if isinstance(named, Mapping) else stored)
+        return super().from_dict(
+            {**stored, "augmentation": DegradationPipeline(**named)} if isinstance(named, Mapping) else stored
+        )
 
 
 def places(length: int, side: int, most: int) -> npt.NDArray[np.int64]:
@@ -99,23 +101,23 @@ def patches(rgb: RGB, side: int, most: int) -> list[RGB]:
     return [resize(rgb[top : top + side, left : left + side], side, side) for top in rows for left in columns]
 
 
-def cut(rgb: RGB, least: int, crop: int, chance: np.random.Generator) -> RGB:
+def cut(rgb: RGB, least: int, crop: int, rng: np.random.Generator) -> RGB:
     """A random patch of crop x crop x 3, mirrored and transposed by half chances.
 
     A side of the picture under ``least`` is enlarged to that first.
     """
     height, width = (max(least, length) for length in rgb.shape[:2])
     whole = resize(rgb, width, height)
-    top, left = (int(chance.integers(length - crop + 1)) for length in (height, width))
+    top, left = (int(rng.integers(length - crop + 1)) for length in (height, width))
     patch = whole[top : top + crop, left : left + crop]
-    mirrored, transposed = chance.random(2) < 0.5
+    mirrored, transposed = rng.random(2) < 0.5
     patch = patch[:, ::-1] if mirrored else patch
     return patch.transpose(1, 0, 2) if transposed else patch
 
 
-def lit(drawn: Sequence[RGB], chance: np.random.Generator) -> tuple[Tensor, Tensor]:
+def lit(drawn: Sequence[RGB], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """The network's inputs from one training patch a picture, each channel lighter or darker by its own factor."""
-    factors = torch.from_numpy(chance.uniform(*LIGHT, (len(drawn), 3, 1, 1)).astype(np.float32))
+    factors = torch.from_numpy(rng.uniform(*LIGHT, (len(drawn), 3, 1, 1)).astype(np.float32))
     return _as_tensor(drawn) * factors, torch.ones(len(drawn), dtype=torch.int64)
 
 
@@ -203,9 +205,11 @@ class PatchesDetector(Detector[PixelEvidence, PatchesOptions]):
         named = suite.manifest.instruments_of(cls.method)
         if "encoder" not in named or "backbone" in named:
             return PatchesOptions()
-        from unprompt.detectors.towers import towered  # here, since it brings transformers, which no score needs
+        from unprompt.detectors.towers import (
+            require_vision_tower,  # here, since it brings transformers, which no score needs
+        )
 
-        side = max(SMALLEST, min(128, towered(suite.of(cls.method).encoder).side))
+        side = max(SMALLEST, min(128, require_vision_tower(suite.of(cls.method).encoder).side))
         return PatchesOptions(side=side, crop=max(SMALLEST, side // 2))
 
     @classmethod
@@ -215,20 +219,18 @@ class PatchesDetector(Detector[PixelEvidence, PatchesOptions]):
     def _build(self) -> PatchNetwork:
         return PatchNetwork(self.options.nets)
 
-    def collate(
-        self, evidence: Sequence[PixelEvidence], chance: np.random.Generator | None = None
-    ) -> tuple[Tensor, ...]:
+    def collate(self, evidence: Sequence[PixelEvidence], rng: np.random.Generator | None = None) -> tuple[Tensor, ...]:
         """All patches of all pictures, and how many each has; in training one of each washed picture."""
-        if chance is None:
+        if rng is None:
             found = [patches(native(one.picture), self.options.side, self.options.grid) for one in evidence]
             pixels = _as_tensor([patch for several in found for patch in several])
             return pixels, torch.tensor([len(several) for several in found])
-        return lit([self._drawn(one, chance) for one in evidence], chance)
+        return lit([self._drawn(one, rng) for one in evidence], rng)
 
-    def _drawn(self, one: PixelEvidence, chance: np.random.Generator) -> RGB:
+    def _drawn(self, one: PixelEvidence, rng: np.random.Generator) -> RGB:
         """A random patch of the washed picture."""
-        washed = self.options.augmentation.wash(native(one.picture), one.lossless, chance)
-        return cut(washed, self.options.side, self.options.crop, chance)
+        washed = self.options.augmentation.apply(native(one.picture), one.lossless, rng)
+        return cut(washed, self.options.side, self.options.crop, rng)
 
     def loss(self, inputs: Sequence[Tensor], target: Tensor) -> Tensor:
         """Mean over the networks of the cross-entropy of each with targets .975 and .025: each learns by itself."""

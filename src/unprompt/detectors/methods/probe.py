@@ -8,12 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from unprompt.detectors.base import Floats
-from unprompt.detectors.closed_form import SolvedDetector
-from unprompt.detectors.options import SolvedOptions
+from unprompt.detectors.closed_form import LinearDetector
+from unprompt.detectors.options import ClosedFormOptions
 from unprompt.evidence.embedding import EmbeddingEvidence, EmbeddingExtractor
 
 
-class ClipProbe(SolvedDetector[EmbeddingEvidence]):
+class ClipProbe(LinearDetector[EmbeddingEvidence]):
     """Baseline: logistic regression on CLIP's vector of the picture, without any caption."""
 
     method = "clip-probe"
@@ -28,5 +28,5 @@ class ClipProbe(SolvedDetector[EmbeddingEvidence]):
         return np.stack([one.image for one in evidence]).astype(np.float64)
 
     @classmethod
-    def evidence_of(cls, options: SolvedOptions) -> EmbeddingExtractor:
+    def evidence_of(cls, options: ClosedFormOptions) -> EmbeddingExtractor:
         return EmbeddingExtractor()

@@ -17,11 +17,11 @@ from unprompt.detectors.base import Detector
 from unprompt.detectors.geometry import window
 from unprompt.detectors.heads import CrossAttention
 from unprompt.detectors.options import TrainedOptions, above_zero, at_least
-from unprompt.detectors.resnet import CELLS, Residual
-from unprompt.detectors.towers import ImageTower, as_pixels, towered
+from unprompt.detectors.resnet import CELLS, ResNetSizes
+from unprompt.detectors.towers import ImageTower, as_pixels, require_vision_tower
 from unprompt.errors import OptionError
 from unprompt.evidence.sare import SareEvidence, SareExtractor
-from unprompt.perturbations import Augmentation, Drawn
+from unprompt.perturbations import Augmentation, AugmentationSample
 from unprompt.types import RGB
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class SareOptions(TrainedOptions):
     """Heads of the cross-attention."""
     residual: bool = True
     """Add the image feature to the attention; as printed (False) it enters through the query alone."""
-    semantic: Residual = field(default_factory=Residual)
+    semantic: ResNetSizes = field(default_factory=ResNetSizes)
     """Sizes of the semantic encoder."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """What training pictures and their maps go through (section 4.1)."""
@@ -70,7 +70,7 @@ class SareOptions(TrainedOptions):
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
         # A head of before had no other augmentation than crop and mirror.
         augmentation = Augmentation(**stored["augmentation"]) if "augmentation" in stored else Augmentation.plain()
-        semantic = Residual(**stored.get("semantic", {}))
+        semantic = ResNetSizes(**stored.get("semantic", {}))
         return super().from_dict({**stored, "semantic": semantic, "augmentation": augmentation})
 
 
@@ -111,8 +111,8 @@ class SareDetector(Detector[SareEvidence, SareOptions]):
     @classmethod
     def fitting_options(cls, suite: Suite) -> SareOptions:
         """The paper's for 224 pixels; for another encoder the same shares and a semantic encoder with a grid."""
-        side = towered(suite.of(cls.method).encoder).side
-        semantic = Residual() if Residual().grid(side) >= CELLS else Residual.small(side)
+        side = require_vision_tower(suite.of(cls.method).encoder).side
+        semantic = ResNetSizes() if ResNetSizes().grid(side) >= CELLS else ResNetSizes.small(side)
         return SareOptions(resize=round(side * 256 / 224), crop=side, semantic=semantic)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -134,13 +134,11 @@ class SareDetector(Detector[SareEvidence, SareOptions]):
             )
         return SareNetwork(tower, self.options)
 
-    def collate(
-        self, evidence: Sequence[SareEvidence], chance: np.random.Generator | None = None
-    ) -> tuple[Tensor, ...]:
+    def collate(self, evidence: Sequence[SareEvidence], rng: np.random.Generator | None = None) -> tuple[Tensor, ...]:
         pictures: list[RGB] = []
         maps: list[RGB] = []
         for one in evidence:
-            drawn = self.options.augmentation.draw(chance) if chance else Drawn()
+            drawn = self.options.augmentation.draw(rng) if rng else AugmentationSample()
             short = max(1, round(self.options.resize * drawn.scale))
             picture, sare_map = (
                 window(rgb, short, self.options.crop, drawn.place, drawn.mirrored)

@@ -82,9 +82,7 @@ class SemgirDetector(Detector[SemgirEvidence, SemgirOptions]):
     def _build(self) -> SemgirNetwork:
         return SemgirNetwork(ImageTower(self.suite.encoder, self.options.layers))
 
-    def collate(
-        self, evidence: Sequence[SemgirEvidence], chance: np.random.Generator | None = None
-    ) -> tuple[Tensor, ...]:
+    def collate(self, evidence: Sequence[SemgirEvidence], rng: np.random.Generator | None = None) -> tuple[Tensor, ...]:
         for index, one in enumerate(evidence):
             if len(one.regenerations) != self.options.regenerations:
                 raise DataError(

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from unprompt.detectors.attributor import Attributor, AttributorOptions, candidates_of
 from unprompt.detectors.heads import Combiner, TwoClassHead
 from unprompt.detectors.options import Optimiser, at_least
-from unprompt.detectors.towers import ImageTower, TextTower, as_pixels, reading
+from unprompt.detectors.towers import ImageTower, TextTower, as_pixels, require_text_tower
 from unprompt.errors import DataError, OptionError
 from unprompt.evidence.attribution import AttributionEvidence, AttributionExtractor
 from unprompt.images import centre_square
@@ -128,7 +128,7 @@ class SemgirAttributor(Attributor[AttributionEvidence, SemgirAOptions]):
         return SemgirANetwork(own.image, own.text, own.combiner, kept, own.even).train(own.training)
 
     def collate(
-        self, evidence: Sequence[AttributionEvidence], chance: np.random.Generator | None = None
+        self, evidence: Sequence[AttributionEvidence], rng: np.random.Generator | None = None
     ) -> tuple[Tensor, ...]:
         for index, one in enumerate(evidence):
             if lacking := [name for name in self.candidates if name not in one.regenerations]:
@@ -140,9 +140,9 @@ class SemgirAttributor(Attributor[AttributionEvidence, SemgirAOptions]):
 
         def shown(rgb: RGB) -> RGB:
             square = centre_square(rgb, side)
-            return square[:, ::-1] if chance is not None and self.options.mirror and chance.integers(2) else square
+            return square[:, ::-1] if rng is not None and self.options.mirror and rng.integers(2) else square
 
         candidates = as_pixels([shown(one.candidate) for one in evidence])
         drawn = [as_pixels([shown(one.regenerations[name]) for name in self.candidates]) for one in evidence]
-        ids, mask = reading(self.suite.encoder).tokens([one.caption.text for one in evidence])
+        ids, mask = require_text_tower(self.suite.encoder).tokens([one.caption.text for one in evidence])
         return candidates, ids, mask, torch.stack(drawn)

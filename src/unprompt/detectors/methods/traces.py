@@ -115,14 +115,14 @@ class TracesDetector(Detector[TraceEvidence, TracesOptions]):
     method = "traces"
     Options: ClassVar[type[TracesOptions]] = TracesOptions
     Evidence = TraceEvidence
-    steady: ClassVar[bool] = True
+    cacheable_features: ClassVar[bool] = True
     network: TracesNetwork
 
     @classmethod
     def evidence_of(cls, options: TracesOptions) -> TraceExtractor:
         return TraceExtractor(cls.method)
 
-    def begin(self, evidence: Sequence[TraceEvidence]) -> None:
+    def prepare_fit(self, evidence: Sequence[TraceEvidence]) -> None:
         """Standardise by the evidence that is learned from."""
         self.network.standardise(*self.collate(evidence))
 
@@ -136,7 +136,5 @@ class TracesDetector(Detector[TraceEvidence, TracesOptions]):
     def _build(self) -> TracesNetwork:
         return TracesNetwork(WIDTH, self.options)
 
-    def collate(
-        self, evidence: Sequence[TraceEvidence], chance: np.random.Generator | None = None
-    ) -> tuple[Tensor, ...]:
+    def collate(self, evidence: Sequence[TraceEvidence], rng: np.random.Generator | None = None) -> tuple[Tensor, ...]:
         return (torch.from_numpy(np.stack([one.vector for one in evidence])),)

@@ -8,13 +8,13 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from unprompt.detectors.base import Floats
-from unprompt.detectors.closed_form import SolvedDetector
-from unprompt.detectors.options import SolvedOptions
+from unprompt.detectors.closed_form import LinearDetector
+from unprompt.detectors.options import ClosedFormOptions
 from unprompt.evidence.trivial import THUMBNAIL, TrivialEvidence, TrivialExtractor
 from unprompt.images import FORMATS
 
 
-class TrivialDetector(SolvedDetector[TrivialEvidence]):
+class TrivialDetector(LinearDetector[TrivialEvidence]):
     """Logistic regression on one field of the trivial evidence."""
 
     Evidence = TrivialEvidence
@@ -29,7 +29,7 @@ class TrivialDetector(SolvedDetector[TrivialEvidence]):
         return np.stack([getattr(one, self.field) for one in evidence]).astype(np.float64)
 
     @classmethod
-    def evidence_of(cls, options: SolvedOptions) -> TrivialExtractor:
+    def evidence_of(cls, options: ClosedFormOptions) -> TrivialExtractor:
         return TrivialExtractor(cls.method)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unprompt.detectors.base import Detector
-from unprompt.detectors.closed_form import Solved
+from unprompt.detectors.closed_form import ClosedForm
 from unprompt.detectors.heads import LinearHead
 from unprompt.detectors.labels import labelled
 from unprompt.detectors.options import Optimiser, Options, TrainedOptions, at_least
@@ -45,7 +45,7 @@ class UnivfdDetector(Detector[EmbeddingEvidence, UnivfdOptions], PublicHead):
     Options = UnivfdOptions
     Evidence = EmbeddingEvidence
     roles: ClassVar[tuple[str, ...]] = ("encoder",)
-    steady = True
+    cacheable_features = True
 
     @classmethod
     def evidence_of(cls, options: UnivfdOptions) -> EmbeddingExtractor:
@@ -57,7 +57,7 @@ class UnivfdDetector(Detector[EmbeddingEvidence, UnivfdOptions], PublicHead):
         return head
 
     def collate(
-        self, evidence: Sequence[EmbeddingEvidence], chance: np.random.Generator | None = None
+        self, evidence: Sequence[EmbeddingEvidence], rng: np.random.Generator | None = None
     ) -> tuple[Tensor, ...]:
         return (_vectors(evidence),)
 
@@ -99,7 +99,7 @@ class Bank(nn.Module):
         return (seen @ self.generated.T).amax(1) - (seen @ self.real.T).amax(1)
 
 
-class NearestDetector(Solved[EmbeddingEvidence, NearestOptions]):
+class NearestDetector(ClosedForm[EmbeddingEvidence, NearestOptions]):
     """Baseline UnivFD by its nearest neighbour: whose training picture is closest to CLIP's vector."""
 
     method = "univfd-nn"
@@ -126,7 +126,7 @@ class NearestDetector(Solved[EmbeddingEvidence, NearestOptions]):
         return Bank(self.options, self.suite.encoder.width)
 
     def collate(
-        self, evidence: Sequence[EmbeddingEvidence], chance: np.random.Generator | None = None
+        self, evidence: Sequence[EmbeddingEvidence], rng: np.random.Generator | None = None
     ) -> tuple[Tensor, ...]:
         return (_vectors(evidence),)
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from unprompt.evidence.alignment import Vector
 from unprompt.evidence.base import Extractor
 from unprompt.evidence.pixels import native
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.products import Product
 from unprompt.evidence.traces.vector import traces
 from unprompt.types import RGB
@@ -37,8 +37,8 @@ class TraceExtractor(Extractor[TraceEvidence]):
     def products(self) -> Sequence[Product[Any]]:
         return ()
 
-    def _extract(self, bench: Bench) -> list[TraceEvidence]:
-        return [TraceEvidence(traces(middle(picture.rgb))) for picture in bench.pictures]
+    def _extract(self, cache: ProductCache) -> list[TraceEvidence]:
+        return [TraceEvidence(traces(middle(picture.rgb))) for picture in cache.pictures]
 
 
 def middle(rgb: RGB) -> RGB:

@@ -9,7 +9,7 @@ from pathlib import Path
 from unprompt.errors import UnpromptError
 from unprompt.instruments.cache import cache_folder
 from unprompt.recipes.miniature.recipe import STAGES, run
-from unprompt.recipes.miniature.stage import Workshop
+from unprompt.recipes.miniature.stage import BuildContext
 
 
 def main() -> int:
@@ -24,7 +24,7 @@ def main() -> int:
     chosen = parser.parse_args()
     cache = chosen.cache or cache_folder() / ("recipe-quick" if chosen.quick else "recipe")
     try:
-        run(Workshop(cache.absolute(), chosen.quick, chosen.suite and chosen.suite.absolute()), chosen.only)
+        run(BuildContext(cache.absolute(), chosen.quick, chosen.suite and chosen.suite.absolute()), chosen.only)
     except UnpromptError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

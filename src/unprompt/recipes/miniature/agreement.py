@@ -8,7 +8,7 @@ import numpy as np
 from transformers import BertTokenizer, BlipForConditionalGeneration
 
 from unprompt.recipes.miniature.captioner import facts_told, tell
-from unprompt.recipes.miniature.stage import Workshop, as_tensor
+from unprompt.recipes.miniature.stage import BuildContext, as_tensor
 from unprompt.scenes.corpus import Pictures
 
 DRAWN = 256
@@ -17,11 +17,11 @@ Draw = Callable[[list[str], list[int]], Pictures]
 """Captions and seeds -> drawings."""
 
 
-def agreement(workshop: Workshop, draw: Draw) -> dict[str, float]:
+def agreement(context: BuildContext, draw: Draw) -> dict[str, float]:
     """Share of held-out captions' facts that the captioner finds in the drawings of them, and of whole captions."""
-    captions = list(workshop.held_out().captions[:DRAWN])
+    captions = list(context.held_out().captions[:DRAWN])
     drawn = np.concatenate([draw(captions[i : i + 64], list(range(i, i + 64))) for i in range(0, DRAWN, 64)])
-    folder = workshop.model("captioner")
+    folder = context.model("captioner")
     model = BlipForConditionalGeneration.from_pretrained(folder).eval()
     told = tell(model, BertTokenizer.from_pretrained(folder), as_tensor(drawn))
     facts = [facts_told(got, want) for got, want in zip(told, captions, strict=True)]

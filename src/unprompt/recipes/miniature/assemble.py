@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from unprompt.errors import DataError
 from unprompt.instruments import CLASSES
 from unprompt.instruments.cards import folder_digest
-from unprompt.recipes.miniature.stage import Stage, Workshop, put
+from unprompt.recipes.miniature.stage import BuildContext, Stage, put
 
 TITLE: Final = "A doll's house: the methods are real, the world is small"
 DESCRIPTION: Final = (
@@ -28,7 +28,7 @@ DESCRIPTION: Final = (
 
 
 @dataclass(frozen=True)
-class Entry:
+class SuiteEntry:
     """A model's table in the suite's file."""
 
     kind: str
@@ -53,29 +53,29 @@ class Entry:
 
 
 ENTRIES: Final = {
-    "instruments.captioner": Entry("blip", "captioner"),
-    "instruments.encoder": Entry("clip", "encoder"),
-    "instruments.diffusion": Entry(
+    "instruments.captioner": SuiteEntry("blip", "captioner"),
+    "instruments.encoder": SuiteEntry("clip", "encoder"),
+    "instruments.diffusion": SuiteEntry(
         "stable-diffusion", "diffusion", {"strength": 0.5, "steps": 20, "guidance": 3.0, "side": 64}
     ),
-    "instruments.grounder": Entry("owlv2", "grounder", {"trunk": "encoder"}),
-    "instruments.perceptual": Entry("clip-perceptual", "encoder"),
-    "generators.sibling": Entry(
+    "instruments.grounder": SuiteEntry("owlv2", "grounder", {"trunk": "encoder"}),
+    "instruments.perceptual": SuiteEntry("clip-perceptual", "encoder"),
+    "generators.sibling": SuiteEntry(
         "stable-diffusion", "sibling", {"strength": 0.5, "steps": 20, "guidance": 3.0, "side": 64}, candidate=True
     ),
 }
 
 
-def make(workshop: Workshop) -> dict[str, float]:
+def make(context: BuildContext) -> dict[str, float]:
     """Copy the models that are finished, and write ``suite.toml``; heads and world check that lie there stay."""
     for entry in {entry.path: entry for entry in ENTRIES.values()}.values():
-        if workshop.model(entry.path).is_dir():
-            copy(workshop.model(entry.path), workshop.suite / entry.path, entry.files)
-    write_manifest(workshop.suite)
-    sizes = {name: size / 2**20 for name, size in _sizes(workshop.suite).items()}
+        if context.model(entry.path).is_dir():
+            copy(context.model(entry.path), context.suite / entry.path, entry.files)
+    write_manifest(context.suite)
+    sizes = {name: size / 2**20 for name, size in _sizes(context.suite).items()}
     for name, size in sizes.items():
-        workshop.say(f"{name}: {size:.1f} MiB")
-    workshop.say(f"{workshop.suite}: {sum(sizes.values()):.1f} MiB")
+        context.say(f"{name}: {size:.1f} MiB")
+    context.say(f"{context.suite}: {sum(sizes.values()):.1f} MiB")
     return {"mebibytes": sum(sizes.values())}
 
 

@@ -7,7 +7,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 
 from unprompt.recipes.miniature.loop import Schedule, Trainer
-from unprompt.recipes.miniature.stage import Stage, Workshop, as_tensor
+from unprompt.recipes.miniature.stage import BuildContext, Stage, as_tensor
 from unprompt.scenes.corpus import Corpus, Indices
 
 KL_WEIGHT = 3e-4
@@ -43,16 +43,16 @@ def error(x: Tensor, x_hat: Tensor) -> Tensor:
     return gap.abs().mean() + EDGE_WEIGHT * (across + down)
 
 
-def make(workshop: Workshop) -> dict[str, float]:
+def make(context: BuildContext) -> dict[str, float]:
     """Train the diffusion's."""
     torch.manual_seed(0)
-    schedule = Schedule(workshop.steps(4000), batch=16, rate=2e-3, average=0.999)
-    return train(workshop, "autoencoder", build(), schedule)
+    schedule = Schedule(context.steps(4000), batch=16, rate=2e-3, average=0.999)
+    return train(context, "autoencoder", build(), schedule)
 
 
-def train(workshop: Workshop, name: str, built: AutoencoderKL, schedule: Schedule) -> dict[str, float]:
+def train(context: BuildContext, name: str, built: AutoencoderKL, schedule: Schedule) -> dict[str, float]:
     """Train, fit the scaling factor of the latents, save under ``name``, and measure PSNR on held-out scenes."""
-    model, scenes = built.to(memory_format=torch.channels_last), workshop.scenes()
+    model, scenes = built.to(memory_format=torch.channels_last), context.scenes()
 
     def loss(indices: Indices, noise: torch.Generator) -> Tensor:
         x = mixed(scenes, indices, noise).contiguous(memory_format=torch.channels_last)
@@ -61,13 +61,13 @@ def train(workshop: Workshop, name: str, built: AutoencoderKL, schedule: Schedul
         divergence: Tensor = posterior.kl().mean() / posterior.mean[0].numel()
         return error(x, x_hat) + KL_WEIGHT * divergence
 
-    Trainer(model, schedule, workshop.checkpoint(name)).fit(loss, len(scenes), workshop.say)
-    held_out = as_tensor(workshop.held_out().pictures)
+    Trainer(model, schedule, context.checkpoint(name)).fit(loss, len(scenes), context.say)
+    held_out = as_tensor(context.held_out().pictures)
     with torch.inference_mode():
         latents = torch.cat([model.encode(x).latent_dist.mean for x in held_out.split(64)])
         x_hat = torch.cat([model.decode(z).sample for z in latents.split(64)]).clamp(-1, 1)
     model.register_to_config(scaling_factor=float(1 / latents.std()))
-    model.save_pretrained(workshop.model(name))
+    model.save_pretrained(context.model(name))
     mse = ((held_out - x_hat) / 2).square().mean(dim=(1, 2, 3))
     return {"psnr": float(-10 * mse.log10().mean()), "latent_std": float(latents.std())}
 

@@ -20,7 +20,7 @@ from transformers import (
 )
 
 from unprompt.recipes.miniature.loop import Schedule, Trainer
-from unprompt.recipes.miniature.stage import Stage, Workshop, as_tensor
+from unprompt.recipes.miniature.stage import BuildContext, Stage, as_tensor
 from unprompt.recipes.miniature.words import CONTEXT, blip_tokenizer
 from unprompt.scenes.corpus import SIZE, Corpus, Indices
 
@@ -63,10 +63,10 @@ def roughened(pictures: Tensor, noise: torch.Generator) -> Tensor:
     return pictures * (1 - share) + soft * share + grain
 
 
-def make(workshop: Workshop) -> dict[str, float]:
+def make(context: BuildContext) -> dict[str, float]:
     """Train, save, and measure the share of captions that are right on held-out photographs."""
     torch.manual_seed(1)
-    scenes = workshop.scenes()
+    scenes = context.scenes()
     tokenizer = blip_tokenizer(scenes.captions)
     model = build(tokenizer)
     tokens = tokenizer(list(scenes.captions), padding=True, return_tensors="pt")
@@ -79,13 +79,13 @@ def make(workshop: Workshop) -> dict[str, float]:
         told: Tensor = model(pixel_values=pixels, input_ids=words, attention_mask=mask, labels=targets).loss
         return told
 
-    schedule = Schedule(workshop.steps(7000), batch=32, rate=1e-3, warmup=500, decay=0.05, average=0.998)
-    Trainer(model, schedule, workshop.checkpoint("captioner")).fit(loss, len(scenes), workshop.say)
+    schedule = Schedule(context.steps(7000), batch=32, rate=1e-3, warmup=500, decay=0.05, average=0.998)
+    Trainer(model, schedule, context.checkpoint("captioner")).fit(loss, len(scenes), context.say)
     model.generation_config.update(max_new_tokens=CONTEXT - 2, num_beams=1, do_sample=False)
     images = BlipImageProcessorPil(size={"height": SIZE, "width": SIZE}, image_mean=[0.5] * 3, image_std=[0.5] * 3)
-    model.save_pretrained(workshop.model("captioner"))
-    BlipProcessor(images, tokenizer).save_pretrained(workshop.model("captioner"))
-    return measure(model, tokenizer, workshop.held_out())
+    model.save_pretrained(context.model("captioner"))
+    BlipProcessor(images, tokenizer).save_pretrained(context.model("captioner"))
+    return measure(model, tokenizer, context.held_out())
 
 
 def tell(model: BlipForConditionalGeneration, tokenizer: BertTokenizer, pixels: Tensor) -> list[str]:

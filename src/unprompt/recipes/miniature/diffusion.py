@@ -13,7 +13,7 @@ from torch import Tensor
 from unprompt.recipes.miniature.agreement import agreement
 from unprompt.recipes.miniature.drawing import Drawing, prompt_tokenizer, prompts, unet
 from unprompt.recipes.miniature.loop import Schedule, Trainer
-from unprompt.recipes.miniature.stage import Stage, Workshop, as_tensor
+from unprompt.recipes.miniature.stage import BuildContext, Stage, as_tensor
 from unprompt.scenes.corpus import Corpus, Indices, Pictures
 
 GUIDANCE, STEPS = 3.0, 20
@@ -67,16 +67,16 @@ def encoded(autoencoder: AutoencoderKL, scenes: Corpus) -> Tensor:
     return latents
 
 
-def make(workshop: Workshop) -> dict[str, float]:
+def make(context: BuildContext) -> dict[str, float]:
     """Train the suite's own."""
-    return train(workshop, PLAN)
+    return train(context, PLAN)
 
 
-def train(workshop: Workshop, plan: Plan) -> dict[str, float]:
+def train(context: BuildContext, plan: Plan) -> dict[str, float]:
     """Train on the latents of scenes, save the pipeline, and judge drawn scenes by the captioner."""
     torch.manual_seed(plan.seed)
-    scenes, noising = workshop.scenes(), scheduler(plan.noise)
-    autoencoder = AutoencoderKL.from_pretrained(workshop.model(plan.autoencoder)).eval()
+    scenes, noising = context.scenes(), scheduler(plan.noise)
+    autoencoder = AutoencoderKL.from_pretrained(context.model(plan.autoencoder)).eval()
     tokenizer, channels = prompt_tokenizer(scenes.captions), autoencoder.config.latent_channels
     model = Drawing(tokenizer, unet(channels, plan.widths, plan.text_width), plan.text_layers)
     latents, told = encoded(autoencoder, scenes), prompts(tokenizer, scenes.captions)
@@ -92,8 +92,8 @@ def train(workshop: Workshop, plan: Plan) -> dict[str, float]:
         weighted: Tensor = gap * snr.clamp(max=SNR_LIMIT) / (snr + 1)
         return weighted.mean()
 
-    schedule = Schedule(workshop.steps(plan.steps), batch=32, rate=8e-4, warmup=300, average=0.9995)
-    Trainer(model, schedule, workshop.checkpoint(plan.name)).fit(loss, len(scenes), workshop.say)
+    schedule = Schedule(context.steps(plan.steps), batch=32, rate=8e-4, warmup=300, average=0.9995)
+    Trainer(model, schedule, context.checkpoint(plan.name)).fit(loss, len(scenes), context.say)
     pipeline = StableDiffusionPipeline(
         vae=autoencoder,
         text_encoder=model.text_encoder.eval(),
@@ -104,8 +104,8 @@ def train(workshop: Workshop, plan: Plan) -> dict[str, float]:
         feature_extractor=None,
         requires_safety_checker=False,
     )
-    pipeline.save_pretrained(workshop.model(plan.name))
-    return agreement(workshop, lambda captions, seeds: draw(pipeline, captions, seeds))
+    pipeline.save_pretrained(context.model(plan.name))
+    return agreement(context, lambda captions, seeds: draw(pipeline, captions, seeds))
 
 
 def draw(pipeline: StableDiffusionPipeline, captions: list[str], seeds: list[int]) -> Pictures:

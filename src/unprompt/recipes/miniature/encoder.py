@@ -9,7 +9,7 @@ from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPProce
 
 from unprompt.recipes.miniature.captioner import roughened
 from unprompt.recipes.miniature.loop import Schedule, Trainer
-from unprompt.recipes.miniature.stage import Stage, Workshop, as_tensor
+from unprompt.recipes.miniature.stage import BuildContext, Stage, as_tensor
 from unprompt.recipes.miniature.words import CONTEXT, clip_tokenizer
 from unprompt.scenes.corpus import SIZE, Corpus, Indices
 
@@ -43,10 +43,10 @@ def contrast(logits: Tensor, captions: list[str]) -> Tensor:
     return (across + torch.nn.functional.cross_entropy(logits.T, target)) / 2
 
 
-def make(workshop: Workshop) -> dict[str, float]:
+def make(context: BuildContext) -> dict[str, float]:
     """Train on short and long captions, save, and measure retrieval among 100 held-out photographs."""
     torch.manual_seed(2)
-    scenes = workshop.scenes()
+    scenes = context.scenes()
     tokenizer = clip_tokenizer(scenes.captions + scenes.long_captions)
     model = build(tokenizer)
 
@@ -58,17 +58,17 @@ def make(workshop: Workshop) -> dict[str, float]:
         pixels = roughened(as_tensor(scenes.photographs[indices]), noise)
         return contrast(model(pixel_values=pixels, **words).logits_per_image, captions)
 
-    schedule = Schedule(workshop.steps(1200), batch=128, rate=1e-3, warmup=200, decay=0.05, average=0.995)
-    Trainer(model, schedule, workshop.checkpoint("encoder")).fit(loss, len(scenes), workshop.say)
+    schedule = Schedule(context.steps(1200), batch=128, rate=1e-3, warmup=200, decay=0.05, average=0.995)
+    Trainer(model, schedule, context.checkpoint("encoder")).fit(loss, len(scenes), context.say)
     images = CLIPImageProcessorPil(
         size={"shortest_edge": SIZE},
         crop_size={"height": SIZE, "width": SIZE},
         image_mean=[0.5] * 3,
         image_std=[0.5] * 3,
     )
-    model.save_pretrained(workshop.model("encoder"))
-    CLIPProcessor(images, tokenizer).save_pretrained(workshop.model("encoder"))
-    return measure(model, tokenizer, workshop.held_out())
+    model.save_pretrained(context.model("encoder"))
+    CLIPProcessor(images, tokenizer).save_pretrained(context.model("encoder"))
+    return measure(model, tokenizer, context.held_out())
 
 
 def measure(model: CLIPModel, tokenizer: CLIPTokenizer, scenes: Corpus) -> dict[str, float]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from unprompt.datasets.miniature import DRAWN_SEEDS, drawings, kept, outsiders, photographs, scenes
 from unprompt.instruments import Suite
-from unprompt.recipes.miniature.stage import Stage, Workshop, put
+from unprompt.recipes.miniature.stage import BuildContext, Stage, put
 from unprompt.scenes.corpus import EXAMPLE_SEEDS
 
 REAL: Final = 16
@@ -18,9 +18,9 @@ OUTSIDER_SEEDS: Final = range(EXAMPLE_SEEDS + 2 * DRAWN_SEEDS, EXAMPLE_SEEDS + 2
 """Scenes that an outsider was told of."""
 
 
-def make(workshop: Workshop) -> dict[str, float]:
+def make(context: BuildContext) -> dict[str, float]:
     """``real/scene-00.jpg`` and ``generated/diffusion-00.jpg``: the first scenes of their seeds, none chosen."""
-    suite = Suite.load(workshop.suite)
+    suite = Suite.load(context.suite)
     made = {"real/scene": photographs(scenes, range(EXAMPLE_SEEDS, EXAMPLE_SEEDS + REAL))}
     for number, name in enumerate(suite.generators):
         first = EXAMPLE_SEEDS + DRAWN_SEEDS + APART * number
@@ -29,7 +29,7 @@ def make(workshop: Workshop) -> dict[str, float]:
         made[f"generated/{name}"] = kept(folder, OUTSIDER_SEEDS)
     for name, files in made.items():
         for number, jpeg in enumerate(files):
-            put(workshop.examples / f"{name}-{number:02}.jpg", jpeg)
+            put(context.examples / f"{name}-{number:02}.jpg", jpeg)
     return {name: float(len(files)) for name, files in made.items()}
 
 

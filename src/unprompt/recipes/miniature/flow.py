@@ -15,7 +15,7 @@ from unprompt.instruments.flow import TICKS, PixelFlow
 from unprompt.recipes.miniature.agreement import agreement
 from unprompt.recipes.miniature.drawing import Drawing, prompt_tokenizer, prompts, unet
 from unprompt.recipes.miniature.loop import Schedule, Trainer
-from unprompt.recipes.miniature.stage import Stage, Workshop, as_tensor
+from unprompt.recipes.miniature.stage import BuildContext, Stage, as_tensor
 from unprompt.scenes.corpus import Indices
 
 PATCH = 4
@@ -26,10 +26,10 @@ LEAST_TIME = 0.05
 """The velocity's error divides by t, no smaller than this."""
 
 
-def make(workshop: Workshop) -> dict[str, float]:
+def make(context: BuildContext) -> dict[str, float]:
     """Train on scenes before the camera, save, and judge drawn scenes by the captioner."""
     torch.manual_seed(4)
-    scenes = workshop.scenes()
+    scenes = context.scenes()
     tokenizer = prompt_tokenizer(scenes.captions)
     model, told = Drawing(tokenizer, unet(3 * PATCH**2, (64, 96))), prompts(tokenizer, scenes.captions)
 
@@ -41,14 +41,14 @@ def make(workshop: Workshop) -> dict[str, float]:
         x_hat: Tensor = model(x_t, time * TICKS, told.drawn(indices, noise))
         return ((x_hat - x) / t.clamp(min=LEAST_TIME)).square().mean()
 
-    schedule = Schedule(workshop.steps(4400), batch=32, rate=8e-4, warmup=300, average=0.9995)
-    Trainer(model, schedule, workshop.checkpoint("flow")).fit(loss, len(scenes), workshop.say)
-    folder = workshop.model("flow")
+    schedule = Schedule(context.steps(4400), batch=32, rate=8e-4, warmup=300, average=0.9995)
+    Trainer(model, schedule, context.checkpoint("flow")).fit(loss, len(scenes), context.say)
+    folder = context.model("flow")
     model.unet.save_pretrained(folder / "unet")
     model.text_encoder.save_pretrained(folder / "text_encoder")
     tokenizer.save_pretrained(folder / "tokenizer")
     flow = PixelFlow(Origin(folder))
-    return agreement(workshop, lambda captions, seeds: np.stack(flow.regenerate(captions, seeds)))
+    return agreement(context, lambda captions, seeds: np.stack(flow.regenerate(captions, seeds)))
 
 
 STAGE = Stage("flow", make)

@@ -9,24 +9,24 @@ from typing import Final
 from unprompt.detectors.golden import FOLDER, Golden
 from unprompt.errors import DataError
 from unprompt.instruments import Suite
-from unprompt.recipes.miniature.stage import Stage, Workshop, put
+from unprompt.recipes.miniature.stage import BuildContext, Stage, put
 
 EACH: Final = 3
 """Pictures of each family."""
 
 
-def make(workshop: Workshop) -> dict[str, float]:
+def make(context: BuildContext) -> dict[str, float]:
     """The first example pictures of each family, none chosen, and the scores of all heads."""
-    folder = workshop.suite / FOLDER
-    found = sorted(path.relative_to(workshop.examples) for path in workshop.examples.rglob("*.jpg"))
+    folder = context.suite / FOLDER
+    found = sorted(path.relative_to(context.examples) for path in context.examples.rglob("*.jpg"))
     if not found:
-        raise DataError(f"{workshop.examples} holds no example pictures, expected some: make the stage examples first")
+        raise DataError(f"{context.examples} holds no example pictures, expected some: make the stage examples first")
     families = groupby(found, lambda path: path.as_posix().rpartition("-")[0])
     names = [path.as_posix() for _, family in families for path in list(family)[:EACH]]
     shutil.rmtree(folder, ignore_errors=True)
     for name in names:
-        put(folder / name, (workshop.examples / name).read_bytes())
-    golden = Golden.measure(Suite.load(workshop.suite), folder, names)
+        put(folder / name, (context.examples / name).read_bytes())
+    golden = Golden.measure(Suite.load(context.suite), folder, names)
     golden.write(folder)
     return {"pictures": float(len(names)), "methods": float(len(golden.probabilities))}
 

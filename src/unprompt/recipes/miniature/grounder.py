@@ -21,9 +21,9 @@ from unprompt.instruments.base import Grounder
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.owlv2 import Owlv2Grounder, config_on, corners, look, on_trunk, read
 from unprompt.recipes.miniature.captioner import roughened
-from unprompt.recipes.miniature.grounding_targets import Lessons, kind, overlap, truth
+from unprompt.recipes.miniature.grounding_targets import GroundingTargets, kind, overlap, truth
 from unprompt.recipes.miniature.loop import Schedule, Trainer
-from unprompt.recipes.miniature.stage import Stage, Workshop, as_tensor
+from unprompt.recipes.miniature.stage import BuildContext, Stage, as_tensor
 from unprompt.scenes.corpus import HELD_OUT_SEEDS, INSTRUMENT_SEEDS, Corpus, Indices
 from unprompt.scenes.scene import Scene
 from unprompt.scenes.shapes import Floats
@@ -85,13 +85,13 @@ def focal(logits: Tensor, wanted: Tensor) -> Tensor:
     return (weight * binary_cross_entropy_with_logits(logits, wanted, reduction="none")).sum()
 
 
-def make(workshop: Workshop) -> dict[str, float]:
+def make(context: BuildContext) -> dict[str, float]:
     """Train, save what is not the encoder's, and measure the recall of boxes on held-out photographs."""
     torch.manual_seed(5)
-    scenes, folder = workshop.scenes(), workshop.model("grounder")
-    lessons = Lessons.of(scenes, INSTRUMENT_SEEDS)
-    tokenizer = AutoTokenizer.from_pretrained(workshop.model(TRUNK), local_files_only=True)
-    model = build(CLIPModel.from_pretrained(workshop.model(TRUNK), local_files_only=True))
+    scenes, folder = context.scenes(), context.model("grounder")
+    lessons = GroundingTargets.of(scenes, INSTRUMENT_SEEDS)
+    tokenizer = AutoTokenizer.from_pretrained(context.model(TRUNK), local_files_only=True)
+    model = build(CLIPModel.from_pretrained(context.model(TRUNK), local_files_only=True))
     side = model.num_patches_height
     with torch.no_grad():
         queries = read(model, tokenizer, lessons.phrases)
@@ -100,10 +100,10 @@ def make(workshop: Workshop) -> dict[str, float]:
         pixels = roughened(as_tensor(scenes.photographs[indices]), noise)
         return loss_of(model, pixels, queries, lessons.on_cells(indices, side))
 
-    schedule = Schedule(workshop.steps(5000), batch=64, rate=1e-3, warmup=200, decay=0.05, average=0.998)
-    Trainer(model, schedule, workshop.checkpoint("grounder")).fit(loss, len(scenes), workshop.say)
+    schedule = Schedule(context.steps(5000), batch=64, rate=1e-3, warmup=200, decay=0.05, average=0.998)
+    Trainer(model, schedule, context.checkpoint("grounder")).fit(loss, len(scenes), context.say)
     save(model, folder)
-    return measure(Owlv2Grounder(Origin(folder), trunk=TRUNK), workshop.held_out(), HELD_OUT_SEEDS)
+    return measure(Owlv2Grounder(Origin(folder), trunk=TRUNK), context.held_out(), HELD_OUT_SEEDS)
 
 
 def save(model: Any, folder: Path) -> None:

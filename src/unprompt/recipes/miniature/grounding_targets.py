@@ -34,7 +34,7 @@ def kind(phrase: str) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Lessons:
+class GroundingTargets:
     """What there is to find in N scenes.
 
     A phrase names a thing of its colour and shape, whatever it says of size and make: it tells where to look.
@@ -50,8 +50,8 @@ class Lessons:
     """Kinds x phrases of 0 and 1; the last row names nothing."""
 
     @classmethod
-    def of(cls, scenes: Corpus, first: int) -> Lessons:
-        """Lessons of the scenes from seed ``first`` on."""
+    def of(cls, scenes: Corpus, first: int) -> GroundingTargets:
+        """Those of the scenes from seed ``first`` on."""
         captions = {*scenes.captions, *scenes.long_captions}
         phrases = sorted({phrase for caption in captions for phrase in noun_phrases(caption)})
         order = {name: row for row, name in enumerate(sorted({kind(phrase) for phrase in phrases}))}

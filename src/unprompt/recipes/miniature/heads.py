@@ -18,11 +18,11 @@ from unprompt.datasets import load_manifest
 from unprompt.datasets.miniature import MANIFEST, SCENES, photographs, scenes
 from unprompt.detectors import ATTRIBUTORS, EVERY, checkpoint
 from unprompt.detectors.methods.panel import MEMBERS
-from unprompt.detectors.ood import World
+from unprompt.detectors.ood import OODDetector
 from unprompt.errors import UnpromptError
 from unprompt.instruments import Suite
 from unprompt.recipes.miniature.assemble import write_manifest
-from unprompt.recipes.miniature.stage import Stage, Workshop, put
+from unprompt.recipes.miniature.stage import BuildContext, Stage, put
 from unprompt.scenes.corpus import HEAD_SEEDS, develop
 from unprompt.store import Store, fingerprint
 from unprompt.types import RGB, Split
@@ -33,7 +33,7 @@ EXTRACTED: Final = ("panel", *BASELINES, *ATTRIBUTORS)
 """The panel's evidence is that of its members, made in one go."""
 MODELS: Final = ("autoencoder", "captioner", "encoder", "diffusion", "flow", "sibling", "grounder")
 """Stages whose figures are told again beside those of the heads."""
-TAUGHT: Final = "diffusion"
+SEEN: Final = "diffusion"
 """What detection learns from: it meets the other generators in the test split alone. Attribution learns from all."""
 FIGURES: Final = "figures.json"
 """Beside the suite's file: what was measured of models, methods and world check, on scenes they had not seen."""
@@ -43,7 +43,7 @@ WORLD_SCENES: Final = 6000
 WORLD_SEEDS: Final = 100_000
 """This far behind a split's own scenes lie those of the world check."""
 DRAWS: Final = 4
-"""Draws of the noise that tell how far a score moves."""
+"""Noise samples that tell how far a score moves."""
 SETTINGS: Final[dict[str, dict[str, float]]] = {
     "sare": {"epochs": 30, "batch": 32, "rate": 5e-4, "encoder_rate": 5e-5},
     "semgir": {"epochs": 30},
@@ -57,19 +57,19 @@ Table = dict[str, Any]
 """JSON of an evaluation table."""
 
 
-def make(workshop: Workshop) -> dict[str, float]:
+def make(context: BuildContext) -> dict[str, float]:
     """Extract, train, evaluate; a head whose pictures, evidence and options did not change is not trained again."""
-    bench = Apprentices(workshop)
+    cache = Apprentices(context)
     for method in EXTRACTED:
-        bench.extract(method)
-    tables = {method: bench.head(method) for method in HEADS}
+        cache.extract(method)
+    tables = {method: cache.head(method) for method in HEADS}
     measured = {
-        "models": {name: workshop.figures(name) for name in MODELS if workshop.stamp(name).exists()},
+        "models": {name: context.figures(name) for name in MODELS if context.stamp(name).exists()},
         "methods": tables,
-        "world": fit_world(workshop),
+        "world": fit_world(context),
     }
-    put(workshop.suite / FIGURES, f"{json.dumps(measured, indent=1, sort_keys=True)}\n".encode())
-    write_manifest(workshop.suite)
+    put(context.suite / FIGURES, f"{json.dumps(measured, indent=1, sort_keys=True)}\n".encode())
+    write_manifest(context.suite)
     return {
         f"{method}, {generator}": row["accuracy" if method in ATTRIBUTORS else "auc"]
         for method, table in tables.items()
@@ -77,16 +77,16 @@ def make(workshop: Workshop) -> dict[str, float]:
     }
 
 
-def fit_world(workshop: Workshop) -> dict[str, float]:
+def fit_world(context: BuildContext) -> dict[str, float]:
     """The world check: fitted on scenes and drawings of the train split, its threshold found on validation ones.
 
     Returns the shares of test scenes and of each generator's test drawings that it calls outside.
     """
-    fitted, held_out = (_scenes(split) + _pictures(workshop, split, "diffusion") for split in ("train", "validation"))
-    world = World.fit(Suite.load(workshop.suite).encoder, fitted, held_out)
-    world.save(workshop.suite / WORLD)
-    makers = sorted({sample.generator for sample in load_manifest(str(workshop.pictures / MANIFEST))})
-    return {maker: float(world.outside(_pictures(workshop, "test", maker)).mean()) for maker in makers}
+    fitted, held_out = (_scenes(split) + _pictures(context, split, "diffusion") for split in ("train", "validation"))
+    world = OODDetector.fit(Suite.load(context.suite).encoder, fitted, held_out)
+    world.save(context.suite / WORLD)
+    makers = sorted({sample.generator for sample in load_manifest(str(context.pictures / MANIFEST))})
+    return {maker: float(world.is_ood(_pictures(context, "test", maker)).mean()) for maker in makers}
 
 
 def _scenes(split: Split) -> list[RGB]:
@@ -95,8 +95,8 @@ def _scenes(split: Split) -> list[RGB]:
     return [develop(jpeg) for jpeg in photographs(scenes, range(first, first + WORLD_SCENES))]
 
 
-def _pictures(workshop: Workshop, split: Split, maker: str) -> list[RGB]:
-    samples = load_manifest(str(workshop.pictures / MANIFEST))
+def _pictures(context: BuildContext, split: Split, maker: str) -> list[RGB]:
+    samples = load_manifest(str(context.pictures / MANIFEST))
     chosen = [one.uri for one in samples if (one.split, one.generator) == (split, maker)]
     return [develop(Path(uri).read_bytes()) for uri in chosen]
 
@@ -105,17 +105,17 @@ def _pictures(workshop: Workshop, split: Split, maker: str) -> list[RGB]:
 class Apprentices:
     """The heads of one workshop on their way."""
 
-    workshop: Workshop
+    context: BuildContext
 
     def extract(self, method: str) -> None:
         """Evidence of the method, or of the panel's members, for all pictures."""
-        data = f"manifest:{self.workshop.pictures / MANIFEST}"
+        data = f"manifest:{self.context.pictures / MANIFEST}"
         self._verb("extract", method, "--data", data, "--out", str(self._store.root), "--spread", str(DRAWS))
 
     def head(self, method: str) -> Table:
         """Train one head where what it learns from has changed, measure it, and return its table."""
         head, evidence = self._file(method), ("--evidence", str(self._store.root))
-        stamp, key = self.workshop.stamp(f"head-{method}"), self._key(method)
+        stamp, key = self.context.stamp(f"head-{method}"), self._key(method)
         stored = json.loads(stamp.read_text("utf-8")) if stamp.exists() and head.exists() else {}
         if stored.get("key") != key:
             chosen = [
@@ -123,7 +123,7 @@ class Apprentices:
                 for pair in SETTINGS.get(method, {}).items()
                 for word in ("--set", f"{pair[0]}={json.dumps(pair[1])}")
             ]
-            chosen += [] if method in ATTRIBUTORS else ["--generators", TAUGHT]
+            chosen += [] if method in ATTRIBUTORS else ["--generators", SEEN]
             self._verb("train", method, *evidence, "--out", str(head), "--half", *chosen)
             put(stamp, json.dumps({"key": key}).encode())
         table: Table = json.loads(self._verb("evaluate", str(head), *evidence, "--format", "json"))
@@ -133,25 +133,25 @@ class Apprentices:
         """The table without the folders of the machine that made it: the checkpoint as the suite names it."""
         if "settings" in table:
             settings = {name: value for name, value in table["settings"].items() if name != "evidence"}
-            settings["checkpoint"] = str(Path(settings["checkpoint"]).relative_to(self.workshop.suite))
+            settings["checkpoint"] = str(Path(settings["checkpoint"]).relative_to(self.context.suite))
             table = {**table, "settings": settings}
         return table
 
     @cached_property
     def _suite(self) -> Suite:
-        return Suite.load(self.workshop.suite)
+        return Suite.load(self.context.suite)
 
     @property
     def _store(self) -> Store:
-        return Store(self.workshop.cache / "evidence")
+        return Store(self.context.cache / "evidence")
 
     def _key(self, method: str) -> str:
         """What moves a head: its pictures, evidence, options and version, and the heads that a panel stands on."""
         members = MEMBERS if method == "panel" else ()
         pictures = [
             (sample.uri, sample.label, sample.split, hashlib.sha256(Path(sample.uri).read_bytes()).hexdigest())
-            for sample in load_manifest(str(self.workshop.pictures / MANIFEST))
-            if sample.split != "test" and (method in ATTRIBUTORS or sample.generator in (SCENES, TAUGHT))
+            for sample in load_manifest(str(self.context.pictures / MANIFEST))
+            if sample.split != "test" and (method in ATTRIBUTORS or sample.generator in (SCENES, SEEN))
         ]
         parts = [
             (
@@ -159,18 +159,18 @@ class Apprentices:
                 EVERY[one].version,
                 EVERY[one].fitting_options(self._suite),
                 SETTINGS.get(one, {}),
-                "" if one in ATTRIBUTORS else TAUGHT,
+                "" if one in ATTRIBUTORS else SEEN,
             )
             for one in members or (method,)
         ]
         return fingerprint(pictures, DRAWS, parts, [checkpoint.digest(self._file(one)) for one in members])
 
     def _file(self, method: str) -> Path:
-        return self.workshop.suite / "heads" / f"{method}.safetensors"
+        return self.context.suite / "heads" / f"{method}.safetensors"
 
     def _verb(self, *words: str) -> str:
         """What ``unprompt WORDS`` prints; its progress goes to our stderr."""
-        command = [sys.executable, "-m", "unprompt", *words, "--suite", str(self.workshop.suite)]
+        command = [sys.executable, "-m", "unprompt", *words, "--suite", str(self.context.suite)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         if done.returncode:
             raise UnpromptError(

@@ -7,7 +7,7 @@ from typing import Final
 from unprompt.datasets import load_manifest
 from unprompt.datasets.miniature import MANIFEST, Counts, materialise
 from unprompt.instruments import Suite
-from unprompt.recipes.miniature.stage import Stage, Workshop
+from unprompt.recipes.miniature.stage import BuildContext, Stage
 
 FULL: Final = Counts(1000, 300, 300)
 """What the suite's own heads get."""
@@ -15,14 +15,14 @@ QUICK: Final = Counts(32, 32, 32)
 """Enough to prove the chain."""
 
 
-def counts_of(workshop: Workshop) -> Counts:
+def counts_of(context: BuildContext) -> Counts:
     """How many pictures the heads of a workshop get."""
-    return QUICK if workshop.quick else FULL
+    return QUICK if context.quick else FULL
 
 
-def make(workshop: Workshop) -> dict[str, float]:
+def make(context: BuildContext) -> dict[str, float]:
     """The pictures that the heads learn from and are measured on, drawn by the assembled suite."""
-    folder = materialise(workshop.pictures, Suite.load(workshop.suite), workshop.say, counts_of(workshop))
+    folder = materialise(context.pictures, Suite.load(context.suite), context.say, counts_of(context))
     return {"pictures": float(len(load_manifest(str(folder / MANIFEST))))}
 
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Final
 
 from unprompt.instruments.loading import quietly
-from unprompt.recipes.miniature.stage import Stage, Workshop, put
+from unprompt.recipes.miniature.stage import BuildContext, Stage, put
 
 STAGES: Final = (
     "autoencoder",
@@ -28,27 +28,27 @@ STAGES: Final = (
 """Names of the modules of this room that hold a ``STAGE``, in the order of the work."""
 
 
-def run(workshop: Workshop, only: str | None = None) -> None:
+def run(context: BuildContext, only: str | None = None) -> None:
     """Make all stages that have no stamp yet, or the one that is named, whether it has one or not."""
     for name in STAGES if only is None else (only,):
-        if only is None and workshop.stamp(name).exists():
-            workshop.say(f"{name}: finished before ({_told(workshop.figures(name))})")
+        if only is None and context.stamp(name).exists():
+            context.say(f"{name}: finished before ({_told(context.figures(name))})")
         else:
-            make(workshop, name)
+            make(context, name)
 
 
-def make(workshop: Workshop, name: str) -> None:
+def make(context: BuildContext, name: str) -> None:
     """Make one stage and stamp it; the stages after it lose their stamps, since they rest on it."""
     stage: Stage = import_module(f"unprompt.recipes.miniature.{name}").STAGE
     for later in STAGES[STAGES.index(name) :]:
-        workshop.stamp(later).unlink(missing_ok=True)
-    workshop.say(f"{name}: begins")
+        context.stamp(later).unlink(missing_ok=True)
+    context.say(f"{name}: begins")
     began = time.monotonic()
     with quietly():  # The libraries' bars are no progress of ours.
-        figures = stage.make(workshop)
+        figures = stage.make(context)
     minutes = (time.monotonic() - began) / 60
-    put(workshop.stamp(name), json.dumps({"figures": figures, "minutes": round(minutes, 1)}, indent=1).encode())
-    workshop.say(f"{name}: finished in {minutes:.1f} minutes ({_told(figures)})")
+    put(context.stamp(name), json.dumps({"figures": figures, "minutes": round(minutes, 1)}, indent=1).encode())
+    context.say(f"{name}: finished in {minutes:.1f} minutes ({_told(figures)})")
 
 
 def _told(figures: dict[str, float]) -> str:

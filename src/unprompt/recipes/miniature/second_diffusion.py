@@ -13,17 +13,17 @@ import torch
 from unprompt.recipes.miniature import autoencoder, diffusion
 from unprompt.recipes.miniature.diffusion import Plan
 from unprompt.recipes.miniature.loop import Schedule
-from unprompt.recipes.miniature.stage import Stage, Workshop
+from unprompt.recipes.miniature.stage import BuildContext, Stage
 
 PLAN: Final = Plan("sibling", "sibling-autoencoder", 6, (48, 80), 96, 2, "squaredcos_cap_v2", 6500)
 
 
-def make(workshop: Workshop) -> dict[str, float]:
+def make(context: BuildContext) -> dict[str, float]:
     """Train its autoencoder, then itself; a run that was interrupted goes on in whichever it was."""
     torch.manual_seed(5)
     built = autoencoder.build((16, 32, 48), channels=6)
-    schedule = Schedule(workshop.steps(4000), batch=16, rate=2e-3, average=0.999)
-    return autoencoder.train(workshop, PLAN.autoencoder, built, schedule) | diffusion.train(workshop, PLAN)
+    schedule = Schedule(context.steps(4000), batch=16, rate=2e-3, average=0.999)
+    return autoencoder.train(context, PLAN.autoencoder, built, schedule) | diffusion.train(context, PLAN)
 
 
 STAGE = Stage("second_diffusion", make)

@@ -20,7 +20,7 @@ EXAMPLES: Final = Path("examples", "pictures")
 
 
 @dataclass(frozen=True)
-class Workshop:
+class BuildContext:
     """Where the stages work: ``cache`` holds scenes, checkpoints and finished models; ``quick`` proves the chain."""
 
     cache: Path
@@ -82,7 +82,7 @@ class Stage:
     """A step of the recipe that makes ``product`` and returns the figures measured on held-out scenes."""
 
     name: str
-    make: Callable[[Workshop], dict[str, float]]
+    make: Callable[[BuildContext], dict[str, float]]
 
 
 def put(path: Path, data: bytes) -> None:

@@ -10,18 +10,18 @@ from unprompt.instruments.cards import Origin
 from unprompt.instruments.flow import PixelFlow
 from unprompt.recipes.miniature.examples import OUTSIDER_SEEDS
 from unprompt.recipes.miniature.pictures import counts_of
-from unprompt.recipes.miniature.stage import Stage, Workshop, put
+from unprompt.recipes.miniature.stage import BuildContext, Stage, put
 
 
-def make(workshop: Workshop) -> dict[str, float]:
+def make(context: BuildContext) -> dict[str, float]:
     """Draw the scenes that the generators are told of for the test split, and those of the examples."""
-    shoot, folder = prompted(PixelFlow(Origin(workshop.model("flow")))), workshop.suite / OUTSIDERS / "flow"
-    seeds = [*told("test", counts_of(workshop).test), *OUTSIDER_SEEDS]
+    shoot, folder = prompted(PixelFlow(Origin(context.model("flow")))), context.suite / OUTSIDERS / "flow"
+    seeds = [*told("test", counts_of(context).test), *OUTSIDER_SEEDS]
     for start in range(0, len(seeds), BATCH):
         batch = seeds[start : start + BATCH]
         for seed, jpeg in zip(batch, photographs(shoot, batch), strict=True):
             put(folder / f"{seed}.jpg", jpeg)
-        workshop.say(f"flow: {start + len(batch)} of {len(seeds)} pictures")
+        context.say(f"flow: {start + len(batch)} of {len(seeds)} pictures")
     return {"pictures": float(len(seeds))}
 
 

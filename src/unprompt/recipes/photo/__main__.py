@@ -11,7 +11,7 @@ from pathlib import Path
 from unprompt.errors import UnpromptError
 from unprompt.instruments.cache import cache_folder
 from unprompt.recipes.photo.card import card
-from unprompt.recipes.photo.head_trainer import SUITE, Workshop
+from unprompt.recipes.photo.head_trainer import SUITE, HeadTrainer
 from unprompt.recipes.photo.measuring import measure
 from unprompt.recipes.photo.sources import photographs
 
@@ -30,10 +30,10 @@ def main() -> int:
     cache = chosen.cache or cache_folder() / ("photographs-quick" if chosen.quick else "photographs")
     try:
         rows = photographs(chosen.data, chosen.packages)
-        shop = Workshop(rows, cache, chosen.suite, chosen.workers, _say, 500 if chosen.quick else 1)
-        shop.make()
-        figures = measure(shop, chosen.data)
-        (shop.suite / "figures.json").write_text(f"{json.dumps(figures, indent=1, sort_keys=True)}\n", "utf-8")
+        trainer = HeadTrainer(rows, cache, chosen.suite, chosen.workers, _say, 500 if chosen.quick else 1)
+        trainer.make()
+        figures = measure(trainer, chosen.data)
+        (trainer.suite / "figures.json").write_text(f"{json.dumps(figures, indent=1, sort_keys=True)}\n", "utf-8")
         chosen.page.write_text(card(figures), "utf-8")
     except UnpromptError as error:
         print(f"error: {error}", file=sys.stderr)

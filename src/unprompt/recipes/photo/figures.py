@@ -92,11 +92,11 @@ def share(flags: Flags) -> dict[str, float]:
 
 def intervals(real: Floats, groups: Mapping[str, Floats], seed: int) -> dict[str, dict[str, dict[str, float]]]:
     """Each group's figures against the same real pictures, and under MACRO their mean; all pictures drawn again."""
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     drawn = np.zeros((REPEATS, len(groups), len(CURVES)))
     for repeat in range(REPEATS):
-        others = chance.choice(real, len(real))
-        drawn[repeat] = [curve(others, chance.choice(scores, len(scores))) for scores in groups.values()]
+        others = rng.choice(real, len(real))
+        drawn[repeat] = [curve(others, rng.choice(scores, len(scores))) for scores in groups.values()]
     found = np.array([curve(real, scores) for scores in groups.values()])
     told = {name: _around(found[place], drawn[:, place]) for place, name in enumerate(groups)}
     return {**told, MACRO: _around(found.mean(axis=0), drawn.mean(axis=1))}

@@ -36,7 +36,7 @@ def write_golden(folder: Path) -> Golden:
 
 def clouds(number: int) -> RGB:
     """Soft colours of three scales under grain; the higher the number, the less of that."""
-    chance = np.random.default_rng([815, number])
-    layers = [gaussian_filter(chance.normal(size=(*SIZE, 3)), (scale, scale, 0)) * 5 * scale for scale in (20, 7, 2)]
-    picture = 128 + 12 * np.sum(layers, axis=0) + (6 - 2 * number) * chance.normal(size=(*SIZE, 3))
+    rng = np.random.default_rng([815, number])
+    layers = [gaussian_filter(rng.normal(size=(*SIZE, 3)), (scale, scale, 0)) * 5 * scale for scale in (20, 7, 2)]
+    picture = 128 + 12 * np.sum(layers, axis=0) + (6 - 2 * number) * rng.normal(size=(*SIZE, 3))
     return np.asarray(picture.clip(0, 255).round(), np.uint8)

@@ -21,7 +21,7 @@ from unprompt.detectors.checkpoint import load, restore, save_aside
 from unprompt.detectors.methods.panel import Panel
 from unprompt.detectors.methods.patches import cut, lit
 from unprompt.detectors.methods.traces import TracesDetector
-from unprompt.detectors.ood import Cloud, Facts, World
+from unprompt.detectors.ood import MahalanobisGaussian, OODDetector, OODHeader
 from unprompt.evaluation import fit_platt, fit_thresholds, roc_auc
 from unprompt.evidence.traces import TraceEvidence
 from unprompt.instruments import Suite
@@ -30,8 +30,8 @@ from unprompt.recipes.photo.fusion import FALSE_ALARMS, MISSES, Judged, fuse, ju
 from unprompt.recipes.photo.golden import write_golden
 from unprompt.recipes.photo.learning import Course, Draw, learn
 from unprompt.recipes.photo.scoring import Floats, Seen, see
-from unprompt.recipes.photo.sources import UNTAUGHT, Photograph, folds, learned
-from unprompt.recipes.photo.training_views import SIDE, Material, prepare
+from unprompt.recipes.photo.sources import UNSEEN, Photograph, folds, learned
+from unprompt.recipes.photo.training_views import SIDE, TrainingViews, prepare
 
 SUITE: Final = Path(__file__).parents[2] / "suites" / "photo"
 MEMBERS: Final = ("traces", "patches")
@@ -54,7 +54,7 @@ LEAST: Final = 64
 
 
 @dataclass(frozen=True)
-class Workshop:
+class HeadTrainer:
     """One run of the recipe."""
 
     rows: Sequence[Photograph]
@@ -68,10 +68,10 @@ class Workshop:
     @cached_property
     def taught(self) -> list[Photograph]:
         """The pictures that some net learns from."""
-        return [one for one in self.rows if one.fold != UNTAUGHT]
+        return [one for one in self.rows if one.fold != UNSEEN]
 
     @cached_property
-    def material(self) -> dict[str, Material]:
+    def training_views(self) -> dict[str, TrainingViews]:
         """Path -> washed views."""
         made = prepare(self.taught, self.cache / "material", self.workers, self.say)
         return {one.uri: found for one, found in zip(self.taught, made, strict=True)}
@@ -118,7 +118,7 @@ class Workshop:
         members = [self._joined(method, heads / f"{method}.safetensors") for method in MEMBERS]
         fusion = fuse(self.told, self.labels)
         panel = Panel(self.empty, members)
-        panel.network.take(fusion.weights, fusion.bias)
+        panel.network.set_weights(fusion.weights, fusion.bias)
         panel.calibration, panel.thresholds = fusion.calibration, thresholds(fusion, self.told, self.labels)
         panel.figures = self._figures(fusion.logits(self.told["raw"]))
         panel.training = {"suite": "photo", "folds": len(self.nets[MEMBERS[0]]), "pictures": len(self.taught)}
@@ -133,9 +133,9 @@ class Workshop:
         if path.exists():
             return made.load(path, self.empty)
         rows = learned(self.rows, without=fold)
-        detector = made(self.empty, made.fitting_options(self.empty).having({"nets": 1}), seed=fold)
+        detector = made(self.empty, made.fitting_options(self.empty).override({"nets": 1}), seed=fold)
         if isinstance(detector, TracesDetector):
-            detector.begin([TraceEvidence(row) for one in rows for row in self.material[one.uri].traces])
+            detector.prepare_fit([TraceEvidence(row) for one in rows for row in self.training_views[one.uri].traces])
         path.parent.mkdir(parents=True, exist_ok=True)
         self.say(f"{method}, fold {fold}: {len(rows)} pictures")
         for number, course in enumerate(COURSES[method]):
@@ -160,14 +160,14 @@ class Workshop:
         save_aside(done, detector.network.state_dict(), {})
 
     def _draw(self, method: str, rows: Sequence[Photograph]) -> Draw:
-        stock = [self.material[one.uri] for one in rows]
+        stock = [self.training_views[one.uri] for one in rows]
 
-        def of_traces(places: npt.NDArray[np.int64], chance: np.random.Generator) -> tuple[Tensor, ...]:
-            return (torch.from_numpy(np.stack([chance.choice(stock[place].traces) for place in places])),)
+        def of_traces(places: npt.NDArray[np.int64], rng: np.random.Generator) -> tuple[Tensor, ...]:
+            return (torch.from_numpy(np.stack([rng.choice(stock[place].traces) for place in places])),)
 
-        def of_patches(places: npt.NDArray[np.int64], chance: np.random.Generator) -> tuple[Tensor, ...]:
-            several = [cut(chance.choice(stock[place].patches), SIDE, CROP, chance) for place in places]
-            return lit(several, chance)
+        def of_patches(places: npt.NDArray[np.int64], rng: np.random.Generator) -> tuple[Tensor, ...]:
+            several = [cut(rng.choice(stock[place].patches), SIDE, CROP, rng) for place in places]
+            return lit(several, rng)
 
         return of_traces if method == "traces" else of_patches
 
@@ -182,7 +182,7 @@ class Workshop:
         """The method's head: the nets of all folds in one; calibrated on what each said of what it never saw."""
         nets = self.nets[method]
         made = METHODS[method]
-        detector = made(self.empty, made.fitting_options(self.empty).having({"nets": len(nets)}))
+        detector = made(self.empty, made.fitting_options(self.empty).override({"nets": len(nets)}))
         network: Any = detector.network
         network.join([net.network for net in nets.values()])
         column = np.concatenate([told[:, MEMBERS.index(method)] for told in self.told.values()])
@@ -205,18 +205,18 @@ class Workshop:
             "generators": generators,
         }
 
-    def _world(self) -> World:
+    def _world(self) -> OODDetector:
         """A cloud of the washed views' traces; its threshold from pictures whose fold was left out of the cloud."""
-        views = [self.material[one.uri].traces for one in self.taught]
+        views = [self.training_views[one.uri].traces for one in self.taught]
         seen = self.seen("raw").traces.astype(np.float64)
         distances = np.zeros(len(self.taught))
         for fold in np.unique(self.places):
             held = self.places == fold
             others = np.concatenate([rows for rows, out in zip(views, held, strict=True) if not out]).astype(np.float64)
-            distances[held] = Cloud.fit(others, RANK).distances(seen[held])
+            distances[held] = MahalanobisGaussian.fit(others, RANK).distances(seen[held])
         limit = float(np.quantile(distances, 1 - OUTSIDE, method="higher"))
-        facts = Facts("", 1.0, OUTSIDE, len(views), len(views), (limit,), LEAST)
-        return World(None, (Cloud.fit(np.concatenate(views).astype(np.float64), RANK),), facts)
+        facts = OODHeader("", 1.0, OUTSIDE, len(views), len(views), (limit,), LEAST)
+        return OODDetector(None, (MahalanobisGaussian.fit(np.concatenate(views).astype(np.float64), RANK),), facts)
 
 
 def _bounds(probabilities: Floats, labels: npt.NDArray[np.int64]) -> Thresholds:

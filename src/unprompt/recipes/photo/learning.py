@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from unprompt.detectors.base import Fitted
+from unprompt.detectors.base import Model
 from unprompt.recipes.photo.sources import Photograph
 from unprompt.training.partial import Partial, Progress
 
@@ -47,7 +47,7 @@ def shares(rows: Sequence[Photograph]) -> npt.NDArray[np.float64]:
 
 
 def learn(
-    detector: Fitted[Any, Any],
+    detector: Model[Any, Any],
     rows: Sequence[Photograph],
     draw: Draw,
     course: Course,
@@ -67,10 +67,10 @@ def learn(
     saved, running = time.monotonic(), 0.0
     network.train()
     for step in range(progress.step, course.steps):
-        chance = np.random.default_rng([course.seed, step])
-        torch.manual_seed(int(chance.integers(2**62)))
-        places = chance.choice(len(rows), course.batch, p=chances)
-        loss = detector.loss(draw(places, chance), torch.from_numpy(labels[places]).float())
+        rng = np.random.default_rng([course.seed, step])
+        torch.manual_seed(int(rng.integers(2**62)))
+        places = rng.choice(len(rows), course.batch, p=chances)
+        loss = detector.loss(draw(places, rng), torch.from_numpy(labels[places]).float())
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()

@@ -11,12 +11,12 @@ import numpy as np
 
 from unprompt.detectors import load
 from unprompt.evidence.pixels import LONGEST
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.traces import WIDTH
 from unprompt.images import hash_pixels
 from unprompt.recipes.photo import figures
 from unprompt.recipes.photo.documents import page
-from unprompt.recipes.photo.head_trainer import Workshop
+from unprompt.recipes.photo.head_trainer import HeadTrainer
 from unprompt.recipes.photo.scoring import drawn
 from unprompt.recipes.photo.sources import DRAWN, folds
 from unprompt.types import Picture
@@ -29,35 +29,35 @@ ASKED: Final = ("raw", "aligned")
 ALIGNMENT: Final = "jpeg:96,size:224"
 
 
-def measure(shop: Workshop, data: str) -> dict[str, Any]:
+def measure(trainer: HeadTrainer, data: str) -> dict[str, Any]:
     """What ``figures.json`` holds; the suite's heads have to lie in it."""
-    judged = shop.judged()
+    judged = trainer.judged()
     return {
-        "conditions": {name: figures.condition(shop.taught, one) for name, one in judged.items()},
-        "strangers": _strangers(shop),
-        "facts": _facts(shop, data),
+        "conditions": {name: figures.condition(trainer.taught, one) for name, one in judged.items()},
+        "strangers": _strangers(trainer),
+        "facts": _facts(trainer, data),
     }
 
 
-def _strangers(shop: Workshop) -> dict[str, dict[str, Any]]:
+def _strangers(trainer: HeadTrainer) -> dict[str, dict[str, Any]]:
     """Drawn pictures and documents, which nobody learned from, judged by the whole suite."""
     groups = {
-        DRAWN: [one.read() for one in shop.rows if one.sample.content == DRAWN],
+        DRAWN: [one.read() for one in trainer.rows if one.sample.content == DRAWN],
         "document": [_page(number) for number in range(PAGES)],
     }
-    suite = shop.empty
-    panel = load(shop.suite / "heads" / "panel.safetensors", suite)
+    suite = trainer.empty
+    panel = load(trainer.suite / "heads" / "panel.safetensors", suite)
     found: dict[str, dict[str, Any]] = {}
     for name, pictures in groups.items():
         for condition in ASKED if pictures else ():
             told = []
             for one in pictures:
-                bench = Bench([drawn(condition, one)], suite)
-                told.append(panel.probability(panel.logits(panel.extractor.extract(bench)))[0])
+                cache = ProductCache([drawn(condition, one)], suite)
+                told.append(panel.probability(panel.logits(panel.extractor.extract(cache)))[0])
             assert panel.thresholds is not None
             accused = np.array(told) > panel.thresholds.upper
             found.setdefault(name, {})[condition] = {"n": len(accused), "accused": figures.share(accused)}
-            shop.say(f"{name}, {condition}: {accused.sum()} of {len(accused)} accused")
+            trainer.say(f"{name}, {condition}: {accused.sum()} of {len(accused)} accused")
     return found
 
 
@@ -68,15 +68,15 @@ def _page(number: int) -> Picture:
                    format="PNG", quality=None)  # fmt: skip
 
 
-def _facts(shop: Workshop, data: str) -> dict[str, Any]:
-    heads = sum(path.stat().st_size for path in shop.suite.rglob("*.safetensors"))
+def _facts(trainer: HeadTrainer, data: str) -> dict[str, Any]:
+    heads = sum(path.stat().st_size for path in trainer.suite.rglob("*.safetensors"))
     return {
         "traces": WIDTH,
         "longest": LONGEST,
         "megabytes": heads / 1e6,
-        "generated": int(shop.labels.sum()),
-        "real": int((shop.labels == 0).sum()),
-        "given": sum(1 for one in shop.taught if not one.packed),
+        "generated": int(trainer.labels.sum()),
+        "real": int((trainer.labels == 0).sum()),
+        "given": sum(1 for one in trainer.taught if not one.packed),
         "folds": len(set(folds().values())),
         **_metadata(data),
     }

@@ -68,8 +68,8 @@ def _looked(rows: Sequence[Photograph], condition: str, look: Look, folder: Path
 
 def drawn(condition: str, picture: Picture) -> Picture:
     """The picture as a condition leaves it."""
-    chance = np.random.default_rng([picture.seed, CONDITION_SEED])
-    rgb = changing(condition)(picture.rgb, picture.format in LOSSLESS, chance)
+    rng = np.random.default_rng([picture.seed, CONDITION_SEED])
+    rgb = changing(condition)(picture.rgb, picture.format in LOSSLESS, rng)
     return replace(picture, rgb=rgb, pixels=hash_pixels(rgb))
 
 

@@ -23,7 +23,7 @@ from unprompt.types import Picture, Sample
 
 HERE: Final = Path(__file__).parent
 EXTRA: Final = HERE / "extra.csv"
-UNTAUGHT: Final = -1
+UNSEEN: Final = -1
 DRAWN: Final = "art"
 """Content of what hands drew on a computer: real, but no photograph; nobody learns from it."""
 
@@ -80,7 +80,7 @@ def _placed(sample: Sample, known: dict[str, int]) -> Photograph:
     if sample.label is None:
         raise DataError(f"{sample.uri} has no label, expected 0 or 1: complete the manifest")
     if sample.content == DRAWN:
-        return Photograph(sample, UNTAUGHT)
+        return Photograph(sample, UNSEEN)
     if sample.generator not in known:
         raise DataError(
             f"{sample.uri} is of {sample.generator!r}, which no fold holds, expected one of "
@@ -102,4 +102,4 @@ def _packed(folder: Path) -> Iterator[Sample]:
 
 def learned(rows: Sequence[Photograph], without: int) -> list[Photograph]:
     """What the nets of a fold learn from: the pictures of all other folds."""
-    return [one for one in rows if one.fold not in (UNTAUGHT, without)]
+    return [one for one in rows if one.fold not in (UNSEEN, without)]

@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 from unprompt.evidence.pixels import LOSSLESS
 from unprompt.evidence.traces import traces
 from unprompt.images import resize
-from unprompt.perturbations.degradation import Laundry
+from unprompt.perturbations.degradation import DegradationPipeline
 from unprompt.recipes.photo.sources import Photograph
 from unprompt.types import RGB
 
@@ -33,7 +33,7 @@ SIDE: Final = 128
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingViews:
     """The washed views of one picture."""
 
     traces: npt.NDArray[np.float32]
@@ -42,7 +42,7 @@ class Material:
     """VIEWS * CUTS x SIDE x SIDE x 3."""
 
 
-def prepare(rows: Sequence[Photograph], cache: Path, workers: int, say: Callable[[str], None]) -> list[Material]:
+def prepare(rows: Sequence[Photograph], cache: Path, workers: int, say: Callable[[str], None]) -> list[TrainingViews]:
     """The material of every picture, in order; what lies in ``cache`` is not made again."""
     cache.mkdir(parents=True, exist_ok=True)
     files: list[Path] = []
@@ -51,7 +51,7 @@ def prepare(rows: Sequence[Photograph], cache: Path, workers: int, say: Callable
             files.append(path)
             if number % 100 == 0 or number == len(rows):
                 say(f"washed {number} of {len(rows)}")
-    return [Material(**load_file(path)) for path in files]
+    return [TrainingViews(**load_file(path)) for path in files]
 
 
 def _prepared(one: Photograph, cache: Path) -> Path:
@@ -65,22 +65,22 @@ def _prepared(one: Photograph, cache: Path) -> Path:
     return path
 
 
-def washed(rgb: RGB, lossless: bool, seed: int) -> Material:
+def washed(rgb: RGB, lossless: bool, seed: int) -> TrainingViews:
     """VIEWS washed views of a picture, each drawn from its seed and the view's number."""
-    laundry = Laundry()
+    laundry = DegradationPipeline()
     told, cut = [], []
     for view in range(VIEWS):
-        chance = np.random.default_rng([seed, view])
-        crop = laundry.wash(rgb, lossless, chance)
+        rng = np.random.default_rng([seed, view])
+        crop = laundry.apply(rgb, lossless, rng)
         told.append(traces(crop))
-        cut += [_cut(crop, chance) for _ in range(CUTS)]
-    return Material(np.stack(told), np.stack(cut))
+        cut += [_cut(crop, rng) for _ in range(CUTS)]
+    return TrainingViews(np.stack(told), np.stack(cut))
 
 
-def _cut(crop: RGB, chance: np.random.Generator) -> RGB:
+def _cut(crop: RGB, rng: np.random.Generator) -> RGB:
     height, width = crop.shape[:2]
     if min(height, width) < SIDE:
         crop = resize(crop, max(width, SIDE), max(height, SIDE))
         height, width = crop.shape[:2]
-    top, left = int(chance.integers(height - SIDE + 1)), int(chance.integers(width - SIDE + 1))
+    top, left = int(rng.integers(height - SIDE + 1)), int(rng.integers(width - SIDE + 1))
     return crop[top : top + SIDE, left : left + SIDE]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from unprompt.detectors.base import Detector, Fitted
+from unprompt.detectors.base import Detector, Model
 from unprompt.detectors.methods.panel import Panel
 from unprompt.errors import DataError, StoreError
 from unprompt.evidence.base import Extractor, rows_by_part
@@ -54,7 +54,7 @@ def suite_of(folders: Sequence[Store], methods: Sequence[str]) -> str:
 
 def gathered(
     folders: Sequence[Store],
-    fitted: Fitted[Any, Any],
+    fitted: Model[Any, Any],
     suite: Suite,
     split: Split,
     generators: Sequence[str] | None = None,

@@ -13,27 +13,27 @@ from unprompt.detectors import load
 from unprompt.detectors.checkpoint import read_header
 from unprompt.detectors.methods.panel import MEMBERS
 from unprompt.errors import OptionError
-from unprompt.evaluation.pictures import POOLED, sorted_out
+from unprompt.evaluation.pictures import POOLED, group_rows
 from unprompt.types import REAL
 from unprompt.workflows.data.labelled import logits_of
-from unprompt.workflows.figures.inputs import Material
+from unprompt.workflows.figures.inputs import FigureInputs
 
 
-def roc(material: Material) -> pa.Table:
+def roc(inputs: FigureInputs) -> pa.Table:
     """Corners of ROC and DET curves."""
-    return roc_table(_lines(material))
+    return roc_table(_lines(inputs))
 
 
-def reliability(material: Material) -> pa.Table:
+def reliability(inputs: FigureInputs) -> pa.Table:
     """Bins of a reliability diagram."""
-    return reliability_table(_lines(material))
+    return reliability_table(_lines(inputs))
 
 
-def _lines(material: Material) -> dict[str, Scored]:
+def _lines(inputs: FigureInputs) -> dict[str, Scored]:
     """Of one checkpoint a line a generator and one of all; of several one each, of all their pictures."""
-    if not material.checkpoints:
+    if not inputs.checkpoints:
         raise OptionError("--checkpoint is missing, expected one file or several that train wrote")
-    found = {str(path): _scored(material, path) for path in material.checkpoints}
+    found = {str(path): _scored(inputs, path) for path in inputs.checkpoints}
     if len(found) == 1:
         return next(iter(found.values()))
     stems = [Path(name).stem for name in found]
@@ -41,17 +41,17 @@ def _lines(material: Material) -> dict[str, Scored]:
     return {name: lines[POOLED] for name, lines in zip(names, found.values(), strict=True)}
 
 
-def _scored(material: Material, path: Path) -> dict[str, Scored]:
+def _scored(inputs: FigureInputs, path: Path) -> dict[str, Scored]:
     """Row of an evaluation -> its pictures, each generator's beside its real ones."""
     method = read_header(path).method
-    suite = material.loaded(*(MEMBERS if method == "panel" else (method,)))
+    suite = inputs.loaded(*(MEMBERS if method == "panel" else (method,)))
     detector = load(path, suite)
-    logits, found = logits_of(material.folders, detector, suite, material.split)
+    logits, found = logits_of(inputs.folders, detector, suite, inputs.split)
     probabilities, generated = detector.probability(logits), np.asarray(found.labels) != REAL
     there = {name for name, label in zip(found.generators, found.labels, strict=True) if label == REAL}
     pairs = {name: next(iter(shared & there)) for name, shared in PAIRS.items() if len(shared & there) == 1}
     failed = np.zeros_like(generated)
-    rows = sorted_out(generated, failed, found.generators, found.originals, pairs)
+    rows = group_rows(generated, failed, found.generators, found.originals, pairs)
     lines = {
         name: Scored(rows.generated[row.members], probabilities[rows.places][row.members])
         for name, row in rows.rows.items()

@@ -21,7 +21,7 @@ Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Material:
+class FigureInputs:
     """What a figure is drawn from."""
 
     folders: Sequence[Store] = ()
@@ -54,31 +54,31 @@ class Material:
         return next(there, methods[0])
 
 
-def parts_of(material: Material, method: str) -> Iterator[tuple[Store, int, Rows]]:
+def parts_of(inputs: FigureInputs, method: str) -> Iterator[tuple[Store, int, Rows]]:
     """Part by part the labelled pictures of the split, each once; DataError when there is none."""
     seen: set[tuple[int, str]] = set()
-    having = [store for store in material.folders if has_view(store, method)] or list(material.folders[:1])
+    having = [store for store in inputs.folders if has_view(store, method)] or list(inputs.folders[:1])
     for store in having:
         store.read_view(method)  # tells what is missing
         for part, rows in rows_by_part(store):
             chosen = []
             for row in rows:
                 key = (row["label"], row["original"] or row["pixels"])
-                if row["label"] is not None and assigned_split(row) == material.split and key not in seen:
+                if row["label"] is not None and assigned_split(row) == inputs.split and key not in seen:
                     seen.add(key)
                     chosen.append(row)
             if chosen:
                 yield store, part, chosen
     if not seen:
-        places = ", ".join(str(store.root) for store in material.folders)
-        raise DataError(f"{places}: no labelled picture in the {material.split} split, expected some: name a --split")
+        places = ", ".join(str(store.root) for store in inputs.folders)
+        raise DataError(f"{places}: no labelled picture in the {inputs.split} split, expected some: name a --split")
 
 
 def evidence_of(
-    material: Material, extractor: Extractor[Any], suite: Suite, most: int | None = None
+    inputs: FigureInputs, extractor: Extractor[Any], suite: Suite, most: int | None = None
 ) -> tuple[Rows, list[Any]]:
     """Rows and evidence; of more than ``most`` pictures those with the lowest hashes."""
-    parts = list(parts_of(material, extractor.method))
+    parts = list(parts_of(inputs, extractor.method))
     if most is not None:
         kept = {id(row) for row in sorted((row for *_, rows in parts for row in rows), key=_lowest)[:most]}
         parts = [(store, part, [row for row in rows if id(row) in kept]) for store, part, rows in parts]

@@ -28,7 +28,7 @@ from unprompt.detectors.checkpoint import read_header
 from unprompt.errors import DataError, OptionError
 from unprompt.evidence.alignment import AlignmentExtractor
 from unprompt.evidence.base import ok_rows
-from unprompt.evidence.product_cache import Bench, PartShelves
+from unprompt.evidence.product_cache import ProductCache, ShardReader
 from unprompt.evidence.sare import SareExtractor
 from unprompt.evidence.semgir import SemgirExtractor
 from unprompt.evidence.stored import reopened
@@ -36,19 +36,19 @@ from unprompt.instruments import Suite
 from unprompt.types import RGB, Caption
 from unprompt.workflows.data.labelled import has_view
 from unprompt.workflows.figures.curves import reliability, roc
-from unprompt.workflows.figures.inputs import Material, Rows, evidence_of, parts_of
+from unprompt.workflows.figures.inputs import FigureInputs, Rows, evidence_of, parts_of
 from unprompt.workflows.planning.costs import agree
 
 
-def shift(material: Material) -> pa.Table:
+def shift(inputs: FigureInputs) -> pa.Table:
     """SARE's figure 4: the free reconstructions are made here, where the store lacks them, and stored."""
-    suite = material.loaded("sare")
+    suite = inputs.loaded("sare")
     free, metric = SareExtractor(guided=False), suite.of("sare").perceptual
-    _make_free(material, free, suite)
+    _make_free(inputs, free, suite)
     labels: list[int] = []
     generators: list[str] = []
     distances: tuple[list[float], list[float]] = ([], [])
-    for store, part, rows in parts_of(material, "sare"):
+    for store, part, rows in parts_of(inputs, "sare"):
         view = store.read_view("sare")
         guided = SareExtractor().load_part(store, view, part, suite, rows)
         unguided = free.load_part(store, free.view(suite), part, suite, rows)
@@ -57,49 +57,49 @@ def shift(material: Material) -> pa.Table:
             found.extend(metric.distances(*pairs).tolist())
         labels += [row["label"] for row in rows]
         generators += [row["generator"] for row in rows]
-        material.say(f"shift: {len(labels)} pictures")
+        inputs.say(f"shift: {len(labels)} pictures")
     return shift_table(labels, generators, *distances)
 
 
-def alignment(material: Material) -> pa.Table:
+def alignment(inputs: FigureInputs) -> pa.Table:
     """TIDY's figure 1b: cosine of the whole picture and its full caption."""
-    method = material.named("tidy", "item")
-    rows, evidence = evidence_of(material, AlignmentExtractor(method), material.loaded(method))
+    method = inputs.named("tidy", "item")
+    rows, evidence = evidence_of(inputs, AlignmentExtractor(method), inputs.loaded(method))
     values = cosines([one.image for one in evidence], [one.text for one in evidence])
     return alignment_table([row["label"] for row in rows], [row["generator"] for row in rows], list(values))
 
 
-def consistency(material: Material) -> pa.Table:
+def consistency(inputs: FigureInputs) -> pa.Table:
     """SemGIR's table 3, of its regenerations; and of SARE's reconstructions where there is evidence of them."""
-    suite = material.loaded("semgir")
-    found = list(_regenerated(material, suite))
-    if any(has_view(store, "sare") for store in material.folders):
-        found += _reconstructed(material, suite)
+    suite = inputs.loaded("semgir")
+    found = list(_regenerated(inputs, suite))
+    if any(has_view(store, "sare") for store in inputs.folders):
+        found += _reconstructed(inputs, suite)
     return consistency_table(found)
 
 
-def tsne(material: Material) -> pa.Table:
+def tsne(inputs: FigureInputs) -> pa.Table:
     """The vectors that a method's head looks at, of so many pictures as are asked for, in the plane."""
-    detector = _reader(material)
-    rows, evidence = evidence_of(material, detector.extractor, detector.suite, material.pictures)
-    inputs = detector.collate(evidence)
-    if len(inputs) != 1 or inputs[0].ndim != 2:
+    detector = _reader(inputs)
+    rows, evidence = evidence_of(inputs, detector.extractor, detector.suite, inputs.pictures)
+    vectors = detector.collate(evidence)
+    if len(vectors) != 1 or vectors[0].ndim != 2:
         raise OptionError(
             f"{detector.method} looks at pictures, not at one vector each: expected a method such as tidy, item or "
             "clip-probe with --method"
         )
-    places = embedded(inputs[0].numpy(), material.seed)
+    places = embedded(vectors[0].numpy(), inputs.seed)
     return tsne_table([row["label"] for row in rows], [row["generator"] for row in rows], places)
 
 
-def robustness(material: Material) -> pa.Table:
+def robustness(inputs: FigureInputs) -> pa.Table:
     """From results that ``evaluate`` wrote."""
-    if not material.results:
+    if not inputs.results:
         raise OptionError("--results is missing, expected a .parquet or .json that evaluate wrote with --robustness")
-    return robustness_table([row for path in material.results for row in _results(path)], material.metric)
+    return robustness_table([row for path in inputs.results for row in _results(path)], inputs.metric)
 
 
-COLLECTED: Final[Mapping[str, Callable[[Material], pa.Table]]] = {
+COLLECTED: Final[Mapping[str, Callable[[FigureInputs], pa.Table]]] = {
     "shift": shift,
     "alignment": alignment,
     "consistency": consistency,
@@ -112,8 +112,8 @@ COLLECTED: Final[Mapping[str, Callable[[Material], pa.Table]]] = {
 """Figure -> what collects its numbers."""
 
 
-def _regenerated(material: Material, suite: Suite) -> Iterator[Redrawn]:
-    for store, part, rows in parts_of(material, "semgir"):
+def _regenerated(inputs: FigureInputs, suite: Suite) -> Iterator[Redrawn]:
+    for store, part, rows in parts_of(inputs, "semgir"):
         view = store.read_view("semgir")
         evidence = SemgirExtractor(int(str(view.options["regenerations"]))).load_part(store, view, part, suite, rows)
         drawn = [one.regenerations[0] for one in evidence]
@@ -121,8 +121,8 @@ def _regenerated(material: Material, suite: Suite) -> Iterator[Redrawn]:
         yield from _redrawn("regeneration", rows, _scores(suite, drawn, [one.caption for one in evidence]), distances)
 
 
-def _reconstructed(material: Material, suite: Suite) -> Iterator[Redrawn]:
-    for store, part, rows in parts_of(material, "sare"):
+def _reconstructed(inputs: FigureInputs, suite: Suite) -> Iterator[Redrawn]:
+    for store, part, rows in parts_of(inputs, "sare"):
         evidence = SareExtractor().load_part(store, store.read_view("sare"), part, suite, rows)
         scores = _scores(suite, [one.reconstruction for one in evidence], [one.caption for one in evidence])
         distances = [psnr(one.picture, one.reconstruction) for one in evidence]
@@ -141,34 +141,34 @@ def _redrawn(kind: str, rows: Rows, scores: Sequence[float], distances: Sequence
         yield Redrawn(row["label"], row["generator"], kind, score, distance)
 
 
-def _make_free(material: Material, free: SareExtractor, suite: Suite) -> None:
+def _make_free(inputs: FigureInputs, free: SareExtractor, suite: Suite) -> None:
     """Reconstructions without the caption, of whole parts, so that others can share them."""
     (_, product) = free.products()
     recipe = product.recipe(suite.of("sare"))
-    asked = [(store, part) for store, part, _ in parts_of(material, "sare")]
+    asked = [(store, part) for store, part, _ in parts_of(inputs, "sare")]
     made = {store.root: store.shelf(recipe).parts() for store, _ in asked}
     lacking = [(store, part) for store, part in asked if part not in made[store.root]]
     counts = [len(ok_rows(store, part)) for store, part in lacking]
-    agree(suite, free, sum(counts), yes=material.yes, ask=material.ask, say=material.say)
+    agree(suite, free, sum(counts), yes=inputs.yes, ask=inputs.ask, say=inputs.say)
     for number, (store, part) in enumerate(lacking, 1):
         pictures = [reopened(row) for row in ok_rows(store, part)]
-        free.extract(Bench(pictures, suite, PartShelves(store, part)))
-        material.say(f"shift: reconstructions without the caption, part {number} of {len(lacking)}")
+        free.extract(ProductCache(pictures, suite, ShardReader(store, part)))
+        inputs.say(f"shift: reconstructions without the caption, part {number} of {len(lacking)}")
 
 
-def _reader(material: Material) -> Detector[Any, Any]:
+def _reader(inputs: FigureInputs) -> Detector[Any, Any]:
     """A detector that knows how its evidence becomes vectors: that of the checkpoint, or an untrained one."""
-    if material.checkpoints:
-        path = material.checkpoints[0]
-        return load(path, material.loaded(read_header(path).method))
-    method = material.named("item", "tidy", "clip-probe")
-    suite = material.loaded(method)
+    if inputs.checkpoints:
+        path = inputs.checkpoints[0]
+        return load(path, inputs.loaded(read_header(path).method))
+    method = inputs.named("item", "tidy", "clip-probe")
+    suite = inputs.loaded(method)
     made = METHODS[method]
     options = made.fitting_options(suite)
     if method != "clip-probe":
-        having = next((store for store in material.folders if has_view(store, method)), material.folders[0])
+        having = next((store for store in inputs.folders if has_view(store, method)), inputs.folders[0])
         shelves = having.read_view(method).shelves
-        options = options.having({"scope": "both" if "boxes" in shelves else "global"})
+        options = options.override({"scope": "both" if "boxes" in shelves else "global"})
     return made(suite, options)
 
 

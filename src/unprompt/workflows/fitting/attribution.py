@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from unprompt.detectors.attributor import Attributor, targets
-from unprompt.detectors.base import Fitted
+from unprompt.detectors.base import Model
 from unprompt.detectors.calibration import Calibration
 from unprompt.errors import DataError, OptionError
 from unprompt.evaluation import AttributionTable, evaluate_attribution, fit_platt
@@ -15,7 +15,7 @@ from unprompt.training.fit import Labels, Validation
 from unprompt.types import GENERATED, Label, Split
 from unprompt.workflows.data.labelled import failures, gathered
 
-Learn: TypeAlias = Callable[[Fitted[Any, Any], Sequence[Any], Labels, Validation], None]
+Learn: TypeAlias = Callable[[Model[Any, Any], Sequence[Any], Labels, Validation], None]
 """The training loop: what is fitted, evidence, labels, validation."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from unprompt.detectors.base import Fitted
+from unprompt.detectors.base import Model
 from unprompt.errors import OptionError
 from unprompt.training.course import Report, Tell, Validation
 from unprompt.training.fit import fit
@@ -40,7 +40,7 @@ class Learning:
         """Where an interrupted training goes on."""
         return self.path.with_name(self.path.name + ".partial")
 
-    def __call__(self, fitted: Fitted[Any, Any], evidence: Sequence[Any], labels: Labels, held: Validation) -> None:
+    def __call__(self, fitted: Model[Any, Any], evidence: Sequence[Any], labels: Labels, held: Validation) -> None:
         """Fit in place."""
         journal = self._journal(fitted)
 
@@ -54,7 +54,7 @@ class Learning:
         if journal:
             journal.close()
 
-    def _journal(self, fitted: Fitted[Any, Any]) -> Journal | None:
+    def _journal(self, fitted: Model[Any, Any]) -> Journal | None:
         if self.logger is None or not leads():
             return None
         folder = Path(self.log_dir) if self.log_dir is not None else self.path.with_name(self.path.name + ".logs")

@@ -13,10 +13,10 @@ from unprompt.detectors.base import Detector
 from unprompt.detectors.methods.panel import Panel
 from unprompt.evaluation import spread
 from unprompt.evidence.base import Extractor, rows_by_part
-from unprompt.evidence.product_cache import Bench, PartShelves
+from unprompt.evidence.product_cache import ProductCache, ShardReader
 from unprompt.evidence.stored import reopened
 from unprompt.instruments import Suite
-from unprompt.store import Draws, Store
+from unprompt.store import NoiseSamples, Store
 from unprompt.workflows.data.labelled import has_view
 from unprompt.workflows.data.splits import assigned_split
 
@@ -68,7 +68,7 @@ def draw_again(
             made = _draw_part(store, part, rows, one, suite, number)
             say(f"{one.method}: {number} draws of part {part} {'made' if made else 'already there'}")
         pictures = {str(part): [row["pixels"] for row in rows] for part, rows in chosen.items()}
-        store.write_draws(Draws(one.method, one.view(suite).fingerprint, number, pictures))
+        store.write_draws(NoiseSamples(one.method, one.view(suite).fingerprint, number, pictures))
 
 
 def spread_of(folders: Sequence[Store], detector: Detector[Any, Any], suite: Suite) -> Spread | None:
@@ -109,7 +109,7 @@ def _draw_part(
     store: Store, part: int, rows: Sequence[dict[str, Any]], extractor: Extractor[Any], suite: Suite, number: int
 ) -> bool:
     """Make the draws of one part that are not there yet; whether there were any."""
-    shelves, pixels = PartShelves(store, part), [row["pixels"] for row in rows]
+    shelves, pixels = ShardReader(store, part), [row["pixels"] for row in rows]
     drawn = [product for product in extractor.products() if product.drawn]
     lacking = [
         noise
@@ -117,14 +117,14 @@ def _draw_part(
         if any(shelves.read(one, one.recipe_at(suite, noise), pixels, some=True) is None for one in drawn)
     ]
     if lacking:
-        bench = Bench([reopened(row) for row in rows], suite, shelves)
+        cache = ProductCache([reopened(row) for row in rows], suite, shelves)
         for noise in lacking:
-            extractor.extract(bench.at_noise(noise))
+            extractor.extract(cache.at_noise(noise))
     return bool(lacking)
 
 
 def _logits(store: Store, members: Sequence[Detector[Any, Any]], suite: Suite) -> npt.NDArray[np.float64] | None:
-    """Draws x pictures x members of the pictures that every noisy member's evidence has further draws of."""
+    """Noise samples x pictures x members of the pictures that every noisy member's evidence has further draws of."""
     if not all(has_view(store, member.extractor.method) for member in members):
         return None
     notes = [_note(store, member.extractor, suite) for member in members if member.extractor.noisy]
@@ -141,7 +141,7 @@ def _logits(store: Store, members: Sequence[Detector[Any, Any]], suite: Suite) -
     ).transpose(0, 2, 1)
 
 
-def _note(store: Store, extractor: Extractor[Any], suite: Suite) -> Draws | None:
+def _note(store: Store, extractor: Extractor[Any], suite: Suite) -> NoiseSamples | None:
     """The extractor's draws, unless they are of other evidence."""
     note = store.read_draws(extractor.method)
     return note if note is not None and note.evidence == extractor.view(suite).fingerprint else None

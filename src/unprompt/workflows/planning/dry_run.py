@@ -12,13 +12,13 @@ from typing import Any, Final
 
 from unprompt.detectors import EVERY
 from unprompt.errors import DataError, MissingWeights, StoreError
-from unprompt.evaluation import Recipe
+from unprompt.evaluation import TableRecipe
 from unprompt.instruments import Suite
 from unprompt.store import Store
 from unprompt.types import GENERATED, REAL, Sample
 from unprompt.workflows.extract import extract_samples
 from unprompt.workflows.planning.costs import specs_of, tflop
-from unprompt.workflows.planning.recipes import Cell, Selection
+from unprompt.workflows.planning.recipes import RecipeSamples, SampleCount
 from unprompt.workflows.train import train
 
 EPOCHS: Final = (1, 4)
@@ -27,12 +27,12 @@ HOUR: Final = 3600.0
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class DryRun:
     """What a recipe finds and what it would take; numbers are None where nothing could be timed."""
 
     recipe: str
     suite: str
-    cells: tuple[Cell, ...]
+    cells: tuple[SampleCount, ...]
     absent: tuple[str, ...]
     """The paper's test sets, HEADING (generator), that the data lacks."""
     learned: tuple[str, ...]
@@ -76,16 +76,16 @@ class _Timed:
     epoch_seconds: float | None
 
 
-def rehearse(
-    recipe: Recipe,
-    selection: Selection,
+def estimate(
+    recipe: TableRecipe,
+    selection: RecipeSamples,
     suite: str | Path,
     folder: Path,
     options: Mapping[str, Any] | None,
     device: str,
     dtype: str,
     say: Callable[[str], None],
-) -> Rehearsal:
+) -> DryRun:
     """Nothing stays but the answer: what is timed lies in a folder of its own that is removed."""
     instruments = Suite.load(suite, device, dtype)
     made = EVERY[recipe.method]
@@ -95,12 +95,12 @@ def rehearse(
     sample = _sample(selection.samples)
     say(f"{recipe.name}: timing {len(sample)} pictures" if sample and not lacking else f"{recipe.name}: not timed")
     timed = None if lacking or not sample else _timed(recipe, sample, instruments, suite, options, device, dtype)
-    epochs = None if lacking else getattr(made.fitting_options(instruments).having(options), "epochs", None)
+    epochs = None if lacking else getattr(made.fitting_options(instruments).override(options), "epochs", None)
     present = _present(folder)
     left = max(0, len(selection.samples) - present)
     learned = sum(1 for one in selection.samples if one.split == "train")
     trained = timed is not None and timed.epoch_seconds is not None and epochs is not None
-    return Rehearsal(
+    return DryRun(
         recipe=recipe.name,
         suite=instruments.name,
         cells=tuple(selection.cells()),
@@ -145,7 +145,7 @@ def _sample(samples: Sequence[Sample]) -> list[Sample]:
 
 
 def _timed(
-    recipe: Recipe,
+    recipe: TableRecipe,
     sample: Sequence[Sample],
     instruments: Suite,
     suite: str | Path,
@@ -154,7 +154,7 @@ def _timed(
     dtype: str,
 ) -> _Timed:
     made = EVERY[recipe.method]
-    extractor = made.evidence_of(made.fitting_options(instruments).having(options))
+    extractor = made.evidence_of(made.fitting_options(instruments).override(options))
     with tempfile.TemporaryDirectory(prefix="unprompt-rehearsal-") as name:
         folder = Path(name)
         extract_samples(extractor, sample[:1], folder / "first", instruments)  # loads the models

@@ -14,7 +14,7 @@ from typing import Final
 from unprompt import datasets
 from unprompt.datasets import NAMES, partners
 from unprompt.errors import DataError, OptionError
-from unprompt.evaluation import Column, Recipe
+from unprompt.evaluation import Column, TableRecipe
 from unprompt.types import GENERATED, REAL, SPLITS, Label, Sample, Split
 
 FOLDER: Final = "papers"
@@ -23,7 +23,7 @@ MINIATURE: Final = "miniature"
 
 
 @dataclass(frozen=True)
-class Cell:
+class SampleCount:
     """So many pictures of one origin in one split."""
 
     split: Split | None
@@ -33,7 +33,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Selection:
+class RecipeSamples:
     """What a recipe takes of the pictures that there are."""
 
     samples: tuple[Sample, ...]
@@ -48,12 +48,12 @@ class Selection:
     problems: tuple[str, ...]
     """Why nothing can be trained or tested."""
 
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[SampleCount]:
         """Counts in the order of the splits, real pictures first."""
         counts = Counter((one.split, one.label, one.generator) for one in self.samples if one.label is not None)
         order = {split: place for place, split in enumerate(SPLITS)}
         keys = sorted(counts, key=lambda key: (order.get(key[0], 3) if key[0] else 3, key[1], key[2]))
-        return [Cell(*key, counts[key]) for key in keys]
+        return [SampleCount(*key, counts[key]) for key in keys]
 
     def pairs(self) -> list[str]:
         """GENERATOR=COLLECTION, as ``evaluate`` takes them."""
@@ -61,7 +61,7 @@ class Selection:
         return [f"{one.generator}={one.real}" for one in self.columns if one.real in real]
 
 
-def recipe(name: str) -> Recipe:
+def recipe(name: str) -> TableRecipe:
     """The recipe PAPER/TABLE that the package carries, or that of a file of one's own; OptionError for neither."""
     if name.endswith(".toml"):
         return _read(Path(name).with_suffix("").name, Path(name))
@@ -80,7 +80,7 @@ def recipes() -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def specs_of(recipe: Recipe, data: Sequence[str], suite: str) -> list[str]:
+def specs_of(recipe: TableRecipe, data: Sequence[str], suite: str) -> list[str]:
     """Data specifications: a bare root is for the recipe's own loader; none is the little world with its own suite."""
     if not data and suite == MINIATURE:
         return [f"{MINIATURE}:"]
@@ -91,8 +91,8 @@ def specs_of(recipe: Recipe, data: Sequence[str], suite: str) -> list[str]:
 
 
 def select(
-    recipe: Recipe, specs: Iterable[str], train: Sequence[str] | None = None, pictures: int | None = None
-) -> Selection:
+    recipe: TableRecipe, specs: Iterable[str], train: Sequence[str] | None = None, pictures: int | None = None
+) -> RecipeSamples:
     """The recipe's pictures of these data; ``pictures`` keeps so many of each label, generator and split.
 
     Where the data has none of the paper's generators, all that it has are tested on, and the recipe's stand-in is
@@ -110,19 +110,19 @@ def select(
     taken = _taken(list(told.values()), columns, learned)
     kept = _fewer(_subset(taken, recipe.pictures), pictures)
     absent = tuple(one for one in recipe.columns if one.generator not in there)
-    return Selection(tuple(kept), learned, columns, absent, standing_in, tuple(_problems(kept, learned, columns)))
+    return RecipeSamples(tuple(kept), learned, columns, absent, standing_in, tuple(_problems(kept, learned, columns)))
 
 
-def _read(name: str, path: Path) -> Recipe:
+def _read(name: str, path: Path) -> TableRecipe:
     try:
-        return Recipe.from_dict(name, tomllib.loads(path.read_text("utf-8")))
+        return TableRecipe.from_dict(name, tomllib.loads(path.read_text("utf-8")))
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path} cannot be read as a recipe ({error}); expected a TOML file like those shipped"
         ) from error
 
 
-def _rooted(recipe: Recipe, root: str) -> str:
+def _rooted(recipe: TableRecipe, root: str) -> str:
     return root if Path(root).is_file() else f"{recipe.loader}:{root}"  # a file is a manifest
 
 

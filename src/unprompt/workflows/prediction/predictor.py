@@ -13,34 +13,34 @@ from unprompt.detectors import load
 from unprompt.detectors.base import Detector, Floats
 from unprompt.detectors.calibration import Thresholds
 from unprompt.detectors.methods.panel import Panel
-from unprompt.detectors.ood import World
+from unprompt.detectors.ood import OODDetector
 from unprompt.errors import CheckpointError, SuiteError
 from unprompt.evidence.joint import JointEvidence
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.instruments import Suite
-from unprompt.report import Exhibit
-from unprompt.types import Judgement, Picture
+from unprompt.report import ReportItem
+from unprompt.types import Picture, Prediction
 
 AUTO: Final = "auto"
 EMBEDDED: Final = ("miniature", "photo")
 """What ``auto`` asks, in this order: each suite's own check tells which pictures belong to its world."""
 OUTSIDE: Final = "outside this suite's world"
-SPEECHLESS: Final = "the captioner found no words; its caption is a stand-in"
+NO_CAPTION: Final = "the captioner found no words; its caption is a stand-in"
 UNGROUNDED: Final = "no phrase of the caption was found in the picture; only the whole picture was compared"
 
 
-def speaking(name: str | Path, method: str, device: str, dtype: str) -> list[Suite]:
+def candidate_suites(name: str | Path, method: str, device: str, dtype: str) -> list[Suite]:
     """The suites that are to give an answer, in the order in which they are asked.
 
     ``auto`` is every embedded suite of ``EMBEDDED`` with a head of ``method``. SuiteError for one of random weights.
     """
     if name != AUTO:
-        return [serious(Suite.load(name, device, dtype))]
+        return [require_trained(Suite.load(name, device, dtype))]
     suites = [Suite.load(one, device, dtype) for one in EMBEDDED]
     return [one for one in suites if method in one.manifest.heads] or suites[:1]
 
 
-def serious(suite: Suite) -> Suite:
+def require_trained(suite: Suite) -> Suite:
     """The suite; SuiteError for one of random weights."""
     if suite.fake:
         raise SuiteError(
@@ -58,21 +58,21 @@ class Voice:
         self.detector: Detector[Any, Any] = load(suite.head(method), suite)
         self.draws = average if self.detector.extractor.noisy else 1
         self.thresholds = self._thresholds(fpr)
-        self.world = World.load(suite.world, suite) if suite.world else None
+        self.world = OODDetector.load(suite.world, suite) if suite.world else None
 
-    def outside(self, pictures: Sequence[Picture]) -> npt.NDArray[np.bool_]:
+    def is_ood(self, pictures: Sequence[Picture]) -> npt.NDArray[np.bool_]:
         """N answers: does the picture lie outside what this suite knows?"""
         if self.world is None or not pictures:
             return np.zeros(len(pictures), bool)
-        return self.world.outside([one.rgb for one in pictures])
+        return self.world.is_ood([one.rgb for one in pictures])
 
-    def judged(self, pictures: Sequence[Picture], outside: npt.NDArray[np.bool_]) -> list[Exhibit]:
-        """One exhibit a picture, in order; those ``outside`` get no verdict."""
+    def judged(self, pictures: Sequence[Picture], outside: npt.NDArray[np.bool_]) -> list[ReportItem]:
+        """One exhibit a picture, in order; those ``is_ood`` get no verdict."""
         if not pictures:
             return []
-        bench, extractor = Bench(pictures, self.suite), self.detector.extractor
-        evidence = extractor.extract(bench)
-        further = (extractor.extract(bench.at_noise(draw)) for draw in range(1, self.draws))
+        cache, extractor = ProductCache(pictures, self.suite), self.detector.extractor
+        evidence = extractor.extract(cache)
+        further = (extractor.extract(cache.at_noise(draw)) for draw in range(1, self.draws))
         drawn = np.stack([self._logits(one) for one in (evidence, *further)])
         logits = drawn[:, 0].mean(axis=0)
         scores = np.exp(-np.logaddexp(0, -logits))
@@ -116,16 +116,16 @@ class Voice:
         moves: float | None,
         outside: bool,
         members: dict[str, float],
-    ) -> Exhibit:
+    ) -> ReportItem:
         parts = evidence.parts if isinstance(evidence, JointEvidence) else {self.detector.method: evidence}
         caption = next((part.caption for part in parts.values() if hasattr(part, "caption")), None)
         warnings = [OUTSIDE] if outside else []
         if caption is not None and caption.fallback:
-            warnings.append(SPEECHLESS)
+            warnings.append(NO_CAPTION)
         boxes = next((part.objects.boxes for part in parts.values() if getattr(part, "objects", None)), None)
         if boxes == ():
             warnings.append(UNGROUNDED)
-        judgement = Judgement(
+        prediction = Prediction(
             uri=picture.uri,
             status="ok",
             sha256=picture.sha256,
@@ -145,8 +145,8 @@ class Voice:
             quality=picture.quality,
         )
         sare, semgir = parts.get("sare"), parts.get("semgir")
-        return Exhibit(
-            judgement,
+        return ReportItem(
+            prediction,
             picture=sare.picture if sare else picture.rgb,
             reconstruction=sare.reconstruction if sare else None,
             sare_map=sare.sare_map if sare else None,

@@ -7,7 +7,7 @@ from functools import cached_property, partial
 
 from unprompt.detectors.golden import FOLDER, REMEDY, TOLERANCE, Golden, asked, opened
 from unprompt.errors import SuiteError
-from unprompt.evidence.product_cache import Bench
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.instruments import Suite
 
 
@@ -37,13 +37,13 @@ class Selftest:
         return Golden.read(self.folder)
 
     @cached_property
-    def bench(self) -> Bench:
+    def cache(self) -> ProductCache:
         """The golden pictures."""
-        return Bench(opened(self.folder, list(self.golden.pixels)), self.suite)
+        return ProductCache(opened(self.folder, list(self.golden.pixels)), self.suite)
 
     def pictures(self) -> str:
         """The pictures decode to the very pixels, which also seed the noise; SuiteError for others."""
-        for picture in self.bench.pictures:
+        for picture in self.cache.pictures:
             if picture.pixels != (expected := self.golden.pixels[picture.uri]):
                 raise SuiteError(
                     f"{self.folder / picture.uri} decodes to the pixels {picture.pixels[:12]}, expected "
@@ -55,7 +55,7 @@ class Selftest:
         """The largest difference in words; SuiteError for one above ``TOLERANCE``."""
         if (expected := self.golden.probabilities.get(method)) is None:
             raise SuiteError(f"{self.folder} has no golden scores of {method}; {REMEDY}")
-        found = asked(self.suite, method, self.bench)
+        found = asked(self.suite, method, self.cache)
         name = max(expected, key=lambda one: abs(found[one] - expected[one]))
         difference = abs(found[name] - expected[name])
         if difference > TOLERANCE:
