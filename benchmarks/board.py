@@ -55,7 +55,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class OODDetector:
+class World:
     """What is learned from, what is measured on, and by whom."""
 
     name: str
@@ -75,10 +75,10 @@ class OODDetector:
     """GENERATOR=COLLECTION, where a generator has real counterparts of its own."""
 
 
-def worlds(path: Path) -> dict[str, OODDetector]:
+def worlds(path: Path) -> dict[str, World]:
     """The registry."""
     found = tomllib.loads(path.read_text("utf-8"))
-    return {name: OODDetector(name=name, **{**one, **_parts(one)}) for name, one in found.items()}
+    return {name: World(name=name, **{**one, **_parts(one)}) for name, one in found.items()}
 
 
 def _parts(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def lot(sample: Sample, root: Path, purpose: str) -> float:
     return int(hashlib.sha256(f"{purpose}/{name}".encode()).hexdigest()[:12], 16) / 16**12
 
 
-def material(samples: Iterable[Sample], root: Path, world: OODDetector, share: float) -> list[Sample]:
+def material(samples: Iterable[Sample], root: Path, world: World, share: float) -> list[Sample]:
     """The pictures that a row learns from (train), is calibrated on (validation) and is measured on (test)."""
     found = [replace(one, split=split) for one in samples if (split := _split(one, root, world)) is not None]
     tested = [one for one in found if one.split == "test"]
@@ -110,7 +110,7 @@ def material(samples: Iterable[Sample], root: Path, world: OODDetector, share: f
     return kept
 
 
-def _split(sample: Sample, root: Path, world: OODDetector) -> Split | None:
+def _split(sample: Sample, root: Path, world: World) -> Split | None:
     if sample.split == world.measured:
         return "test"
     if sample.label == 1 and world.taught and sample.generator not in world.taught:
@@ -149,7 +149,7 @@ def _short(number: float | None) -> float | None:
     return None if number is None else round(number, 4)
 
 
-def gathered(world: OODDetector, entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def gathered(world: World, entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """A world as it is kept; :class:`DataError` unless all rows answered all pictures, and the same ones."""
     pictures = entries[0]["pictures"]
     for one in entries:

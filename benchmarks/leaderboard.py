@@ -16,6 +16,7 @@ import argparse
 import csv
 import hashlib
 import json
+import logging
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from board import OODDetector, Row, entry, gathered, material, page, worlds
+from board import Row, World, entry, gathered, material, page, worlds
 
 import unprompt
 from unprompt import Sample
@@ -34,6 +35,7 @@ from unprompt.errors import OptionError
 from unprompt.instruments import Suite
 from unprompt.report.results import read_rows
 
+log = logging.getLogger("unprompt.leaderboard")
 HERE = Path(__file__).resolve().parent
 
 
@@ -41,7 +43,7 @@ HERE = Path(__file__).resolve().parent
 class Making:
     """One world's rows on their way, in the folder ``cache``."""
 
-    world: OODDetector
+    world: World
     manifest: Path
     cache: Path
 
@@ -53,7 +55,7 @@ class Making:
         table = self.cache / "tables" / f"{name}.json"
         key = _key(row, suite, head, [(str(Path(one.uri).relative_to(root)), one.label, one.split) for one in chosen])
         if not _marked(table, key):
-            tell(f"{self.world.name}: {name}")
+            log.info(f"{self.world.name}: {name}")
             listed, evidence = (self.cache / f"{kind}-{row.share:g}" for kind in ("pictures", f"evidence-{suite.name}"))
             write_list(listed.with_name(f"{listed.name}.csv"), chosen)
             self._make(row, f"manifest:{listed}.csv", evidence, head, table, key)
@@ -63,16 +65,14 @@ class Making:
     def _make(self, row: Row, data: str, evidence: Path, head: Path, table: Path, key: str) -> None:
         """By the package's verbs, each of which goes on where it was interrupted."""
         suite, options = row.suite or self.world.suite, dict(row.settings)
-        unprompt.extract(row.method, data=data, out=evidence, suite=suite, options=options, yes=True, say=tell)
+        unprompt.extract(row.method, data=data, out=evidence, suite=suite, options=options, yes=True)
         if not row.shipped and not _marked(head, key):
             head.parent.mkdir(exist_ok=True)
             names = self.world.taught or None
-            unprompt.train(
-                row.method, evidence=evidence, out=head, suite=suite, generators=names, options=options, say=tell
-            )
+            unprompt.train(row.method, evidence=evidence, out=head, suite=suite, generators=names, options=options)
             _mark(head, key)
         table.parent.mkdir(exist_ok=True)
-        unprompt.evaluate(head, evidence=evidence, suite=suite, pair=self.world.pairs, out=[table], say=tell)
+        unprompt.evaluate(head, evidence=evidence, suite=suite, pair=self.world.pairs, out=[table])
         _mark(table, key)
 
 
@@ -102,11 +102,6 @@ def _mark(path: Path, key: str) -> None:
     path.with_name(f"{path.name}.key").write_text(key, "utf-8")
 
 
-def tell(line: str) -> None:
-    """Progress, to stderr."""
-    print(line, file=sys.stderr, flush=True)
-
-
 def main(words_given: Sequence[str] | None = None) -> int:
     """Make the rows, then write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -116,6 +111,8 @@ def main(words_given: Sequence[str] | None = None) -> int:
     parser.add_argument("--registry", type=Path, default=HERE / "leaderboard.toml")
     parser.add_argument("--page", type=Path, default=HERE.parent / "docs" / "leaderboard.md")
     chosen = parser.parse_args(words_given)
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("unprompt").setLevel(logging.INFO)
     known, kept = worlds(chosen.registry), chosen.page.with_suffix(".json")
     board = {one["name"]: one for one in (json.loads(kept.read_text("utf-8")) if kept.exists() else [])}
     for name, _, manifest in (one.partition("=") for one in chosen.data):

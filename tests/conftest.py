@@ -5,6 +5,7 @@ import os
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import logging
 import sys
 from importlib import import_module
 from importlib.util import find_spec
@@ -32,6 +33,12 @@ def _mend_torchvision() -> object:
 
 _DECLARED = _mend_torchvision() if find_spec("torchvision") else None
 """Held as long as the tests run: the declarations go with it."""
+
+
+@pytest.fixture(autouse=True)
+def _log(caplog: pytest.LogCaptureFixture) -> None:
+    """``caplog`` holds what the package logs, from INFO on."""
+    caplog.set_level(logging.INFO, "unprompt")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -64,8 +64,8 @@ def run(*words: str) -> Result:
 def test_everything_is_passed_on(put: Callable[..., dict[str, Any]]) -> None:
     asked = put("attribute", [GOOD])
     done = run("attribute", "a", "b", "--generators", "x,y", "--suite", "s", "--report", "out", "--batch-size", "7")
-    assert {"say", "ask"} <= asked.keys()
-    assert {name: value for name, value in asked.items() if name not in ("say", "ask")} == {
+    assert "ask" in asked
+    assert {name: value for name, value in asked.items() if name != "ask"} == {
         "args": (["a", "b"],),
         "yes": False,
         "generators": "x,y",

@@ -76,5 +76,4 @@ def test_fetch_prints_its_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "unprompt.workflows.fetch", module)
     done = CliRunner().invoke(app, ["fetch", "paper", "--to", "bundle", "--method", "tidy"])
     assert (done.exit_code, done.stdout) == (0, "bundle\n")
-    assert asked.pop("say")
     assert asked == {"suite": "paper", "method": "tidy", "to": Path("bundle")}

@@ -22,7 +22,7 @@ from unprompt.cli import (
 )
 from unprompt.workflows import evidence as looking_after
 
-PYTHON_ONLY = {"ask", "say", "watch", "options"}
+PYTHON_ONLY = {"ask", "watch", "options"}
 WRITTEN_OTHERWISE = {"form", "settings"}
 """--format is no business of the function; --set NAME=VALUE becomes its options."""
 VERBS = {

@@ -37,9 +37,10 @@ def test_every_figure_can_be_collected() -> None:
     assert set(COLLECTED) == set(FIGURES)
 
 
-def test_shift_measures_both_reconstructions_of_the_same_pictures(own: Path, suite: Path, tmp_path: Path) -> None:
-    told: list[str] = []
-    files = analyse("shift", evidence=own, suite=suite, out=tmp_path, suffix=["svg"], say=told.append)
+def test_shift_measures_both_reconstructions_of_the_same_pictures(
+    own: Path, suite: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = analyse("shift", evidence=own, suite=suite, out=tmp_path, suffix=["svg"])
     rows = {row["condition"]: row for row in numbers(files)}
     assert {(row["n_real"], row["n_generated"], row["generator"]) for row in rows.values()} == {(10, 10, "gradient")}
     loaded = Suite.load(suite).of("sare")
@@ -58,11 +59,11 @@ def test_shift_measures_both_reconstructions_of_the_same_pictures(own: Path, sui
         delta = np.mean(distances[condition, 0]) - np.mean(distances[condition, 1])
         assert row["delta"] == pytest.approx(delta, abs=2e-3)
         assert row["real"] == pytest.approx(np.mean(distances[condition, 0]), abs=2e-3)
-    assert any("without the caption, part 1 of" in line for line in told)
-    told.clear()
-    again = analyse("shift", evidence=own, suite=suite, out=tmp_path / "again", suffix=["svg"], say=told.append)
+    assert any("without the caption, part 1 of" in line for line in caplog.messages)
+    caplog.clear()
+    again = analyse("shift", evidence=own, suite=suite, out=tmp_path / "again", suffix=["svg"])
     assert numbers(again) == numbers(files)
-    assert not any("without the caption" in line for line in told)
+    assert not any("without the caption" in line for line in caplog.messages)
     assert Store(own).read_view("sare").options == {"guided": True}  # the method's own evidence stays
 
 

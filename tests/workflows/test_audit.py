@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -128,10 +129,11 @@ def test_a_wrong_root_ends_with_1_and_one_line(tmp_path: Path) -> None:
 # --align
 
 
-def test_the_aligned_view_betrays_nothing_and_keeps_every_row(tree: Path, tmp_path: Path) -> None:
-    told: list[str] = []
+def test_the_aligned_view_betrays_nothing_and_keeps_every_row(
+    tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     out = tmp_path / "aligned"
-    unprompt.audit(f"genimage:{tree}", align="jpeg:96,size:24", out=out, say=told.append)
+    unprompt.audit(f"genimage:{tree}", align="jpeg:96,size:24", out=out)
     before, after = load(f"genimage:{tree}"), load(f"manifest:{out}/manifest.csv")
     assert [(one.label, one.generator, one.split, one.content) for one in after if "GenImage" not in one.uri] == [
         (one.label, one.generator, one.split, one.content)
@@ -146,7 +148,7 @@ def test_the_aligned_view_betrays_nothing_and_keeps_every_row(tree: Path, tmp_pa
     assert again.bias.auc == 0.5
     assert {(*one.formats, *one.sizes, one.quality) for one in again.profiles} == {("JPEG", "24x24", (96, 96, 96))}
     assert len(again.unreadable) == 2
-    assert f"now: --data manifest:{out}/manifest.csv" in told[-1]
+    assert f"now: --data manifest:{out}/manifest.csv" in caplog.messages[-1]
 
 
 def test_the_square_is_a_seeded_piece_of_the_resized_picture(tree: Path, tmp_path: Path) -> None:
@@ -178,14 +180,15 @@ def files(folder: Path) -> dict[str, tuple[int, bytes]]:
     }
 
 
-def test_a_second_run_makes_nothing_and_a_fresh_one_the_same(tree: Path, tmp_path: Path) -> None:
-    told: list[str] = []
+def test_a_second_run_makes_nothing_and_a_fresh_one_the_same(
+    tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     for name in ("one", "two"):
         unprompt.audit(f"genimage:{tree}", align="jpeg:96,size:24", out=tmp_path / name, workers=2)
     first = files(tmp_path / "one")
-    unprompt.audit(f"genimage:{tree}", align="jpeg:96,size:24", out=tmp_path / "one", say=told.append)
+    unprompt.audit(f"genimage:{tree}", align="jpeg:96,size:24", out=tmp_path / "one")
     second = files(tmp_path / "one")
-    assert told[-1].startswith("made 0, there already or unreadable 53;")
+    assert caplog.messages[-1].startswith("made 0, there already or unreadable 53;")
     assert {name: made for name, made in first.items() if name.startswith("pictures")} == {
         name: made for name, made in second.items() if name.startswith("pictures")
     }
@@ -210,34 +213,31 @@ audit.audit(sys.argv[1], align="jpeg:96,size:24", out=sys.argv[2], workers=1)
 """
 
 
-def test_a_killed_run_is_taken_up(tree: Path, tmp_path: Path) -> None:
+def test_a_killed_run_is_taken_up(tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     words = [sys.executable, "-c", KILLED, f"genimage:{tree}", str(tmp_path / "out"), "9"]
     assert subprocess.run(words, env={**os.environ}, check=False).returncode == -9
     assert len(list((tmp_path / "out/pictures").rglob("*.jpg"))) == 9
     assert not (tmp_path / "out/manifest.csv").exists()
-    told: list[str] = []
-    unprompt.audit(f"genimage:{tree}", align="jpeg:96,size:24", out=tmp_path / "out", say=told.append)
-    assert told[-1].startswith("made 42, there already or unreadable 11;")
+    unprompt.audit(f"genimage:{tree}", align="jpeg:96,size:24", out=tmp_path / "out")
+    assert caplog.messages[-1].startswith("made 42, there already or unreadable 11;")
     unprompt.audit(f"genimage:{tree}", align="jpeg:96,size:24", out=tmp_path / "whole")
     assert {name: data for name, (_, data) in files(tmp_path / "out").items()} == {
         name: data for name, (_, data) in files(tmp_path / "whole").items()
     }
 
 
-def test_a_changed_source_is_aligned_anew(tree: Path, tmp_path: Path) -> None:
+def test_a_changed_source_is_aligned_anew(tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     out = tmp_path / "out"
     unprompt.audit(f"genimage:{tree}", align="size:24", out=out)
     (tree / f"{ADM}/val/ai/1_adm_7.png").write_bytes(paint("other", 40, 40))
-    told: list[str] = []
-    unprompt.audit(f"genimage:{tree}", align="size:24", out=out, say=told.append)
-    assert told[-1].startswith("made 1,")
+    unprompt.audit(f"genimage:{tree}", align="size:24", out=out)
+    assert caplog.messages[-1].startswith("made 1,")
     assert all(Path(one.uri).is_file() for one in load(f"manifest:{out}/manifest.csv"))
 
 
-def test_enlarged_pictures_are_told(tree: Path, tmp_path: Path) -> None:
-    told: list[str] = []
-    unprompt.audit(f"genimage:{tree}", align="size:32", out=tmp_path / "out", say=told.append)
-    line = next(one for one in told if one.startswith("warning: "))
+def test_enlarged_pictures_are_told(tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    unprompt.audit(f"genimage:{tree}", align="size:32", out=tmp_path / "out")
+    line = next(one.getMessage() for one in caplog.records if one.levelno == logging.WARNING)
     assert "of the real and 0% of the generated pictures were smaller than 32 pixels and were enlarged" in line
 
 

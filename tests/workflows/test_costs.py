@@ -90,12 +90,9 @@ def test_nobody_to_ask_is_a_no(costly: Path, pictures: Path, tmp_path: Path) -> 
         extract("clip-probe", data=f"folder:{pictures}", out=tmp_path / "out", suite=costly)
 
 
-def test_yes_goes_on_and_tells(costly: Path, pictures: Path, tmp_path: Path) -> None:
-    said: list[str] = []
-    extract(
-        "clip-probe", data=f"folder:{pictures}", out=tmp_path / "out", suite=costly, yes=True, ask=stop, say=said.append
-    )
-    assert "minutes a picture on this CPU" in said[0]
+def test_yes_goes_on_and_tells(costly: Path, pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    extract("clip-probe", data=f"folder:{pictures}", out=tmp_path / "out", suite=costly, yes=True, ask=stop)
+    assert "minutes a picture on this CPU" in caplog.messages[0]
     assert len(list((tmp_path / "out").rglob("part-00000.parquet"))) == 2
 
 

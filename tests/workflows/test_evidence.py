@@ -187,13 +187,13 @@ def spare(copy: Path) -> int:
     return sum(path.stat().st_size for path in (copy / "products" / OTHER.name).iterdir())
 
 
-def test_prune_removes_what_no_view_names_and_nothing_else(copy: Path) -> None:
+def test_prune_removes_what_no_view_names_and_nothing_else(copy: Path, caplog: pytest.LogCaptureFixture) -> None:
     before = {str(path) for path in copy.rglob("*")}
-    size, said = spare(copy), list[str]()
+    size = spare(copy)
     assert shelved(ls(copy), OTHER.name).named_by == ()
-    (removed,) = prune(copy, yes=True, say=said.append)
+    (removed,) = prune(copy, yes=True)
     assert (removed.shelf, removed.files, removed.bytes) == (OTHER.name, 2, size)
-    assert said == [f"no view names {OTHER.name}: 2 files, {size} bytes"]
+    assert caplog.messages == [f"no view names {OTHER.name}: 2 files, {size} bytes"]
     assert {str(path) for path in copy.rglob("*")} == before
     assert prune(copy) == []
     assert run("prune", copy, "--format", "json")[:2] == (0, "[]\n")

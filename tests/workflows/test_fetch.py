@@ -114,16 +114,15 @@ def picture() -> RGB:
     return np.random.default_rng(1).integers(0, 255, (40, 50, 3), dtype=np.uint8)
 
 
-def test_what_is_needed_and_no_more(hub: Hub, far: Path) -> None:
-    said: list[str] = []
+def test_what_is_needed_and_no_more(hub: Hub, far: Path, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(MissingWeights, match=f"model 'org/blip' .*`unprompt fetch {far}`, or use `--suite miniature`"):
         _ = Suite.load(far).captioner
-    assert fetch(far, say=said.append) == hub.cache
+    assert fetch(far) == hub.cache
     assert hub.asked == ["org/blip", "org/clip", "org/sd"]
     names = {path.name for path in hub.cache.rglob("*") if path.is_file()}
     assert not {name for name in names if name.endswith((".bin", ".fp16.safetensors"))}
-    assert said[0].startswith("to fetch: org/blip, 0.0 GB")
-    assert said[3].startswith("to fetch in all: 0.0 GB; free in ")
+    assert caplog.messages[0].startswith("to fetch: org/blip, 0.0 GB")
+    assert caplog.messages[3].startswith("to fetch in all: 0.0 GB; free in ")
     card = Suite.load(far).captioner.card
     assert (card.model, card.revision, card.licence) == ("org/blip", COMMIT, "BSD-3-Clause")
 

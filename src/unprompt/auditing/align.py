@@ -6,9 +6,10 @@ import csv
 import hashlib
 import io
 import json
+import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -22,6 +23,8 @@ from unprompt.errors import DataError, OptionError
 from unprompt.images import encode_jpeg, encode_png, fit_short, read
 from unprompt.store.files import write_aside
 from unprompt.types import RGB, Picture
+
+log = logging.getLogger(__name__)
 
 VERSION: Final = 1
 """Raised when the same picture and options give other bytes."""
@@ -76,9 +79,7 @@ class Alignment:
         return ".png" if self.jpeg is None else ".jpg"
 
 
-def write_aligned(
-    items: Sequence[Item], alignment: Alignment, out: Path, pool: Executor, say: Callable[[str], None]
-) -> Path:
+def write_aligned(items: Sequence[Item], alignment: Alignment, out: Path, pool: Executor) -> Path:
     """Fill ``out`` with the aligned pictures and ``manifest.csv``, and return the manifest; nothing is made twice.
 
     A file's name is a hash of the source's path and pixels: it tells no class, and a changed source gets another.
@@ -92,11 +93,11 @@ def write_aligned(
         part = items[start : start + CHUNK]
         made += sum(pool.map(partial(_make, alignment=alignment, out=out), part))
         rows += [_row(item, alignment) for item in part]
-        say(f"aligned {len(rows)} of {len(items)}")
-    _warn_of_enlarged(items, alignment, say)
+        log.info(f"aligned {len(rows)} of {len(items)}")
+    _warn_of_enlarged(items, alignment)
     manifest = out / MANIFEST
     write_aside(manifest, lambda file: file.write(_table(rows)))
-    say(f"made {made}, there already or unreadable {len(items) - made}; now: --data manifest:{manifest}")
+    log.info(f"made {made}, there already or unreadable {len(items) - made}; now: --data manifest:{manifest}")
     return manifest
 
 
@@ -160,7 +161,7 @@ def _table(rows: Sequence[dict[str, object]]) -> bytes:
     return file.getvalue().encode()
 
 
-def _warn_of_enlarged(items: Sequence[Item], alignment: Alignment, say: Callable[[str], None]) -> None:
+def _warn_of_enlarged(items: Sequence[Item], alignment: Alignment) -> None:
     """Enlarged pictures are smooth: where one class has more of them, the view still tells the classes apart."""
     if alignment.size is None:
         return
@@ -172,7 +173,7 @@ def _warn_of_enlarged(items: Sequence[Item], alignment: Alignment, say: Callable
     shares = {name: small[label] / all_[label] for label, name in ((0, "real"), (1, "generated")) if all_[label]}
     if any(shares.values()):
         told = " and ".join(f"{share:.0%} of the {name}" for name, share in shares.items())
-        say(
-            f"warning: {told} pictures were smaller than {alignment.size} pixels and were enlarged, which smooths "
+        log.warning(
+            f"{told} pictures were smaller than {alignment.size} pixels and were enlarged, which smooths "
             "them; a smaller size avoids it"
         )

@@ -46,7 +46,7 @@ def analyse(
     yes: Yes = False,
 ) -> None:
     """Draw a figure of the papers from stored evidence, with its numbers beside it."""
-    from unprompt.cli.output import ask, quiet_stdout, tell
+    from unprompt.cli.output import ask, quiet_stdout
     from unprompt.workflows.analyse import analyse as work
 
     with quiet_stdout():
@@ -68,7 +68,6 @@ def analyse(
             dtype=dtype,
             yes=yes,
             ask=ask,
-            say=tell,
         )
     for path in files:
         typer.echo(path)

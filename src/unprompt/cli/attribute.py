@@ -28,7 +28,7 @@ def attribute(
     Exit code: 0 = every input got an answer, 1 = some did not, 2 = wrong usage.
     """
     from unprompt.cli.attributions import print_attributions
-    from unprompt.cli.output import ask, quiet_stdout, tell
+    from unprompt.cli.output import ask, message, quiet_stdout
     from unprompt.workflows.attribute import attribute as work
     from unprompt.workflows.prediction.inputs import listed
 
@@ -43,10 +43,9 @@ def attribute(
             report=report,
             yes=yes,
             ask=ask,
-            say=tell,
         )
     print_attributions(attributions, form)
     if report is not None:
-        tell(f"report: {report / 'index.html'}")
+        message(f"report: {report / 'index.html'}")
     if any(attribution.generator is None for attribution in attributions):
         raise typer.Exit(1)

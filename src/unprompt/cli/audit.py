@@ -31,17 +31,17 @@ def audit(
 
     Exit code: 0 = audited, whatever was found.
     """
-    from unprompt.cli.output import quiet_stdout, tell
+    from unprompt.cli.output import message, quiet_stdout
     from unprompt.workflows.audit import audit as work
 
     with quiet_stdout():
-        inventory = work(data, report=report, align=align, out=out, workers=workers, say=tell)
+        inventory = work(data, report=report, align=align, out=out, workers=workers)
     if form is TableFormat.JSON:
         typer.echo(json.dumps(inventory.to_dict(), indent=1, allow_nan=False))
     else:
         _print(inventory)
     if report is not None:
-        tell(f"report: {report / 'index.html'}")
+        message(f"report: {report / 'index.html'}")
 
 
 def _print(inventory: Audit) -> None:

@@ -27,9 +27,9 @@ def card(
 
     `hf upload OWNER/NAME DIR` puts the folder on the hub, and unprompt.from_pretrained reads it.
     """
-    from unprompt.cli.output import quiet_stdout, tell
+    from unprompt.cli.output import quiet_stdout
     from unprompt.workflows.card import card as work
 
     with quiet_stdout():
-        folder = work(checkpoint, to=to, suite=suite, licence=licence, data=data, results=results, say=tell)
+        folder = work(checkpoint, to=to, suite=suite, licence=licence, data=data, results=results)
     typer.echo(folder)

@@ -33,7 +33,7 @@ def detect(
 
     Exit code: 0 = every input got a verdict, 1 = some did not, 2 = wrong usage.
     """
-    from unprompt.cli.output import ask, quiet_stdout, tell
+    from unprompt.cli.output import ask, message, quiet_stdout
     from unprompt.cli.predictions import print_predictions
     from unprompt.workflows.detect import detect as work
     from unprompt.workflows.prediction.inputs import listed
@@ -52,10 +52,9 @@ def detect(
             report=report,
             yes=yes,
             ask=ask,
-            say=tell,
         )
     print_predictions(predictions, form)
     if report is not None:
-        tell(f"report: {report / 'index.html'}")
+        message(f"report: {report / 'index.html'}")
     if any(prediction.verdict is None for prediction in predictions):
         raise typer.Exit(1)

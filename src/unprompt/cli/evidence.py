@@ -40,10 +40,10 @@ def verify(folder: Folder, form: Form = TableFormat.TABLE) -> None:
 
     Exit code: 0 = all sound, 1 = some file is not.
     """
-    from unprompt.cli.output import print_dataclasses, tell
+    from unprompt.cli.output import print_dataclasses
     from unprompt.workflows.evidence import verify as work
 
-    proof = work(folder, say=tell)
+    proof = work(folder)
     if form is TableFormat.JSON:
         _print_json(asdict(proof))
     else:
@@ -64,11 +64,11 @@ def prune(
 
     Finish interrupted extractions before: what they made is not named yet.
     """
-    from unprompt.cli.output import ask, print_dataclasses, tell
+    from unprompt.cli.output import ask, print_dataclasses
     from unprompt.workflows.evidence import prune as work
     from unprompt.workflows.evidence import refuse
 
-    removed = work(folder, yes=yes, ask=lambda told: ask(told, refuse), say=tell)
+    removed = work(folder, yes=yes, ask=lambda told: ask(told, refuse))
     if form is TableFormat.JSON:
         _print_json([asdict(one) for one in removed])
     else:

@@ -16,9 +16,9 @@ def fetch(
     ] = None,
 ) -> None:
     """Fetch a suite's models from the hub; an interrupted fetch goes on by the same command."""
-    from unprompt.cli.output import quiet_stdout, tell
+    from unprompt.cli.output import quiet_stdout
     from unprompt.workflows.fetch import fetch as work
 
     with quiet_stdout():
-        folder = work(suite, method=method, to=to, say=tell)
+        folder = work(suite, method=method, to=to)
     typer.echo(folder)

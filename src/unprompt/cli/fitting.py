@@ -48,7 +48,7 @@ def extract(
     yes: Yes = False,
 ) -> None:
     """Let the frozen models make a method's evidence, once."""
-    from unprompt.cli.output import ask, quiet_stdout, tell
+    from unprompt.cli.output import ask, quiet_stdout
     from unprompt.workflows.extract import extract as work
 
     with quiet_stdout():
@@ -64,7 +64,6 @@ def extract(
             options=chosen(settings),
             yes=yes,
             ask=ask,
-            say=tell,
         )
     typer.echo(folder)
 
@@ -109,7 +108,7 @@ def train(
 
     It learns on the train split; its calibration and its thresholds come from the validation split.
     """
-    from unprompt.cli.output import progress, quiet_stdout, tell
+    from unprompt.cli.output import progress, quiet_stdout
     from unprompt.training.run import leads
     from unprompt.workflows.train import train as work
 
@@ -136,7 +135,6 @@ def train(
             logger=logger,
             log_dir=log_dir,
             options=chosen(settings),
-            say=tell,
             watch=watch,
         )
     if leads():
@@ -182,7 +180,7 @@ def evaluate(
 ) -> None:
     """Measure a checkpoint: each generator, and all, with intervals."""
     from unprompt.cli.figures import print_evaluation
-    from unprompt.cli.output import quiet_stdout, tell
+    from unprompt.cli.output import message, quiet_stdout
     from unprompt.workflows.evaluate import evaluate as work
 
     with quiet_stdout():
@@ -202,8 +200,7 @@ def evaluate(
             seed=seed,
             device=device,
             dtype=dtype,
-            say=tell,
         )
     for path in out or ():
-        tell(f"results: {path}")
+        message(f"results: {path}")
     print_evaluation(table, form)

@@ -30,7 +30,7 @@ def import_checkpoint(
     ] = "empirical",
 ) -> None:
     """Take in a head that its authors published: weights alone, nothing in the file is run."""
-    from unprompt.cli.output import quiet_stdout, tell
+    from unprompt.cli.output import quiet_stdout
     from unprompt.workflows.import_checkpoint import import_checkpoint as work
 
     with quiet_stdout():
@@ -44,6 +44,5 @@ def import_checkpoint(
             fnr=fnr,
             calibration=calibration,
             band=band,
-            say=tell,
         )
     typer.echo(head)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -34,9 +35,26 @@ _STYLES = {
 }
 
 
-def tell(line: str) -> None:
+def message(line: str) -> None:
     """One line on stderr: progress, warnings, errors."""
     typer.echo(printable(line), err=True)
+
+
+class MessageHandler(logging.Handler):
+    """What the package logs, as lines on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record's message, told to be a warning where it is one."""
+        prefix = "warning: " if record.levelno >= logging.WARNING else ""
+        message(f"{prefix}{record.getMessage()}")
+
+
+def show_log() -> None:
+    """Send the package's log, from INFO on, to stderr; a second call changes nothing."""
+    logger = logging.getLogger("unprompt")
+    logger.setLevel(logging.INFO)
+    if not any(isinstance(one, MessageHandler) for one in logger.handlers):
+        logger.addHandler(MessageHandler())
 
 
 def ask(told: str, otherwise: Callable[[str], None] | None = None) -> None:

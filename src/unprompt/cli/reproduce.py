@@ -48,7 +48,7 @@ def reproduce(
 
     An interrupted run goes on by the same command.
     """
-    from unprompt.cli.output import ask, quiet_stdout, tell
+    from unprompt.cli.output import ask, quiet_stdout
     from unprompt.workflows.planning.dry_run import DryRun
     from unprompt.workflows.reproduce import reproduce as work
 
@@ -68,7 +68,6 @@ def reproduce(
             options=chosen(settings),
             yes=yes,
             ask=ask,
-            say=tell,
         )
     if isinstance(found, DryRun):
         _print_rehearsal(found, form)
@@ -77,7 +76,7 @@ def reproduce(
 
 
 def _print_reproduction(found: Reproduction, form: TableFormat) -> None:
-    from unprompt.cli.output import print_table, tell
+    from unprompt.cli.output import message, print_table
 
     if form is TableFormat.JSON:
         facts = {"recipe": found.recipe, "absent": found.absent, "results": [asdict(row) for row in found.rows]}
@@ -87,7 +86,7 @@ def _print_reproduction(found: Reproduction, form: TableFormat) -> None:
             typer.echo(f"{grid.title}:")
             print_table(grid.header, grid.rows, right=grid.header[1:])
     for path in found.files:
-        tell(f"results: {path}")
+        message(f"results: {path}")
 
 
 def _print_rehearsal(found: DryRun, form: TableFormat) -> None:

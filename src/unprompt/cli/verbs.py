@@ -30,9 +30,9 @@ class Verbs(TyperGroup):
         try:
             return super().invoke(ctx)
         except UnpromptError as error:
-            from unprompt.cli.output import tell
+            from unprompt.cli.output import message
 
-            tell(f"error: {error}")
+            message(f"error: {error}")
             raise typer.Exit(2 if isinstance(error, OptionError) else 1) from error
 
 
@@ -54,12 +54,15 @@ def _print_version(wanted: bool) -> None:
 
 
 @app.callback()
-def door(
+def root(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Is this picture an answer to a prompt? Evidences for AI-generated pictures, from four papers."""
+    from unprompt.cli.output import show_log
+
+    show_log()
 
 
 for verb in (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +31,8 @@ from unprompt.types import GENERATED, REAL, RGB, Label, Sample, Split
 
 if TYPE_CHECKING:
     from unprompt.instruments.base import Generator
+
+log = logging.getLogger(__name__)
 
 BATCH: Final = 32
 """Pictures that are made together; which ones depends on nothing but the counts."""
@@ -87,16 +89,11 @@ def load_miniature(argument: str) -> list[Sample]:
     ``argument`` is the folder; empty = a folder in the user's cache, named after the package's version.
     """
 
-    def say(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
-
     folder = Path(argument) if argument else cache_folder() / f"miniature-{version('unprompt')}"
-    return load_manifest(str(materialise(folder, Suite.load("miniature"), say) / MANIFEST))
+    return load_manifest(str(materialise(folder, Suite.load("miniature")) / MANIFEST))
 
 
-def materialise(
-    folder: Path, suite: Suite, say: Callable[[str], None] = lambda line: None, counts: Counts = DEFAULT
-) -> Path:
+def materialise(folder: Path, suite: Suite, counts: Counts = DEFAULT) -> Path:
     """Fill ``folder`` with JPEG files and ``manifest.csv``, and return it; what lies there already is not made again.
 
     Same suite and counts, same bytes, however often runs were interrupted. Raises DataError when the folder was
@@ -105,7 +102,7 @@ def materialise(
     _check(folder / RECIPE, _recipe(suite))
     families = list(_families(suite, counts))
     for family in families:
-        _fill(folder, family, say)
+        _fill(folder, family)
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(["path", "label", "generator", "split"])
@@ -168,7 +165,7 @@ def _families(suite: Suite, counts: Counts) -> Iterator[Family]:
         yield Family(name, GENERATED, "test", there, partial(kept, folder))
 
 
-def _fill(folder: Path, family: Family, say: Callable[[str], None]) -> None:
+def _fill(folder: Path, family: Family) -> None:
     """Make the batches of which a picture is missing."""
     for start in range(0, len(family.seeds), BATCH):
         seeds = family.seeds[start : start + BATCH]
@@ -178,7 +175,7 @@ def _fill(folder: Path, family: Family, say: Callable[[str], None]) -> None:
         made = dict(zip(seeds, family.shoot(seeds), strict=True))
         for seed in missing:
             put(folder / family.path(seed), made[seed])
-        say(f"{family.name}, {family.split}: {start + len(seeds)} of {len(family.seeds)} pictures")
+        log.info(f"{family.name}, {family.split}: {start + len(seeds)} of {len(family.seeds)} pictures")
 
 
 def _recipe(suite: Suite) -> dict[str, str]:

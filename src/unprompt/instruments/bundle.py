@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -13,15 +14,17 @@ from unprompt.instruments.cards import folder_digest
 from unprompt.instruments.manifest import Manifest, Spec
 from unprompt.instruments.suite_file import to_toml
 
+log = logging.getLogger(__name__)
 
-def write_bundle(manifest: Manifest, specs: Sequence[Spec], folder: Path, say: Callable[[str], None]) -> Path:
+
+def write_bundle(manifest: Manifest, specs: Sequence[Spec], folder: Path) -> Path:
     """Write the models of ``specs``, the heads and the file of a suite into ``folder``, and return it.
 
     Cards say the same there as here: hub id, the revision that was fetched, digest and licence are written down.
     What lies there already is kept; ``suite.toml`` comes last. SuiteError when the folder cannot be written.
     """
     try:
-        kept = {spec.key: _carried(manifest, spec, folder, say) for spec in specs}
+        kept = {spec.key: _carried(manifest, spec, folder) for spec in specs}
         made = replace(
             manifest,
             file=folder / "suite.toml",
@@ -45,11 +48,11 @@ def _only(specs: Mapping[str, Spec], kept: Mapping[tuple[object, ...], Spec]) ->
     return {name: kept[spec.key] for name, spec in specs.items() if spec.key in kept}
 
 
-def _carried(manifest: Manifest, spec: Spec, folder: Path, say: Callable[[str], None]) -> Spec:
+def _carried(manifest: Manifest, spec: Spec, folder: Path) -> Spec:
     """The spec of the same model inside the bundle."""
     origin, files = manifest.origin(spec), spec.build().files
     name = _folder_name(spec)
-    say(f"writing {folder / name}")
+    log.info(f"writing {folder / name}")
     for source in _matching(origin.folder, files):
         _copied(source, (folder / name / source.relative_to(origin.folder)).parent)
     digest = folder_digest(folder / name, files)

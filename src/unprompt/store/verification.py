@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from unprompt.store.files import check_file, check_note
 from unprompt.store.plan import Shard, part_file, part_numbers
 from unprompt.store.product_table import ProductTable, recipe_file
 from unprompt.store.store import Store
+
+log = logging.getLogger(__name__)
 
 Found = TypeVar("Found")
 AGAIN = "delete this file and run the same command again"
@@ -42,14 +45,14 @@ class Verification:
     harm: tuple[Problem, ...]
 
 
-def verify_store(store: Store, say: Callable[[str], None]) -> Verification:
+def verify_store(store: Store) -> Verification:
     """Read every file of the store whole, one part in memory at a time."""
     walk = _Walk(store)
     shelves = walk.notes()
     for count, part in enumerate(walk.parts(shelves), 1):
         walk.part(part, shelves)
         if count % 1000 == 0:
-            say(f"{count} parts read")
+            log.info(f"{count} parts read")
     return Verification(str(store.root), walk.files, walk.bytes, walk.unsealed, tuple(walk.harm))
 
 

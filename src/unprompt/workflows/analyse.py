@@ -9,7 +9,6 @@ from unprompt.analysis import FIGURES, check_forms, read_numbers, write_figure
 from unprompt.errors import OptionError
 from unprompt.types import Split
 from unprompt.workflows.data.labelled import stores
-from unprompt.workflows.extract import silent
 from unprompt.workflows.figures.inputs import FigureInputs
 from unprompt.workflows.figures.numbers import COLLECTED
 from unprompt.workflows.planning.costs import refuse
@@ -38,7 +37,6 @@ def analyse(
     dtype: str = "float32",
     yes: bool = False,
     ask: Callable[[str], None] = refuse,
-    say: Callable[[str], None] = silent,
 ) -> list[Path]:
     """Write ``figure`` into the folder ``out``; the files: numbers as .parquet and .csv, a drawing in each ``suffix``.
 
@@ -75,6 +73,5 @@ def analyse(
         dtype=dtype,
         yes=yes,
         ask=ask,
-        say=say,
     )
     return write_figure(Path(out), figure, FIGURES[figure], COLLECTED[figure](inputs), forms)

@@ -15,7 +15,6 @@ from unprompt.evidence.product_cache import ProductCache
 from unprompt.instruments import Suite
 from unprompt.report import AttributionItem, write_attribution_page
 from unprompt.types import NONE_OF_THESE, REAL, Attribution, Picture
-from unprompt.workflows.extract import silent
 from unprompt.workflows.fitting.attribution import names_in
 from unprompt.workflows.planning.costs import agree, refuse
 from unprompt.workflows.prediction.inputs import Input, in_batches, inputs_of, sized
@@ -33,7 +32,6 @@ def attribute(
     report: str | Path | None = None,
     yes: bool = False,
     ask: Callable[[str], None] = refuse,
-    say: Callable[[str], None] = silent,
 ) -> list[Attribution]:
     """Tell who made pictures, folders and patterns as ``detect`` takes them; the answers come in the inputs' order.
 
@@ -49,10 +47,10 @@ def attribute(
     sized(batch_size)
     inputs = inputs_of(paths)
     office = Office(candidate_suites(suite, "semgir-a", device, dtype)[0], names_in(generators))
-    agree(office.suite, office.attributor.extractor, len(inputs), yes=yes, ask=ask, say=say)
+    agree(office.suite, office.attributor.extractor, len(inputs), yes=yes, ask=ask)
     exhibits: list[AttributionItem] = []
     attributions: list[Attribution] = []
-    for exhibit in in_batches(inputs, batch_size, office.attribute, "attributed", say):
+    for exhibit in in_batches(inputs, batch_size, office.attribute, "attributed"):
         attributions.append(exhibit.attribution)
         if report is not None:
             exhibits.append(exhibit)

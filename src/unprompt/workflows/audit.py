@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from unprompt.auditing.align import Alignment, write_aligned
 from unprompt.errors import OptionError, PictureError
 from unprompt.types import Sample
 from unprompt.workflows.data.splits import assigned_split
-from unprompt.workflows.extract import read_or_error, silent
+from unprompt.workflows.extract import read_or_error
+
+log = logging.getLogger(__name__)
 
 CHUNK = 256
 """Pictures that are asked for at a time, so that an interruption is heeded and progress told."""
@@ -26,7 +29,6 @@ def audit(
     align: str | None = None,
     out: str | Path | None = None,
     workers: int | None = None,
-    say: Callable[[str], None] = silent,
 ) -> Audit:
     """Read every picture of ``data`` once and tell what format, size, compression and copies betray.
 
@@ -45,10 +47,10 @@ def audit(
     alignment = None if align is None else Alignment.parse(align)
     samples = datasets.load(data)
     with ThreadPoolExecutor(threads) as pool:
-        items = list(_items(samples, pool, say))
+        items = list(_items(samples, pool))
         inventory = Audit.of(data, items)
         if alignment is not None and out is not None:
-            write_aligned(items, alignment, Path(out), pool, say)
+            write_aligned(items, alignment, Path(out), pool)
     if report is not None:
         from unprompt.report import write_inventory  # without a page no template is needed
 
@@ -56,10 +58,10 @@ def audit(
     return inventory
 
 
-def _items(samples: Sequence[Sample], pool: ThreadPoolExecutor, say: Callable[[str], None]) -> Iterator[Item]:
+def _items(samples: Sequence[Sample], pool: ThreadPoolExecutor) -> Iterator[Item]:
     for start in range(0, len(samples), CHUNK):
         yield from pool.map(_item, samples[start : start + CHUNK])
-        say(f"read {min(start + CHUNK, len(samples))} of {len(samples)}")
+        log.info(f"read {min(start + CHUNK, len(samples))} of {len(samples)}")
 
 
 def _item(sample: Sample) -> Item:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -23,7 +24,8 @@ from unprompt.report.card import ANSWERS, CardRow, HeadCard
 from unprompt.report.results import read_rows
 from unprompt.store import write_aside
 from unprompt.types import NONE_OF_THESE
-from unprompt.workflows.extract import silent
+
+log = logging.getLogger(__name__)
 
 WEIGHTS: Final = "model.safetensors"
 CONFIG: Final = "config.json"
@@ -38,7 +40,6 @@ def card(
     licence: str | None = None,
     data: str = "",
     results: str | Path | None = None,
-    say: Callable[[str], None] = silent,
 ) -> Path:
     """Write the folder ``to`` of a head, which ``from_pretrained`` reads and ``push_to_hub`` uploads; its path.
 
@@ -56,7 +57,7 @@ def card(
         _copy(source, folder / name)
     _write(folder / CONFIG, json.dumps(_config(head, header), indent=1, sort_keys=True) + "\n")
     _write(folder / README, page.to_markdown())
-    say(f"{head.method}: {', '.join(sorted(one.name for one in folder.iterdir()))} in {folder}")
+    log.info(f"{head.method}: {', '.join(sorted(one.name for one in folder.iterdir()))} in {folder}")
     return folder
 
 

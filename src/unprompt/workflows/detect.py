@@ -11,7 +11,6 @@ import numpy as np
 from unprompt.errors import OptionError
 from unprompt.report import ReportItem, write_page
 from unprompt.types import Picture, Prediction
-from unprompt.workflows.extract import silent
 from unprompt.workflows.planning.costs import agree, refuse
 from unprompt.workflows.prediction.inputs import Input, in_batches, inputs_of, sized
 from unprompt.workflows.prediction.predictor import Voice, candidate_suites
@@ -31,7 +30,6 @@ def detect(
     report: str | Path | None = None,
     yes: bool = False,
     ask: Callable[[str], None] = refuse,
-    say: Callable[[str], None] = silent,
 ) -> list[Prediction]:
     """Judge pictures, folders and patterns such as ``"shots/**/*.png"``; the judgements come in the inputs' order.
 
@@ -53,11 +51,11 @@ def detect(
     inputs = inputs_of(paths)
     voices = [Voice(one, method, prior, fpr, average) for one in candidate_suites(suite, method, device, dtype)]
     for voice in voices:
-        agree(voice.suite, voice.detector.extractor, voice.draws * len(inputs), yes=yes, ask=ask, say=say)
+        agree(voice.suite, voice.detector.extractor, voice.draws * len(inputs), yes=yes, ask=ask)
     bureau = Bureau(voices)
     exhibits: list[ReportItem] = []
     predictions: list[Prediction] = []
-    for exhibit in in_batches(inputs, batch_size, bureau.judge, "judged", say):
+    for exhibit in in_batches(inputs, batch_size, bureau.judge, "judged"):
         predictions.append(exhibit.prediction)
         if report is not None:
             exhibits.append(exhibit)

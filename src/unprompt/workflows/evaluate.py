@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,9 @@ from unprompt.store import Store
 from unprompt.types import Split
 from unprompt.workflows.data.labelled import Labelled, failures, logits_of, stores, suite_of
 from unprompt.workflows.data.perturbed import perturbed_store
-from unprompt.workflows.extract import silent
 from unprompt.workflows.fitting.attribution import measure
+
+log = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -49,7 +51,6 @@ def evaluate(
     seed: int = 0,
     device: str = "cpu",
     dtype: str = "float32",
-    say: Callable[[str], None] = silent,
 ) -> EvaluationTable | AttributionTable:
     """Per generator, macro and pooled figures of one split; ``threshold`` cuts the calibrated probability.
 
@@ -78,8 +79,8 @@ def evaluate(
     detector, table = job.table(Path(checkpoint), job.folders)
     perturbed: dict[str, EvaluationTable] = {}
     for place, chain in enumerate(chains, 1):
-        say(f"perturbation {place} of {len(chains)}: {chain}")
-        store = perturbed_store(job.folders, detector, split, chain, say)
+        log.info(f"perturbation {place} of {len(chains)}: {chain}")
+        store = perturbed_store(job.folders, detector, split, chain)
         _, perturbed[str(chain)] = job.table(Path(checkpoint), [store], str(chain))
     table = replace(table, perturbed=perturbed)
     if against is not None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
 from unprompt.errors import OptionError, StoreError
 from unprompt.store import Contents, Store, Unreferenced, Verification, remove, unreferenced, verify_store
-from unprompt.workflows.extract import silent
+
+log = logging.getLogger(__name__)
 
 
 def refuse(told: str) -> None:
@@ -20,12 +22,12 @@ def ls(folder: str | Path) -> Contents:
     return Contents.of(_store(folder))
 
 
-def verify(folder: str | Path, *, say: Callable[[str], None] = silent) -> Verification:
+def verify(folder: str | Path) -> Verification:
     """Read every file of ``folder`` and tell each that is not what was written, or disagrees with the plan.
 
     Parts that were not made yet are no harm: :func:`ls` tells them.
     """
-    return verify_store(_store(folder), say)
+    return verify_store(_store(folder))
 
 
 def prune(
@@ -33,17 +35,16 @@ def prune(
     *,
     yes: bool = False,
     ask: Callable[[str], None] = refuse,
-    say: Callable[[str], None] = silent,
 ) -> list[Unreferenced]:
     """Remove from ``folder`` the shelves that no view names, and return them.
 
-    Each is told to ``say`` before any is touched; ``ask`` is given the sum and raises to stop, unless ``yes``. What an
+    Each is logged before any is touched; ``ask`` is given the sum and raises to stop, unless ``yes``. What an
     unfinished extraction made is not named by a view yet: finish it first.
     """
     store = _store(folder)
     found = unreferenced(store)
     for one in found:
-        say(f"no view names {one.shelf}: {one.files} files, {one.bytes} bytes")
+        log.info(f"no view names {one.shelf}: {one.files} files, {one.bytes} bytes")
     if found and not yes:
         ask(f"{sum(one.bytes for one in found)} bytes on {len(found)} shelves of {store.root} would be removed")
     for one in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,7 @@ from unprompt.types import Picture, Sample
 from unprompt.workflows.fitting.spread import draw_again
 from unprompt.workflows.planning.costs import agree, members, refuse
 
-
-def silent(line: str) -> None:
-    """Tell no one."""
+log = logging.getLogger(__name__)
 
 
 def extract(
@@ -39,7 +38,6 @@ def extract(
     options: Mapping[str, Any] | None = None,
     yes: bool = False,
     ask: Callable[[str], None] = refuse,
-    say: Callable[[str], None] = silent,
 ) -> Path:
     """Store the evidence that ``method`` needs of all pictures of ``data`` in the folder ``out``, and return it.
 
@@ -54,10 +52,10 @@ def extract(
     made, chain, samples = EVERY[method], Chain.parse(perturb), datasets.load(data)
     instruments = Suite.load(suite, device, dtype)
     extractor = _extractor(made, instruments, options)
-    agree(instruments, extractor, len(samples), yes=yes, ask=ask, say=say)
-    store = extract_samples(extractor, samples, Path(out), instruments, chain, say)
+    agree(instruments, extractor, len(samples), yes=yes, ask=ask)
+    store = extract_samples(extractor, samples, Path(out), instruments, chain)
     if spread > 1:
-        draw_again(store, store.plan(samples).numbers, members(extractor), instruments, spread, say)
+        draw_again(store, store.plan(samples).numbers, members(extractor), instruments, spread)
     return store.root
 
 
@@ -67,7 +65,6 @@ def extract_samples(
     out: Path,
     instruments: Suite,
     chain: Chain = UNCHANGED,
-    say: Callable[[str], None] = silent,
 ) -> Store:
     """As :func:`extract`, from samples, a suite and an extractor at hand, which may be a panel's."""
     store, extractors = Store(out), members(extractor)
@@ -78,7 +75,7 @@ def extract_samples(
     for number, index in enumerate(parts.numbers, 1):
         lacking = [one for one, missing in gaps if index in missing]
         made = bool(lacking) and _make(store, next(rest), lacking, instruments, chain)
-        say(f"part {number} of {len(parts)}: {'made' if made else 'already there'}")
+        log.info(f"part {number} of {len(parts)}: {'made' if made else 'already there'}")
     for one in extractors:
         store.write_view(one.view(instruments))
     return store

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from unprompt.instruments import Manifest
 from unprompt.instruments.bundle import write_bundle
 from unprompt.instruments.cards import lacking
 from unprompt.instruments.manifest import Spec, url_folder
-from unprompt.workflows.extract import silent
 from unprompt.workflows.planning.costs import extractors_of, specs_of
+
+log = logging.getLogger(__name__)
 
 GB = 1e9
 
@@ -48,7 +50,6 @@ def fetch(
     *,
     method: str | None = None,
     to: str | Path | None = None,
-    say: Callable[[str], None] = silent,
 ) -> Path:
     """Fetch what a suite's instruments need and this machine has not, and return where it lies.
 
@@ -63,18 +64,18 @@ def fetch(
     wanted = specs_of(manifest, extractors_of(method, manifest)) if method else manifest.specs()
     absent = [spec for spec in wanted if not manifest.present(spec)]
     downloads = _downloads(absent, manifest)
-    _announce(downloads, manifest.cli_name, Path(constants.HF_HUB_CACHE), say)
+    _announce(downloads, manifest.cli_name, Path(constants.HF_HUB_CACHE))
     for download in downloads:
-        say(f"fetching {download.name}")
+        log.info(f"fetching {download.name}")
         _fetch(download, manifest.cli_name)
     for spec in wanted:
         origin = manifest.origin(spec)
         if files := lacking(origin.folder, spec.build().files):
             raise origin.missing(f"{files[0]} is not among its files")
-        say(f"{spec.source}: {origin.revision or 'no revision'}, licence {origin.licence or 'not stated'}")
+        log.info(f"{spec.source}: {origin.revision or 'no revision'}, licence {origin.licence or 'not stated'}")
     if to is None:
         return Path(constants.HF_HUB_CACHE)
-    return write_bundle(manifest, wanted, Path(to), say)
+    return write_bundle(manifest, wanted, Path(to))
 
 
 def _downloads(specs: Sequence[Spec], manifest: Manifest) -> list[Download]:
@@ -91,18 +92,18 @@ def _downloads(specs: Sequence[Spec], manifest: Manifest) -> list[Download]:
     return list(found.values())
 
 
-def _announce(downloads: Sequence[Download], suite: str, cache: Path, say: Callable[[str], None]) -> None:
+def _announce(downloads: Sequence[Download], suite: str, cache: Path) -> None:
     """The size of each download and of all; SuiteError when the disk has no room for them."""
     total = 0.0
     for download in downloads:
         size = _size(download, suite)
         total += size
-        say(f"to fetch: {download.name}, {size:.1f} GB")
+        log.info(f"to fetch: {download.name}, {size:.1f} GB")
     if not downloads:
         return
     standing = next(folder for folder in (cache, *cache.parents) if folder.is_dir())
     free = shutil.disk_usage(standing).free / GB
-    say(f"to fetch in all: {total:.1f} GB; free in {standing}: {free:.1f} GB")
+    log.info(f"to fetch in all: {total:.1f} GB; free in {standing}: {free:.1f} GB")
     if total > free:
         raise SuiteError(
             f"suite {suite!r} needs {total:.1f} GB more, {standing} has {free:.1f} GB free: make room, set HF_HOME to "

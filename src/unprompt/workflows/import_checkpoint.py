@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,12 @@ from unprompt.detectors.public import PublicHead, fill, read_public
 from unprompt.errors import OptionError
 from unprompt.instruments import Suite
 from unprompt.workflows.data.labelled import joined, stores
-from unprompt.workflows.extract import silent
 from unprompt.workflows.train import Band, Map, calibrate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+log = logging.getLogger(__name__)
 
 
 def import_checkpoint(
@@ -29,7 +30,6 @@ def import_checkpoint(
     fnr: float = 0.05,
     calibration: Map = "platt",
     band: Band = "empirical",
-    say: Callable[[str], None] = silent,
 ) -> Path:
     """Read the published weights of ``method`` from ``file``, tensors alone, and save them to ``out``.
 
@@ -52,5 +52,5 @@ def import_checkpoint(
     detector.figures |= {"imported": source.name, "imported_sha256": checkpoint.digest(source)}
     detector.training["suite"] = instruments.manifest.name
     detector.save(out)
-    say(f"{method}: imported {source}; {reached}; saved {out}")
+    log.info(f"{method}: imported {source}; {reached}; saved {out}")
     return Path(out)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from unprompt.errors import CheckpointError, SuiteError
 from unprompt.instruments import Manifest
 from unprompt.workflows.card import CONFIG, card
-from unprompt.workflows.extract import silent
+
+log = logging.getLogger(__name__)
 
 
 def push_to_hub(
@@ -23,7 +24,6 @@ def push_to_hub(
     results: str | Path | None = None,
     private: bool = False,
     token: str | None = None,
-    say: Callable[[str], None] = silent,
 ) -> str:
     """Upload what :func:`unprompt.card` writes to ``repo_id`` (owner/name), which is made if need be; its address.
 
@@ -49,5 +49,5 @@ def push_to_hub(
                 "log in with `hf auth login`, or write the folder with `unprompt card` and upload it where there is "
                 "network"
             ) from error
-    say(f"pushed to {address}")
+    log.info(f"pushed to {address}")
     return str(address)

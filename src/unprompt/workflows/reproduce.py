@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,11 +20,13 @@ from unprompt.report import Grid, paper_grids, render, write_rows
 from unprompt.report.grid import FORMS
 from unprompt.store import write_aside
 from unprompt.workflows.evaluate import evaluate
-from unprompt.workflows.extract import extract, silent
+from unprompt.workflows.extract import extract
 from unprompt.workflows.planning.costs import refuse
 from unprompt.workflows.planning.dry_run import DryRun, estimate
 from unprompt.workflows.planning.recipes import RecipeSamples, recipe, select, specs_of
 from unprompt.workflows.train import train
+
+log = logging.getLogger(__name__)
 
 INDEX: Final = "index.csv"
 SETTINGS: Final = "run.json"
@@ -60,7 +63,6 @@ def reproduce(
     options: Mapping[str, Any] | None = None,
     yes: bool = False,
     ask: Callable[[str], None] = refuse,
-    say: Callable[[str], None] = silent,
 ) -> Reproduction | DryRun:
     """Extract, train and evaluate what PAPER/TABLE asks for; an interrupted run goes on by the same command.
 
@@ -76,11 +78,11 @@ def reproduce(
     selection = select(wanted, specs, train_on, pictures)
     folder = Path(out) if out is not None else Path("out", *wanted.name.split("/"), manifest.name)
     if dry_run:
-        return estimate(wanted, selection, suite, folder, options, device, dtype, say)
+        return estimate(wanted, selection, suite, folder, options, device, dtype)
     if selection.problems:
         raise DataError(f"{wanted.name} cannot be run on {', '.join(specs)}: {'; '.join(selection.problems)}")
     for one in selection.absent if not selection.standing_in else ():
-        say(f"{wanted.name}: no test pictures by {one.generator} ({one.heading}): the table has a hole there")
+        log.info(f"{wanted.name}: no test pictures by {one.generator} ({one.heading}): the table has a hole there")
     settings = {"seed": seed, "options": dict(options or {}), "dtype": dtype, "pictures": pictures}
     index = _begin(folder, wanted, selection, manifest, settings)
     evidence = extract(
@@ -93,11 +95,10 @@ def reproduce(
         options=options,
         yes=yes,
         ask=ask,
-        say=say,
     )
     checkpoint = folder / f"{wanted.method}.safetensors"
     if checkpoint.exists():
-        say(f"{wanted.method}: already trained, {checkpoint}")
+        log.info(f"{wanted.method}: already trained, {checkpoint}")
     else:
         train(
             wanted.method,
@@ -107,7 +108,6 @@ def reproduce(
             seed=seed,
             device=device,
             options=options,
-            say=say,
         )
     measured = evaluate(
         checkpoint,
@@ -118,7 +118,6 @@ def reproduce(
         seed=seed,
         device=device,
         dtype=dtype,
-        say=say,
     )
     assert isinstance(measured, EvaluationTable)  # the recipes' methods are detectors
     return _written(folder, wanted, selection, measured)

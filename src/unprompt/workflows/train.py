@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -31,10 +32,11 @@ from unprompt.training.journal import Logger
 from unprompt.training.run import Precision, Run, Strategy, leads
 from unprompt.types import GENERATED, REAL
 from unprompt.workflows.data.labelled import Labelled, joined, member_logits, stores, suite_of
-from unprompt.workflows.extract import silent
 from unprompt.workflows.fitting.attribution import fit_attributor, names_in
 from unprompt.workflows.fitting.head_training import Learning
 from unprompt.workflows.fitting.spread import spread_of
+
+log = logging.getLogger(__name__)
 
 FOLDS = 5
 """A panel's calibration sees logits of members' weights that were fitted without the picture."""
@@ -67,7 +69,6 @@ def train(
     logger: Logger | None = None,
     log_dir: str | Path | None = None,
     options: Mapping[str, Any] | None = None,
-    say: Callable[[str], None] = silent,
     watch: Tell = unheard,
 ) -> Path:
     """Train ``method`` on the train split of ``evidence``, calibrate it on the validation split, save it to ``out``.
@@ -85,7 +86,7 @@ def train(
     """
     run = Run(device, devices, strategy, precision, accumulate, workers, patience)
     made, folders, path = EVERY[method], stores(evidence), Path(out)
-    learn = Learning(path, seed, run, logger, log_dir, say, watch)
+    learn = Learning(path, seed, run, logger, log_dir, watch)
     instruments = Suite.load(
         suite if suite is not None else suite_of(folders, MEMBERS if method == "panel" else (method,))
     )
@@ -114,7 +115,7 @@ def train(
         return path
     fitted.save(path, half=half)
     learn.partial.unlink(missing_ok=True)
-    say(f"{method}: validation {reached}; saved {path}")
+    log.info(f"{method}: validation {reached}; saved {path}")
     return path
 
 

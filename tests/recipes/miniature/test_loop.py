@@ -43,7 +43,7 @@ def trained(checkpoint: Path, schedule: Schedule = SCHEDULE, killed_at: int | No
             raise KeyboardInterrupt
         return loss(indices, noise)
 
-    Trainer(model, schedule, checkpoint).fit(mortal, len(DATA), lambda line: None)
+    Trainer(model, schedule, checkpoint).fit(mortal, len(DATA))
     return {name: weight.detach().clone() for name, weight in model.named_parameters()}
 
 
@@ -67,13 +67,13 @@ def test_a_finished_run_only_takes_its_averages(tmp_path: Path) -> None:
     assert all(torch.equal(found[name], weight) for name, weight in expected.items())
 
 
-def test_it_learns_and_says_so(tmp_path: Path) -> None:
-    model, said = linear(), []
+def test_it_learns_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    model = linear()
     trainer = Trainer(model, Schedule(steps=400, batch=6, rate=0.05), tmp_path / "a.safetensors")
-    trainer.fit(loss_of(model), len(DATA), said.append)
+    trainer.fit(loss_of(model), len(DATA))
     torch.testing.assert_close(model.weight[0], torch.tensor([1.0, -2.0, 0.5]), atol=0.1, rtol=0)
     assert not model.training
-    assert [line.split()[1] for line in said] == ["100/400", "200/400", "300/400", "400/400"]
+    assert [line.split()[1] for line in caplog.messages] == ["100/400", "200/400", "300/400", "400/400"]
 
 
 def test_averages_are_of_all_steps_and_matrices_alone_decay(tmp_path: Path) -> None:

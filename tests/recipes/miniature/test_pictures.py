@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unprompt.datasets import load_folder, load_manifest
+from unprompt.datasets import load_folder, load_manifest, miniature
 from unprompt.datasets.miniature import Counts, load_miniature, materialise
 from unprompt.errors import DataError
 from unprompt.instruments import Suite
@@ -69,23 +69,24 @@ def test_a_generated_picture_is_the_photograph_of_a_drawing_of_another_scene(fol
 
 def test_scenes_of_labels_and_splits_are_disjoint() -> None:
     ranges = [
-        range(first + shift, first + shift + max(pictures.FULL.train, pictures.DRAWN_SEEDS))
-        for first in pictures.HEAD_SEEDS.values()
-        for shift in (0, pictures.DRAWN_SEEDS)
+        range(first + shift, first + shift + max(pictures.FULL.train, miniature.DRAWN_SEEDS))
+        for first in miniature.HEAD_SEEDS.values()
+        for shift in (0, miniature.DRAWN_SEEDS)
     ]
     ordered = sorted(ranges, key=lambda one: one.start)
     assert all(one.stop <= other.start for one, other in pairwise(ordered))
 
 
-def test_a_second_run_fills_only_what_is_missing(folder: Path, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_run_fills_only_what_is_missing(
+    folder: Path, suite: Suite, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     before = contents(folder)
     (folder / "generated" / "flow" / "4500001.jpg").unlink()
     kept = folder / "generated" / "flow" / "4500000.jpg"
     written = kept.stat().st_mtime_ns
     monkeypatch.setattr(type(suite), "diffusion", property(lambda self: pytest.fail("nothing of it is missing")))
-    said: list[str] = []
-    materialise(folder, suite, said.append, COUNTS)
-    assert said == ["flow, test: 2 of 2 pictures"]
+    materialise(folder, suite, COUNTS)
+    assert caplog.messages == ["flow, test: 2 of 2 pictures"]
     assert contents(folder) == before
     assert kept.stat().st_mtime_ns == written
 
@@ -93,7 +94,7 @@ def test_a_second_run_fills_only_what_is_missing(folder: Path, suite: Suite, mon
 def test_an_interrupted_run_goes_on_to_the_same_bytes(
     folder: Path, suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, left = pictures.put, iter(range(8))
+    write, left = miniature.put, iter(range(8))
 
     def dying(path: Path, data: bytes) -> None:
         if next(left, None) is None:

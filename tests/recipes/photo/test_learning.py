@@ -46,9 +46,9 @@ def test_each_class_weighs_one_half_and_each_source_the_root_of_its_number() -> 
 
 
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    course, lines = Course(20, 8, 1e-2, 1e-2), list[str]()
+    course = Course(20, 8, 1e-2, 1e-2)
     whole = Pupil()
-    learn(whole, rows(), draw, course, tmp_path / "whole", lines.append)  # type: ignore[arg-type]
+    learn(whole, rows(), draw, course, tmp_path / "whole")  # type: ignore[arg-type]
     monkeypatch.setattr(learning, "SAVE_EVERY_SECONDS", -1.0)
     killed, calls = Pupil(), 0
 
@@ -60,10 +60,10 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path, monkeypat
         return draw(places, rng)
 
     with pytest.raises(KeyboardInterrupt):
-        learn(killed, rows(), dying, course, tmp_path / "partial", lines.append)  # type: ignore[arg-type]
+        learn(killed, rows(), dying, course, tmp_path / "partial")  # type: ignore[arg-type]
     assert (tmp_path / "partial").exists()
     again = Pupil()
-    learn(again, rows(), draw, course, tmp_path / "partial", lines.append)  # type: ignore[arg-type]
+    learn(again, rows(), draw, course, tmp_path / "partial")  # type: ignore[arg-type]
     assert not (tmp_path / "partial").exists()
     for name, tensor in whole.network.state_dict().items():
         torch.testing.assert_close(again.network.state_dict()[name], tensor, rtol=0, atol=0)

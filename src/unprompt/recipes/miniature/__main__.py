@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from pathlib import Path
 
@@ -22,6 +23,8 @@ def main() -> int:
     parser.add_argument("--only", choices=STAGES, help="one stage alone, even if it is finished")
     parser.add_argument("--suite", type=Path, help="folder of the suite; default: its place in the package")
     chosen = parser.parse_args()
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("unprompt").setLevel(logging.INFO)
     cache = chosen.cache or cache_folder() / ("recipe-quick" if chosen.quick else "recipe")
     try:
         run(BuildContext(cache.absolute(), chosen.quick, chosen.suite and chosen.suite.absolute()), chosen.only)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from unprompt.errors import DataError
 from unprompt.instruments import CLASSES
 from unprompt.instruments.cards import folder_digest
 from unprompt.recipes.miniature.stage import BuildContext, Stage, put
+
+log = logging.getLogger(__name__)
 
 TITLE: Final = "A doll's house: the methods are real, the world is small"
 DESCRIPTION: Final = (
@@ -74,8 +77,8 @@ def make(context: BuildContext) -> dict[str, float]:
     write_manifest(context.suite)
     sizes = {name: size / 2**20 for name, size in _sizes(context.suite).items()}
     for name, size in sizes.items():
-        context.say(f"{name}: {size:.1f} MiB")
-    context.say(f"{context.suite}: {sum(sizes.values()):.1f} MiB")
+        log.info(f"{name}: {size:.1f} MiB")
+    log.info(f"{context.suite}: {sum(sizes.values()):.1f} MiB")
     return {"mebibytes": sum(sizes.values())}
 
 

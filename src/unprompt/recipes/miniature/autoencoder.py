@@ -61,7 +61,7 @@ def train(context: BuildContext, name: str, built: AutoencoderKL, schedule: Sche
         divergence: Tensor = posterior.kl().mean() / posterior.mean[0].numel()
         return error(x, x_hat) + KL_WEIGHT * divergence
 
-    Trainer(model, schedule, context.checkpoint(name)).fit(loss, len(scenes), context.say)
+    Trainer(model, schedule, context.checkpoint(name)).fit(loss, len(scenes))
     held_out = as_tensor(context.held_out().pictures)
     with torch.inference_mode():
         latents = torch.cat([model.encode(x).latent_dist.mean for x in held_out.split(64)])

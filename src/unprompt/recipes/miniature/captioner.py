@@ -80,7 +80,7 @@ def make(context: BuildContext) -> dict[str, float]:
         return told
 
     schedule = Schedule(context.steps(7000), batch=32, rate=1e-3, warmup=500, decay=0.05, average=0.998)
-    Trainer(model, schedule, context.checkpoint("captioner")).fit(loss, len(scenes), context.say)
+    Trainer(model, schedule, context.checkpoint("captioner")).fit(loss, len(scenes))
     model.generation_config.update(max_new_tokens=CONTEXT - 2, num_beams=1, do_sample=False)
     images = BlipImageProcessorPil(size={"height": SIZE, "width": SIZE}, image_mean=[0.5] * 3, image_std=[0.5] * 3)
     model.save_pretrained(context.model("captioner"))

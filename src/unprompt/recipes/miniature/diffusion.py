@@ -93,7 +93,7 @@ def train(context: BuildContext, plan: Plan) -> dict[str, float]:
         return weighted.mean()
 
     schedule = Schedule(context.steps(plan.steps), batch=32, rate=8e-4, warmup=300, average=0.9995)
-    Trainer(model, schedule, context.checkpoint(plan.name)).fit(loss, len(scenes), context.say)
+    Trainer(model, schedule, context.checkpoint(plan.name)).fit(loss, len(scenes))
     pipeline = StableDiffusionPipeline(
         vae=autoencoder,
         text_encoder=model.text_encoder.eval(),

@@ -59,7 +59,7 @@ def make(context: BuildContext) -> dict[str, float]:
         return contrast(model(pixel_values=pixels, **words).logits_per_image, captions)
 
     schedule = Schedule(context.steps(1200), batch=128, rate=1e-3, warmup=200, decay=0.05, average=0.995)
-    Trainer(model, schedule, context.checkpoint("encoder")).fit(loss, len(scenes), context.say)
+    Trainer(model, schedule, context.checkpoint("encoder")).fit(loss, len(scenes))
     images = CLIPImageProcessorPil(
         size={"shortest_edge": SIZE},
         crop_size={"height": SIZE, "width": SIZE},

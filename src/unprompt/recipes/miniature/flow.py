@@ -42,7 +42,7 @@ def make(context: BuildContext) -> dict[str, float]:
         return ((x_hat - x) / t.clamp(min=LEAST_TIME)).square().mean()
 
     schedule = Schedule(context.steps(4400), batch=32, rate=8e-4, warmup=300, average=0.9995)
-    Trainer(model, schedule, context.checkpoint("flow")).fit(loss, len(scenes), context.say)
+    Trainer(model, schedule, context.checkpoint("flow")).fit(loss, len(scenes))
     folder = context.model("flow")
     model.unet.save_pretrained(folder / "unet")
     model.text_encoder.save_pretrained(folder / "text_encoder")

@@ -101,7 +101,7 @@ def make(context: BuildContext) -> dict[str, float]:
         return loss_of(model, pixels, queries, lessons.on_cells(indices, side))
 
     schedule = Schedule(context.steps(5000), batch=64, rate=1e-3, warmup=200, decay=0.05, average=0.998)
-    Trainer(model, schedule, context.checkpoint("grounder")).fit(loss, len(scenes), context.say)
+    Trainer(model, schedule, context.checkpoint("grounder")).fit(loss, len(scenes))
     save(model, folder)
     return measure(Owlv2Grounder(Origin(folder), trunk=TRUNK), context.held_out(), HELD_OUT_SEEDS)
 

@@ -6,6 +6,7 @@ ends with the weights of one that was not.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from unprompt.scenes.corpus import Indices, batches
+
+log = logging.getLogger(__name__)
 
 SAVE_EVERY_SECONDS = 120.0
 SAY_EVERY_STEPS = 100
@@ -63,7 +66,7 @@ class Trainer:
         self.averages = {name: weight.detach().clone() for name, weight in named} if schedule.average else {}
         self.step = 0
 
-    def fit(self, loss: Loss, count: int, say: Callable[[str], None]) -> None:
+    def fit(self, loss: Loss, count: int) -> None:
         """Train to the end of the schedule on a corpus of ``count`` scenes, then take the averaged weights."""
         self._resume()
         self.model.train()
@@ -73,7 +76,7 @@ class Trainer:
             running = value if math.isnan(running) else 0.98 * running + 0.02 * value
             if self.step % SAY_EVERY_STEPS == 0:
                 speed = (self.step - first) * self.schedule.batch / (time.monotonic() - began)
-                say(f"step {self.step}/{self.schedule.steps}  loss {running:.4f}  {speed:.0f} pictures/s")
+                log.info(f"step {self.step}/{self.schedule.steps}  loss {running:.4f}  {speed:.0f} pictures/s")
             if time.monotonic() - saved > SAVE_EVERY_SECONDS:
                 self._save()
                 saved = time.monotonic()

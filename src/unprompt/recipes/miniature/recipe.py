@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from importlib import import_module
 from typing import Final
 
 from unprompt.instruments.loading import quietly
 from unprompt.recipes.miniature.stage import BuildContext, Stage, put
+
+log = logging.getLogger(__name__)
 
 STAGES: Final = (
     "autoencoder",
@@ -32,7 +35,7 @@ def run(context: BuildContext, only: str | None = None) -> None:
     """Make all stages that have no stamp yet, or the one that is named, whether it has one or not."""
     for name in STAGES if only is None else (only,):
         if only is None and context.stamp(name).exists():
-            context.say(f"{name}: finished before ({_told(context.figures(name))})")
+            log.info(f"{name}: finished before ({_told(context.figures(name))})")
         else:
             make(context, name)
 
@@ -42,13 +45,13 @@ def make(context: BuildContext, name: str) -> None:
     stage: Stage = import_module(f"unprompt.recipes.miniature.{name}").STAGE
     for later in STAGES[STAGES.index(name) :]:
         context.stamp(later).unlink(missing_ok=True)
-    context.say(f"{name}: begins")
+    log.info(f"{name}: begins")
     began = time.monotonic()
     with quietly():  # The libraries' bars are no progress of ours.
         figures = stage.make(context)
     minutes = (time.monotonic() - began) / 60
     put(context.stamp(name), json.dumps({"figures": figures, "minutes": round(minutes, 1)}, indent=1).encode())
-    context.say(f"{name}: finished in {minutes:.1f} minutes ({_told(figures)})")
+    log.info(f"{name}: finished in {minutes:.1f} minutes ({_told(figures)})")
 
 
 def _told(figures: dict[str, float]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,10 +70,6 @@ class BuildContext:
     def steps(self, full: int) -> int:
         """Steps of a training: all of them, or the few that prove the chain."""
         return max(20, full // 100) if self.quick else full
-
-    def say(self, line: str) -> None:
-        """Progress, to stderr."""
-        print(line, file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)

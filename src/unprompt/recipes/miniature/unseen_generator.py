@@ -5,12 +5,16 @@ They are shipped in place of its weights: a generator that no head has seen is o
 
 from __future__ import annotations
 
+import logging
+
 from unprompt.datasets.miniature import BATCH, OUTSIDERS, photographs, prompted, told
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.flow import PixelFlow
 from unprompt.recipes.miniature.examples import OUTSIDER_SEEDS
 from unprompt.recipes.miniature.pictures import counts_of
 from unprompt.recipes.miniature.stage import BuildContext, Stage, put
+
+log = logging.getLogger(__name__)
 
 
 def make(context: BuildContext) -> dict[str, float]:
@@ -21,7 +25,7 @@ def make(context: BuildContext) -> dict[str, float]:
         batch = seeds[start : start + BATCH]
         for seed, jpeg in zip(batch, photographs(shoot, batch), strict=True):
             put(folder / f"{seed}.jpg", jpeg)
-        context.say(f"flow: {start + len(batch)} of {len(seeds)} pictures")
+        log.info(f"flow: {start + len(batch)} of {len(seeds)} pictures")
     return {"pictures": float(len(seeds))}
 
 

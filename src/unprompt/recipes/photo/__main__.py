@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -27,10 +28,12 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)), help="processes that wash")
     parser.add_argument("--quick", action="store_true", help="few steps: prove the chain, train nothing")
     chosen = parser.parse_args()
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("unprompt").setLevel(logging.INFO)
     cache = chosen.cache or cache_folder() / ("photographs-quick" if chosen.quick else "photographs")
     try:
         rows = photographs(chosen.data, chosen.packages)
-        trainer = HeadTrainer(rows, cache, chosen.suite, chosen.workers, _say, 500 if chosen.quick else 1)
+        trainer = HeadTrainer(rows, cache, chosen.suite, chosen.workers, 500 if chosen.quick else 1)
         trainer.make()
         figures = measure(trainer, chosen.data)
         (trainer.suite / "figures.json").write_text(f"{json.dumps(figures, indent=1, sort_keys=True)}\n", "utf-8")
@@ -39,10 +42,6 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

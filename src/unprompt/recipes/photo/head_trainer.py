@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +34,8 @@ from unprompt.recipes.photo.scoring import Floats, Seen, see
 from unprompt.recipes.photo.sources import UNSEEN, Photograph, folds, learned
 from unprompt.recipes.photo.training_views import SIDE, TrainingViews, prepare
 
+log = logging.getLogger(__name__)
+
 SUITE: Final = Path(__file__).parents[2] / "suites" / "photo"
 MEMBERS: Final = ("traces", "patches")
 COURSES: Final = {
@@ -61,7 +64,6 @@ class HeadTrainer:
     cache: Path
     suite: Path
     workers: int
-    say: Callable[[str], None]
     shorten: int = 1
     """Each training takes this part of its steps: above 1 the chain is proved and nothing learned."""
 
@@ -73,7 +75,7 @@ class HeadTrainer:
     @cached_property
     def training_views(self) -> dict[str, TrainingViews]:
         """Path -> washed views."""
-        made = prepare(self.taught, self.cache / "material", self.workers, self.say)
+        made = prepare(self.taught, self.cache / "material", self.workers)
         return {one.uri: found for one, found in zip(self.taught, made, strict=True)}
 
     @cached_property
@@ -92,7 +94,7 @@ class HeadTrainer:
 
     def seen(self, condition: str) -> Seen:
         """All taught pictures under a condition."""
-        return see(self.taught, self.nets["patches"], condition, self.cache / "seen", self.say)
+        return see(self.taught, self.nets["patches"], condition, self.cache / "seen")
 
     @cached_property
     def told(self) -> dict[str, Floats]:
@@ -137,7 +139,7 @@ class HeadTrainer:
         if isinstance(detector, TracesDetector):
             detector.prepare_fit([TraceEvidence(row) for one in rows for row in self.training_views[one.uri].traces])
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.say(f"{method}, fold {fold}: {len(rows)} pictures")
+        log.info(f"{method}, fold {fold}: {len(rows)} pictures")
         for number, course in enumerate(COURSES[method]):
             self._cycle(detector, rows, replace(course, seed=course.seed + fold), path.with_suffix(f".{number}"))
         detector.save(path)
@@ -155,7 +157,6 @@ class HeadTrainer:
             self._draw(detector.method, rows),
             short,
             done.with_suffix(f"{done.suffix}-partial"),
-            self.say,
         )
         save_aside(done, detector.network.state_dict(), {})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from torch import Tensor
 from unprompt.detectors.base import Model
 from unprompt.recipes.photo.sources import Photograph
 from unprompt.training.partial import Partial, Progress
+
+log = logging.getLogger(__name__)
 
 SAVE_EVERY_SECONDS: Final = 120.0
 SAY_EVERY_STEPS: Final = 250
@@ -52,7 +55,6 @@ def learn(
     draw: Draw,
     course: Course,
     partial: Path,
-    say: Callable[[str], None],
 ) -> None:
     """Train the detector's network in place; goes on from ``partial`` where that lies, and removes it at the end."""
     network = detector.network
@@ -78,7 +80,7 @@ def learn(
         progress.step = step + 1
         running = float(loss.detach()) if step == 0 else 0.98 * running + 0.02 * float(loss.detach())
         if progress.step % SAY_EVERY_STEPS == 0:
-            say(f"{detector.method}: step {progress.step}/{course.steps}  loss {running:.3f}")
+            log.info(f"{detector.method}: step {progress.step}/{course.steps}  loss {running:.3f}")
         if time.monotonic() - saved > SAVE_EVERY_SECONDS:
             kept.save(progress)
             saved = time.monotonic()

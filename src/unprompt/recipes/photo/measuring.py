@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,8 @@ from unprompt.recipes.photo.scoring import drawn
 from unprompt.recipes.photo.sources import DRAWN, folds
 from unprompt.types import Picture
 from unprompt.workflows.audit import audit
+
+log = logging.getLogger(__name__)
 
 PAGES: Final = 24
 """Documents that are drawn."""
@@ -57,7 +60,7 @@ def _strangers(trainer: HeadTrainer) -> dict[str, dict[str, Any]]:
             assert panel.thresholds is not None
             accused = np.array(told) > panel.thresholds.upper
             found.setdefault(name, {})[condition] = {"n": len(accused), "accused": figures.share(accused)}
-            trainer.say(f"{name}, {condition}: {accused.sum()} of {len(accused)} accused")
+            log.info(f"{name}, {condition}: {accused.sum()} of {len(accused)} accused")
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,6 +19,8 @@ from unprompt.images import hash_pixels
 from unprompt.perturbations.degradation import condition as changing
 from unprompt.recipes.photo.sources import Photograph
 from unprompt.types import Picture
+
+log = logging.getLogger(__name__)
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Nets: TypeAlias = Mapping[int, Detector[Any, Any]]
@@ -37,7 +40,7 @@ class Seen:
     """N logits of the method ``patches``."""
 
 
-def see(rows: Sequence[Photograph], patches: Nets, condition: str, cache: Path, say: Callable[[str], None]) -> Seen:
+def see(rows: Sequence[Photograph], patches: Nets, condition: str, cache: Path) -> Seen:
     """Traces and patches of every picture under ``condition``; what lies in ``cache`` is not looked at again."""
 
     def answer(one: Photograph, picture: Picture) -> npt.NDArray[np.float64]:
@@ -47,18 +50,18 @@ def see(rows: Sequence[Photograph], patches: Nets, condition: str, cache: Path, 
         return traces(middle(picture.rgb))
 
     looks = {"traces": describe, "patches": answer}
-    made = {name: _looked(rows, condition, look, cache / name, say) for name, look in looks.items()}
+    made = {name: _looked(rows, condition, look, cache / name) for name, look in looks.items()}
     return Seen(made["traces"], made["patches"][:, 0])
 
 
-def _looked(rows: Sequence[Photograph], condition: str, look: Look, folder: Path, say: Callable[[str], None]) -> Any:
+def _looked(rows: Sequence[Photograph], condition: str, look: Look, folder: Path) -> Any:
     path = folder / f"{condition.replace(':', '-')}.npy"
     if not path.exists():
         found = []
         for one, picture in zip(rows, _changed(rows, condition), strict=True):
             found.append(look(one, picture))
             if len(found) % 200 == 0 or len(found) == len(rows):
-                say(f"{folder.name}, {condition}: {len(found)} of {len(rows)}")
+                log.info(f"{folder.name}, {condition}: {len(found)} of {len(rows)}")
         folder.mkdir(parents=True, exist_ok=True)
         aside = path.with_suffix(".tmp.npy")
         np.save(aside, np.stack(found))

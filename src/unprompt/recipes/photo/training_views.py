@@ -5,7 +5,8 @@ One file a picture in the cache, named by its pixels and by what was done, so th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from unprompt.images import resize
 from unprompt.perturbations.degradation import DegradationPipeline
 from unprompt.recipes.photo.sources import Photograph
 from unprompt.types import RGB
+
+log = logging.getLogger(__name__)
 
 VERSION: Final = 1
 """Raised when a picture is washed, described or cut otherwise."""
@@ -42,7 +45,7 @@ class TrainingViews:
     """VIEWS * CUTS x SIDE x SIDE x 3."""
 
 
-def prepare(rows: Sequence[Photograph], cache: Path, workers: int, say: Callable[[str], None]) -> list[TrainingViews]:
+def prepare(rows: Sequence[Photograph], cache: Path, workers: int) -> list[TrainingViews]:
     """The material of every picture, in order; what lies in ``cache`` is not made again."""
     cache.mkdir(parents=True, exist_ok=True)
     files: list[Path] = []
@@ -50,7 +53,7 @@ def prepare(rows: Sequence[Photograph], cache: Path, workers: int, say: Callable
         for number, path in enumerate(pool.map(_prepared, rows, [cache] * len(rows), chunksize=4), 1):
             files.append(path)
             if number % 100 == 0 or number == len(rows):
-                say(f"washed {number} of {len(rows)}")
+                log.info(f"washed {number} of {len(rows)}")
     return [TrainingViews(**load_file(path)) for path in files]
 
 

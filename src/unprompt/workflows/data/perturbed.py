@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from unprompt.detectors.base import Detector
@@ -17,16 +17,14 @@ FOLDER = "perturbed"
 """Inside the evidence's own folder, one folder a perturbation."""
 
 
-def perturbed_store(
-    folders: Sequence[Store], detector: Detector[Any, Any], split: Split, chain: Chain, say: Callable[[str], None]
-) -> Store:
+def perturbed_store(folders: Sequence[Store], detector: Detector[Any, Any], split: Split, chain: Chain) -> Store:
     """The evidence of ``detector`` on the labelled pictures of one split after ``chain``.
 
     Unreadable pictures are tried again, so that they are counted there too.
     """
     place = folders[0].root / FOLDER / str(chain).replace(":", "-").replace(",", "+")
     samples = _samples(folders, split)
-    return extract_samples(detector.extractor, samples, place, detector.suite, chain, say)
+    return extract_samples(detector.extractor, samples, place, detector.suite, chain)
 
 
 def _samples(folders: Sequence[Store], split: Split) -> list[Sample]:

@@ -14,7 +14,6 @@ from unprompt.store import Store
 from unprompt.types import Split
 from unprompt.workflows.data.labelled import has_view, suite_of
 from unprompt.workflows.data.splits import assigned_split
-from unprompt.workflows.extract import silent
 from unprompt.workflows.planning.costs import refuse
 
 Rows = list[dict[str, Any]]
@@ -37,7 +36,6 @@ class FigureInputs:
     dtype: str = "float32"
     yes: bool = False
     ask: Callable[[str], None] = refuse
-    say: Callable[[str], None] = silent
 
     def loaded(self, *methods: str) -> Suite:
         """The suite that is asked for, or that made the evidence of one of these methods."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -39,6 +40,8 @@ from unprompt.workflows.figures.curves import reliability, roc
 from unprompt.workflows.figures.inputs import FigureInputs, Rows, evidence_of, parts_of
 from unprompt.workflows.planning.costs import agree
 
+log = logging.getLogger(__name__)
+
 
 def shift(inputs: FigureInputs) -> pa.Table:
     """SARE's figure 4: the free reconstructions are made here, where the store lacks them, and stored."""
@@ -57,7 +60,7 @@ def shift(inputs: FigureInputs) -> pa.Table:
             found.extend(metric.distances(*pairs).tolist())
         labels += [row["label"] for row in rows]
         generators += [row["generator"] for row in rows]
-        inputs.say(f"shift: {len(labels)} pictures")
+        log.info(f"shift: {len(labels)} pictures")
     return shift_table(labels, generators, *distances)
 
 
@@ -149,11 +152,11 @@ def _make_free(inputs: FigureInputs, free: SareExtractor, suite: Suite) -> None:
     made = {store.root: store.shelf(recipe).parts() for store, _ in asked}
     lacking = [(store, part) for store, part in asked if part not in made[store.root]]
     counts = [len(ok_rows(store, part)) for store, part in lacking]
-    agree(suite, free, sum(counts), yes=inputs.yes, ask=inputs.ask, say=inputs.say)
+    agree(suite, free, sum(counts), yes=inputs.yes, ask=inputs.ask)
     for number, (store, part) in enumerate(lacking, 1):
         pictures = [reopened(row) for row in ok_rows(store, part)]
         free.extract(ProductCache(pictures, suite, ShardReader(store, part)))
-        inputs.say(f"shift: reconstructions without the caption, part {number} of {len(lacking)}")
+        log.info(f"shift: reconstructions without the caption, part {number} of {len(lacking)}")
 
 
 def _reader(inputs: FigureInputs) -> Detector[Any, Any]:

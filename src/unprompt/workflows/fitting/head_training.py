@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from unprompt.training.rows import Labels
 from unprompt.training.run import Run, leads
 from unprompt.types import GENERATED, REAL
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Learning:
@@ -28,7 +31,6 @@ class Learning:
     run: Run
     logger: Logger | None
     log_dir: str | Path | None
-    say: Callable[[str], None]
     watch: Tell
 
     def __post_init__(self) -> None:
@@ -45,7 +47,7 @@ class Learning:
         journal = self._journal(fitted)
 
         def told(report: Report) -> None:
-            self.say(f"{fitted.method}: {_told(report)}")
+            log.info(f"{fitted.method}: {_told(report)}")
             if journal:
                 journal(report)
 

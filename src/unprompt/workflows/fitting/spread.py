@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import logging
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ from unprompt.instruments import Suite
 from unprompt.store import NoiseSamples, Store
 from unprompt.workflows.data.labelled import has_view
 from unprompt.workflows.data.splits import assigned_split
+
+log = logging.getLogger(__name__)
 
 PICTURES = 64
 """Pictures that are drawn again at most: a standard deviation needs no more."""
@@ -59,14 +62,13 @@ def draw_again(
     extractors: Sequence[Extractor[Any]],
     suite: Suite,
     number: int,
-    say: Callable[[str], None],
 ) -> None:
     """Store ``number`` draws, the first included, of up to ``PICTURES`` labelled validation pictures of ``parts``."""
     chosen = _chosen(store, set(parts))
     for one in (extractor for extractor in extractors if extractor.noisy):
         for part, rows in chosen.items():
             made = _draw_part(store, part, rows, one, suite, number)
-            say(f"{one.method}: {number} draws of part {part} {'made' if made else 'already there'}")
+            log.info(f"{one.method}: {number} draws of part {part} {'made' if made else 'already there'}")
         pictures = {str(part): [row["pixels"] for row in rows] for part, rows in chosen.items()}
         store.write_draws(NoiseSamples(one.method, one.view(suite).fingerprint, number, pictures))
 

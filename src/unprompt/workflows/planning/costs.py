@@ -7,6 +7,7 @@ Left out are the autoencoder of a diffusion, texts and the heads: a few percent.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -17,6 +18,8 @@ from unprompt.evidence.base import Extractor
 from unprompt.evidence.joint import JointExtractor
 from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.manifest import Spec
+
+log = logging.getLogger(__name__)
 
 PATIENCE = 5.0
 """Minutes of a whole run that nobody is asked about."""
@@ -41,9 +44,8 @@ def agree(
     *,
     yes: bool,
     ask: Callable[[str], None],
-    say: Callable[[str], None],
 ) -> None:
-    """Nothing for a run that is quick or not on a CPU; else its minutes go to ``say`` with ``yes``, to ``ask`` without.
+    """Nothing for a run that is quick or not on a CPU; else its minutes are logged with ``yes``, asked about without.
 
     ``ask`` raises to stop the run. MissingWeights for a run that cannot begin, before anything is asked.
     """
@@ -60,7 +62,7 @@ def agree(
             f"{extractor.method} with the suite {suite.name} takes about {minutes:.1f} minutes a picture on this CPU, "
             f"{_spelt(minutes * pictures)} for {pictures}"
         )
-        say(told) if yes else ask(told)
+        log.info(told) if yes else ask(told)
 
 
 def tflop(manifest: Manifest, extractor: Extractor[Any]) -> float:

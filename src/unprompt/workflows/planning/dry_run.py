@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,8 @@ from unprompt.workflows.extract import extract_samples
 from unprompt.workflows.planning.costs import specs_of, tflop
 from unprompt.workflows.planning.recipes import RecipeSamples, SampleCount
 from unprompt.workflows.train import train
+
+log = logging.getLogger(__name__)
 
 EPOCHS: Final = (1, 4)
 """Trainings of the sample; their difference leaves out what is loaded."""
@@ -84,7 +87,6 @@ def estimate(
     options: Mapping[str, Any] | None,
     device: str,
     dtype: str,
-    say: Callable[[str], None],
 ) -> DryRun:
     """Nothing stays but the answer: what is timed lies in a folder of its own that is removed."""
     instruments = Suite.load(suite, device, dtype)
@@ -93,7 +95,7 @@ def estimate(
     extractor = made.evidence_of(stated)
     lacking = _lacking(instruments, [extractor])
     sample = _sample(selection.samples)
-    say(f"{recipe.name}: timing {len(sample)} pictures" if sample and not lacking else f"{recipe.name}: not timed")
+    log.info(f"{recipe.name}: timing {len(sample)} pictures" if sample and not lacking else f"{recipe.name}: not timed")
     timed = None if lacking or not sample else _timed(recipe, sample, instruments, suite, options, device, dtype)
     epochs = None if lacking else getattr(made.fitting_options(instruments).override(options), "epochs", None)
     present = _present(folder)

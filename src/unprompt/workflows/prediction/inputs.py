@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from unprompt.datasets import load_folder
 from unprompt.errors import DataError, OptionError, PictureError, UnreadablePicture
 from unprompt.types import Picture, Sample
 from unprompt.workflows.extract import read_or_error
+
+log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 STDIN = "-"
@@ -55,13 +58,12 @@ def in_batches(
     batch_size: int,
     answer: Callable[[Sequence[Input]], Iterable[Answer]],
     done: str,
-    say: Callable[[str], None],
 ) -> Iterator[Answer]:
     """What ``answer`` makes of each batch, in order; ``say`` is told after each, as "``done`` 32 of 100"."""
     for start in range(0, len(inputs), batch_size):
         batch = inputs[start : start + batch_size]
         yield from answer(batch)
-        say(f"{done} {start + len(batch)} of {len(inputs)}")
+        log.info(f"{done} {start + len(batch)} of {len(inputs)}")
 
 
 def listed(paths: Iterable[str], stream: BinaryIO) -> list[str]:
