@@ -108,7 +108,7 @@ def test_detect_takes_a_list_from_stdin(put: Put) -> None:
     assert stand.args == (["a", "b c.png", "d.png"],)
 
 
-@pytest.mark.parametrize(("judgements", "code"), [([GOOD], 0), ([GOOD, BAD], 1), ([BAD], 1)])
+@pytest.mark.parametrize(("predictions", "code"), [([GOOD], 0), ([GOOD, BAD], 1), ([BAD], 1)])
 def test_detect_exit_code(put: Put, predictions: Sequence[Prediction], code: int) -> None:
     put("detect", predictions)
     assert run("detect", "a").exit_code == code

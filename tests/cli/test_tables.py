@@ -17,7 +17,7 @@ from unprompt.report import Grid
 from unprompt.workflows import analyse as analyse_module
 from unprompt.workflows import reproduce as reproduce_module
 from unprompt.workflows.planning.dry_run import DryRun
-from unprompt.workflows.planning.recipes import Cell
+from unprompt.workflows.planning.recipes import SampleCount
 from unprompt.workflows.reproduce import Reproduction
 
 GRID = Grid("sare/table1, table 2, AUC in percent", ("method", "MJ", "Avg."), (("sare, ours", "97.10", "98.00"),))
@@ -25,7 +25,7 @@ FOUND = Reproduction("sare/table1", (), (GRID,), ("VQDM",), (Path("out/results.p
 PLAN = DryRun(
     recipe="sare/table1",
     suite="paper",
-    cells=(Cell("train", 1, "sdv4", 2000), Cell(None, 0, "scenes", 5)),
+    cells=(SampleCount("train", 1, "sdv4", 2000), SampleCount(None, 0, "scenes", 5)),
     absent=("VQDM (VQDM)",),
     learned=("sdv4",),
     standing_in=False,

@@ -300,7 +300,7 @@ def test_wildrf_names_the_platform(grow):
 
 # Whatever the benchmark
 
-PUBLISHED = [name for name in NAMES if name not in ("folder", "manifest", "huggingface", "forensynths4")]
+PUBLISHED = [name for name in NAMES if name not in ("folder", "manifest", "huggingface", "forensynths4", "miniature")]
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

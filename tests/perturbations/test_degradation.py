@@ -18,7 +18,7 @@ from unprompt.images import encode_jpeg, encode_webp, sniff
 from unprompt.perturbations import CONDITIONS, DegradationPipeline, condition, degradation
 from unprompt.types import RGB
 
-NEVER = DegradationPipeline(prior_jpeg=0, shrink=0, enlarge=0, blur=0, mirror=0, jpeg=0, webp=0)
+NEVER = DegradationPipeline(history=0, shrink=0, enlarge=0, blur=0, mirror=0, jpeg=0, webp=0)
 DRAWS = 2000
 
 
@@ -57,7 +57,7 @@ class Watched:
 
 def test_history_is_for_lossless_files_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     watched, rng, rgb = Watched(monkeypatch), np.random.default_rng(0), noise(4, 4)
-    made = replace(NEVER, prior_jpeg=0.8)
+    made = replace(NEVER, history=0.8)
     for _ in range(DRAWS):
         made.apply(rgb, True, rng)
     assert len(watched.codes) / DRAWS == pytest.approx(0.8, abs=0.04)
@@ -139,7 +139,7 @@ def test_the_crop_never_passes_its_side(height: int, width: int, side: int, loss
 def test_a_crop_is_cut_from_what_the_whole_picture_became(seed: int) -> None:
     """History and resize of all pixels, then the crop, by Pillow: equal but for single grey levels of rounding."""
     smooth = np.array(Image.fromarray(noise(30, 41)).resize((410, 301), Image.Resampling.BICUBIC))
-    made = replace(NEVER, side=64, prior_jpeg=1, shrink=0.6, enlarge=0.4, kept=100)
+    made = replace(NEVER, side=64, history=1, shrink=0.6, enlarge=0.4, kept=100)
     found = made.apply(smooth, True, np.random.default_rng(seed))
     rng = np.random.default_rng(seed)
     rng.random()

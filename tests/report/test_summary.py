@@ -33,7 +33,7 @@ def test_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("judgements", "line"),
+    ("predictions", "line"),
     [
         ([], ""),
         ([told("real")], ""),

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from unprompt.workflows.voice import OUTSIDE
 
 from unprompt.detectors import ATTRIBUTORS
 from unprompt.instruments import Manifest
 from unprompt.types import NONE_OF_THESE, Prediction
 from unprompt.workflows.detect import detect
 from unprompt.workflows.doctor import doctor
+from unprompt.workflows.prediction.predictor import OUTSIDE
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "pictures"

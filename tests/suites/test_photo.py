@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from unprompt.photographs.page import card
-from unprompt.workflows.voice import OUTSIDE
 
 from unprompt.detectors.checkpoint import read_header
 from unprompt.instruments import Manifest
+from unprompt.recipes.photo.card import card
 from unprompt.types import Prediction
 from unprompt.workflows.detect import detect
+from unprompt.workflows.prediction.predictor import OUTSIDE
 
 ROOT = Path(__file__).parents[2]
 SCENE = sorted((ROOT / "examples" / "pictures" / "real").iterdir())[0]

@@ -174,10 +174,10 @@ def test_outside_the_world_it_is_none_of_these(
     candidate_suites: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Elsewhere:
-        def outside(self, pictures: list[np.ndarray]) -> np.ndarray:
+        def is_ood(self, pictures: list[np.ndarray]) -> np.ndarray:
             return np.arange(len(pictures)) % 2 == 0
 
-    monkeypatch.setattr(verb.World, "load", lambda path, encoder: Elsewhere())
+    monkeypatch.setattr(verb.OODDetector, "load", lambda path, encoder: Elsewhere())
     text = (candidate_suites / "suite.toml").read_text()
     file = candidate_suites / "worldly.toml"
     file.write_text(f'world = "world.safetensors"\n{text}')

@@ -18,9 +18,9 @@ from unprompt.errors import OptionError, StoreError
 from unprompt.store import (
     Contents,
     NoiseSamples,
-    Product,
+    ProductRecipe,
     Store,
-    TableRecipe,
+    StoredProduct,
     embedding_rows,
     picture_rows,
     pictures,
@@ -30,7 +30,7 @@ from unprompt.types import Sample
 from unprompt.workflows.evidence import ls, prune, verify
 from unprompt.workflows.extract import read_or_error
 
-OTHER = TableRecipe("embedding", 1, [], {"of": "nothing"})
+OTHER = ProductRecipe("embedding", 1, [], {"of": "nothing"})
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def run(*words: object) -> tuple[int, str, str]:
     return done.exit_code, done.stdout, done.stderr
 
 
-def shelved(contents: Contents, name: str) -> Product:
+def shelved(contents: Contents, name: str) -> StoredProduct:
     return next(one for one in contents.products if one.shelf == name)
 
 

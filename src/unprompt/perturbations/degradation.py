@@ -50,7 +50,7 @@ class DegradationPipeline:
 
     side: int = 256
     """Of the crop, at most."""
-    prior_jpeg: float = 0.8
+    history: float = 0.8
     """Chance that a lossless file was a JPEG before."""
     histories: Range = FORMER
     """Qualities of that JPEG, as of all others with bounds included."""
@@ -102,7 +102,7 @@ class DegradationPipeline:
         A file compressed with loss has a history of its own, and is given none.
         """
         former = None
-        if lossless and rng.random() < self.prior_jpeg:
+        if lossless and rng.random() < self.history:
             former = partial(coded, quality=_whole(self.histories, rng), chroma=_chroma(rng))
         factor, kernel = self._size(min(rgb.shape[:2]), rng)
         crop = self._cut(rgb, former, factor, kernel, rng)

@@ -101,7 +101,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
             raise KeyboardInterrupt
         write(path, data)
 
-    monkeypatch.setattr(pictures, "put", dying)
+    monkeypatch.setattr(miniature, "put", dying)
     with pytest.raises(KeyboardInterrupt):
         materialise(tmp_path, suite, counts=COUNTS)
     monkeypatch.undo()
@@ -116,8 +116,8 @@ def test_batches_are_cut_alike(suite: Suite, tmp_path: Path, monkeypatch: pytest
         asked.append(tuple(seeds))
         return [np.zeros((8, 8, 3), np.uint8)] * len(seeds)
 
-    monkeypatch.setattr(pictures, "scenes", noting)
-    monkeypatch.setattr(pictures, "drawings", lambda suite, name: noting)
+    monkeypatch.setattr(miniature, "scenes", noting)
+    monkeypatch.setattr(miniature, "drawings", lambda suite, name: noting)
     materialise(tmp_path, suite, counts=Counts(35, 0, 0))
     first, second = tuple(range(2_000_000, 2_000_032)), tuple(range(2_000_032, 2_000_035))
     assert asked[:2] == [first, second]
@@ -128,7 +128,7 @@ def test_batches_are_cut_alike(suite: Suite, tmp_path: Path, monkeypatch: pytest
 
 
 def test_pictures_of_other_weights_are_refused(folder: Path, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "CAMERA_VERSION", 99)
+    monkeypatch.setattr(miniature, "CAMERA_VERSION", 99)
     before = contents(folder)
     with pytest.raises(DataError, match=rf"the pictures 'diffusion' in {folder} were made by [0-9a-f]{{12}}, this"):
         materialise(folder, suite, counts=COUNTS)
@@ -149,7 +149,7 @@ def test_the_data_specification_makes_them_at_first_use(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("unprompt.instruments.Suite.load", lambda name: {"miniature": suite}[name])
     monkeypatch.setattr(materialise, "__defaults__", (*(materialise.__defaults__ or ())[:1], COUNTS))
-    monkeypatch.setattr(pictures, "version", lambda name: "7.8")
+    monkeypatch.setattr(miniature, "version", lambda name: "7.8")
     samples = load_miniature(str(tmp_path / "mine")) if named else load_miniature("")
     place = tmp_path / ("mine" if named else "unprompt/miniature-7.8")
     assert contents(place) == contents(folder)

@@ -42,15 +42,15 @@ def test_every_stage_is_where_its_name_says(name: str) -> None:
     assert recipe.import_module(f"unprompt.recipes.miniature.{name}").STAGE.name == name
 
 
-def test_stages_are_made_once_in_order(made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_stages_are_made_once_in_order(made: Made, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     context = BuildContext(tmp_path)
     run(context)
     assert made == list(STAGES)
     assert json.loads(context.stamp("flow").read_text("utf-8")) == {"figures": {"figure": 0.5}, "minutes": 0.0}
-    assert "flow: finished in 0.0 minutes (figure 0.500)" in capsys.readouterr().err.splitlines()
+    assert "flow: finished in 0.0 minutes (figure 0.500)" in caplog.messages
     run(context)
     assert made == list(STAGES)
-    assert "flow: finished before (figure 0.500)" in capsys.readouterr().err.splitlines()
+    assert "flow: finished before (figure 0.500)" in caplog.messages
 
 
 def test_a_stage_by_name_is_made_again_and_undoes_those_that_rest_on_it(made: Made, tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_stage_that_fails_has_no_stamp(made: Made, tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("words", "workshop", "only"),
+    ("words", "context", "only"),
     [
         ([], lambda home: BuildContext(home / "unprompt" / "recipe"), None),
         (["--quick"], lambda home: BuildContext(home / "unprompt" / "recipe-quick", quick=True), None),

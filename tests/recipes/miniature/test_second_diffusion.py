@@ -61,7 +61,7 @@ def test_it_is_trained_saved_small_and_draws(tmp_path: Path, monkeypatch: pytest
     assert set(figures) == {"psnr", "latent_std", "facts"}
     assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {
         "sibling-autoencoder.safetensors",
-        "second_diffusion.safetensors",
+        "sibling.safetensors",
     }
     entry = ENTRIES["generators.sibling"]
     copy(context.model(entry.path), tmp_path / "shipped", entry.files)
