@@ -293,8 +293,9 @@ def test_logistic_is_sklearns_optimum() -> None:
     np.testing.assert_allclose(features @ weights + bias, peer.decision_function(standard), atol=1e-4)
 
 
-def test_a_constant_feature_gets_no_weight() -> None:
-    features = np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0], [4.0, 5.0]])
-    weights, _ = logistic(features, [0, 0, 1, 1], 0.1)
+@pytest.mark.parametrize("constant", [5.0, 0.1])  # ten times 0.1, by ten, is not 0.1
+def test_a_constant_feature_gets_no_weight(constant: float) -> None:
+    features = np.stack([np.arange(10.0), np.full(10, constant)], axis=1)
+    weights, _ = logistic(features, [0] * 5 + [1] * 5, 0.1)
     assert weights[0] > 0
     assert weights[1] == 0

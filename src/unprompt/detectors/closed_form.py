@@ -24,8 +24,7 @@ def logistic(features: Floats, labels: npt.ArrayLike, l2: float) -> tuple[Floats
     any sign. Balanced: each class weighs one half, so that the logit is that of prior 0.5.
     """
     generated = labelled(len(features), labels)
-    centre, spread = features.mean(0), features.std(0)
-    spread = np.where(spread > 0, spread, 1.0)
+    centre, spread = features.mean(0), scale_of(features, features.std(0))
     design = (features - centre) / spread
     weights = np.where(generated, 0.5 / generated.sum(), 0.5 / (~generated).sum())
 
@@ -40,6 +39,14 @@ def logistic(features: Floats, labels: npt.ArrayLike, l2: float) -> tuple[Floats
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "gtol": 1e-9, "ftol": 1e-14})
     coefficients = found.x[:-1] / spread
     return coefficients, float(found.x[-1] - coefficients @ centre)
+
+
+def scale_of(features: Floats, spread: Floats) -> Floats:
+    """d deviations to divide N x d centred features by; infinite where all N are one number, so that it counts nothing.
+
+    A mean of equal floats is not always that float, so their deviation is not always 0.
+    """
+    return np.where((np.ptp(features, axis=0) > 0) & (spread > 0), spread, np.inf)
 
 
 class ClosedForm(Detector[E, O]):

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy.fft import dctn
 
 from unprompt.detectors.base import Floats
-from unprompt.detectors.closed_form import LinearDetector
+from unprompt.detectors.closed_form import LinearDetector, scale_of
 from unprompt.detectors.labels import labelled
 from unprompt.detectors.options import ClosedFormOptions, at_least
 from unprompt.detectors.towers import require_vision_tower
@@ -61,8 +61,7 @@ def ridge(features: Floats, labels: npt.ArrayLike, l2: float) -> tuple[Floats, f
     generated = labelled(len(features), labels)
     share = np.where(generated, 0.5 / generated.sum(), 0.5 / (~generated).sum())
     centre = share @ features
-    spread = np.sqrt(share @ np.square(features - centre))
-    spread = np.where(spread > 0, spread, 1.0)
+    spread = scale_of(features, np.sqrt(share @ np.square(features - centre)))
     root = np.sqrt(share)[:, None]
     design = root * ((features - centre) / spread)
     target = root[:, 0] * np.where(generated, 1.0, -1.0)
