@@ -30,14 +30,18 @@ from unprompt.analysis import (
 from unprompt.errors import DataError
 from unprompt.evaluation.metrics import BINS
 
-DICE = np.random.default_rng(7)
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Of each test its own: none depends on those before it."""
+    return np.random.default_rng(7)
 
 
 # shift: SARE, equation 7
 
 
-def test_gap_is_equation_7_with_welchs_interval() -> None:
-    real, fake = DICE.normal(0.5, 0.1, 40), DICE.normal(0.4, 0.2, 25)
+def test_gap_is_equation_7_with_welchs_interval(rng: np.random.Generator) -> None:
+    real, fake = rng.normal(0.5, 0.1, 40), rng.normal(0.4, 0.2, 25)
     found = gap(real, fake)
     assert found.delta == pytest.approx(sum(real) / 40 - sum(fake) / 25)
     error = math.sqrt(np.var(real, ddof=1) / 40 + np.var(fake, ddof=1) / 25)
@@ -67,8 +71,8 @@ def test_each_generator_meets_the_real_pictures_that_belong_to_it() -> None:
 # alignment: TIDY, figure 1
 
 
-def test_cosines_are_those_of_each_pair() -> None:
-    images, texts = DICE.normal(size=(6, 5)), DICE.normal(size=(6, 5))
+def test_cosines_are_those_of_each_pair(rng: np.random.Generator) -> None:
+    images, texts = rng.normal(size=(6, 5)), rng.normal(size=(6, 5))
     for found, image, text in zip(cosines(images, texts), images, texts, strict=True):
         assert found == pytest.approx(
             sum(a * b for a, b in zip(image, text, strict=True)) / math.sqrt((image @ image) * (text @ text))
@@ -76,8 +80,8 @@ def test_cosines_are_those_of_each_pair() -> None:
     assert cosines(np.zeros((1, 3)), np.ones((1, 3))) == 0
 
 
-def test_direction_is_the_share_of_pairs_that_tidy_would_have_so() -> None:
-    real, fake = DICE.normal(0.3, 0.1, 30), DICE.normal(0.25, 0.1, 20)
+def test_direction_is_the_share_of_pairs_that_tidy_would_have_so(rng: np.random.Generator) -> None:
+    real, fake = rng.normal(0.3, 0.1, 30), rng.normal(0.25, 0.1, 20)
     pairs = [(one > other) + 0.5 * (one == other) for one in real for other in fake]
     assert direction(real, fake) == pytest.approx(np.mean(pairs))
     assert direction([1.0, 1.0], [0.0]) == 1
@@ -95,8 +99,8 @@ def test_alignment_keeps_every_picture() -> None:
 # consistency: SemGIR, table 3
 
 
-def test_psnr_is_its_definition() -> None:
-    one, other = (DICE.integers(0, 256, (8, 6, 3), dtype=np.uint8) for _ in range(2))
+def test_psnr_is_its_definition(rng: np.random.Generator) -> None:
+    one, other = (rng.integers(0, 256, (8, 6, 3), dtype=np.uint8) for _ in range(2))
     error = sum((float(a) - float(b)) ** 2 for a, b in zip(one.ravel(), other.ravel(), strict=True)) / one.size
     assert psnr(one, other) == pytest.approx(20 * math.log10(255) - 10 * math.log10(error))
     assert psnr(one, one) == pytest.approx(20 * math.log10(255) + 10 * math.log10(8 * 6 * 3))
@@ -126,8 +130,8 @@ def test_consistency_means_and_errors() -> None:
 # t-SNE
 
 
-def test_tsne_keeps_far_clusters_apart_and_repeats_itself() -> None:
-    features = np.concatenate([DICE.normal(0, 0.1, (20, 8)), DICE.normal(5, 0.1, (20, 8))])
+def test_tsne_keeps_far_clusters_apart_and_repeats_itself(rng: np.random.Generator) -> None:
+    features = np.concatenate([rng.normal(0, 0.1, (20, 8)), rng.normal(5, 0.1, (20, 8))])
     places = embedded(features, seed=3)
     centres = places[:20].mean(axis=0), places[20:].mean(axis=0)
     own = max(np.linalg.norm(places[i] - centres[i // 20]) for i in range(40))
@@ -143,9 +147,9 @@ def test_tsne_keeps_far_clusters_apart_and_repeats_itself() -> None:
 
 
 @pytest.fixture
-def scored() -> Scored:
-    generated = DICE.random(200) < 0.3
-    chances = np.clip(DICE.normal(0.4 + 0.2 * generated, 0.2), 0, 1).round(2)  # with ties
+def scored(rng: np.random.Generator) -> Scored:
+    generated = rng.random(200) < 0.3
+    chances = np.clip(rng.normal(0.4 + 0.2 * generated, 0.2), 0, 1).round(2)  # with ties
     return Scored(generated, chances)
 
 
@@ -159,9 +163,9 @@ def test_roc_corners_are_scikit_learns(scored: Scored) -> None:
     assert rows[0]["line"] == f"adm, n = {200 - n} + {n}"
 
 
-def test_reliability_bins_are_scikit_learns_at_prior_one_half() -> None:
+def test_reliability_bins_are_scikit_learns_at_prior_one_half(rng: np.random.Generator) -> None:
     generated = np.repeat([False, True], 300)
-    chances = DICE.random(600)
+    chances = rng.random(600)
     rows = reliability_table({"all": Scored(generated, chances)}).to_pylist()
     share, mean = calibration_curve(generated, chances, n_bins=BINS)  # classes of one size: prior 0.5 by itself
     np.testing.assert_allclose([row["share"] for row in rows], share)

@@ -12,11 +12,10 @@ from unprompt.evidence.semgir import SemgirExtractor
 from unprompt.instruments import Suite
 from unprompt.types import Caption, Picture
 
-random = np.random.default_rng(1)
-
 
 def test_the_sare_map_is_equation_4() -> None:
-    x, x_hat = (random.integers(0, 256, (5, 7, 3), dtype=np.uint8) for _ in range(2))
+    rng = np.random.default_rng(1)
+    x, x_hat = (rng.integers(0, 256, (5, 7, 3), dtype=np.uint8) for _ in range(2))
     made = SareEvidence(x, x_hat, Caption("a ball"))
     expected = np.abs(x.astype(np.int64) - x_hat.astype(np.int64)) / 255
     np.testing.assert_allclose(made.sare_map, expected, atol=1e-7)
