@@ -223,8 +223,10 @@ def test_asked_about_fewer_candidates_it_says_the_same_of_those(
     logits = calibrated(attributor).logits(evidence)
     fewer = attributor.subset(["sibling"])
     assert (fewer.candidates, set(fewer.calibrations)) == (("sibling",), {"sibling"})
-    np.testing.assert_array_equal(fewer.logits(evidence), logits[:, 1:])
-    np.testing.assert_array_equal(attributor.subset(["sibling", "diffusion"]).logits(evidence), logits[:, ::-1])
+    # fewer drawings or turned ones are another batch, over which float32 sums may take another order
+    np.testing.assert_allclose(fewer.logits(evidence), logits[:, 1:], atol=1e-5)
+    turned = attributor.subset(["sibling", "diffusion"])
+    np.testing.assert_allclose(turned.logits(evidence), logits[:, ::-1], atol=1e-5)
     assert attributor.candidates == CANDIDATES
     monkeypatch.setattr(type(attributor.suite), "diffusion", property(lambda self: pytest.fail("it was not asked")))
     assert fewer.predict(pictures[:1]).shape == (1, 1)
