@@ -1,9 +1,11 @@
-"""No network and one thread, for every test."""
+"""No network, one number of threads and no deadline, for every test."""
 
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["OMP_NUM_THREADS"] = "1"
+# Of this process and of those that a test starts: with other threads, sums are added up in another order.
+os.environ["OMP_NUM_THREADS"] = os.environ.get("UNPROMPT_TEST_THREADS", "1")
+os.environ["MKL_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"]
 
 import logging
 import sys
@@ -12,6 +14,10 @@ from importlib.util import find_spec
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("unprompt", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unprompt")  # a busy machine is no failure
 
 
 def _mend_torchvision() -> object:
@@ -42,5 +48,5 @@ def _log(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+def _threads() -> None:
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
