@@ -2,16 +2,21 @@
 PYTHON ?= python3
 PIP_ARGS ?=
 VENV := .venv
+ifeq ($(OS),Windows_NT)
+SHELL := bash
+BIN := $(VENV)/Scripts
+else
 BIN := $(VENV)/bin
+endif
 STAMP := $(VENV)/.installed
 # Photographs that scikit-image, a package of the development set, bundles.
 PHOTOGRAPHS = $(addprefix $(shell $(BIN)/python -c 'import skimage; print(skimage.data_dir)')/,chelsea.png coffee.png rocket.jpg)
 
-.PHONY: help install demo test check miniature clean
+.PHONY: help install demo test coverage check miniature clean
 
 help:
 	@echo "make demo       install, judge examples/pictures and real photographs, write out/demo/index.html"
-	@echo "make test       run the tests"
+	@echo "make test       run the tests; make coverage also tells which lines they never reach"
 	@echo "make check      format, lint, types, import layers, spelling"
 	@echo "make miniature  train the embedded suite from nothing; QUICK=1 proves the chain in half an hour"
 	@echo "make install    only the environment, in $(VENV); make clean removes it and every output"
@@ -33,7 +38,10 @@ demo: install
 
 # Two workers of one thread each: the tests are written for two cores.
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(if $(CI),--durations=25)
+
+coverage: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-report=xml:out/coverage.xml
 
 check: install
 	$(BIN)/ruff format --check .
