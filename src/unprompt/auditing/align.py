@@ -82,7 +82,7 @@ class Alignment:
 def write_aligned(items: Sequence[Item], alignment: Alignment, out: Path, pool: Executor) -> Path:
     """Fill ``out`` with the aligned pictures and ``manifest.csv``, and return the manifest; nothing is made twice.
 
-    A file's name is a hash of the source's path and pixels: it tells no class, and a changed source gets another.
+    A file's name is a hash of the source's path and pixels: it reveals no class, and a changed source gets another.
     Splits are written as the audit saw them. A picture that cannot be read keeps its row, with the damaged file's path.
     Raises DataError when ``out`` was made with other options, StoreError when it cannot be written.
     """
@@ -162,7 +162,7 @@ def _table(rows: Sequence[dict[str, object]]) -> bytes:
 
 
 def _warn_of_enlarged(items: Sequence[Item], alignment: Alignment) -> None:
-    """Enlarged pictures are smooth: where one class has more of them, the view still tells the classes apart."""
+    """Enlarged pictures are smooth: where one class has more of them, the view still separates the classes."""
     if alignment.size is None:
         return
     small, all_ = Counter[object](), Counter[object]()
@@ -172,8 +172,8 @@ def _warn_of_enlarged(items: Sequence[Item], alignment: Alignment) -> None:
             small[item.label] += min(item.facts.width, item.facts.height) < alignment.size
     shares = {name: small[label] / all_[label] for label, name in ((0, "real"), (1, "generated")) if all_[label]}
     if any(shares.values()):
-        told = " and ".join(f"{share:.0%} of the {name}" for name, share in shares.items())
+        enlarged = " and ".join(f"{share:.0%} of the {name}" for name, share in shares.items())
         log.warning(
-            f"{told} pictures were smaller than {alignment.size} pixels and were enlarged, which smooths "
+            f"{enlarged} pictures were smaller than {alignment.size} pixels and were enlarged, which smooths "
             "them; a smaller size avoids it"
         )

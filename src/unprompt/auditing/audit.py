@@ -81,19 +81,19 @@ class Audit:
         found = asdict(self)
         if self.bias is not None:
             found["bias"]["auc"] = self.bias.auc
-        for group, told in zip(self.copies, found["copies"], strict=True):
-            told |= {"across_classes": group.across_classes, "across_splits": group.across_splits}
+        for group, row in zip(self.copies, found["copies"], strict=True):
+            row |= {"across_classes": group.across_classes, "across_splits": group.across_splits}
         return {"version": VERSION, **found, "findings": [asdict(finding) for finding in self.findings()]}
 
     def _bias(self) -> Finding:
         if self.bias is None:
             return Finding("metadata", "skip", "needs two readable pictures of each class at least: label the data")
-        told = f"format, size and JPEG quality alone reach AUC {self.bias.auc:.2f}"
-        told += f" (95 % interval {self.bias.low:.2f} to {self.bias.high:.2f}; {self.bias.stronger} classifier)"
+        message = f"format, size and JPEG quality alone reach AUC {self.bias.auc:.2f}"
+        message += f" (95 % interval {self.bias.low:.2f} to {self.bias.high:.2f}; {self.bias.stronger} classifier)"
         if self.bias.auc > LIMIT:
             advice = "align both classes (--align jpeg:96,size:512 --out DIR) and quote this figure beside any other"
-            return Finding("metadata", "warn", f"{told}, above {LIMIT}: {advice}")
-        return Finding("metadata", "pass", f"{told}, not above {LIMIT}")
+            return Finding("metadata", "warn", f"{message}, above {LIMIT}: {advice}")
+        return Finding("metadata", "pass", f"{message}, not above {LIMIT}")
 
     def _copies(self) -> Iterator[Finding]:
         for where in ("classes", "splits"):

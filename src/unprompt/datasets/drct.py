@@ -1,4 +1,4 @@
-"""DRCT-2M: sixteen Stable Diffusion relatives told of COCO's captions."""
+"""DRCT-2M: sixteen Stable Diffusion relatives prompted with COCO's captions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TREE: Final = (
 
 
 def load_drct(argument: str) -> list[Sample]:
-    """DRCT-2M: sixteen relatives of Stable Diffusion told of COCO's captions, beside COCO. ROOT[/generator][/split].
+    """DRCT-2M: sixteen variants of Stable Diffusion prompted with COCO's captions, and COCO. ROOT[/generator][/split].
 
     - Source: Chen et al., DRCT: Diffusion Reconstruction Contrastive Training towards Universal Detection of Diffusion
       Generated Images, ICML 2024, https://github.com/beibuwandeluori/DRCT. Licence: none stated with the code; COCO's

@@ -16,7 +16,7 @@ Meaning = TypeVar("Meaning")
 
 
 def load_folder(path: str) -> list[Sample]:
-    """Every visible file under a folder, whatever its suffix; names of folders tell label, generator and split.
+    """Every visible file under a folder, whatever its suffix; names of folders give label, generator and split.
 
     ``path`` is walked recursively in sorted order, links followed. A file that is no picture is a sample too:
     only reading it can tell. Raises DataError for a missing or empty folder and for contradictory names.
@@ -46,13 +46,13 @@ def _sample(root: str, inner: str) -> Sample:
 
 def _agreed(uri: str, what: str, folders: Sequence[str], meanings: Sequence[Meaning | None]) -> Meaning | None:
     """The one meaning among ``meanings``, None when there is none. Raises DataError when there are two."""
-    told = {meaning: name for name, meaning in zip(folders, meanings, strict=True) if meaning is not None}
-    if len(told) > 1:
-        names = " and ".join(repr(name) for name in told.values())
+    found = {meaning: name for name, meaning in zip(folders, meanings, strict=True) if meaning is not None}
+    if len(found) > 1:
+        names = " and ".join(repr(name) for name in found.values())
         raise DataError(
             f"{uri}: its folders {names} tell two {what}s; expected one: rename a folder, or use a manifest"
         )
-    return next(iter(told), None)
+    return next(iter(found), None)
 
 
 def _generator(folders: Sequence[str], place: int) -> str:

@@ -31,7 +31,7 @@ _REAL = re.compile(r"^(n\d{8})_")
 
 
 def load_genimage(argument: str) -> list[Sample]:
-    """GenImage: eight generators told of ImageNet's classes, beside ImageNet itself. ROOT[/generator][/split].
+    """GenImage: eight generators prompted with ImageNet's classes, beside ImageNet itself. ROOT[/generator][/split].
 
     - Source: Zhu et al., GenImage: A Million-Scale Benchmark for Detecting AI-Generated Image, NeurIPS 2023,
       https://github.com/GenImage-Dataset/GenImage. Licence: CC BY-NC-SA 4.0; ImageNet's own terms for the real ones.
@@ -41,7 +41,7 @@ def load_genimage(argument: str) -> list[Sample]:
     - Splits: the dataset has no test split, so ``val`` is the test set, as in every paper, and a validation split is
       carved out of ``train``: a tenth, by the hash of the file's name, so that a picture that lies below two generators
       falls on one side. The repackaged ``test/GENERATOR/{0_real,1_fake}`` is test.
-    - Damage: empty and truncated files are known (``033_sdv4_00152.png``); they are samples, and reading tells.
+    - Damage: empty and truncated files are known (``033_sdv4_00152.png``); they are samples that fail to be read.
 
     ``content`` is ImageNet's class index as the name of a generated file states it, or the WordNet id of a real
     training picture. It labels nothing and is never a prompt.

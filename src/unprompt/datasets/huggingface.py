@@ -24,7 +24,7 @@ EXPECTED: Final = (
 )
 _LABELS: Final = ("label", "labels")
 _NOTES: Final = {"generator": ("generator", "source", "model"), "content": ("content", "class"), "prompt": ("prompt",)}
-"""Field of a sample -> columns that may tell it, the first one there counts."""
+"""Field of a sample -> columns that may hold it, the first one there counts."""
 
 
 def load_huggingface(argument: str) -> list[Sample]:
@@ -33,7 +33,7 @@ def load_huggingface(argument: str) -> list[Sample]:
     The card is the data set's own. A picture inside an Arrow file has the uri ``FILE.arrow#bytes=OFFSET+LENGTH``, which
     every verb opens; nothing is unpacked. One that is stored by its path starts at DIR. A ``ClassLabel`` counts by the
     names of its classes, so that ``0 = fake`` is read rightly; other labels are as in manifests. The splits of a
-    ``DatasetDict`` are those of its folders, else a column ``split`` tells them. Columns generator (source, model),
+    ``DatasetDict`` are those of its folders, else a column ``split`` names them. Columns generator (source, model),
     content (class) and prompt are read where they are. An empty cell is a sample that cannot be read, and is listed.
     """
     root, only = Path(argument), None
@@ -64,7 +64,7 @@ def _refuse(argument: str, root: Path) -> NoReturn:
 
 @dataclass(frozen=True)
 class _Columns:
-    """Which columns tell what."""
+    """Which columns hold what."""
 
     image: str
     label: str | None
@@ -86,13 +86,13 @@ def _data_files(folder: Path) -> list[Path]:
     state = folder / "state.json"
     if not state.is_file():
         return sorted(folder.glob("*.arrow"))
-    told = json.loads(state.read_text("utf-8"))
-    if told.get("_indices_data_files"):
+    info = json.loads(state.read_text("utf-8"))
+    if info.get("_indices_data_files"):
         raise DataError(
             f"{folder}: the data set was saved with a selection of rows; expected whole files: load it with the "
             "datasets library, and save_to_disk again after flatten_indices()"
         )
-    return [folder / one["filename"] for one in told["_data_files"]]
+    return [folder / one["filename"] for one in info["_data_files"]]
 
 
 def _rows(root: Path, path: Path, mapped: pa.MemoryMappedFile, split: Split | None) -> Iterator[Sample]:
@@ -111,8 +111,8 @@ def _rows(root: Path, path: Path, mapped: pa.MemoryMappedFile, split: Split | No
 
 
 def _columns(path: Path, schema: pa.Schema) -> _Columns:
-    told = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-    features: Mapping[str, Any] = told.get("info", {}).get("features") or {}
+    info = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+    features: Mapping[str, Any] = info.get("info", {}).get("features") or {}
     images = [name for name in schema.names if features.get(name, {}).get("_type") == "Image"]
     if not images:
         raise DataError(f"{path}: found the columns {', '.join(schema.names)}, none of images; expected {EXPECTED}")

@@ -124,7 +124,7 @@ def split_cell(where: str, word: str) -> Split | None:
 
 
 def _distinct(manifest: str, samples: list[Sample]) -> list[Sample]:
-    """``samples`` without repetitions. Raises DataError when one path is told in two ways."""
+    """``samples`` without repetitions. Raises DataError when one path has two descriptions."""
     first: dict[str, tuple[int, Sample]] = {}
     for number, sample in enumerate(samples, 1):
         row, known = first.setdefault(sample.uri, (number, sample))

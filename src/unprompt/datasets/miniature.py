@@ -1,7 +1,7 @@
-"""The little world on disk: photographs of real scenes, and of what generators draw of others.
+"""``miniature:`` on disk: photographs of rendered scenes, and of what generators draw from the captions of others.
 
-The suite's candidates draw for all splits, every further generator for the test split alone: no head has seen it.
-An outsider is a generator of which the suite has pictures, but no weights. All roads end at the same camera.
+The suite's candidates draw for all splits, every further generator for the test split alone: no head has seen it. Of an
+unseen generator the suite has pictures, but no weights. Scenes and drawings pass the same camera.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 BATCH: Final = 32
 """Pictures that are made together; which ones depends on nothing but the counts."""
 DRAWN_SEEDS: Final = 500_000
-"""This far behind a split's real scenes lie those that the generators are told of."""
+"""This far behind a split's real scenes lie those whose captions the generators draw."""
 SCENES: Final = "scenes"
 """Name of the collection of real pictures."""
 MANIFEST: Final = "manifest.csv"
@@ -46,8 +46,8 @@ RECIPE: Final = "recipe.json"
 FILES: Final = ("**/*.json", "**/*.txt", "**/*.safetensors")
 """What of a generator's folder moves its drawings."""
 
-OUTSIDERS: Final = "outsiders"
-"""Folder of the suite with a folder of photographs for each outsider, by the seeds of the scenes it was told of."""
+UNSEEN: Final = "outsiders"
+"""Folder of the suite with a folder of photographs for each unseen generator, by the seeds of the scenes it drew."""
 
 Make = Callable[[Sequence[int]], Sequence[RGB]]
 """Scene seeds -> pictures before the camera."""
@@ -84,7 +84,7 @@ class Family:
 
 
 def load_miniature(argument: str) -> list[Sample]:
-    """The embedded suite's little world: scenes, and what its generators draw of others; made at first use.
+    """The embedded suite's synthetic scenes, and what its generators draw of others; made at first use.
 
     ``argument`` is the folder; empty = a folder in the user's cache, named after the package's version.
     """
@@ -136,18 +136,18 @@ def drawings(suite: Suite, name: str) -> Make:
     return lambda seeds: prompted(suite.generator(name))(seeds)
 
 
-def outsiders(suite: Suite) -> dict[str, Path]:
+def unseen_generators(suite: Suite) -> dict[str, Path]:
     """Name -> folder of photographs, sorted by name."""
-    return {folder.name: folder for folder in sorted((suite.manifest.file.parent / OUTSIDERS).glob("*/"))}
+    return {folder.name: folder for folder in sorted((suite.manifest.file.parent / UNSEEN).glob("*/"))}
 
 
 def kept(folder: Path, seeds: Sequence[int]) -> list[bytes]:
-    """An outsider's photographs."""
+    """An unseen generator's photographs."""
     return [(folder / f"{seed}.jpg").read_bytes() for seed in seeds]
 
 
-def told(split: Split, count: int) -> range:
-    """Seeds of the scenes of a split that every generator is told of."""
+def prompt_seeds(split: Split, count: int) -> range:
+    """Seeds of the scenes of a split whose captions every generator draws."""
     first = HEAD_SEEDS[split] + DRAWN_SEEDS
     return range(first, first + count)
 
@@ -159,9 +159,9 @@ def _families(suite: Suite, counts: Counts) -> Iterator[Family]:
         for name in suite.generators:
             if split == "test" or name in suite.candidates:
                 shoot = partial(photographs, drawings(suite, name))
-                yield Family(name, GENERATED, split, told(split, count), shoot)
-    for name, folder in outsiders(suite).items():
-        there = [seed for seed in told("test", counts.test) if (folder / f"{seed}.jpg").exists()]
+                yield Family(name, GENERATED, split, prompt_seeds(split, count), shoot)
+    for name, folder in unseen_generators(suite).items():
+        there = [seed for seed in prompt_seeds("test", counts.test) if (folder / f"{seed}.jpg").exists()]
         yield Family(name, GENERATED, "test", there, partial(kept, folder))
 
 
@@ -185,7 +185,7 @@ def _recipe(suite: Suite) -> dict[str, str]:
         spec = suite.manifest.instruments[name] if name == "diffusion" else suite.manifest.generators[name]
         weights = folder_digest(suite.manifest.origin(spec).folder, FILES)
         made[name] = fingerprint(WORLD_VERSION, CAMERA_VERSION, weights, spec.parameters)
-    return made | {name: folder_digest(folder, ("*.jpg",)) for name, folder in outsiders(suite).items()}
+    return made | {name: folder_digest(folder, ("*.jpg",)) for name, folder in unseen_generators(suite).items()}
 
 
 def _check(path: Path, recipe: Mapping[str, str]) -> None:

@@ -25,7 +25,7 @@ Folders = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One published dataset: how its tree looks, and what a file's place in it tells."""
+    """One published dataset: how its tree looks, and what a file's place in it means."""
 
     name: str
     tree: str
@@ -33,7 +33,7 @@ class Benchmark:
     generators: Mapping[str, str]
     """Folder name, :func:`normalise_name` -> name of the generator or collection."""
     describe: Callable[[str, Folders], Sample | None]
-    """Path and folders -> sample; None for a file beside the dataset. DataError for a place that tells nothing."""
+    """Path and folders -> sample; None for a file beside the dataset. DataError for a place that means nothing."""
     pairs: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Generator -> collections of real pictures that several generators share; without one it has its own."""
     beside: frozenset[str] = frozenset()
@@ -60,7 +60,7 @@ class Selection:
 def load_benchmark(benchmark: Benchmark, argument: str) -> list[Sample]:
     """The samples of ``ROOT[/generator][/split]``, in sorted order; whatever lies in a labelled folder is one.
 
-    A chosen generator comes with the real pictures that it is measured against. Raises DataError that says where
+    A chosen generator comes with the real pictures that it is measured against. Raises DataError that states where
     was looked, what was found and what was expected.
     """
     chosen = select(benchmark, argument)
@@ -86,7 +86,7 @@ def load_benchmark(benchmark: Benchmark, argument: str) -> list[Sample]:
 def walk(root: str, enter: Callable[[str], bool] = lambda name: True) -> Iterator[str]:
     """Paths of the visible files relative to ``root``, sorted folder by folder, links followed.
 
-    ``enter`` says by its name whether a folder is entered. Raises DataError for one that cannot be listed.
+    ``enter`` decides by its name whether a folder is entered. Raises DataError for one that cannot be listed.
     """
     for folder, inner, files in os.walk(root, onerror=_unlisted, followlinks=True):
         inner[:] = sorted(
@@ -119,7 +119,7 @@ def holdout_split(key: str) -> Split:
 
 
 def bad_layout(uri: str, tree: str) -> NoReturn:
-    """DataError: this file's folders do not tell what it is."""
+    """DataError: this file's folders do not say what it is."""
     raise DataError(f"{uri}: its folders do not tell its generator and split; expected {tree}")
 
 

@@ -28,7 +28,7 @@ def load_universal(argument: str) -> list[Sample]:
     - Sizes: 1,000 generated pictures of each of eight generators, 1,000 real ones in each of two collections, 256 px.
     - Splits: all of it is test. (The paper trains on forensynths.)
     - Shared real folders: ``imagenet`` goes with ``guided``, ``laion`` with the seven others. A real picture is one
-      sample, so a pool counts it once; its ``generator`` is the collection, and ``datasets.partners`` tells whose.
+      sample, so a pool counts it once; its ``generator`` is the collection, and ``datasets.partners`` says whose.
 
     "ADM" in TIDY's tables 1 and 2 is ``guided``.
     """

@@ -1,4 +1,4 @@
-"""The only room that opens a picture: bytes in, upright 8-bit sRGB and its hashes out.
+"""The only package that opens a picture: bytes in, upright 8-bit sRGB and its hashes out.
 
 The policy is one for all formats and is part of every result; :func:`read` states it.
 """

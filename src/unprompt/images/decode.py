@@ -59,7 +59,7 @@ _quiet = threading.Lock()
 def read(source: Path | bytes, uri: str, limits: Limits = DEFAULT_LIMITS) -> Picture:
     """Decode one picture; ``uri`` is its name in results and messages. A path may be a :class:`ByteRange`.
 
-    The policy: the content tells the format; what passes ``limits`` is refused by its header; of several
+    The policy: the content decides the format; what passes ``limits`` is refused by its header; of several
     frames or pages the first counts; the orientation stored with the picture is applied; transparency lies
     over white; 16 bits keep the high byte; grey, palette and CMYK become RGB; colour profiles are not applied.
     A truncated file is an error; the one damage that cannot be seen is a JPEG whose data stop early before a
@@ -137,7 +137,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _stored_size(image: Image.Image, orientation: int) -> tuple[int, int]:
-    """Width and height before turning; Pillow alone turns TIFF, and tells the turned size from the start."""
+    """Width and height before turning; Pillow alone turns TIFF, and reports the turned size from the start."""
     turned = isinstance(image, TiffImageFile) and orientation in _SIDEWAYS
     return (image.height, image.width) if turned else image.size
 
@@ -155,7 +155,7 @@ def _translated(what: str, data: bytes) -> Iterator[None]:
         raise
     except Image.DecompressionBombError as error:
         raise PictureTooLarge(f"{what}: {error}; Pillow opens no larger one: make it smaller") from error
-    except Exception as error:  # the kinds are as many as the decoders, and none may pass this room
+    except Exception as error:  # the kinds are as many as the decoders, and none may leave this package
         raise UnreadablePicture(
             f"{what}: {str(error) or type(error).__name__}: {_glimpse(data)}; "
             "expected a whole picture: fetch or export it again"

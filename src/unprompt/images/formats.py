@@ -1,4 +1,4 @@
-"""Which format some bytes have, told from the bytes alone; a file's name has no say."""
+"""Which format some bytes have, by the bytes alone, whatever the file's name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JPEG quality, told from the quantisation tables that every JPEG file carries."""
+"""JPEG quality, estimated from the quantisation tables that every JPEG file carries."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The camera at the end of both roads: scenes and generated pictures leave as its JPEG files.
+"""The camera that both classes pass: scenes and generated pictures leave as its JPEG files.
 
 A lens that never sits quite still, a little blur, a noisy sensor, a drifting exposure and JPEG:
-neither sharpness nor noise nor file format alone may tell a scene from a generated picture.
+neither sharpness nor noise nor file format alone may separate a scene from a generated picture.
 """
 
 from __future__ import annotations

@@ -58,29 +58,29 @@ def paint_floor(floor: str, hidden: Nuisance, x: Floats, z: Floats) -> Floats:
     return albedo
 
 
-def _wood(weave: NoiseField, u: Floats, v: Floats) -> Floats:
+def _wood(field: NoiseField, u: Floats, v: Floats) -> Floats:
     """Planks along u, with grain, knots of tone and dark seams."""
     width, length = np.float32(0.62), np.float32(3.1)
     plank = np.floor(v / width)
-    along = u / length + weave.of_cell(plank, plank, 0)
+    along = u / length + field.of_cell(plank, plank, 0)
     board = np.floor(along)
-    shade = np.float32(1) + np.float32(0.17) * weave.of_cell(plank, board, 1)
-    bend = weave.smooth(u * np.float32(0.7), v * np.float32(1.5), 2)
-    grain = weave.smooth(u * np.float32(0.55), v * np.float32(6) + bend, 3)
+    shade = np.float32(1) + np.float32(0.17) * field.of_cell(plank, board, 1)
+    bend = field.smooth(u * np.float32(0.7), v * np.float32(1.5), 2)
+    grain = field.smooth(u * np.float32(0.55), v * np.float32(6) + bend, 3)
     shade *= np.float32(1) + np.float32(0.10) * grain + np.float32(0.04) * bend
     shade *= _seam(v / width - plank, 0.05, 0.45) * _seam(along - board, 0.012, 0.45)
-    return _mixed((0.50, 0.285, 0.125), (0.25, 0.125, 0.055), weave.tone) * shade
+    return _mixed((0.50, 0.285, 0.125), (0.25, 0.125, 0.055), field.tone) * shade
 
 
-def _tiles(weave: NoiseField, u: Floats, v: Floats) -> Floats:
+def _tiles(field: NoiseField, u: Floats, v: Floats) -> Floats:
     """A chequer of two tones with pale grout."""
     width = np.float32(0.82)
     i, j = np.floor(u / width), np.floor(v / width)
     light = np.mod(i + j, np.float32(2))
-    shade = np.float32(1) + np.float32(0.07) * weave.of_cell(i, j, 0)
-    shade += np.float32(0.04) * weave.smooth(u * np.float32(2), v * np.float32(2), 1)
-    pale = _mixed((0.52, 0.51, 0.48), (0.54, 0.45, 0.35), weave.tone)
-    dark = _mixed((0.15, 0.19, 0.23), (0.33, 0.13, 0.075), weave.tone)
+    shade = np.float32(1) + np.float32(0.07) * field.of_cell(i, j, 0)
+    shade += np.float32(0.04) * field.smooth(u * np.float32(2), v * np.float32(2), 1)
+    pale = _mixed((0.52, 0.51, 0.48), (0.54, 0.45, 0.35), field.tone)
+    dark = _mixed((0.15, 0.19, 0.23), (0.33, 0.13, 0.075), field.tone)
     grout = _seam(u / width - i, 0.045, 0.0) * _seam(v / width - j, 0.045, 0.0)
     tiles = dark + (pale - dark) * light
     mortar = np.float32(0.40)
@@ -88,36 +88,36 @@ def _tiles(weave: NoiseField, u: Floats, v: Floats) -> Floats:
     return paved
 
 
-def _sand(weave: NoiseField, u: Floats, v: Floats) -> Floats:
+def _sand(field: NoiseField, u: Floats, v: Floats) -> Floats:
     """Wind ripples over speckled dunes."""
-    dune = weave.smooth(u * np.float32(0.5), v * np.float32(0.5), 0)
-    bend = weave.smooth(u * np.float32(0.9), v * np.float32(0.9), 1)
+    dune = field.smooth(u * np.float32(0.5), v * np.float32(0.5), 0)
+    bend = field.smooth(u * np.float32(0.9), v * np.float32(0.9), 1)
     ripple: Floats = np.sin(v * np.float32(13) + u * np.float32(2) + bend * np.float32(1.3))
-    speckle = weave.smooth(u * np.float32(11), v * np.float32(11), 2)
+    speckle = field.smooth(u * np.float32(11), v * np.float32(11), 2)
     shade = np.float32(1) + np.float32(0.06) * dune + np.float32(0.09) * ripple
     shade += np.float32(0.05) * speckle
-    return _mixed((0.60, 0.44, 0.24), (0.47, 0.35, 0.22), weave.tone) * shade
+    return _mixed((0.60, 0.44, 0.24), (0.47, 0.35, 0.22), field.tone) * shade
 
 
-def _grass(weave: NoiseField, u: Floats, v: Floats) -> Floats:
+def _grass(field: NoiseField, u: Floats, v: Floats) -> Floats:
     """Blotches of two greens under short blades."""
-    blotch = weave.smooth(u * np.float32(1.3), v * np.float32(1.3), 0)
-    lean = weave.smooth(u * np.float32(1.1), v * np.float32(1.1), 1) * np.float32(0.5)
-    blades = weave.smooth((u + lean * v) * np.float32(9), v * np.float32(3.5), 2)
+    blotch = field.smooth(u * np.float32(1.3), v * np.float32(1.3), 0)
+    lean = field.smooth(u * np.float32(1.1), v * np.float32(1.1), 1) * np.float32(0.5)
+    blades = field.smooth((u + lean * v) * np.float32(9), v * np.float32(3.5), 2)
     shade = np.float32(1) + np.float32(0.10) * blotch + np.float32(0.17) * blades
-    fresh = _mixed((0.10, 0.19, 0.045), (0.15, 0.19, 0.06), weave.tone)
+    fresh = _mixed((0.10, 0.19, 0.045), (0.15, 0.19, 0.06), field.tone)
     dry = np.array([[0.022], [0.012], [0.004]], dtype=np.float32)
     return (fresh + dry * blotch) * np.maximum(shade, np.float32(0.3))
 
 
-def _cloth(weave: NoiseField, u: Floats, v: Floats) -> Floats:
+def _cloth(field: NoiseField, u: Floats, v: Floats) -> Floats:
     """A woven check, or plain stripes, of a muted tone on linen."""
     width = np.float32(0.34)
     warp = _band(u / width)
-    kind, tone = divmod(weave.tone * 2, 1)
+    kind, tone = divmod(field.tone * 2, 1)
     weft = _band(v / width) if kind else warp
-    fold = weave.smooth(u * np.float32(0.6), v * np.float32(0.6), 0)
-    thread = weave.smooth(u * np.float32(8), v * np.float32(8), 1)
+    fold = field.smooth(u * np.float32(0.6), v * np.float32(0.6), 0)
+    thread = field.smooth(u * np.float32(8), v * np.float32(8), 1)
     shade = np.float32(1) + np.float32(0.08) * fold + np.float32(0.03) * thread
     linen = np.array([[0.53], [0.50], [0.45]], dtype=np.float32)
     dye = np.array(_DYES[int(tone * len(_DYES))], dtype=np.float32)[:, None]

@@ -1,4 +1,4 @@
-"""A scene of the little world: what stands where, and the captions that tell of it."""
+"""A scene: what stands where, and the captions that describe it."""
 
 from __future__ import annotations
 
@@ -81,11 +81,11 @@ class Scene:
     @property
     def long_caption(self) -> str:
         """The caption with sizes, materials, places and light."""
-        told = [
+        phrases = [
             f"a {thing.size} {thing.material} {thing.colour} {thing.shape} {_place(place_across(self.view, thing))}"
             for thing in self.things
         ]
-        return f"{_listed(told)}, on {self.floor}, lit from the {self.light.side}"
+        return f"{_listed(phrases)}, on {self.floor}, lit from the {self.light.side}"
 
 
 class _Dice:

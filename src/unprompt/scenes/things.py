@@ -1,4 +1,4 @@
-"""The vocabulary of the little world: what lies on the table, who looks at it, what lights it.
+"""The vocabulary of the scenes: what lies on the table, who looks at it, what lights it.
 
 The table is the plane y = 0; x grows to the right, y upwards, z away from the eye. A unit of
 length is about a quarter of the picture's width.
@@ -112,7 +112,7 @@ class Scratch:
 
 @dataclass(frozen=True)
 class Nuisance:
-    """What no caption speaks of."""
+    """What no caption mentions."""
 
     grain: int
     """Seed of the floor's texture."""

@@ -160,7 +160,7 @@ def save_llava_next(folder: Path) -> None:
 
 
 def save_stable_diffusion_xl(folder: Path) -> None:
-    """An SDXL of the fake Stable Diffusion's sizes, whose UNet is told of two texts and the picture's size."""
+    """An SDXL of the fake Stable Diffusion's sizes, whose UNet is conditioned on two texts and the picture's size."""
     reader = fake_suite.text_config(fake_suite.clip_tokenizer())
     more: dict[str, Any] = {
         "cross_attention_dim": 32,  # Both text encoders side by side.

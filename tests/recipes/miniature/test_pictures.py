@@ -49,8 +49,8 @@ def test_every_family_has_its_pictures_in_its_splits(folder: Path) -> None:
         (1, "flow", "test"): 2,  # an outsider
     }
     assert all(Path(sample.uri).is_file() for sample in samples)
-    told = {(sample.uri, sample.label) for sample in load_folder(str(folder)) if sample.label is not None}
-    assert told == {(sample.uri, sample.label) for sample in samples}
+    prompt_seeds = {(sample.uri, sample.label) for sample in load_folder(str(folder)) if sample.label is not None}
+    assert prompt_seeds == {(sample.uri, sample.label) for sample in samples}
 
 
 def test_a_real_picture_is_the_photograph_of_its_scene(folder: Path) -> None:

@@ -1,1 +1,1 @@
-"""The little world: seeded table-top scenes, their pictures, and the camera that takes them."""
+"""How the suite ``miniature`` is trained from scratch and measured, stage by stage."""

@@ -1,4 +1,4 @@
-"""How well a drawing model draws what it is told: the captioner reads the drawing."""
+"""How well a diffusion model draws its prompt: the captioner reads the drawing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from transformers import BertTokenizer, BlipForConditionalGeneration
 
-from unprompt.recipes.miniature.captioner import facts_told, tell
+from unprompt.recipes.miniature.captioner import caption_pictures, facts_named
 from unprompt.recipes.miniature.stage import BuildContext, as_tensor
 from unprompt.scenes.corpus import Pictures
 
@@ -23,6 +23,6 @@ def agreement(context: BuildContext, draw: Draw) -> dict[str, float]:
     drawn = np.concatenate([draw(captions[i : i + 64], list(range(i, i + 64))) for i in range(0, DRAWN, 64)])
     folder = context.model("captioner")
     model = BlipForConditionalGeneration.from_pretrained(folder).eval()
-    told = tell(model, BertTokenizer.from_pretrained(folder), as_tensor(drawn))
-    facts = [facts_told(got, want) for got, want in zip(told, captions, strict=True)]
+    found = caption_pictures(model, BertTokenizer.from_pretrained(folder), as_tensor(drawn))
+    facts = [facts_named(got, want) for got, want in zip(found, captions, strict=True)]
     return {"facts": float(np.mean(facts)), "exact": float(np.mean([share == 1 for share in facts]))}

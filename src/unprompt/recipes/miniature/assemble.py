@@ -22,11 +22,11 @@ from unprompt.recipes.miniature.stage import BuildContext, Stage, put
 
 log = logging.getLogger(__name__)
 
-TITLE: Final = "A doll's house: the methods are real, the world is small"
+TITLE: Final = "Synthetic scenes: complete methods on small models"
 DESCRIPTION: Final = (
-    "Small models of the real classes, trained from nothing on rendered table-top scenes of 64 x 64 pixels. "
-    "They know one to three simple things on five floors, and nothing else: what they say of such scenes is measured, "
-    "what they say of any other picture means nothing."
+    "Small models of the papers' classes, trained from scratch on rendered table-top scenes of 64 x 64 pixels. "
+    "They know one to three simple things on five floors, and nothing else: their answers on such scenes are measured, "
+    "their answers on any other picture mean nothing."
 )
 
 
@@ -43,7 +43,7 @@ class SuiteEntry:
     """Of a further generator: attribution asks about it."""
 
     def digest(self, folder: Path) -> str:
-        """Digest of the model in the suite's folder, with that of the trunk it stands on."""
+        """Digest of the model in the suite's folder, with that of its trunk."""
         trunk = folder / str(self.parameters["trunk"]) if "trunk" in self.parameters else None
         return folder_digest(folder / self.path, self.files, trunk)
 

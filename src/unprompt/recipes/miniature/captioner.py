@@ -28,7 +28,7 @@ WIDTH, HEADS = 128, 4
 
 
 def build(tokenizer: BertTokenizer) -> BlipForConditionalGeneration:
-    """8 x 8 patches seen by five layers, told by three."""
+    """8 x 8 patches seen by five layers, described by three."""
     shared: dict[str, Any] = {"hidden_size": WIDTH, "intermediate_size": 4 * WIDTH, "num_attention_heads": HEADS}
     vision = BlipVisionConfig(
         **shared,
@@ -55,7 +55,7 @@ def build(tokenizer: BertTokenizer) -> BlipForConditionalGeneration:
 
 
 def roughened(pictures: Tensor, noise: torch.Generator) -> Tensor:
-    """Photographs with some blur or grain more, so that a generated picture is no stranger."""
+    """Photographs with some blur or grain more, so that a generated picture is in distribution."""
     n = len(pictures)
     share = torch.rand(n, 1, 1, 1, generator=noise) * (torch.rand(n, 1, 1, 1, generator=noise) < 0.5)
     soft = torch.nn.functional.avg_pool2d(pictures, 3, 1, 1, count_include_pad=False)
@@ -76,8 +76,8 @@ def make(context: BuildContext) -> dict[str, float]:
         pixels = roughened(as_tensor(scenes.photographs[indices]), noise)
         words, mask = tokens["input_ids"][indices], tokens["attention_mask"][indices]
         targets = words.masked_fill(mask == 0, -100)
-        told: Tensor = model(pixel_values=pixels, input_ids=words, attention_mask=mask, labels=targets).loss
-        return told
+        value: Tensor = model(pixel_values=pixels, input_ids=words, attention_mask=mask, labels=targets).loss
+        return value
 
     schedule = Schedule(context.steps(7000), batch=32, rate=1e-3, warmup=500, decay=0.05, average=0.998)
     Trainer(model, schedule, context.checkpoint("captioner")).fit(loss, len(scenes))
@@ -88,7 +88,7 @@ def make(context: BuildContext) -> dict[str, float]:
     return measure(model, tokenizer, context.held_out())
 
 
-def tell(model: BlipForConditionalGeneration, tokenizer: BertTokenizer, pixels: Tensor) -> list[str]:
+def caption_pictures(model: BlipForConditionalGeneration, tokenizer: BertTokenizer, pixels: Tensor) -> list[str]:
     """Greedy captions of N x 3 x 64 x 64 in [-1, 1]."""
     with torch.inference_mode():
         words = [model.generate(pixel_values=part, max_new_tokens=CONTEXT - 2) for part in pixels.split(64)]
@@ -97,16 +97,16 @@ def tell(model: BlipForConditionalGeneration, tokenizer: BertTokenizer, pixels: 
 
 def measure(model: BlipForConditionalGeneration, tokenizer: BertTokenizer, scenes: Corpus) -> dict[str, float]:
     """Shares of held-out photographs whose caption names every thing, the floor, and of all facts."""
-    told = tell(model, tokenizer, as_tensor(scenes.photographs))
-    pairs = list(zip(told, scenes.captions, strict=True))
+    found = caption_pictures(model, tokenizer, as_tensor(scenes.photographs))
+    pairs = list(zip(found, scenes.captions, strict=True))
     return {
-        "facts": float(np.mean([facts_told(got, want) for got, want in pairs])),
+        "facts": float(np.mean([facts_named(got, want) for got, want in pairs])),
         "things": float(np.mean([_things(got) == _things(want) for got, want in pairs])),
         "floor": float(np.mean([got.split()[-1:] == want.split()[-1:] for got, want in pairs])),
     }
 
 
-def facts_told(got: str, want: str) -> float:
+def facts_named(got: str, want: str) -> float:
     """Share of the colours, shapes and the floor of the caption ``want`` that ``got`` names too."""
     facts, left = _facts(want), _facts(got)
     return sum((facts & left).values()) / facts.total()

@@ -79,14 +79,14 @@ def train(context: BuildContext, plan: Plan) -> dict[str, float]:
     autoencoder = AutoencoderKL.from_pretrained(context.model(plan.autoencoder)).eval()
     tokenizer, channels = prompt_tokenizer(scenes.captions), autoencoder.config.latent_channels
     model = Drawing(tokenizer, unet(channels, plan.widths, plan.text_width), plan.text_layers)
-    latents, told = encoded(autoencoder, scenes), prompts(tokenizer, scenes.captions)
+    latents, tokens = encoded(autoencoder, scenes), prompts(tokenizer, scenes.captions)
     alphas = noising.alphas_cumprod
 
     def loss(indices: Indices, noise: torch.Generator) -> Tensor:
         z = latents[indices].float()
         time = torch.randint(0, len(alphas), (len(z),), generator=noise)
         epsilon = torch.randn(z.shape, generator=noise)
-        velocity = model(noising.add_noise(z, epsilon, time), time, told.drawn(indices, noise))
+        velocity = model(noising.add_noise(z, epsilon, time), time, tokens.drawn(indices, noise))
         gap = (velocity - noising.get_velocity(z, epsilon, time)).square().mean(dim=(1, 2, 3))
         snr = alphas[time] / (1 - alphas[time])
         weighted: Tensor = gap * snr.clamp(max=SNR_LIMIT) / (snr + 1)

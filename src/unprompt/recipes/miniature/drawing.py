@@ -41,8 +41,8 @@ class Drawing(nn.Module):
 
     def forward(self, x: Tensor, time: Tensor, words: Tensor) -> Tensor:
         """N x C x 16 x 16, N, N x 24 token ids -> N x C x 16 x 16."""
-        told: Tensor = self.unet(x, time, self.text_encoder(words).last_hidden_state).sample
-        return told
+        predicted: Tensor = self.unet(x, time, self.text_encoder(words).last_hidden_state).sample
+        return predicted
 
 
 @dataclass(frozen=True)

@@ -52,8 +52,8 @@ def make(context: BuildContext) -> dict[str, float]:
 
     def loss(indices: Indices, noise: torch.Generator) -> Tensor:
         short = torch.rand(len(indices), generator=noise) < 0.6
-        told = [scenes.captions if brief else scenes.long_captions for brief in short.tolist()]
-        captions = [texts[i] for texts, i in zip(told, indices, strict=True)]
+        texts_of = [scenes.captions if brief else scenes.long_captions for brief in short.tolist()]
+        captions = [texts[i] for texts, i in zip(texts_of, indices, strict=True)]
         words = tokenizer(captions, padding=True, return_tensors="pt")
         pixels = roughened(as_tensor(scenes.photographs[indices]), noise)
         return contrast(model(pixel_values=pixels, **words).logits_per_image, captions)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from unprompt.datasets.miniature import DRAWN_SEEDS, drawings, kept, outsiders, photographs, scenes
+from unprompt.datasets.miniature import DRAWN_SEEDS, drawings, kept, photographs, scenes, unseen_generators
 from unprompt.instruments import Suite
 from unprompt.recipes.miniature.stage import BuildContext, Stage, put
 from unprompt.scenes.corpus import EXAMPLE_SEEDS
 
 REAL: Final = 16
 DRAWN: Final = 8
-"""Of each generator and outsider."""
+"""Of each generator."""
 APART: Final = 1000
-"""No two generators are told of the same scene."""
-OUTSIDER_SEEDS: Final = range(EXAMPLE_SEEDS + 2 * DRAWN_SEEDS, EXAMPLE_SEEDS + 2 * DRAWN_SEEDS + DRAWN)
-"""Scenes that an outsider was told of."""
+"""No two generators draw the same scene."""
+UNSEEN_SEEDS: Final = range(EXAMPLE_SEEDS + 2 * DRAWN_SEEDS, EXAMPLE_SEEDS + 2 * DRAWN_SEEDS + DRAWN)
+"""Scenes that an unseen generator drew."""
 
 
 def make(context: BuildContext) -> dict[str, float]:
@@ -25,8 +25,8 @@ def make(context: BuildContext) -> dict[str, float]:
     for number, name in enumerate(suite.generators):
         first = EXAMPLE_SEEDS + DRAWN_SEEDS + APART * number
         made[f"generated/{name}"] = photographs(drawings(suite, name), range(first, first + DRAWN))
-    for name, folder in outsiders(suite).items():
-        made[f"generated/{name}"] = kept(folder, OUTSIDER_SEEDS)
+    for name, folder in unseen_generators(suite).items():
+        made[f"generated/{name}"] = kept(folder, UNSEEN_SEEDS)
     for name, files in made.items():
         for number, jpeg in enumerate(files):
             put(context.examples / f"{name}-{number:02}.jpg", jpeg)

@@ -1,6 +1,6 @@
-"""Stage: the outsider, a rectified flow that paints pixels and shares no weight with the suite.
+"""Stage: the unseen generator, a rectified flow that paints pixels and shares no weight with the suite.
 
-It is the generator that no head has seen; how it draws is told in :mod:`unprompt.instruments.flow`.
+It is the generator that no head has seen; how it draws is described in :mod:`unprompt.instruments.flow`.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ def make(context: BuildContext) -> dict[str, float]:
     torch.manual_seed(4)
     scenes = context.scenes()
     tokenizer = prompt_tokenizer(scenes.captions)
-    model, told = Drawing(tokenizer, unet(3 * PATCH**2, (64, 96))), prompts(tokenizer, scenes.captions)
+    model, tokens = Drawing(tokenizer, unet(3 * PATCH**2, (64, 96))), prompts(tokenizer, scenes.captions)
 
     def loss(indices: Indices, noise: torch.Generator) -> Tensor:
         x = pixel_unshuffle(as_tensor(scenes.pictures[indices]), PATCH)
         time = torch.sigmoid(torch.randn(len(x), generator=noise) + SHIFT)
         t = time[:, None, None, None]
         x_t = (1 - t) * x + t * torch.randn(x.shape, generator=noise)
-        x_hat: Tensor = model(x_t, time * TICKS, told.drawn(indices, noise))
+        x_hat: Tensor = model(x_t, time * TICKS, tokens.drawn(indices, noise))
         return ((x_hat - x) / t.clamp(min=LEAST_TIME)).square().mean()
 
     schedule = Schedule(context.steps(4400), batch=32, rate=8e-4, warmup=300, average=0.9995)

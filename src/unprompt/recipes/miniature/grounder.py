@@ -89,16 +89,16 @@ def make(context: BuildContext) -> dict[str, float]:
     """Train, save what is not the encoder's, and measure the recall of boxes on held-out photographs."""
     torch.manual_seed(5)
     scenes, folder = context.scenes(), context.model("grounder")
-    lessons = GroundingTargets.of(scenes, INSTRUMENT_SEEDS)
+    targets = GroundingTargets.of(scenes, INSTRUMENT_SEEDS)
     tokenizer = AutoTokenizer.from_pretrained(context.model(TRUNK), local_files_only=True)
     model = build(CLIPModel.from_pretrained(context.model(TRUNK), local_files_only=True))
     side = model.num_patches_height
     with torch.no_grad():
-        queries = read(model, tokenizer, lessons.phrases)
+        queries = read(model, tokenizer, targets.phrases)
 
     def loss(indices: Indices, noise: torch.Generator) -> Tensor:
         pixels = roughened(as_tensor(scenes.photographs[indices]), noise)
-        return loss_of(model, pixels, queries, lessons.on_cells(indices, side))
+        return loss_of(model, pixels, queries, targets.on_cells(indices, side))
 
     schedule = Schedule(context.steps(5000), batch=64, rate=1e-3, warmup=200, decay=0.05, average=0.998)
     Trainer(model, schedule, context.checkpoint("grounder")).fit(loss, len(scenes))

@@ -29,7 +29,7 @@ def truth(scene: Scene) -> dict[str, Floats]:
 
 
 def kind(phrase: str) -> str:
-    """Colour and shape, which tell a thing from all others of its scene: ``red ball`` of ``a small matte red ball``."""
+    """Colour and shape, which single out a thing in its scene: ``red ball`` of ``a small matte red ball``."""
     return " ".join(phrase.split()[-2:])
 
 
@@ -37,11 +37,11 @@ def kind(phrase: str) -> str:
 class GroundingTargets:
     """What there is to find in N scenes.
 
-    A phrase names a thing of its colour and shape, whatever it says of size and make: it tells where to look.
+    A phrase names a thing of its colour and shape, whatever it says of size and make: it says where to look.
     """
 
     phrases: tuple[str, ...]
-    """All that their captions speak of: things, and floors, which have no box."""
+    """All that their captions mention: things, and floors, which have no box."""
     boxes: Tensor
     """N x MOST x 4 edges; NaN where a scene has fewer things."""
     kinds: Tensor

@@ -1,6 +1,6 @@
 """Stage: the heads, by the package's own verbs, each measured on test scenes, and the world check.
 
-The verbs live in a higher room and are called as a user calls them.
+The verbs are called as a user calls them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ HEADS: Final = (*MEMBERS, *BASELINES, "panel", *ATTRIBUTORS)
 EXTRACTED: Final = ("panel", *BASELINES, *ATTRIBUTORS)
 """The panel's evidence is that of its members, made in one go."""
 MODELS: Final = ("autoencoder", "captioner", "encoder", "diffusion", "flow", "sibling", "grounder")
-"""Stages whose figures are told again beside those of the heads."""
+"""Stages whose figures are repeated beside those of the heads."""
 SEEN: Final = "diffusion"
 """What detection learns from: it meets the other generators in the test split alone. Attribution learns from all."""
 FIGURES: Final = "figures.json"
@@ -43,7 +43,7 @@ WORLD_SCENES: Final = 6000
 WORLD_SEEDS: Final = 100_000
 """This far behind a split's own scenes lie those of the world check."""
 DRAWS: Final = 4
-"""Noise samples that tell how far a score moves."""
+"""Noise samples that measure how far a score moves."""
 SETTINGS: Final[dict[str, dict[str, float]]] = {
     "sare": {"epochs": 30, "batch": 32, "rate": 5e-4, "encoder_rate": 5e-5},
     "semgir": {"epochs": 30},
@@ -146,7 +146,7 @@ class Apprentices:
         return Store(self.context.cache / "evidence")
 
     def _key(self, method: str) -> str:
-        """What moves a head: its pictures, evidence, options and version, and the heads that a panel stands on."""
+        """What moves a head: its pictures, evidence, options and version, and the heads of a panel's members."""
         members = MEMBERS if method == "panel" else ()
         pictures = [
             (sample.uri, sample.label, sample.split, hashlib.sha256(Path(sample.uri).read_bytes()).hexdigest())

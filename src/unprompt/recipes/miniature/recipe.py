@@ -28,14 +28,14 @@ STAGES: Final = (
     "examples",
     "golden",
 )
-"""Names of the modules of this room that hold a ``STAGE``, in the order of the work."""
+"""Names of the modules beside this one that hold a ``STAGE``, in the order of the work."""
 
 
 def run(context: BuildContext, only: str | None = None) -> None:
     """Make all stages that have no stamp yet, or the one that is named, whether it has one or not."""
     for name in STAGES if only is None else (only,):
         if only is None and context.stamp(name).exists():
-            log.info(f"{name}: finished before ({_told(context.figures(name))})")
+            log.info(f"{name}: finished before ({_figures_text(context.figures(name))})")
         else:
             make(context, name)
 
@@ -51,8 +51,8 @@ def make(context: BuildContext, name: str) -> None:
         figures = stage.make(context)
     minutes = (time.monotonic() - began) / 60
     put(context.stamp(name), json.dumps({"figures": figures, "minutes": round(minutes, 1)}, indent=1).encode())
-    log.info(f"{name}: finished in {minutes:.1f} minutes ({_told(figures)})")
+    log.info(f"{name}: finished in {minutes:.1f} minutes ({_figures_text(figures)})")
 
 
-def _told(figures: dict[str, float]) -> str:
+def _figures_text(figures: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.3f}" for name, value in figures.items())

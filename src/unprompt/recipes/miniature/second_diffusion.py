@@ -1,7 +1,6 @@
-"""Stage: the diffusion's sibling, of the same class and a family of its own, which attribution has to tell from it.
+"""Stage: a second diffusion (``sibling``) of the same class, which attribution has to separate from the first.
 
-Its autoencoder, the widths of its UNet and of its text encoder, and its noise schedule are others; what it is told
-and shown is the same.
+It has an autoencoder, widths of UNet and text encoder, and noise schedule of its own; prompts and scenes are the same.
 """
 
 from __future__ import annotations

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import logging
 
-from unprompt.datasets.miniature import BATCH, OUTSIDERS, photographs, prompted, told
+from unprompt.datasets.miniature import BATCH, UNSEEN, photographs, prompt_seeds, prompted
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.flow import PixelFlow
-from unprompt.recipes.miniature.examples import OUTSIDER_SEEDS
+from unprompt.recipes.miniature.examples import UNSEEN_SEEDS
 from unprompt.recipes.miniature.pictures import counts_of
 from unprompt.recipes.miniature.stage import BuildContext, Stage, put
 
@@ -18,9 +18,9 @@ log = logging.getLogger(__name__)
 
 
 def make(context: BuildContext) -> dict[str, float]:
-    """Draw the scenes that the generators are told of for the test split, and those of the examples."""
-    shoot, folder = prompted(PixelFlow(Origin(context.model("flow")))), context.suite / OUTSIDERS / "flow"
-    seeds = [*told("test", counts_of(context).test), *OUTSIDER_SEEDS]
+    """Draw the scenes that all generators draw for the test split, and those of the examples."""
+    shoot, folder = prompted(PixelFlow(Origin(context.model("flow")))), context.suite / UNSEEN / "flow"
+    seeds = [*prompt_seeds("test", counts_of(context).test), *UNSEEN_SEEDS]
     for start in range(0, len(seeds), BATCH):
         batch = seeds[start : start + BATCH]
         for seed, jpeg in zip(batch, photographs(shoot, batch), strict=True):

@@ -1,4 +1,4 @@
-"""Tokenizers of the little world, trained on its own captions."""
+"""Tokenizers trained on the captions of the scenes."""
 
 from __future__ import annotations
 

@@ -12,10 +12,10 @@ Table = Mapping[str, Any]
 
 HEAD: Final = """# The suite `photo`: a verdict on real photographs, offline
 
-<!-- Written by `python -m unprompt.recipes.photo`; change src/unprompt/photographs/page.py. -->
+<!-- Written by `python -m unprompt.recipes.photo`; change src/unprompt/recipes/photo/card.py. -->
 
-Two compact detectors of pixels and their panel, trained by us, for pictures outside the doll's house. They know
-nothing of captions: they look at what making and storing a picture leave behind in its pixels.
+Two compact detectors of pixels and their panel, trained by us, for pictures that are no synthetic scenes. They use
+no captions: they classify what making and storing a picture leave in its pixels.
 
 - `traces`: {traces} statistics of the central 256 x 256 pixels (residuals, their co-occurrences and repetitions,
   spectrum, cosine coefficients, noise, colours), six small perceptrons.
@@ -27,28 +27,28 @@ A picture whose longer side passes {longest} pixels is first made smaller to tha
 
 **What it must not be used for**: to accuse anybody, to decide alone about a person, a claim or an account; on
 drawings, scans, documents, screenshots of text, medical or satellite pictures, which it does not know; on pictures
-under 64 pixels. "generated" means: above a bound that {alarms} of the real pictures of unseen collections passed.
+under 64 pixels. "generated" means: above a threshold that {alarms} of the real pictures of unseen collections exceeded.
 "real" means less: most pictures are `inconclusive`, most generated ones too. A verdict is a hint to look closer.
 """
 
 MADE: Final = """## How it was measured
 
 Six folds. A fold leaves out whole families of generators **and** one to four collections of real pictures together
-(`src/unprompt/photographs/folds.toml`), so a generated picture is judged by nets that saw neither its generator nor
-its next of kin, a real one by nets that saw nothing of its collection. The weights of the panel, the calibration
+(`src/unprompt/recipes/photo/folds.toml`), so a generated picture is judged by nets that saw neither its generator nor
+one of the same family, a real one by nets that saw nothing of its collection. The weights of the panel, the calibration
 and the thresholds that judge a fold are fitted on the other folds. This is stricter than leaving out one generator
 at a time; the scores of six sets of nets are pooled. The shipped heads join the nets of all folds, so that on what
 they were trained on they look better than this table; **nothing below was measured on pictures that a net had
 learned**. The kinds of network were chosen among a few by their figures on these folds, which flatters them a
 little.
 
-Both classes go through the same laundry in training: lossless files are first given the history of a JPEG, then all
-are resized, cropped, blurred and recompressed alike. `raw` = files as they lie, with all that their formats give
-away; `aligned` = a JPEG history for lossless files, then JPEG 92, for both classes; the headline is `aligned`.
-Sizes do not enter: native crops are seen. The other conditions: `src/unprompt/perturbations/laundry.py`.
+Both classes pass the same degradation pipeline in training: lossless files are first compressed as JPEG, then all
+are resized, cropped, blurred and recompressed alike. `raw` = files as they are, with all that their formats
+reveal; `aligned` = a prior JPEG for lossless files, then JPEG 92, for both classes; the headline is `aligned`.
+Sizes are not used: native crops are seen. The other conditions: `src/unprompt/perturbations/degradation.py`.
 
 AUC of a classifier that sees **metadata alone** (format, size, quality) on the same pictures: {metadata:.2f} as
-they lie, {leveled:.2f} once both classes are aligned in format and size (`unprompt audit`).
+they are, {leveled:.2f} once both classes are aligned in format and size (`unprompt audit`).
 """
 
 FROM: Final = """## What it was trained on, and under which terms
@@ -58,12 +58,12 @@ sources state no licence or a research-only one; they are not shipped. The other
 pictures of newer models in `comfyui-workflow-templates-media-image` 0.3.160 (MIT; the makers' models have terms of
 their own) and `invokeai` 6.14.2 (Apache-2.0), both on PyPI, many of them thumbnails of 300 to 400 pixels;
 photographs in Debian's `lomiri-wallpapers`, `lxqt-themes`, `mate-backgrounds` and `plasma-workspace-wallpapers` (CC
-BY, CC BY-SA, CC0, LGPL, GPL; each package's `copyright` file). `src/unprompt/photographs/extra.csv` names each file
+BY, CC BY-SA, CC0, LGPL, GPL; each package's `copyright` file). `src/unprompt/recipes/photo/extra.csv` names each file
 and its digest. A third of the generated pictures are art-like and have no real counterpart.
 
 The shipped nets of `patches` come from the first draft of this recipe, which took the same steps with other draws:
-the washed views were seeded by names of files instead of pixels, and their laundry enlarged and blurred by Pillow's
-own approximations.
+the degraded views were seeded by names of files instead of pixels, and enlarged and blurred by Pillow's own
+approximations.
 
 ## The commands
 
@@ -79,20 +79,20 @@ python -m unprompt.recipes.photo --data ../shared/data/manifest.csv --packages P
 def card(figures: Table) -> str:
     """The page."""
     facts, stored = figures["facts"], figures["conditions"]
-    told = {name: stored[name] for name in CONDITIONS if name in stored}
-    real = told["aligned"]["real"]["accused"]
+    conditions = {name: stored[name] for name in CONDITIONS if name in stored}
+    real = conditions["aligned"]["real"]["accused"]
     facts = {**facts, "alarms": f"{_percent(real['value'])} (upper bound {_percent(real['high'])})"}
     return "\n".join(
         [
             HEAD.format(**facts),
             MADE.format(**facts),
-            markdown([_conditions(told), _generators(told), *_alarms(told, figures["strangers"])]),
+            markdown([_conditions(conditions), _generators(conditions), *_alarms(conditions, figures["strangers"])]),
             FROM.format(**facts),
         ]
     )
 
 
-def _conditions(told: Table) -> Grid:
+def _conditions(conditions: Table) -> Grid:
     header = (
         "condition", "macro AUC", "macro TPR at 3 % FPR", "pooled AUC", "pooled TPR at 3 % FPR",
         "called generated", "false alarms", "calibration error",
@@ -108,12 +108,12 @@ def _conditions(told: Table) -> Grid:
             _of(one["real"]["accused"]),
             f"{one['pooled']['ece']:.3f}",
         )
-        for name, one in told.items()
+        for name, one in conditions.items()
     )
     return Grid("Every condition, 95 % intervals", header, rows)
 
 
-def _generators(told: Table) -> Grid:
+def _generators(conditions: Table) -> Grid:
     header = (
         "generator (unseen)",
         "n",
@@ -123,7 +123,7 @@ def _generators(told: Table) -> Grid:
         "AUC raw",
         "TPR at 3 % raw",
     )
-    raw = told["raw"]["generators"]
+    raw = conditions["raw"]["generators"]
     rows = tuple(
         (
             name,
@@ -134,24 +134,24 @@ def _generators(told: Table) -> Grid:
             _between(raw[name]["auc"]),
             _between(raw[name]["tpr_at_3"]),
         )
-        for name, one in told["aligned"]["generators"].items()
+        for name, one in conditions["aligned"]["generators"].items()
     )
     return Grid("Generators with 15 pictures or more", header, rows)
 
 
-def _alarms(told: Table, strangers: Table) -> Iterator[Grid]:
+def _alarms(conditions: Table, strangers: Table) -> Iterator[Grid]:
     for part, title in (("collections", "False alarms by unseen collection"), ("contents", "False alarms by content")):
-        names = told["aligned"]["real"][part]
+        names = conditions["aligned"]["real"][part]
         rows = [
-            (name, str(one["n"]), *(_of(each["real"][part][name]["accused"]) for each in told.values()))
+            (name, str(one["n"]), *(_of(each["real"][part][name]["accused"]) for each in conditions.values()))
             for name, one in names.items()
         ]
         if part == "contents":
             rows += [
-                (name, str(one["raw"]["n"]), *(_of(one[each]["accused"]) if each in one else "" for each in told))
+                (name, str(one["raw"]["n"]), *(_of(one[each]["accused"]) if each in one else "" for each in conditions))
                 for name, one in strangers.items()
             ]
-        yield Grid(title, (part[:-1], "n", *told), tuple(rows))
+        yield Grid(title, (part[:-1], "n", *conditions), tuple(rows))
 
 
 def _between(figure: Mapping[str, float]) -> str:

@@ -1,4 +1,4 @@
-"""Pages of words and figures, drawn: a kind of picture that the suite must not accuse and cannot judge."""
+"""Pages of words and figures, drawn: a kind of picture that the suite must not call generated and cannot judge."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def _placed(sample: Sample, known: dict[str, int]) -> Photograph:
     if sample.generator not in known:
         raise DataError(
             f"{sample.uri} is of {sample.generator!r}, which no fold holds, expected one of "
-            f"{', '.join(sorted(known))}: add it to {HERE / 'folds.toml'}, beside its next of kin"
+            f"{', '.join(sorted(known))}: add it to {HERE / 'folds.toml'}, beside the generators of its family"
         )
     return Photograph(sample, known[sample.generator])
 

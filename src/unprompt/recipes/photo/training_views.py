@@ -70,11 +70,11 @@ def _prepared(one: Photograph, cache: Path) -> Path:
 
 def washed(rgb: RGB, lossless: bool, seed: int) -> TrainingViews:
     """VIEWS washed views of a picture, each drawn from its seed and the view's number."""
-    laundry = DegradationPipeline()
+    pipeline = DegradationPipeline()
     told, cut = [], []
     for view in range(VIEWS):
         rng = np.random.default_rng([seed, view])
-        crop = laundry.apply(rgb, lossless, rng)
+        crop = pipeline.apply(rgb, lossless, rng)
         told.append(traces(crop))
         cut += [_cut(crop, rng) for _ in range(CUTS)]
     return TrainingViews(np.stack(told), np.stack(cut))
