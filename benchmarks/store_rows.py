@@ -26,12 +26,21 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from unprompt.store import Contents, EvidenceView, Recipe, Shard, Store, caption_rows, embedding_rows, sample_rows
-from unprompt.store.plan import part_file
+from unprompt.store import (
+    Contents,
+    EvidenceView,
+    ProductRecipe,
+    Shard,
+    Store,
+    caption_rows,
+    embedding_rows,
+    sample_rows,
+)
+from unprompt.store.plan import shard_file
 from unprompt.store.schema import SAMPLES
 from unprompt.types import Caption, Picture, Sample
 
-RECIPES = (Recipe("caption", 1), Recipe("embedding", 1))
+RECIPES = (ProductRecipe("caption", 1), ProductRecipe("embedding", 1))
 ABSENT = 100
 """Every part with a number that this divides lacks its products."""
 MINUTE, GROWTH = 60.0, 1.5
@@ -88,21 +97,21 @@ def measured(work: Callable[[], object]) -> Cost:
 def fill(store: Store) -> str:
     """Sample rows of every part, and products of nearly all; a shelf's files are one file under many names."""
     (store.root / "samples").mkdir()
-    for part in store.parts():
+    for part in store.shards():
         table = sample_rows(part, pictures(part))
-        pq.write_table(table.cast(SAMPLES), store.root / "samples" / part_file(part.index), write_page_checksum=True)
+        pq.write_table(table.cast(SAMPLES), store.root / "samples" / shard_file(part.index), write_page_checksum=True)
     names = [f"{number:064x}" for number in range(32)]
     captions, vectors = [Caption("a ball")] * 32, np.zeros((32, 64), np.float32)
-    shelves = [store.shelf(recipe) for recipe in RECIPES]
+    shelves = [store.product_table(recipe) for recipe in RECIPES]
     shelves[0].write(1, caption_rows(RECIPES[0], names, captions))
     shelves[1].write(1, embedding_rows(RECIPES[1], names, vectors))
     for shelf in shelves:
-        for number in store.parts().numbers:
+        for number in store.shards().numbers:
             if number % ABSENT and number != 1:
-                os.link(shelf.folder / part_file(1), shelf.folder / part_file(number))
+                os.link(shelf.folder / shard_file(1), shelf.folder / shard_file(number))
     roles = {recipe.kind: recipe.name for recipe in RECIPES}
     store.write_view(EvidenceView("tidy", 1, {}, "none", roles))
-    return f"{len(store.parts())} parts"
+    return f"{len(store.shards())} parts"
 
 
 def pictures(part: Shard) -> list[Picture]:
@@ -120,7 +129,7 @@ def steps(store: Store, rows: int) -> dict[str, Callable[[], object]]:
     shelves = [recipe.name for recipe in RECIPES]
     return {
         "again": lambda: f"{len(store.plan(Index(rows)))} parts",
-        "missing": lambda: f"{len(store.missing(store.parts().numbers, shelves))} parts",
+        "missing": lambda: f"{len(store.missing(store.shards().numbers, shelves))} parts",
         "ls": lambda: f"{Contents.of(store).products[0].missing} parts",
         "samples": lambda: f"{sum(table.num_rows for _, table in store.current())} rows",
     }

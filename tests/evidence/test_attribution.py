@@ -40,8 +40,8 @@ def test_the_diffusions_drawings_are_semgirs(
     found = AttributionExtractor(NAMES).extract(ProductCache(pictures, suite, ShardReader(store, part.index)))
     for one, other in zip(semgir, found, strict=True):
         np.testing.assert_array_equal(one.regenerations[0], other.regenerations["diffusion"])
-    shelves = [store.shelf(regenerations(generator=name).recipe(suite)) for name in NAMES]
-    assert all(part.index in shelf.parts() for shelf in shelves)
+    shelves = [store.product_table(regenerations(generator=name).recipe(suite)) for name in NAMES]
+    assert all(part.index in shelf.shards() for shelf in shelves)
 
 
 def test_stored_evidence_is_of_the_candidates_that_were_extracted(

@@ -77,7 +77,7 @@ def test_what_comes_back_is_what_was_made(
     made = extractor.extract(ProductCache(pictures, suite, ShardReader(store, part.index)))
     view = extractor.view(suite)
     store.write_view(view)
-    assert set(view.shelves.values()) == {path.name for path in (store.root / "products").glob("*")}
+    assert set(view.products.values()) == {path.name for path in (store.root / "products").glob("*")}
     forbid(suite, monkeypatch)
     found = extractor.load_part(store, store.read_view(extractor.method), part.index, suite)
     assert len(found) == len(pictures)
@@ -97,7 +97,7 @@ def test_a_second_run_makes_nothing(
 
 
 def test_tidy_and_item_share_their_shelves(suite: Suite) -> None:
-    assert AlignmentExtractor("tidy").view(suite).shelves == AlignmentExtractor("item").view(suite).shelves
+    assert AlignmentExtractor("tidy").view(suite).products == AlignmentExtractor("item").view(suite).products
 
 
 def test_a_store_of_both_scopes_serves_a_global_head_and_not_the_other_way_round(

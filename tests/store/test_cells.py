@@ -34,7 +34,7 @@ def picture(uri: str) -> Picture:
 
 def test_captions(tmp_path, recipe):
     said = [Caption("ein Würfel"), Caption("a picture", True)]
-    shelf = Store(tmp_path).shelf(recipe)
+    shelf = Store(tmp_path).product_table(recipe)
     shelf.write(0, caption_rows(recipe, ["a", "b"], said))
     table = shelf.read(0)
     assert captions(table) == said
@@ -45,7 +45,7 @@ def test_captions(tmp_path, recipe):
 def test_vectors(tmp_path, count):
     recipe = ProductRecipe("embedding", 1)
     made = np.random.default_rng(0).normal(size=(count, 5)).astype(np.float32)
-    shelf = Store(tmp_path).shelf(recipe)
+    shelf = Store(tmp_path).product_table(recipe)
     shelf.write(0, embedding_rows(recipe, [str(place) for place in range(count)], made))
     read = vectors(shelf.read(0))
     assert read.dtype == np.float32
@@ -69,7 +69,7 @@ some_boxes = st.lists(st.builds(Box, st.text(max_size=9), edges, edges, edges, e
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(found=st.lists(some_boxes, max_size=4))
 def test_boxes(tmp_path, found):
-    shelf = Store(tmp_path).shelf(ProductRecipe("boxes", 1))
+    shelf = Store(tmp_path).product_table(ProductRecipe("boxes", 1))
     shelf.write(0, box_rows(shelf.recipe, [str(place) for place in range(len(found))], found))
     assert boxes(shelf.read(0)) == found
 
@@ -77,7 +77,7 @@ def test_boxes(tmp_path, found):
 def test_several_vectors(tmp_path):
     recipe = ProductRecipe("embeddings", 1)
     made = [np.random.default_rng(n).normal(size=(n, 5)).astype(np.float32) for n in (2, 0, 1)]
-    shelf = Store(tmp_path).shelf(recipe)
+    shelf = Store(tmp_path).product_table(recipe)
     shelf.write(0, embeddings_rows(recipe, ["a", "b", "c"], made))
     found = several_vectors(shelf.read(0))
     assert [one.shape for one in found] == [(2, 5), (0, 0), (1, 5)]
@@ -87,7 +87,7 @@ def test_several_vectors(tmp_path):
 def test_pictures(tmp_path):
     recipe = ProductRecipe("picture", 1, parameters={"strength": 0.5})
     made = [b"\x89PNG one", b"\x89PNG \x00 two"]
-    shelf = Store(tmp_path).shelf(recipe)
+    shelf = Store(tmp_path).product_table(recipe)
     shelf.write(0, picture_rows(recipe, ["a", "b"], made))
     assert pictures(shelf.read(0)) == made
 
@@ -144,9 +144,9 @@ def test_samples_of_before_the_perturbations_are_read(tmp_path):
     (part,) = store.plan([Sample("a.jpg")])
     store.write_samples(part.index, sample_rows(part, [picture("a.jpg")]))
     path = tmp_path / "out" / "samples" / "part-00000.parquet"
-    whole = store.read_part(0)
+    whole = store.read_shard(0)
     pq.write_table(pq.read_table(path).drop_columns(["perturbation", "original"]), path)
-    assert store.read_part(0) == whole
+    assert store.read_shard(0) == whole
     store.check_perturbation("")
 
 

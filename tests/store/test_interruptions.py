@@ -33,13 +33,13 @@ if call:
     setattr(os, call, stopped)
 
 store, recipe = Store(out), ProductRecipe("embedding", 1)
-shelf = store.shelf(recipe)
+shelf = store.product_table(recipe)
 for part in store.plan(Sample(os.path.join(folder, name)) for name in sorted(os.listdir(folder))):
     pixels = [sample.uri[-7:] for sample in part.samples]
     if shelf.read(part.index) is None:
         made = np.stack([np.random.default_rng(int(name[:3])).normal(size=2000) for name in pixels])
         shelf.write(part.index, embedding_rows(recipe, pixels, made))
-    if store.read_part(part.index) is None:
+    if store.read_shard(part.index) is None:
         store.write_samples(part.index, sample_rows(part, [UnreadablePicture("none")] * len(part.rows)))
 """
 
@@ -78,11 +78,11 @@ def quiet(tmp_path, folder) -> dict[str, bytes]:
 
 def assert_nothing_is_half(out: Path) -> None:
     store = Store(out)
-    for part in store.parts():
+    for part in store.shards():
         for shelf in (out / "products").glob("*"):
-            table = store.open_shelf(shelf.name).read(part.index) if (shelf / "_recipe.json").exists() else None
+            table = store.open_product_table(shelf.name).read(part.index) if (shelf / "_recipe.json").exists() else None
             assert table is None or vectors(table).shape == (len(part.rows), 2000)
-        rows = store.read_part(part.index)
+        rows = store.read_shard(part.index)
         assert rows is None or rows.num_rows == len(part.rows)
 
 
@@ -143,5 +143,5 @@ def test_two_runs_with_different_samples_lose_none(tmp_path, folder, samples):
     store = Store(tmp_path / "out")
     both = [sample.uri for sample in samples] + [str(path) for path in sorted(other.iterdir())]
     assert sorted(store.read_samples()["uri"].to_pylist()) == sorted(both)
-    assert sorted(len(part.rows) for part in store.parts()) == [6, 8, 32, 32, 32]
-    assert list(store.plan([Sample(uri) for uri in both])) == list(store.parts())
+    assert sorted(len(part.rows) for part in store.shards()) == [6, 8, 32, 32, 32]
+    assert list(store.plan([Sample(uri) for uri in both])) == list(store.shards())

@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 
 from unprompt.store import plan as room
 from unprompt.store.files import Groups
-from unprompt.store.plan import PART, Planned, Shard, State, Survey, from_table, look, part_file, survey, to_table
+from unprompt.store.plan import (
+    SHARD_SIZE,
+    Planned,
+    Shard,
+    State,
+    Survey,
+    from_table,
+    look,
+    shard_file,
+    survey,
+    to_table,
+)
 from unprompt.store.plan_table import PlanTable
 from unprompt.types import Sample
 
@@ -49,7 +60,7 @@ class Held(PlanTable):
 
 def parts(planned: list[Planned], samples: list[Sample] | None = None) -> list[Shard]:
     ledger = Held(to_table(planned))
-    return list(ledger.parts(ledger.numbers() if samples is None else surveyed(planned, samples, still).parts))
+    return list(ledger.shards(ledger.numbers() if samples is None else surveyed(planned, samples, still).parts))
 
 
 def plan(*batches: list[Sample]) -> list[Planned]:
@@ -64,9 +75,9 @@ def plan(*batches: list[Sample]) -> list[Planned]:
 def test_every_sample_once_in_parts_of_32_at_most(count):
     made = parts(plan(make(count)))
     assert [sample for part in made for sample in part.samples] == make(count)
-    assert [part.index for part in made] == list(range(-(-count // PART)))
-    assert all(len(part.rows) == PART for part in made[:-1])
-    assert all(1 <= len(part.rows) <= PART for part in made[-1:])
+    assert [part.index for part in made] == list(range(-(-count // SHARD_SIZE)))
+    assert all(len(part.rows) == SHARD_SIZE for part in made[:-1])
+    assert all(1 <= len(part.rows) <= SHARD_SIZE for part in made[-1:])
 
 
 @settings(deadline=None, max_examples=30)
@@ -75,7 +86,7 @@ def test_every_sample_once_whatever_was_asked_in_whichever_order(batches):
     planned = plan(*([Sample(f"{number}.png") for number in batch] for batch in batches))
     uris = [row.sample.uri for row in planned]
     assert sorted(uris) == sorted({f"{number}.png" for batch in batches for number in batch})
-    assert all(len(part.rows) <= PART for part in parts(planned))
+    assert all(len(part.rows) <= SHARD_SIZE for part in parts(planned))
 
 
 @settings(deadline=None, max_examples=30)
@@ -140,7 +151,7 @@ def test_a_ledger_read_in_pieces_is_the_same(tmp_path, monkeypatch, group):
     ledger = PlanTable(tmp_path / "plan.parquet")
     for start in range(0, len(planned), 30):
         ledger.append(planned[start : start + 30])
-    assert list(ledger.parts(ledger.numbers())) == whole
+    assert list(ledger.shards(ledger.numbers())) == whole
     assert [row for row in whole[0].rows if row.sample.uri == "3.png"] == [planned[-1]]
     assert ledger.latest(["3.png", "69.png", "40.png", "no.png"]) == {
         "3.png": planned[-1],
@@ -170,4 +181,4 @@ def test_the_plan_survives_its_table():
 
 
 def test_part_files_are_numbered():
-    assert (part_file(7), part_file(123456)) == ("part-00007.parquet", "part-123456.parquet")
+    assert (shard_file(7), shard_file(123456)) == ("part-00007.parquet", "part-123456.parquet")

@@ -54,7 +54,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         store.write_samples(part.index, sample_rows(part, pictures))
         for kind, rows in KINDS.items():
             recipe = ProductRecipe(kind, 1)
-            store.shelf(recipe).write(part.index, rows(recipe, [picture.pixels for picture in pictures]))
+            store.product_table(recipe).write(part.index, rows(recipe, [picture.pixels for picture in pictures]))
     return store
 
 

@@ -38,7 +38,7 @@ def test_planning_again_changes_no_byte(store, samples):
     parts = list(store.plan(samples))
     written = (store.root / "plan.parquet").read_bytes()
     assert [len(part.rows) for part in parts] == [32, 32, 6]
-    assert list(store.plan(samples)) == list(store.plan(reversed(samples))) == list(store.parts()) == parts
+    assert list(store.plan(samples)) == list(store.plan(reversed(samples))) == list(store.shards()) == parts
     assert len(store.plan(samples)) == 3
     assert (store.root / "plan.parquet").read_bytes() == written
 
@@ -112,9 +112,9 @@ def test_strays_are_no_parts(store, samples):
     for name in (".part-00000.parquet.host.1.tmp", "part-00000.parquet.tmp", "part-1.parquet", "notes.txt"):
         (store.root / "samples" / name).write_bytes(b"half")
     assert store.read_samples().num_rows == 70
-    assert store.read_part(0).num_rows == 32
-    assert store.read_part(3) is None
-    assert store.parts_read() == {0, 1, 2}
+    assert store.read_shard(0).num_rows == 32
+    assert store.read_shard(3) is None
+    assert store.shards_read() == {0, 1, 2}
 
 
 def test_an_empty_store_says_how_to_fill_it(store):
@@ -134,27 +134,27 @@ def test_a_damaged_file_is_named(store, samples, name):
 
 
 def test_a_shelf_keeps_its_recipe(store, recipe):
-    shelf = store.shelf(recipe)
+    shelf = store.product_table(recipe)
     assert shelf.name == f"caption-{recipe.fingerprint[:12]}"
     assert shelf.read(0) is None
     shelf.write(0, caption_rows(recipe, ["a"], [Caption("a ball")]))
-    found = store.open_shelf(shelf.name)
+    found = store.open_product_table(shelf.name)
     assert found.recipe.fingerprint == recipe.fingerprint
     assert captions(found.read(0)) == [Caption("a ball")]
-    assert store.shelf(replace(recipe, version=2)).read(0) is None
+    assert store.product_table(replace(recipe, version=2)).read(0) is None
 
 
 def test_a_recipe_under_its_former_name_is_read(store, recipe):
-    shelf = store.shelf(recipe)
+    shelf = store.product_table(recipe)
     shelf.write(0, caption_rows(recipe, ["a"], [Caption("a ball")]))
     (shelf.folder / "_recipe.json").rename(shelf.folder / "recipe.json")
-    store.shelf(recipe).write(1, caption_rows(recipe, ["b"], [Caption("a cube")]))
+    store.product_table(recipe).write(1, caption_rows(recipe, ["b"], [Caption("a cube")]))
     assert sorted(path.name for path in shelf.folder.iterdir()) == [
         "part-00000.parquet",
         "part-00001.parquet",
         "recipe.json",
     ]
-    assert captions(store.open_shelf(shelf.name).read(1)) == [Caption("a cube")]
+    assert captions(store.open_product_table(shelf.name).read(1)) == [Caption("a cube")]
 
 
 def test_the_draws_of_a_recipe(recipe):
@@ -166,30 +166,30 @@ def test_the_draws_of_a_recipe(recipe):
 def test_rows_of_another_recipe_are_refused(store, recipe):
     other = replace(recipe, parameters={"beams": 4})
     rows = caption_rows(other, ["a"], [Caption("a ball")])
-    shelf = store.shelf(recipe)
+    shelf = store.product_table(recipe)
     words = rf"part-00000\.parquet: got fingerprint {rows['fingerprint'][0]} for pixels a; .* of recipe {shelf.name}"
     with pytest.raises(StoreError, match=words):
         shelf.write(0, rows)
     assert not shelf.folder.exists()
-    store.shelf(other).write(0, rows)
-    store.shelf(other).folder.rename(shelf.folder)
+    store.product_table(other).write(0, rows)
+    store.product_table(other).folder.rename(shelf.folder)
     with pytest.raises(StoreError, match=words):
         shelf.read(0)
     with pytest.raises(StoreError, match=f"got the recipe of {other.name}; expected that of {shelf.name}; delete"):
-        store.shelf(recipe)
+        store.product_table(recipe)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"recipe": {"kind": "sound", "version": 1}, "fingerprint": ""}'])
 def test_a_damaged_recipe_is_named(store, recipe, text):
-    store.shelf(recipe).write(0, caption_rows(recipe, ["a"], [Caption("a ball")]))
+    store.product_table(recipe).write(0, caption_rows(recipe, ["a"], [Caption("a ball")]))
     (store.root / "products" / recipe.name / "_recipe.json").write_text(text)
     with pytest.raises(StoreError, match=rf"{recipe.name}/_recipe\.json: no sound recipe \(.*delete .*{recipe.name}"):
-        store.shelf(recipe)
+        store.product_table(recipe)
 
 
 def test_a_shelf_that_is_not_there_is_an_error(store):
     with pytest.raises(StoreError, match=r"picture-0123/_recipe\.json: no sound recipe \(FileNotFoundError"):
-        store.open_shelf("picture-0123")
+        store.open_product_table("picture-0123")
 
 
 def test_a_view_is_read_as_written(store, view):
@@ -200,7 +200,12 @@ def test_a_view_is_read_as_written(store, view):
 
 @pytest.mark.parametrize(
     "change",
-    [{"method": "tidy"}, {"version": 3}, {"options": {"strength": 0.6, "guided": True}}, {"shelves": {"caption": "x"}}],
+    [
+        {"method": "tidy"},
+        {"version": 3},
+        {"options": {"strength": 0.6, "guided": True}},
+        {"products": {"caption": "x"}},
+    ],
     ids=str,
 )
 def test_any_change_of_a_view_moves_its_fingerprint_but_the_suites_name(view, change):
@@ -240,5 +245,7 @@ def test_a_damaged_view_is_named(store, view):
 
 
 def test_recipes_of_every_kind_have_their_own_shelf(store):
-    names = {store.shelf(ProductRecipe(kind, 1)).name.split("-")[0] for kind in ("caption", "embedding", "picture")}
+    names = {
+        store.product_table(ProductRecipe(kind, 1)).name.split("-")[0] for kind in ("caption", "embedding", "picture")
+    }
     assert names == {"caption", "embedding", "picture"}

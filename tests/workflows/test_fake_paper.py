@@ -120,7 +120,7 @@ def test_attribution_walks_the_same_road(pictures: Path, tmp_path: Path) -> None
 
 
 def test_products_are_shared_where_models_agree(evidence: Path) -> None:
-    views = {method: Store(evidence).read_view(method).shelves for method in PAPERS}
+    views = {method: Store(evidence).read_view(method).products for method in PAPERS}
     assert views["sare"]["captions"] == views["semgir"]["captions"]
     assert len({views[method]["captions"] for method in PAPERS}) == 3
     assert views["tidy"]["picture_embeddings"] == views["item"]["picture_embeddings"]

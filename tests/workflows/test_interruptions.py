@@ -58,11 +58,11 @@ def assert_whole(folder: Path) -> None:
     """Every file that lies there can be read, and no temporary one lies beside."""
     store = Store(folder)
     assert not [name for name in contents(folder) if name.endswith(".tmp")]
-    for part in store.parts():
-        if store.read_part(part.index) is not None:
+    for part in store.shards():
+        if store.read_shard(part.index) is not None:
             ok_rows(store, part.index)
         for shelf in (folder / "products").glob("*/_recipe.json"):
-            store.open_shelf(shelf.parent.name).read(part.index)
+            store.open_product_table(shelf.parent.name).read(part.index)
 
 
 def pair(pictures: Path, suite: Path, out: Path) -> Path:

@@ -56,11 +56,11 @@ def chosen(pictures: Path) -> list[Picture]:
 def test_some_validation_pictures_are_drawn(drawn: Path, pictures: Path, suite: Path) -> None:
     names = {picture.pixels for picture in chosen(pictures)}
     for method in ("sare", "semgir"):
-        note = Store(drawn).read_draws(method)
+        note = Store(drawn).read_noise_samples(method)
         assert note is not None
         assert (note.number, note.evidence) == (DRAWS, Store(drawn).read_view(method).fingerprint)
         assert {pixels for row in note.pictures.values() for pixels in row} == names
-    assert Store(drawn).read_draws("tidy") is None
+    assert Store(drawn).read_noise_samples("tidy") is None
 
 
 @pytest.mark.parametrize("method", ["sare", "semgir", "panel"])
@@ -122,7 +122,7 @@ def test_a_second_run_draws_nothing_and_an_interrupted_one_goes_on(
     shutil.copytree(store, copy)
     with pytest.raises(KeyboardInterrupt):
         extract("panel", data=f"folder:{pictures}", out=copy, suite=suite, spread=DRAWS)
-    assert Store(copy).read_draws("sare") is None
+    assert Store(copy).read_noise_samples("sare") is None
     extract("panel", data=f"folder:{pictures}", out=copy, suite=suite, spread=DRAWS)
     assert contents(copy) == contents(drawn)
 
@@ -130,10 +130,10 @@ def test_a_second_run_draws_nothing_and_an_interrupted_one_goes_on(
 def test_draws_of_other_evidence_are_left_alone(drawn: Path, tmp_path: Path, suite: Path) -> None:
     copy = tmp_path / "evidence"
     shutil.copytree(drawn, copy)
-    stored = Store(copy).read_draws("sare")
+    stored = Store(copy).read_noise_samples("sare")
     assert stored is not None
     assert stored.evidence == Store(copy).read_view("sare").fingerprint
-    Store(copy).write_draws(replace(stored, evidence="0" * 64))
+    Store(copy).write_noise_samples(replace(stored, evidence="0" * 64))
     out = tmp_path / "sare.safetensors"
     train("sare", evidence=copy, out=out, suite=suite, options=SMALL, fpr=0.1, fnr=0.1)
     assert "spread" not in load(out, Suite.load(suite)).figures

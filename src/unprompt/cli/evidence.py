@@ -47,10 +47,10 @@ def verify(folder: Folder, form: Form = TableFormat.TABLE) -> None:
     if form is TableFormat.JSON:
         _print_json(asdict(proof))
     else:
-        print_dataclasses(proof.harm)
+        print_dataclasses(proof.problems)
         old = f", {proof.without_checksum} of them written before there were checksums" * bool(proof.without_checksum)
-        typer.echo(f"{proof.files} files, {proof.bytes} bytes{old}: {len(proof.harm) or 'nothing'} wrong")
-    if proof.harm:
+        typer.echo(f"{proof.files} files, {proof.bytes} bytes{old}: {len(proof.problems) or 'nothing'} wrong")
+    if proof.problems:
         raise typer.Exit(1)
 
 
@@ -73,7 +73,7 @@ def prune(
         _print_json([asdict(one) for one in removed])
     else:
         print_dataclasses(removed)
-        typer.echo(f"removed {sum(one.bytes for one in removed)} bytes on {len(removed)} shelves")
+        typer.echo(f"removed {sum(one.bytes for one in removed)} bytes of {len(removed)} product tables")
 
 
 def _print_json(answer: Any) -> None:
@@ -83,15 +83,15 @@ def _print_json(answer: Any) -> None:
 def _print_contents(contents: Contents) -> None:
     from unprompt.cli.output import print_dataclasses
 
-    unread = contents.parts - contents.parts_read
+    unread = contents.shards - contents.shards_read
     typer.echo(
-        f"{contents.rows} planned rows in {contents.parts} parts, {unread or 'none'} still to be read; "
+        f"{contents.rows} planned rows in {contents.shards} shards, {unread or 'none'} still to be read; "
         f"perturbation: {contents.perturbation or 'none'}"
     )
     if contents.views:
         _print_views(contents)
     print_dataclasses(contents.products)
-    print_dataclasses(contents.draws)
+    print_dataclasses(contents.noise_samples)
     for folder in contents.stores:
         typer.echo(f"a store of its own: {folder}")
 

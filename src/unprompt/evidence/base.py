@@ -78,8 +78,8 @@ class Extractor(ABC, Generic[E]):
         expected = self.view(suite)
         if not view.serves(expected):
             raise StoreError(
-                f"{store.root} holds evidence of {view.method} from suite {view.suite!r} with {dict(view.shelves)}, "
-                f"expected {dict(expected.shelves)} of {expected.method} from suite {suite.name!r}: extract it again "
+                f"{store.root} holds evidence of {view.method} from suite {view.suite!r} with {dict(view.products)}, "
+                f"expected {dict(expected.products)} of {expected.method} from suite {suite.name!r}: extract it again "
                 "with this suite, or name the suite that made it"
             )
         wanted = ok_rows(store, part) if rows is None else rows
@@ -95,7 +95,7 @@ def rows_by_part(store: Store) -> Iterator[tuple[int, list[dict[str, Any]]]]:
 
 def ok_rows(store: Store, part: int) -> list[dict[str, Any]]:
     """The part's sample rows that have a picture; :class:`StoreError` before it was read."""
-    table = store.read_part(part)
+    table = store.read_shard(part)
     if table is None:
         raise StoreError(f"{store.root} has no samples of part {part}: finish the extraction by the same command")
     return [row for row in table.to_pylist() if row["status"] == "ok"]

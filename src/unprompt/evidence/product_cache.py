@@ -52,7 +52,7 @@ class ShardReader:
 
         With ``some`` a shelf may hold some of the part's pictures alone: None as well when one of these is lacking.
         """
-        table = self.store.shelf(recipe).read(self.part)
+        table = self.store.product_table(recipe).read(self.part)
         if table is None:
             return None
         made = dict(zip(table["pixels"].to_pylist(), product.codec.items(table), strict=True))
@@ -68,7 +68,7 @@ class ShardReader:
 
     def write(self, product: Product[Made], recipe: ProductRecipe, pixels: Sequence[str], made: Sequence[Made]) -> None:
         """Store the products of the pictures with these hashes."""
-        self.store.shelf(recipe).write(self.part, product.codec.rows(recipe, pixels, made))
+        self.store.product_table(recipe).write(self.part, product.codec.rows(recipe, pixels, made))
 
 
 class ProductCache:

@@ -18,7 +18,7 @@ from unprompt.store.files import write_aside, write_table
 from unprompt.store.fingerprint import canonical, fingerprint
 from unprompt.store.gc import Unreferenced, remove, unreferenced
 from unprompt.store.noise_samples import NoiseSamples
-from unprompt.store.plan import PART, Planned, Shard
+from unprompt.store.plan import SHARD_SIZE, Planned, Shard
 from unprompt.store.plan_table import Shards
 from unprompt.store.product_table import ProductRecipe, ProductTable
 from unprompt.store.schema import RESULTS
@@ -27,8 +27,8 @@ from unprompt.store.verification import Problem, Verification, verify_store
 from unprompt.store.view import EvidenceView
 
 __all__ = [
-    "PART",
     "RESULTS",
+    "SHARD_SIZE",
     "Contents",
     "EvidenceView",
     "NoiseSamples",

@@ -1,4 +1,4 @@
-"""What lies in a store: products by shelf, who looks at each, and what is missing."""
+"""What lies in a store: product tables, who uses each, and what is missing."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from unprompt.store.files import rows_in
-from unprompt.store.plan import part_file
+from unprompt.store.plan import shard_file
 from unprompt.store.store import Store
 from unprompt.store.view import EvidenceView
 
 
 @dataclass(frozen=True)
 class StoredProduct:
-    """One shelf."""
+    """One product table."""
 
-    shelf: str
+    name: str
     named_by: tuple[str, ...]
     """Methods and roles, as ``sare: captions``; empty = no view names it, and ``prune`` would remove it."""
     rows: int
     bytes: int
-    parts: int
+    shards: int
     """Shards that lie there."""
     missing: int
     """Shards that are still to be made; those without a readable picture never are."""
@@ -28,10 +28,10 @@ class StoredProduct:
 
 @dataclass(frozen=True)
 class StoredNoiseSamples:
-    """Further draws of one method's noise."""
+    """Further noise samples of one method."""
 
     method: str
-    draws: int
+    number: int
     pictures: int
     current: bool
     """They are of the evidence that the view names now."""
@@ -46,26 +46,26 @@ class Contents:
     """What the pictures went through, empty = nothing; None before any was read."""
     rows: int
     """Rows of the plan: samples, and once more each that changed."""
-    parts: int
-    parts_read: int
+    shards: int
+    shards_read: int
     views: tuple[EvidenceView, ...]
     products: tuple[StoredProduct, ...]
-    draws: tuple[StoredNoiseSamples, ...]
+    noise_samples: tuple[StoredNoiseSamples, ...]
     stores: tuple[str, ...]
     """Folders inside that are stores of their own: the evidence after perturbations."""
 
     @classmethod
     def of(cls, store: Store) -> Contents:
         """Look at the footer of every file, and at no row of a product. Raises StoreError for a damaged file."""
-        numbers, uses, empty = frozenset(store.parts().numbers), named(store), _Empty(store)
+        numbers, uses, empty = frozenset(store.shards().numbers), named(store), _Empty(store)
         return cls(
             str(store.root),
             store.perturbation(),
             store.planned_rows(),
             len(numbers),
-            len(store.parts_read()),
+            len(store.shards_read()),
             tuple(store.views()),
-            tuple(_product(store, name, uses, numbers, empty) for name in store.shelves()),
+            tuple(_product(store, name, uses, numbers, empty) for name in store.product_names()),
             tuple(_drawn(store)),
             tuple(sorted(str(path.parent.relative_to(store.root)) for path in store.root.glob("*/*/plan.parquet"))),
         )
@@ -79,31 +79,31 @@ class _Empty:
 
     def __call__(self, part: int) -> bool:
         if part not in self._known:
-            table = self._store.read_part(part)
+            table = self._store.read_shard(part)
             self._known[part] = table is not None and not any(status == "ok" for status in table["status"].to_pylist())
         return self._known[part]
 
 
 def named(store: Store) -> dict[str, list[str]]:
-    """Name of a product table -> the methods and roles whose views, or notes of further draws, name it."""
+    """Name of a product table -> the methods and roles whose views, or notes of further noise samples, name it."""
     found: dict[str, list[str]] = {}
     for view in store.views():
-        note = store.read_draws(view.method)
+        note = store.read_noise_samples(view.method)
         again = range(1, note.number) if note is not None and note.evidence == view.fingerprint else ()
-        for role, name in view.shelves.items():
+        for role, name in view.products.items():
             found.setdefault(name, []).append(f"{view.method}: {role}")
             for noise in again:
-                recipe = store.open_shelf(name).recipe.at_noise(noise)
-                found.setdefault(recipe.name, []).append(f"{view.method}: {role}, draw {noise + 1}")
+                recipe = store.open_product_table(name).recipe.at_noise(noise)
+                found.setdefault(recipe.name, []).append(f"{view.method}: {role}, noise sample {noise + 1}")
     return found
 
 
 def _product(
     store: Store, name: str, uses: Mapping[str, list[str]], numbers: Collection[int], empty: _Empty
 ) -> StoredProduct:
-    shelf = store.open_shelf(name)
-    there = shelf.parts()
-    paths = [shelf.folder / part_file(part) for part in sorted(there)]
+    shelf = store.open_product_table(name)
+    there = shelf.shards()
+    paths = [shelf.folder / shard_file(part) for part in sorted(there)]
     wanted = _drawn_parts(store, uses.get(name, [])) if shelf.recipe.noise else numbers
     missing = sum(not empty(part) for part in sorted(frozenset(wanted) - there))
     size = sum(path.stat().st_size for path in paths)
@@ -112,14 +112,14 @@ def _product(
 
 def _drawn_parts(store: Store, users: Collection[str]) -> set[int]:
     """The parts of which the notes of these users' methods tell."""
-    notes = (store.read_draws(user.partition(":")[0]) for user in users)
+    notes = (store.read_noise_samples(user.partition(":")[0]) for user in users)
     return {int(part) for note in notes if note is not None for part in note.pictures}
 
 
 def _drawn(store: Store) -> list[StoredNoiseSamples]:
     found = []
     for view in store.views():
-        note = store.read_draws(view.method)
+        note = store.read_noise_samples(view.method)
         if note is not None:
             pictures = sum(map(len, note.pictures.values()))
             found.append(StoredNoiseSamples(view.method, note.number, pictures, note.evidence == view.fingerprint))

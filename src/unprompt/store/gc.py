@@ -13,7 +13,7 @@ from unprompt.store.store import Store
 class Unreferenced:
     """A shelf that no view names, nor any note of further draws."""
 
-    shelf: str
+    name: str
     files: int
     bytes: int
 
@@ -27,7 +27,7 @@ def unreferenced(store: Store) -> list[Unreferenced]:
             "command, or delete the folder"
         )
     found = []
-    for name in store.shelves():
+    for name in store.product_names():
         if name not in uses:
             sizes = [path.stat().st_size for path in (store.root / "products" / name).iterdir()]
             found.append(Unreferenced(name, len(sizes), sum(sizes)))
@@ -36,7 +36,7 @@ def unreferenced(store: Store) -> list[Unreferenced]:
 
 def remove(store: Store, shelf: Unreferenced) -> None:
     """Delete a shelf, its recipe last, so that what an interruption leaves is a shelf with fewer parts."""
-    folder = store.root / "products" / shelf.shelf
+    folder = store.root / "products" / shelf.name
     try:
         for path in sorted(folder.iterdir(), key=lambda path: (path.suffix == ".json", path.name)):
             path.unlink()

@@ -29,13 +29,13 @@ class NoiseSamples:
         return frozenset(self.pictures.get(str(part), ()))
 
 
-def write_draws(folder: Path, draws: NoiseSamples) -> None:
+def write_noise_samples(folder: Path, draws: NoiseSamples) -> None:
     """Store ``draws`` under ``folder`` as ``<method>.json``."""
     text = json.dumps({**asdict(draws), "checksum": fingerprint(draws)}, indent=2, sort_keys=True).encode("ascii")
     keep(folder / f"{draws.method}.json", text)
 
 
-def read_draws(folder: Path, method: str) -> NoiseSamples | None:
+def read_noise_samples(folder: Path, method: str) -> NoiseSamples | None:
     """The draws of ``method`` under ``folder``; None when there are none. Raises StoreError when damaged."""
     path = folder / f"{method}.json"
     if not path.exists():

@@ -15,7 +15,7 @@ from unprompt.images import file_of
 from unprompt.store.schema import PLAN
 from unprompt.types import Sample
 
-PART = 32
+SHARD_SIZE = 32
 """Samples a part holds at most. A part is also the batch, so that its bytes do not depend on the engine."""
 
 CHUNK = 65_536
@@ -39,7 +39,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Shard:
-    """The unit of work: a number and at most PART rows, the same ones in the same order for ever."""
+    """The unit of work: a number and at most SHARD_SIZE rows, the same ones in the same order for ever."""
 
     index: int
     rows: tuple[Planned, ...]
@@ -49,12 +49,12 @@ class Shard:
         return tuple(row.sample for row in self.rows)
 
 
-def part_file(index: int) -> str:
+def shard_file(index: int) -> str:
     """Name of the file of part ``index``, on every shelf."""
     return f"part-{index:05d}.parquet"
 
 
-def part_numbers(folder: Path) -> frozenset[int]:
+def shard_numbers(folder: Path) -> frozenset[int]:
     """Numbers of the parts that have a file in ``folder``; temporary files of other runs are none."""
     try:
         with os.scandir(folder) as found:
@@ -90,12 +90,12 @@ class Survey:
         """To append, so that the plan covers the samples; none when it does."""
         yield from self.told
         for place, (sample, state) in enumerate(self.fresh):
-            yield Planned(sample, *state, self.first + place // PART)
+            yield Planned(sample, *state, self.first + place // SHARD_SIZE)
 
     @property
     def parts(self) -> frozenset[int]:
         """Numbers of the parts that then hold the samples' latest states."""
-        return self.known.union(range(self.first, self.first + -(-len(self.fresh) // PART)))
+        return self.known.union(range(self.first, self.first + -(-len(self.fresh) // SHARD_SIZE)))
 
 
 def survey(

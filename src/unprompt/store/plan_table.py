@@ -53,7 +53,7 @@ class PlanTable:
         """The numbers of all parts."""
         return {number for table in self._tables() for number in pc.unique(table["part"]).to_pylist()}
 
-    def parts(self, numbers: Collection[int]) -> Iterator[Shard]:
+    def shards(self, numbers: Collection[int]) -> Iterator[Shard]:
         """The parts with these numbers, whole and in order."""
         told: dict[int, dict[str, Planned]] = {}
         for row in self._rows(numbers, own=False):
@@ -96,18 +96,18 @@ class PlanTable:
 class Shards:
     """Some parts of a plan, in order, which are read when they are asked for."""
 
-    ledger: PlanTable
+    plan: PlanTable
     numbers: tuple[int, ...]
 
     def __iter__(self) -> Iterator[Shard]:
-        return self.ledger.parts(self.numbers)
+        return self.plan.shards(self.numbers)
 
     def __len__(self) -> int:
         return len(self.numbers)
 
     def only(self, wanted: Collection[int]) -> Shards:
         """Those with a wanted number."""
-        return Shards(self.ledger, tuple(number for number in self.numbers if number in wanted))
+        return Shards(self.plan, tuple(number for number in self.numbers if number in wanted))
 
 
 def _overlapping(footer: pq.FileMetaData, low: str, high: str) -> list[int]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from unprompt.errors import OptionError, StoreError
 from unprompt.store.files import REMEDY, fitted, read_table, write_aside, write_table
 from unprompt.store.fingerprint import canonical, fingerprint
-from unprompt.store.plan import part_file, part_numbers
+from unprompt.store.plan import shard_file, shard_numbers
 from unprompt.store.schema import PRODUCTS
 
 RECIPE, FORMER = "_recipe.json", "recipe.json"
@@ -75,22 +75,22 @@ class ProductTable:
 
         Raises StoreError when the file is damaged, or its schema or fingerprints are not this recipe's.
         """
-        path = self.folder / part_file(part)
+        path = self.folder / shard_file(part)
         table = read_table(path, PRODUCTS[self.recipe.kind])
         if table is not None:
             self._check(path, table)
         return table
 
-    def parts(self) -> frozenset[int]:
+    def shards(self) -> frozenset[int]:
         """Numbers of the parts that were made; the files are not looked at."""
-        return part_numbers(self.folder)
+        return shard_numbers(self.folder)
 
     def write(self, part: int, table: pa.Table) -> None:
         """Store the rows of part number ``part``, all or nothing.
 
         Raises StoreError when the rows are not this recipe's, or when the disk refuses.
         """
-        path, schema = self.folder / part_file(part), PRODUCTS[self.recipe.kind]
+        path, schema = self.folder / shard_file(part), PRODUCTS[self.recipe.kind]
         self._check(path, fitted(path, table, schema))
         if not recipe_file(self.folder).exists():
             write_aside(self.folder / RECIPE, lambda file: file.write(_spell(self.recipe)))

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from unprompt.errors import StoreError
 from unprompt.store.files import REMEDY, locked, read_table, rows_in, write_table
-from unprompt.store.noise_samples import NoiseSamples, read_draws, write_draws
-from unprompt.store.plan import Shard, part_file, part_numbers
+from unprompt.store.noise_samples import NoiseSamples, read_noise_samples, write_noise_samples
+from unprompt.store.plan import Shard, shard_file, shard_numbers
 from unprompt.store.plan_table import PlanTable, Shards
 from unprompt.store.product_table import ProductRecipe, ProductTable, read_recipe, recipe_file
 from unprompt.store.schema import SAMPLES
@@ -38,20 +38,20 @@ class Store:
         numbers = self._covering(samples)
         if numbers is None:
             with locked(self.root / "plan.lock"):
-                lacking = self._ledger.survey(samples)
+                lacking = self._plan.survey(samples)
                 if any(lacking.rows()):
-                    self._ledger.append(lacking.rows())
+                    self._plan.append(lacking.rows())
                 numbers = lacking.parts
-        return Shards(self._ledger, tuple(sorted(numbers)))
+        return Shards(self._plan, tuple(sorted(numbers)))
 
     def _covering(self, samples: Iterable[Sample]) -> frozenset[int] | None:
         """The numbers of the parts that hold ``samples``; None when some were not planned as they are now."""
-        lacking = self._ledger.survey(samples)
+        lacking = self._plan.survey(samples)
         return None if any(lacking.rows()) else lacking.parts
 
-    def parts(self) -> Shards:
+    def shards(self) -> Shards:
         """All parts that were ever planned."""
-        return Shards(self._ledger, tuple(sorted(self._ledger.numbers())))
+        return Shards(self._plan, tuple(sorted(self._plan.numbers())))
 
     def planned_rows(self) -> int:
         """Rows of the plan: one a sample, and one more each time that it changed."""
@@ -60,22 +60,22 @@ class Store:
 
     def write_samples(self, part: int, table: pa.Table) -> None:
         """Store what was read of the samples of part number ``part`` (see ``sample_rows``)."""
-        write_table(self.root / "samples" / part_file(part), table, SAMPLES)
+        write_table(self.root / "samples" / shard_file(part), table, SAMPLES)
 
-    def read_part(self, part: int) -> pa.Table | None:
+    def read_shard(self, part: int) -> pa.Table | None:
         """The stored sample rows of part number ``part``, or None when it was not read yet."""
-        return read_table(self.root / "samples" / part_file(part), SAMPLES)
+        return read_table(self.root / "samples" / shard_file(part), SAMPLES)
 
-    def parts_read(self) -> frozenset[int]:
+    def shards_read(self) -> frozenset[int]:
         """Numbers of the parts whose sample rows are stored; the files are not looked at."""
-        return part_numbers(self.root / "samples")
+        return shard_numbers(self.root / "samples")
 
     def missing(self, numbers: Iterable[int], shelves: Iterable[str]) -> frozenset[int]:
         """Those parts of some that were not read, or have no file on one of these shelves; no file is looked at.
 
         Of a part that was read and holds no picture no shelf has a file (see :meth:`pictures`).
         """
-        there = [self.parts_read(), *(part_numbers(self.root / "products" / name) for name in shelves)]
+        there = [self.shards_read(), *(shard_numbers(self.root / "products" / name) for name in shelves)]
         return frozenset(numbers).difference(frozenset.intersection(*there))
 
     def current(self) -> Iterator[tuple[int, pa.Table]]:
@@ -83,15 +83,15 @@ class Store:
 
         Raises StoreError when there are none, or a file is damaged.
         """
-        read = self.parts_read()
+        read = self.shards_read()
         if not read:
             raise StoreError(
                 f"{self.root} holds no samples; expected a folder filled by "
                 f"`unprompt extract METHOD --data ... --out {self.root}`"
             )
-        last = self._ledger.repeated(read)
-        for part in self._ledger.parts(read):
-            table = self.read_part(part.index)
+        last = self._plan.repeated(read)
+        for part in self._plan.shards(read):
+            table = self.read_shard(part.index)
             if table is not None:
                 kept = [last.get(uri, part.index) == part.index for uri in table["uri"].to_pylist()]
                 yield part.index, self._retold(table.filter(pa.array(kept, pa.bool_())), part)
@@ -111,22 +111,22 @@ class Store:
 
     def perturbation(self) -> str | None:
         """What the pictures stored here went through, empty = nothing; None when there are none yet."""
-        table = self.read_part(min(self.parts_read(), default=0))
+        table = self.read_shard(min(self.shards_read(), default=0))
         return None if table is None else table["perturbation"][0].as_py() or ""
 
-    def shelf(self, recipe: ProductRecipe) -> ProductTable:
+    def product_table(self, recipe: ProductRecipe) -> ProductTable:
         """The shelf of ``recipe``, empty or not. Raises StoreError when its folder is another recipe's."""
         folder = self.root / "products" / recipe.name
         if recipe_file(folder).exists():
             read_recipe(folder)
         return ProductTable(folder, recipe)
 
-    def open_shelf(self, name: str) -> ProductTable:
+    def open_product_table(self, name: str) -> ProductTable:
         """The shelf that a view names. Raises StoreError when it is not there."""
         folder = self.root / "products" / name
         return ProductTable(folder, read_recipe(folder))
 
-    def shelves(self) -> list[str]:
+    def product_names(self) -> list[str]:
         """Names of all shelves."""
         return sorted(path.name for path in (self.root / "products").glob("*") if path.is_dir())
 
@@ -142,23 +142,23 @@ class Store:
         """The view of ``method``. Raises StoreError when it is missing or damaged."""
         return read_view(self.root / "evidence", method)
 
-    def write_draws(self, draws: NoiseSamples) -> None:
+    def write_noise_samples(self, draws: NoiseSamples) -> None:
         """Store what of one method's evidence was drawn under further noise; a former note is replaced."""
-        write_draws(self.root / "draws", draws)
+        write_noise_samples(self.root / "draws", draws)
 
-    def read_draws(self, method: str) -> NoiseSamples | None:
+    def read_noise_samples(self, method: str) -> NoiseSamples | None:
         """What of the method's evidence was drawn under further noise; None when nothing was."""
-        return read_draws(self.root / "draws", method)
+        return read_noise_samples(self.root / "draws", method)
 
     @property
-    def _ledger(self) -> PlanTable:
+    def _plan(self) -> PlanTable:
         return PlanTable(self.root / "plan.parquet")
 
     def _retold(self, table: pa.Table, part: Shard) -> pa.Table:
         told, uris = {row.sample.uri: row.sample for row in part.rows}, table["uri"].to_pylist()
         if strange := [uri for uri in uris if uri not in told]:
             raise StoreError(
-                f"{self.root / 'samples' / part_file(part.index)}: got {strange[0]}; expected what the plan puts into "
+                f"{self.root / 'samples' / shard_file(part.index)}: got {strange[0]}; expected what the plan puts into "
                 f"this part; {REMEDY}"
             )
         for name in ("label", "generator", "split"):

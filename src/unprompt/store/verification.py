@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from unprompt.errors import StoreError
 from unprompt.store.files import check_file, check_note
-from unprompt.store.plan import Shard, part_file, part_numbers
+from unprompt.store.plan import Shard, shard_file, shard_numbers
 from unprompt.store.product_table import ProductTable, recipe_file
 from unprompt.store.store import Store
 
@@ -28,7 +28,7 @@ class Problem:
 
     file: str
     """Relative to the store."""
-    part: int | None
+    shard: int | None
     what: str
     """What was got, what was expected, what to do."""
 
@@ -42,58 +42,58 @@ class Verification:
     bytes: int
     without_checksum: int
     """Files written before there were checksums: of these what readers pass over was not looked at."""
-    harm: tuple[Problem, ...]
+    problems: tuple[Problem, ...]
 
 
 def verify_store(store: Store) -> Verification:
     """Read every file of the store whole, one part in memory at a time."""
     walk = _Walk(store)
     shelves = walk.notes()
-    for count, part in enumerate(walk.parts(shelves), 1):
-        walk.part(part, shelves)
+    for count, part in enumerate(walk.shards(shelves), 1):
+        walk.shard(part, shelves)
         if count % 1000 == 0:
             log.info(f"{count} parts read")
-    return Verification(str(store.root), walk.files, walk.bytes, walk.unsealed, tuple(walk.harm))
+    return Verification(str(store.root), walk.files, walk.bytes, walk.unsealed, tuple(walk.problems))
 
 
 class _Walk:
     def __init__(self, store: Store) -> None:
-        self.store, self.harm = store, list[Problem]()
+        self.store, self.problems = store, list[Problem]()
         self.files = self.bytes = self.unsealed = 0
 
     def notes(self) -> list[ProductTable]:
         """Look at views, draws and recipes; the shelves whose recipes are sound."""
         root, shelves = self.store.root, list[ProductTable]()
         for path in sorted((root / "draws").glob("*.json")):
-            self._tried(path, None, self.store.read_draws, path.stem)
+            self._tried(path, None, self.store.read_noise_samples, path.stem)
         for path in sorted((root / "evidence").glob("*.json")):
             view = self._tried(path, None, self.store.read_view, path.stem)
-            for name in view.shelves.values() if view else ():
-                if not (root / "products" / name).is_dir() and self.store.parts_read():
-                    self._tell(path, None, f"names the shelf {name}, which is not there: {AGAIN}")
-        for name in self.store.shelves():
-            shelf = self._tried(recipe_file(root / "products" / name), None, self.store.open_shelf, name)
+            for name in view.products.values() if view else ():
+                if not (root / "products" / name).is_dir() and self.store.shards_read():
+                    self._tell(path, None, f"names the product table {name}, which is not there: {AGAIN}")
+        for name in self.store.product_names():
+            shelf = self._tried(recipe_file(root / "products" / name), None, self.store.open_product_table, name)
             shelves += [shelf] if shelf else []
         return shelves
 
-    def parts(self, shelves: list[ProductTable]) -> Iterable[Shard]:
+    def shards(self, shelves: list[ProductTable]) -> Iterable[Shard]:
         """Those that the plan tells of; when it is damaged, those that have a file, without their rows."""
-        stored = self.store.parts_read().union(*(shelf.parts() for shelf in shelves))
-        planned = self._tried(self.store.root / "plan.parquet", None, self.store.parts)
+        stored = self.store.shards_read().union(*(shelf.shards() for shelf in shelves))
+        planned = self._tried(self.store.root / "plan.parquet", None, self.store.shards)
         if planned is None:
             return [Shard(number, ()) for number in sorted(stored)]
         for folder in (self.store.root / "samples", *(shelf.folder for shelf in shelves)):
-            for number in sorted(part_numbers(folder).difference(planned.numbers)):
-                self._tell(folder / part_file(number), number, "is of no part of the plan: delete this file")
+            for number in sorted(shard_numbers(folder).difference(planned.numbers)):
+                self._tell(folder / shard_file(number), number, "is of no part of the plan: delete this file")
         return planned
 
-    def part(self, part: Shard, shelves: list[ProductTable]) -> None:
+    def shard(self, part: Shard, shelves: list[ProductTable]) -> None:
         """Look at the samples of one part and at its file on every shelf."""
-        path = self.store.root / "samples" / part_file(part.index)
-        samples = self._tried(path, part.index, self.store.read_part, part.index)
+        path = self.store.root / "samples" / shard_file(part.index)
+        samples = self._tried(path, part.index, self.store.read_shard, part.index)
         pixels = None if samples is None else self._samples(path, part, samples)
         for shelf in shelves:
-            place = shelf.folder / part_file(part.index)
+            place = shelf.folder / shard_file(part.index)
             table = self._tried(place, part.index, shelf.read, part.index)
             if table is not None and pixels is not None:
                 self._product(place, part.index, table["pixels"].to_pylist(), pixels, some=bool(shelf.recipe.noise))
@@ -133,4 +133,4 @@ class _Walk:
         return found
 
     def _tell(self, path: Path, part: int | None, what: str) -> None:
-        self.harm.append(Problem(str(path.relative_to(self.store.root)), part, what))
+        self.problems.append(Problem(str(path.relative_to(self.store.root)), part, what))

@@ -11,6 +11,9 @@ from unprompt.errors import StoreError
 from unprompt.store.files import keep
 from unprompt.store.fingerprint import canonical, fingerprint
 
+_KEYS = {"products": "shelves"}
+"""Keys in the file, where they are not the field's name."""
+
 
 @dataclass(frozen=True)
 class EvidenceView:
@@ -22,17 +25,17 @@ class EvidenceView:
     """The method's options, as plain values."""
     suite: str
     """Name of the suite whose instruments made the products."""
-    shelves: Mapping[str, str]
+    products: Mapping[str, str]
     """Role (caption, reconstruction, ...) -> name of the shelf."""
 
     @property
     def fingerprint(self) -> str:
         """Name of the evidence. The suite is left out: its name moves nothing that the shelves do not tell."""
-        return fingerprint(self.method, self.version, self.options, self.shelves)
+        return fingerprint(self.method, self.version, self.options, self.products)
 
     def serves(self, wanted: EvidenceView) -> bool:
         """Whether all that ``wanted`` looks at is here too, made in the same way; there may be more."""
-        fewer = {role: shelf for role, shelf in self.shelves.items() if role in wanted.shelves}
+        fewer = {role: shelf for role, shelf in self.products.items() if role in wanted.products}
         return wanted.fingerprint == fingerprint(self.method, self.version, self.options, fewer)
 
 
@@ -51,7 +54,8 @@ def read_view(folder: Path, method: str) -> EvidenceView:
         raise StoreError(f"{folder} holds no evidence of {method!r}; methods there: {there}; run {remedy}")
     try:
         stored = json.loads(path.read_bytes())
-        view, name = EvidenceView(**stored["view"]), stored["fingerprint"]
+        fields = {name: stored["view"][_KEYS.get(name, name)] for name in EvidenceView.__annotations__}
+        view, name = EvidenceView(**fields), stored["fingerprint"]
         facts = _facts(view)
         former = {key: fact for key, fact in facts.items() if key != "checksum"}
         sound = stored in (facts, former) and view.method == method
@@ -66,4 +70,5 @@ def read_view(folder: Path, method: str) -> EvidenceView:
 
 def _facts(view: EvidenceView) -> dict[str, object]:
     """What is stored; the checksum, which files of before lack, covers the suite's name too."""
-    return {"checksum": fingerprint(view), "fingerprint": view.fingerprint, "view": canonical(view)}
+    stored = {_KEYS.get(name, name): value for name, value in vars(view).items()}
+    return {"checksum": fingerprint(stored), "fingerprint": view.fingerprint, "view": canonical(stored)}

@@ -44,9 +44,9 @@ def prune(
     store = _store(folder)
     found = unreferenced(store)
     for one in found:
-        log.info(f"no view names {one.shelf}: {one.files} files, {one.bytes} bytes")
+        log.info(f"no view names {one.name}: {one.files} files, {one.bytes} bytes")
     if found and not yes:
-        ask(f"{sum(one.bytes for one in found)} bytes on {len(found)} shelves of {store.root} would be removed")
+        ask(f"{sum(one.bytes for one in found)} bytes in {len(found)} product tables of {store.root} would be removed")
     for one in found:
         remove(store, one)
     return found
@@ -54,7 +54,7 @@ def prune(
 
 def _store(folder: str | Path) -> Store:
     store = Store(Path(folder))
-    if not (store.root / "plan.parquet").is_file() and not store.parts_read():
+    if not (store.root / "plan.parquet").is_file() and not store.shards_read():
         raise StoreError(
             f"{store.root} is no folder of evidence (it has no plan.parquet); expected one filled by "
             f"`unprompt extract METHOD --data ... --out {store.root}`"

@@ -90,15 +90,17 @@ def _extractor(method: type[Model[Any, Any]], suite: Suite, options: Mapping[str
 
 
 def _missing(store: Store, parts: Shards, extractor: Extractor[Any], suite: Suite) -> frozenset[int]:
-    return store.missing(parts.numbers, [store.shelf(recipe).name for recipe in extractor.recipes(suite).values()])
+    return store.missing(
+        parts.numbers, [store.product_table(recipe).name for recipe in extractor.recipes(suite).values()]
+    )
 
 
 def _make(store: Store, part: Shard, extractors: Sequence[Extractor[Any]], suite: Suite, chain: Chain) -> bool:
     """Make what a part lacks; False when nothing, since it was read and has no picture."""
-    if store.read_part(part.index) is not None and not ok_rows(store, part.index):
+    if store.read_shard(part.index) is not None and not ok_rows(store, part.index):
         return False
     found = [read_or_error(sample, chain) for sample in part.samples]
-    if store.read_part(part.index) is None:
+    if store.read_shard(part.index) is None:
         store.write_samples(part.index, sample_rows(part, found, str(chain)))
     pictures = [picture for picture in found if isinstance(picture, Picture)]
     cache = ProductCache(pictures, suite, ShardReader(store, part.index))

@@ -149,7 +149,7 @@ def _make_free(inputs: FigureInputs, free: SareExtractor, suite: Suite) -> None:
     (_, product) = free.products()
     recipe = product.recipe(suite.of("sare"))
     asked = [(store, part) for store, part, _ in parts_of(inputs, "sare")]
-    made = {store.root: store.shelf(recipe).parts() for store, _ in asked}
+    made = {store.root: store.product_table(recipe).shards() for store, _ in asked}
     lacking = [(store, part) for store, part in asked if part not in made[store.root]]
     counts = [len(ok_rows(store, part)) for store, part in lacking]
     agree(suite, free, sum(counts), yes=inputs.yes, ask=inputs.ask)
@@ -170,7 +170,7 @@ def _reader(inputs: FigureInputs) -> Detector[Any, Any]:
     options = made.fitting_options(suite)
     if method != "clip-probe":
         having = next((store for store in inputs.folders if has_view(store, method)), inputs.folders[0])
-        shelves = having.read_view(method).shelves
+        shelves = having.read_view(method).products
         options = options.override({"scope": "both" if "boxes" in shelves else "global"})
     return made(suite, options)
 

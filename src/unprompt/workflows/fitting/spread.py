@@ -70,7 +70,7 @@ def draw_again(
             made = _draw_part(store, part, rows, one, suite, number)
             log.info(f"{one.method}: {number} draws of part {part} {'made' if made else 'already there'}")
         pictures = {str(part): [row["pixels"] for row in rows] for part, rows in chosen.items()}
-        store.write_draws(NoiseSamples(one.method, one.view(suite).fingerprint, number, pictures))
+        store.write_noise_samples(NoiseSamples(one.method, one.view(suite).fingerprint, number, pictures))
 
 
 def spread_of(folders: Sequence[Store], detector: Detector[Any, Any], suite: Suite) -> Spread | None:
@@ -145,7 +145,7 @@ def _logits(store: Store, members: Sequence[Detector[Any, Any]], suite: Suite) -
 
 def _note(store: Store, extractor: Extractor[Any], suite: Suite) -> NoiseSamples | None:
     """The extractor's draws, unless they are of other evidence."""
-    note = store.read_draws(extractor.method)
+    note = store.read_noise_samples(extractor.method)
     return note if note is not None and note.evidence == extractor.view(suite).fingerprint else None
 
 
