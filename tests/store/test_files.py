@@ -6,12 +6,13 @@ import re
 import subprocess
 import sys
 
+import filelock
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from unprompt.errors import StoreError
-from unprompt.store import schema
+from unprompt.store import files, schema
 from unprompt.store.files import keep, read_table, write_aside, write_table
 
 EMBEDDING = schema.PRODUCTS["embedding"]
@@ -168,3 +169,19 @@ def test_what_lies_there_is_not_written_again(path, monkeypatch):
     monkeypatch.undo()
     keep(path, b"other")
     assert path.read_bytes() == b"other"
+
+
+def test_a_process_is_seen_to_live_and_to_have_ended():
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert files._alive(child.pid)
+    child.communicate(b"\n")
+    assert not files._alive(child.pid)
+    assert files._alive(os.getpid())
+
+
+def test_a_lock_that_a_killed_run_would_leave_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("filelock.FileLock", filelock.SoftFileLock)
+    words = r"plan\.lock cannot be opened \(its file system has no locks\)"
+    with pytest.raises(StoreError, match=words), files.locked(tmp_path / "plan.lock"):
+        pass
+    assert not (tmp_path / "plan.lock").exists()

@@ -1,6 +1,5 @@
 """Killed at any moment and run again, or run twice at once: the same files as from one quiet run."""
 
-import signal
 import subprocess
 import sys
 import time
@@ -56,7 +55,7 @@ def finish(*runs: "subprocess.Popen[str]") -> None:
 
 
 def kill(run: "subprocess.Popen[str]") -> None:
-    run.send_signal(signal.SIGKILL)
+    run.kill()
     run.communicate(timeout=120)
 
 

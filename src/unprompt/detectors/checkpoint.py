@@ -89,7 +89,8 @@ def load(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     """Metadata and tensors of a safetensors file; :class:`CheckpointError` when it is missing or damaged."""
     with _opened(path) as stored:
         names = stored.keys()
-        return dict(stored.metadata() or {}), {name: stored.get_tensor(name) for name in names}
+        # Cloned, since Windows replaces no file that tensors in memory are mapped to.
+        return dict(stored.metadata() or {}), {name: stored.get_tensor(name).clone() for name in names}
 
 
 def own(network: nn.Module) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from unprompt.errors import SuiteError
 from unprompt.instruments.cards import folder_digest
@@ -62,8 +62,8 @@ def _carried(manifest: Manifest, spec: Spec, folder: Path) -> Spec:
 def _folder_name(spec: Spec) -> str:
     if spec.model:
         return "--".join([*spec.model.split("/"), *([spec.revision] if spec.revision else [])])
-    source = PurePosixPath(spec.url).stem if spec.url else spec.path
-    return "--".join(part for part in PurePosixPath(source).parts if part not in ("..", "/"))
+    source = PurePath(PurePosixPath(spec.url).stem if spec.url else spec.path)
+    return "--".join(part for part in source.parts if part not in ("..", source.anchor))
 
 
 def _matching(folder: Path, patterns: Iterable[str]) -> list[Path]:

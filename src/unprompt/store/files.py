@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
+import ctypes
 import json
 import os
 import platform
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -142,7 +144,7 @@ def write_aside(path: Path, write: Callable[[BinaryIO], object]) -> None:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(aside, path)
+        _replace(aside, path)
         _flush_folder(path.parent)
     except OSError as error:
         raise StoreError(
@@ -167,19 +169,24 @@ def keep(path: Path, data: bytes) -> None:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold ``path`` as a lock that the system frees when this process ends, however it ends."""
+    from filelock import BaseFileLock, FileLock, SoftFileLock  # most runs lock nothing
+
+    lock: BaseFileLock = FileLock(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
+        lock.acquire()
+        if isinstance(lock, SoftFileLock):  # It is one where the file system has no locks; a killed run would leave it.
+            lock.release()
+            raise NotImplementedError("its file system has no locks")
+    except (OSError, NotImplementedError) as error:
         raise StoreError(
             f"{path} cannot be opened ({error}); expected a folder that you may write to: make it so or name another "
             "--out, then run the same command again"
         ) from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(descriptor)
+        lock.release()
 
 
 def _stem(path: Path) -> str:
@@ -200,6 +207,12 @@ def _sweep(path: Path) -> None:
 
 
 def _alive(process: int) -> bool:
+    if sys.platform == "win32":  # where os.kill would end it
+        kernel = ctypes.windll.kernel32
+        handle = kernel.OpenProcess(0x100000, False, process)  # SYNCHRONIZE
+        running: bool = kernel.WaitForSingleObject(handle, 0) == 0x102 if handle else kernel.GetLastError() == 5
+        kernel.CloseHandle(handle)
+        return running  # 0x102 = the wait timed out; 5 = it is another user's
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -207,6 +220,16 @@ def _alive(process: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _replace(aside: Path, path: Path) -> None:
+    """Rename; Windows refuses it while another process reads ``path``, so there it is tried for ten seconds."""
+    for _ in range(100 if sys.platform == "win32" else 0):
+        with suppress(PermissionError):
+            os.replace(aside, path)
+            return
+        time.sleep(0.1)
+    os.replace(aside, path)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +14,7 @@ from unprompt.errors import OptionError, PictureError
 from unprompt.types import Sample
 from unprompt.workflows.data.splits import assigned_split
 from unprompt.workflows.extract import read_or_error
+from unprompt.workflows.planning.machine import usable_cores
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def audit(
     """
     if (align is None) != (out is None):
         raise OptionError("--align and --out go together; got one without the other: give both, or neither")
-    threads = len(os.sched_getaffinity(0)) if workers is None else workers
+    threads = usable_cores() if workers is None else workers
     if threads < 1:
         raise OptionError(f"--workers is {workers}; expected 1 or more")
     alignment = None if align is None else Alignment.parse(align)

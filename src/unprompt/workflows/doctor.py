@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import sys
@@ -18,6 +17,7 @@ from unprompt.instruments import Manifest, Suite, embedded
 from unprompt.instruments.manifest import shipped
 from unprompt.workflows.fetch import GB
 from unprompt.workflows.planning.costs import extractors_of, specs_of
+from unprompt.workflows.planning.machine import memory, usable_cores
 from unprompt.workflows.prediction.selftest import checks
 
 FREE_GIB = 2
@@ -48,8 +48,7 @@ def doctor(selftest: bool = False) -> list[Check]:
 
 
 def _python() -> Check:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return Check("python", "pass", f"{platform.python_version()} on {sys.platform}, {cores} cores")
+    return Check("python", "pass", f"{platform.python_version()} on {sys.platform}, {usable_cores()} cores")
 
 
 def _library(name: str) -> Check:
@@ -84,12 +83,13 @@ def fetched(manifest: Manifest) -> Iterator[Check]:
         for method in ("sare", "semgir", "semgir-a", "tidy", "item", "panel")
     }
     told = ", ".join(f"{method} {need:.1f}" for method, need in gigabytes.items())
-    here = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GB
-    enough = here > max(gigabytes.values())
+    here = memory()
+    enough = here is not None and here / GB > max(gigabytes.values())
+    has = "does not tell how much it has" if here is None else f"has {here / GB:.0f} GB"
     yield Check(
         f"{manifest.name}: memory",
         "pass" if enough else "warn",
-        f"{told} GB of weights in float32; this machine has {here:.0f} GB",
+        f"{told} GB of weights in float32; this machine {has}",
         "" if enough else "one method at a time, or --dtype bfloat16, which halves it",
     )
 

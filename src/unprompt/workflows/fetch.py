@@ -153,6 +153,6 @@ def _convert(download: Download, suite: str) -> None:
         raise download.failed(f"{type(error).__name__}: {error}", suite) from error
     aside = folder / ".model.safetensors"
     save_file({name: tensor.contiguous() for name, tensor in weights.items()}, aside)
-    aside.rename(folder / "model.safetensors")
+    aside.replace(folder / "model.safetensors")
     for pickled in folder.glob("*.pth"):
         pickled.unlink()

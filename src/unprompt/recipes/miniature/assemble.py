@@ -92,7 +92,7 @@ def copy(source: Path, target: Path, patterns: Iterable[str]) -> None:
         if path.suffix == ".safetensors":
             _halve(path, copied)
         elif path.name.endswith("config.json"):
-            copied.write_text(_portable(path.read_text("utf-8")), "utf-8")
+            copied.write_bytes(_portable(path.read_text("utf-8")).encode())
         else:
             shutil.copyfile(path, copied)
     shutil.rmtree(target, ignore_errors=True)

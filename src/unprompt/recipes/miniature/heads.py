@@ -133,7 +133,7 @@ class Apprentices:
         """The table without the folders of the machine that made it: the checkpoint as the suite names it."""
         if "settings" in table:
             settings = {name: value for name, value in table["settings"].items() if name != "evidence"}
-            settings["checkpoint"] = str(Path(settings["checkpoint"]).relative_to(self.context.suite))
+            settings["checkpoint"] = Path(settings["checkpoint"]).relative_to(self.context.suite).as_posix()
             table = {**table, "settings": settings}
         return table
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from unprompt.recipes.photo.card import card
 from unprompt.recipes.photo.head_trainer import SUITE, HeadTrainer
 from unprompt.recipes.photo.measuring import measure
 from unprompt.recipes.photo.sources import photographs
+from unprompt.workflows.planning.machine import usable_cores
 
 
 def main() -> int:
@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, help="folder of washed pictures and nets; default: the user's cache")
     parser.add_argument("--suite", type=Path, default=SUITE, help="folder of the suite; default: in the package")
     parser.add_argument("--page", type=Path, default=Path("docs/photo.md"), help="the card; default: docs/photo.md")
-    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)), help="processes that wash")
+    parser.add_argument("--workers", type=int, default=usable_cores(), help="processes that wash")
     parser.add_argument("--quick", action="store_true", help="few steps: prove the chain, train nothing")
     chosen = parser.parse_args()
     logging.basicConfig(format="%(message)s")

@@ -157,7 +157,7 @@ def _timed(
 ) -> _Timed:
     made = EVERY[recipe.method]
     extractor = made.evidence_of(made.fitting_options(instruments).override(options))
-    with tempfile.TemporaryDirectory(prefix="unprompt-rehearsal-") as name:
+    with tempfile.TemporaryDirectory(prefix="unprompt-dry-run-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         extract_samples(extractor, sample[:1], folder / "first", instruments)  # loads the models
         rest = list(sample[1:]) or list(sample)
