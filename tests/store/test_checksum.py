@@ -9,7 +9,7 @@ import pytest
 
 from unprompt.errors import StoreError
 from unprompt.store import schema
-from unprompt.store.files import check_file, read_table, read_tables, write_table, write_tables
+from unprompt.store.parquet import check_file, read_table, read_tables, write_table, write_tables
 
 CAPTION = schema.PRODUCTS["caption"]
 
@@ -70,14 +70,14 @@ def test_a_checksum_that_was_cut_out_is_missed(path):
 
 
 def test_a_file_of_before_is_read_and_bears_none(path, table):
-    former = CAPTION.with_metadata({key: word for key, word in CAPTION.metadata.items() if key != schema.PROMISE})
+    former = CAPTION.with_metadata({key: word for key, word in CAPTION.metadata.items() if key != schema.HAS_CHECKSUM})
     pq.write_table(table.cast(former), path, write_page_checksum=True)
     assert read_table(path, CAPTION) == table
     assert not check_file(path)
 
 
 def test_pieces_become_row_groups_and_are_read_some_at_a_time(path, table, monkeypatch):
-    monkeypatch.setattr("unprompt.store.files.GROUP", 2)
+    monkeypatch.setattr("unprompt.store.parquet.GROUP", 2)
     write_tables(path, iter([table, table.slice(1)]), CAPTION)
     assert check_file(path)
     assert [piece.num_rows for piece in read_tables(path, CAPTION)] == [2, 1]

@@ -13,7 +13,9 @@ import pytest
 
 from unprompt.errors import StoreError
 from unprompt.store import files, schema
-from unprompt.store.files import keep, read_table, write_aside, write_table
+from unprompt.store.files import write_aside
+from unprompt.store.notes import write_note
+from unprompt.store.parquet import read_table, write_table
 
 EMBEDDING = schema.PRODUCTS["embedding"]
 
@@ -163,12 +165,12 @@ def test_another_users_stray_stands_in_nobodys_way(path, table, monkeypatch):
 
 
 def test_what_lies_there_is_not_written_again(path, monkeypatch):
-    keep(path, b"whole")
+    write_note(path, {"is": "whole"})
     monkeypatch.setattr(os, "replace", None)
-    keep(path, b"whole")
+    write_note(path, {"is": "whole"})
     monkeypatch.undo()
-    keep(path, b"other")
-    assert path.read_bytes() == b"other"
+    write_note(path, {"is": "other"})
+    assert path.read_bytes() == b'{\n  "is": "other"\n}'
 
 
 def test_a_process_is_seen_to_live_and_to_have_ended():

@@ -25,7 +25,9 @@ def test_without_a_note_there_is_none(tmp_path):
 def test_a_damaged_note_is_an_error_that_names_it(tmp_path, text):
     Store(tmp_path).write_noise_samples(NOTE)
     (tmp_path / "draws" / "sare.json").write_text(text)
-    with pytest.raises(StoreError, match=r"draws/sare\.json: no sound note of draws .* extract sare .* --spread K"):
+    with pytest.raises(
+        StoreError, match=r"draws/sare\.json: no sound note of noise samples .* extract sare .* --spread K"
+    ):
         Store(tmp_path).read_noise_samples("sare")
 
 
@@ -35,7 +37,9 @@ def test_a_note_with_a_flipped_bit_is_damaged_and_one_of_before_is_read(tmp_path
     whole = path.read_text()
     for flipped in (whole.replace('"aa"', '"qa"'), whole.replace('"checksum"', '"bhecksum"')):
         path.write_text(flipped)
-        with pytest.raises(StoreError, match=r"draws/sare\.json: no sound note of draws \((ValueError|TypeError)"):
+        with pytest.raises(
+            StoreError, match=r"draws/sare\.json: no sound note of noise samples \((ValueError|TypeError)"
+        ):
             Store(tmp_path).read_noise_samples("sare")
     former = json.loads(whole)
     del former["checksum"]

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unprompt.store import plan as room
-from unprompt.store.files import Groups
+from unprompt.store import plan as planning
+from unprompt.store.parquet import Groups
 from unprompt.store.plan import (
     SHARD_SIZE,
     Planned,
     Shard,
     State,
     Survey,
+    file_state,
     from_table,
-    look,
     shard_file,
     survey,
     to_table,
@@ -36,19 +36,21 @@ def still(uri: str) -> tuple[int, int]:
     return len(uri), 7
 
 
-def surveyed(planned: list[Planned], samples: Iterable[Sample], state: Callable[[str], State] = look) -> Survey:
+def surveyed(planned: list[Planned], samples: Iterable[Sample], state: Callable[[str], State] = file_state) -> Survey:
     def find(uris: Sequence[str]) -> dict[str, Planned]:
         return {row.sample.uri: row for row in planned if row.sample.uri in uris}
 
-    return survey(find, 1 + max((row.part for row in planned), default=-1), samples, state)
+    return survey(find, 1 + max((row.shard for row in planned), default=-1), samples, state)
 
 
-def extend(planned: list[Planned], samples: Iterable[Sample], state: Callable[[str], State] = look) -> list[Planned]:
+def extend(
+    planned: list[Planned], samples: Iterable[Sample], state: Callable[[str], State] = file_state
+) -> list[Planned]:
     return list(surveyed(planned, samples, state).rows())
 
 
 class Held(PlanTable):
-    """A ledger whose file is a table in memory."""
+    """A plan whose file is a table in memory."""
 
     def __init__(self, table: pa.Table) -> None:
         super().__init__(Path())
@@ -59,8 +61,10 @@ class Held(PlanTable):
 
 
 def parts(planned: list[Planned], samples: list[Sample] | None = None) -> list[Shard]:
-    ledger = Held(to_table(planned))
-    return list(ledger.shards(ledger.numbers() if samples is None else surveyed(planned, samples, still).parts))
+    plan_table = Held(to_table(planned))
+    return list(
+        plan_table.shards(plan_table.numbers() if samples is None else surveyed(planned, samples, still).shards)
+    )
 
 
 def plan(*batches: list[Sample]) -> list[Planned]:
@@ -111,11 +115,11 @@ def test_a_changed_file_is_planned_anew(count, data):
     planned = plan(make(count))
     rows = extend(planned, make(count), lambda uri: (1, 8) if int(uri[:-4]) in changed else still(uri))
     assert [row.sample.uri for row in rows] == [f"{number}.png" for number in sorted(changed)]
-    assert min(row.part for row in rows) == 1 + max(row.part for row in planned)
+    assert min(row.shard for row in rows) == 1 + max(row.shard for row in planned)
     # What was planned stays as it was, the outdated row included: a part never changes.
     assert parts(planned + rows)[: len(parts(planned))] == parts(planned)
-    held = surveyed(planned, make(count), lambda uri: (1, 8) if int(uri[:-4]) in changed else still(uri)).parts
-    assert max(held) == max(row.part for row in rows)
+    held = surveyed(planned, make(count), lambda uri: (1, 8) if int(uri[:-4]) in changed else still(uri)).shards
+    assert max(held) == max(row.shard for row in rows)
 
 
 def test_a_sample_told_anew_keeps_its_part_and_place():
@@ -136,7 +140,7 @@ def test_a_sample_given_twice_is_one_and_the_last_word_counts():
 def test_samples_are_compared_some_at_a_time_with_the_same_end(monkeypatch):
     given = [*make(20), Sample("3.png", 0, "told", "test"), *make(9, 15), Sample("21.png", 0)]
     whole = plan(make(12), given)
-    monkeypatch.setattr(room, "CHUNK", 4)
+    monkeypatch.setattr(planning, "CHUNK", 4)
     assert plan(make(12), given) == whole
     assert extend(whole, [Sample("5.png", 0), *make(12)], still) == [Planned(make(12)[3], 5, 7, 0)]
 
@@ -146,20 +150,20 @@ def test_a_ledger_read_in_pieces_is_the_same(tmp_path, monkeypatch, group):
     planned = plan(make(70), [Sample("3.png", 0, "told", "test"), Sample("69.png", 0, "last")], make(40, 60))
     planned += [Planned(Sample("40.png", 1), 9, 9, 4), Planned(Sample("3.png", 0, "again"), 5, 7, 0)]
     whole = parts(planned)
-    monkeypatch.setattr("unprompt.store.files.GROUP", group)
+    monkeypatch.setattr("unprompt.store.parquet.GROUP", group)
     monkeypatch.setattr("unprompt.store.plan_table.GROUP", group)
-    ledger = PlanTable(tmp_path / "plan.parquet")
+    plan_table = PlanTable(tmp_path / "plan.parquet")
     for start in range(0, len(planned), 30):
-        ledger.append(planned[start : start + 30])
-    assert list(ledger.shards(ledger.numbers())) == whole
+        plan_table.append(planned[start : start + 30])
+    assert list(plan_table.shards(plan_table.numbers())) == whole
     assert [row for row in whole[0].rows if row.sample.uri == "3.png"] == [planned[-1]]
-    assert ledger.latest(["3.png", "69.png", "40.png", "no.png"]) == {
+    assert plan_table.latest(["3.png", "69.png", "40.png", "no.png"]) == {
         "3.png": planned[-1],
         "69.png": next(row for row in planned[::-1] if row.sample.uri == "69.png"),
         "40.png": planned[-2],
     }
-    assert ledger.repeated({0, 1, 2, 3, 4})["40.png"] == 4
-    assert "40.png" not in ledger.repeated({0, 1, 2, 3})
+    assert plan_table.repeated({0, 1, 2, 3, 4})["40.png"] == 4
+    assert "40.png" not in plan_table.repeated({0, 1, 2, 3})
 
 
 def test_a_missing_file_is_planned_and_planned_anew_when_it_appears(tmp_path):
@@ -168,11 +172,11 @@ def test_a_missing_file_is_planned_and_planned_anew_when_it_appears(tmp_path):
     assert (planned[0].bytes, planned[0].mtime_ns) == (None, None)
     assert extend(planned, [Sample(uri)]) == []
     (tmp_path / "late.png").write_bytes(b"123")
-    assert [(row.bytes, row.part) for row in extend(planned, [Sample(uri)])] == [(3, 1)]
+    assert [(row.bytes, row.shard) for row in extend(planned, [Sample(uri)])] == [(3, 1)]
 
 
 def test_a_name_that_no_file_system_takes_is_a_missing_file():
-    assert look("a\0b.png") == (None, None)
+    assert file_state("a\0b.png") == (None, None)
 
 
 def test_the_plan_survives_its_table():

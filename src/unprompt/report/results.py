@@ -14,7 +14,7 @@ from unprompt.errors import DataError, OptionError, StoreError
 from unprompt.evaluation import Comparison, EvaluationTable, Result, results
 from unprompt.report.grid import FORMS, Grid, render
 from unprompt.store import RESULTS, write_aside, write_table
-from unprompt.store.files import read_table
+from unprompt.store.parquet import read_table
 
 METRICS: Final = ("auc", "ap", "accuracy", "balanced_accuracy", "tpr_at_1", "tpr_at_5", "eer", "ece", "nll")
 """Columns of a listing; Parquet and JSON hold all."""

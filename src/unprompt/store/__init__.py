@@ -1,4 +1,4 @@
-"""Products and evidence as Parquet: declared schemas, fixed parts, files that are whole or not there."""
+"""Products and evidence as Parquet: declared schemas, fixed shards, files that are whole or not there."""
 
 from unprompt.store.cells import (
     box_rows,
@@ -14,10 +14,11 @@ from unprompt.store.cells import (
     vectors,
 )
 from unprompt.store.contents import Contents, StoredProduct
-from unprompt.store.files import write_aside, write_table
+from unprompt.store.files import write_aside
 from unprompt.store.fingerprint import canonical, fingerprint
 from unprompt.store.gc import Unreferenced, remove, unreferenced
 from unprompt.store.noise_samples import NoiseSamples
+from unprompt.store.parquet import write_table
 from unprompt.store.plan import SHARD_SIZE, Planned, Shard
 from unprompt.store.plan_table import Shards
 from unprompt.store.product_table import ProductRecipe, ProductTable

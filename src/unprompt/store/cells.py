@@ -19,15 +19,15 @@ from unprompt.types import Box, Caption, Picture
 Vectors = npt.NDArray[np.float32]
 
 
-def sample_rows(part: Shard, read: Sequence[Picture | PictureError], perturbation: str = "") -> pa.Table:
-    """Rows of schema SAMPLES: for each sample of ``part`` its picture, or the error that took its place.
+def sample_rows(shard: Shard, read: Sequence[Picture | PictureError], perturbation: str = "") -> pa.Table:
+    """Rows of schema SAMPLES: for each sample of ``shard`` its picture, or the error that took its place.
 
     ``perturbation`` is what all of them went through; empty = nothing.
     """
     changed = {"perturbation": perturbation or None}
     rows = [
         index_cells(planned) | changed | (_failure(found) if isinstance(found, PictureError) else _facts(found))
-        for planned, found in zip(part.rows, read, strict=True)
+        for planned, found in zip(shard.rows, read, strict=True)
     ]
     return pa.Table.from_pylist(rows, SAMPLES)
 
@@ -35,7 +35,7 @@ def sample_rows(part: Shard, read: Sequence[Picture | PictureError], perturbatio
 def caption_rows(recipe: ProductRecipe, pixels: Sequence[str], captions: Sequence[Caption]) -> pa.Table:
     """Rows of kind ``caption``, one a picture."""
     return _rows(
-        recipe, "caption", pixels, text=[said.text for said in captions], fallback=[said.fallback for said in captions]
+        recipe, "caption", pixels, text=[one.text for one in captions], fallback=[one.fallback for one in captions]
     )
 
 

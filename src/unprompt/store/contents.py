@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 
-from unprompt.store.files import rows_in
+from unprompt.store.noise_samples import NoiseSamples
+from unprompt.store.parquet import rows_in
 from unprompt.store.plan import shard_file
 from unprompt.store.store import Store
 from unprompt.store.view import EvidenceView
@@ -39,7 +41,7 @@ class StoredNoiseSamples:
 
 @dataclass(frozen=True)
 class Contents:
-    """All that ``unprompt evidence ls`` tells."""
+    """All that ``unprompt evidence ls`` lists."""
 
     folder: str
     perturbation: str | None
@@ -57,70 +59,67 @@ class Contents:
     @classmethod
     def of(cls, store: Store) -> Contents:
         """Look at the footer of every file, and at no row of a product. Raises StoreError for a damaged file."""
-        numbers, uses, empty = frozenset(store.shards().numbers), named(store), _Empty(store)
+        inner = (path.parent.relative_to(store.root) for path in store.root.glob("*/*/plan.parquet"))
+        numbers, views, notes = store.shards().numbers, store.views(), _notes(store)
         return cls(
             str(store.root),
             store.perturbation(),
             store.planned_rows(),
             len(numbers),
             len(store.shards_read()),
-            tuple(store.views()),
-            tuple(_product(store, name, uses, numbers, empty) for name in store.product_names()),
-            tuple(_drawn(store)),
-            tuple(sorted(str(path.parent.relative_to(store.root)) for path in store.root.glob("*/*/plan.parquet"))),
+            tuple(views),
+            tuple(_products(store, numbers)),
+            tuple(
+                StoredNoiseSamples(
+                    view.method, note.number, sum(map(len, note.pictures.values())), note.evidence == view.fingerprint
+                )
+                for view in views
+                if (note := notes.get(view.method)) is not None
+            ),
+            tuple(sorted(path.as_posix() for path in inner)),
         )
-
-
-class _Empty:
-    """Which parts were read and hold no picture; each is looked at once."""
-
-    def __init__(self, store: Store) -> None:
-        self._store, self._known = store, dict[int, bool]()
-
-    def __call__(self, part: int) -> bool:
-        if part not in self._known:
-            table = self._store.read_shard(part)
-            self._known[part] = table is not None and not any(status == "ok" for status in table["status"].to_pylist())
-        return self._known[part]
 
 
 def named(store: Store) -> dict[str, list[str]]:
     """Name of a product table -> the methods and roles whose views, or notes of further noise samples, name it."""
     found: dict[str, list[str]] = {}
+    notes = _notes(store)
     for view in store.views():
-        note = store.read_noise_samples(view.method)
-        again = range(1, note.number) if note is not None and note.evidence == view.fingerprint else ()
+        note = notes.get(view.method)
+        further = range(1, note.number) if note is not None and note.evidence == view.fingerprint else ()
         for role, name in view.products.items():
             found.setdefault(name, []).append(f"{view.method}: {role}")
-            for noise in again:
+            for noise in further:
                 recipe = store.open_product_table(name).recipe.at_noise(noise)
                 found.setdefault(recipe.name, []).append(f"{view.method}: {role}, noise sample {noise + 1}")
     return found
 
 
-def _product(
-    store: Store, name: str, uses: Mapping[str, list[str]], numbers: Collection[int], empty: _Empty
-) -> StoredProduct:
-    shelf = store.open_product_table(name)
-    there = shelf.shards()
-    paths = [shelf.folder / shard_file(part) for part in sorted(there)]
-    wanted = _drawn_parts(store, uses.get(name, [])) if shelf.recipe.noise else numbers
-    missing = sum(not empty(part) for part in sorted(frozenset(wanted) - there))
-    size = sum(path.stat().st_size for path in paths)
-    return StoredProduct(name, tuple(uses.get(name, ())), sum(map(rows_in, paths)), size, len(there), missing)
+def _notes(store: Store) -> Mapping[str, NoiseSamples]:
+    """The notes of the methods that have further noise samples."""
+    notes = {view.method: store.read_noise_samples(view.method) for view in store.views()}
+    return {method: note for method, note in notes.items() if note is not None}
 
 
-def _drawn_parts(store: Store, users: Collection[str]) -> set[int]:
-    """The parts of which the notes of these users' methods tell."""
-    notes = (store.read_noise_samples(user.partition(":")[0]) for user in users)
-    return {int(part) for note in notes if note is not None for part in note.pictures}
+def _products(store: Store, numbers: Collection[int]) -> list[StoredProduct]:
+    """Every product table against all shards, or against those of which the notes of its users tell."""
+    uses, notes, found = named(store), _notes(store), list[StoredProduct]()
 
+    @cache
+    def empty(shard: int) -> bool:
+        """Whether it was read and holds no picture."""
+        table = store.read_shard(shard)
+        return table is not None and "ok" not in table["status"].to_pylist()
 
-def _drawn(store: Store) -> list[StoredNoiseSamples]:
-    found = []
-    for view in store.views():
-        note = store.read_noise_samples(view.method)
-        if note is not None:
-            pictures = sum(map(len, note.pictures.values()))
-            found.append(StoredNoiseSamples(view.method, note.number, pictures, note.evidence == view.fingerprint))
+    for name in store.product_names():
+        table, users = store.open_product_table(name), tuple(uses.get(name, ()))
+        wanted = set(numbers)
+        if table.recipe.noise:
+            methods = {user.partition(":")[0] for user in users}
+            wanted = {int(shard) for method in methods & notes.keys() for shard in notes[method].pictures}
+        there = table.shards()
+        paths = [table.folder / shard_file(shard) for shard in sorted(there)]
+        rows, size = sum(map(rows_in, paths)), sum(path.stat().st_size for path in paths)
+        missing = sum(not empty(shard) for shard in sorted(wanted - there))
+        found.append(StoredProduct(name, users, rows, size, len(there), missing))
     return found

@@ -1,4 +1,4 @@
-"""What may go: shelves that no view names."""
+"""What may go: product tables that no view names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from unprompt.store.store import Store
 
 @dataclass(frozen=True)
 class Unreferenced:
-    """A shelf that no view names, nor any note of further draws."""
+    """A product table that no view names, nor any note of further noise samples."""
 
     name: str
     files: int
@@ -34,9 +34,9 @@ def unreferenced(store: Store) -> list[Unreferenced]:
     return found
 
 
-def remove(store: Store, shelf: Unreferenced) -> None:
-    """Delete a shelf, its recipe last, so that what an interruption leaves is a shelf with fewer parts."""
-    folder = store.root / "products" / shelf.name
+def remove(store: Store, table: Unreferenced) -> None:
+    """Delete a product table, its recipe last, so that an interruption leaves a table with fewer shards."""
+    folder = store.root / "products" / table.name
     try:
         for path in sorted(folder.iterdir(), key=lambda path: (path.suffix == ".json", path.name)):
             path.unlink()

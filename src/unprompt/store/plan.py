@@ -1,4 +1,4 @@
-"""Which sample belongs to which part: fixed shards, so that stored bytes do not depend on interruptions."""
+"""Which sample belongs to which shard: fixed ones, so that stored bytes do not depend on interruptions."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from unprompt.store.schema import PLAN
 from unprompt.types import Sample
 
 SHARD_SIZE = 32
-"""Samples a part holds at most. A part is also the batch, so that its bytes do not depend on the engine."""
+"""Samples a shard holds at most. A shard is also the batch, so that its bytes do not depend on the engine."""
 
 CHUNK = 65_536
 """Samples that are compared with the plan at a time, so that memory does not grow with their number."""
 
-_PART = re.compile(r"part-(\d{5,})\.parquet")
+_FILE = re.compile(r"part-(\d{5,})\.parquet")
 
 State = tuple[int | None, int | None]
 """Bytes and mtime_ns of a file; two None when there is no file."""
@@ -29,12 +29,12 @@ State = tuple[int | None, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One row of the plan: a sample, the state of its file when planned, and its part."""
+    """One row of the plan: a sample, the state of its file when planned, and its shard's number."""
 
     sample: Sample
     bytes: int | None
     mtime_ns: int | None
-    part: int
+    shard: int
 
 
 @dataclass(frozen=True)
@@ -50,21 +50,21 @@ class Shard:
 
 
 def shard_file(index: int) -> str:
-    """Name of the file of part ``index``, on every shelf."""
+    """Name of the file of shard ``index``, among the samples and in every product table."""
     return f"part-{index:05d}.parquet"
 
 
 def shard_numbers(folder: Path) -> frozenset[int]:
-    """Numbers of the parts that have a file in ``folder``; temporary files of other runs are none."""
+    """Numbers of the shards that have a file in ``folder``; temporary files of other runs are none."""
     try:
         with os.scandir(folder) as found:
-            names = [_PART.fullmatch(entry.name) for entry in found]
+            names = [_FILE.fullmatch(entry.name) for entry in found]
     except FileNotFoundError:
         return frozenset()
     return frozenset(int(match[1]) for match in names if match)
 
 
-def look(uri: str) -> State:
+def file_state(uri: str) -> State:
     """State of the file at ``uri``."""
     try:
         found = os.stat(file_of(uri))
@@ -78,23 +78,23 @@ class Survey:
     """What the plan lacks of some samples."""
 
     known: frozenset[int]
-    """Numbers of the parts that hold samples which did not change."""
-    told: Sequence[Planned]
-    """Of these the samples whose label, generator or split is told anew."""
+    """Numbers of the shards that hold samples which did not change."""
+    relabelled: Sequence[Planned]
+    """Of these the samples with another label, generator or split than before."""
     fresh: Collection[tuple[Sample, State]]
     """New or changed files."""
     first: int
-    """Number of the next part."""
+    """Number of the next shard."""
 
     def rows(self) -> Iterator[Planned]:
         """To append, so that the plan covers the samples; none when it does."""
-        yield from self.told
+        yield from self.relabelled
         for place, (sample, state) in enumerate(self.fresh):
             yield Planned(sample, *state, self.first + place // SHARD_SIZE)
 
     @property
-    def parts(self) -> frozenset[int]:
-        """Numbers of the parts that then hold the samples' latest states."""
+    def shards(self) -> frozenset[int]:
+        """Numbers of the shards that then hold the samples' latest states."""
         return self.known.union(range(self.first, self.first + -(-len(self.fresh) // SHARD_SIZE)))
 
 
@@ -102,42 +102,42 @@ def survey(
     find: Callable[[Sequence[str]], Mapping[str, Planned]],
     first: int,
     samples: Iterable[Sample],
-    state: Callable[[str], State] = look,
+    state: Callable[[str], State] = file_state,
 ) -> Survey:
     """Compare ``samples`` with the plan, of which ``find`` gives the latest rows of some uris, ``CHUNK`` at a time.
 
-    A new or changed file goes to a new part, from number ``first`` on; an unchanged one whose label, generator or
-    split is told anew keeps its part, since its pixels do.
+    A new or changed file goes to a new shard, from number ``first`` on; an unchanged one with another label, generator
+    or split keeps its shard, since its pixels do.
     """
-    told: dict[str, Planned] = {}
+    relabelled: dict[str, Planned] = {}
     fresh: dict[str, tuple[Sample, State]] = {}
-    parts: set[int] = set()
+    shards: set[int] = set()
     rest = iter(samples)
     while asked := {sample.uri: sample for sample in islice(rest, CHUNK)}:
         latest = find(list(asked))
         for uri, sample in asked.items():
             known, found = latest.get(uri), state(uri)
-            told.pop(uri, None)  # of a sample that is given twice the last word counts
+            relabelled.pop(uri, None)  # of a sample that is given twice the last word counts
             if known is None or (known.bytes, known.mtime_ns) != found:
                 fresh[uri] = sample, found
             else:
-                parts.add(known.part)
+                shards.add(known.shard)
                 if known.sample != sample:
-                    told[uri] = Planned(sample, *found, known.part)
-    return Survey(frozenset(parts), tuple(told.values()), fresh.values(), first)
+                    relabelled[uri] = Planned(sample, *found, known.shard)
+    return Survey(frozenset(shards), tuple(relabelled.values()), fresh.values(), first)
 
 
 def to_table(planned: Sequence[Planned]) -> pa.Table:
     """The plan as a table of schema PLAN."""
-    return pa.Table.from_pylist([index_cells(row) | {"part": row.part} for row in planned], PLAN)
+    return pa.Table.from_pylist([index_cells(row) | {"part": row.shard} for row in planned], PLAN)
 
 
 def from_table(table: pa.Table) -> list[Planned]:
     """The plan that ``to_table`` wrote."""
     columns = (table[name].to_pylist() for name in PLAN.names)
     return [
-        Planned(Sample(uri, label, generator, split), size, mtime_ns, part)
-        for uri, size, mtime_ns, label, generator, split, part in zip(*columns, strict=True)
+        Planned(Sample(uri, label, generator, split), size, mtime_ns, shard)
+        for uri, size, mtime_ns, label, generator, split, shard in zip(*columns, strict=True)
     ]
 
 

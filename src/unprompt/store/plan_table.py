@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from unprompt.store.files import GROUP, Groups, read_tables, write_tables
+from unprompt.store.parquet import GROUP, Groups, read_tables, write_tables
 from unprompt.store.plan import Planned, Shard, Survey, from_table, survey, to_table
 from unprompt.store.schema import PLAN
 from unprompt.types import Sample
@@ -50,20 +50,20 @@ class PlanTable:
         return found
 
     def numbers(self) -> set[int]:
-        """The numbers of all parts."""
+        """The numbers of all shards."""
         return {number for table in self._tables() for number in pc.unique(table["part"]).to_pylist()}
 
     def shards(self, numbers: Collection[int]) -> Iterator[Shard]:
-        """The parts with these numbers, whole and in order."""
-        told: dict[int, dict[str, Planned]] = {}
+        """The shards with these numbers, whole and in order."""
+        relabelled: dict[int, dict[str, Planned]] = {}
         for row in self._rows(numbers, own=False):
-            told.setdefault(row.part, {})[row.sample.uri] = row
-        for number, rows in groupby(self._rows(numbers, own=True), key=lambda row: row.part):
-            whole = {row.sample.uri: row for row in rows} | told.get(number, {})
+            relabelled.setdefault(row.shard, {})[row.sample.uri] = row
+        for number, rows in groupby(self._rows(numbers, own=True), key=lambda row: row.shard):
+            whole = {row.sample.uri: row for row in rows} | relabelled.get(number, {})
             yield Shard(number, tuple(whole.values()))
 
     def repeated(self, numbers: Collection[int]) -> dict[str, int]:
-        """Of the uris that lie in several of these parts, since their files were changed, the last one's number."""
+        """Of the uris that lie in several of these shards, since their files were changed, the last one's number."""
         hashes = np.sort(np.concatenate([np.zeros(0, np.int64), *map(_hashes, self._own(numbers))]))
         twice = hashes[1:][hashes[1:] == hashes[:-1]]
         last: dict[str, int] = {}
@@ -77,9 +77,9 @@ class PlanTable:
             yield from from_table(table)
 
     def _own(self, numbers: Collection[int], own: bool = True) -> Iterator[pa.Table]:
-        """The rows of some parts by which they were planned; with ``own=False`` those that told of them later.
+        """The rows by which some shards were planned; with ``own=False`` the later ones that relabel their samples.
 
-        Numbers of parts rise; a row with a lower one than another before it tells of a sample anew.
+        Numbers of shards rise; a row with a lower one than another before it relabels a sample.
         """
         high, asked = -1, pa.array(sorted(numbers), pa.int32())
         for table in self._tables():
@@ -94,7 +94,7 @@ class PlanTable:
 
 @dataclass(frozen=True)
 class Shards:
-    """Some parts of a plan, in order, which are read when they are asked for."""
+    """Some shards of a plan, in order, which are read when they are asked for."""
 
     plan: PlanTable
     numbers: tuple[int, ...]
@@ -113,11 +113,11 @@ class Shards:
 def _overlapping(footer: pq.FileMetaData, low: str, high: str) -> list[int]:
     """Row groups that may hold a uri from ``low`` to ``high``."""
     column = PLAN.names.index("uri")
-    told = [footer.row_group(number).column(column).statistics for number in range(footer.num_row_groups)]
+    statistics = [footer.row_group(number).column(column).statistics for number in range(footer.num_row_groups)]
     return [
         number
-        for number, spread in enumerate(told)
-        if spread is None or not spread.has_min_max or (spread.min <= high and low <= spread.max)
+        for number, uris in enumerate(statistics)
+        if uris is None or not uris.has_min_max or (uris.min <= high and low <= uris.max)
     ]
 
 

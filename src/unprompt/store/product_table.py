@@ -1,4 +1,4 @@
-"""The products of one recipe, part by part: a folder with the recipe and one Parquet file a part."""
+"""The products of one recipe, shard by shard: a folder with the recipe and one Parquet file a shard."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from pathlib import Path
 import pyarrow as pa
 
 from unprompt.errors import OptionError, StoreError
-from unprompt.store.files import REMEDY, fitted, read_table, write_aside, write_table
 from unprompt.store.fingerprint import canonical, fingerprint
+from unprompt.store.notes import sound, write_note
+from unprompt.store.parquet import REMEDY, fitted, read_table, write_table
 from unprompt.store.plan import shard_file, shard_numbers
 from unprompt.store.schema import PRODUCTS
 
 RECIPE, FORMER = "_recipe.json", "recipe.json"
-"""Name of a shelf's recipe, and in stores of before; those who read folders of Parquet pass over a leading _."""
+"""File of the recipe, and in stores of before; those who read folders of Parquet pass over a leading _."""
 NOISE = "noise"
-"""Name of the parameter that numbers the draws of the noise."""
+"""Name of the parameter that numbers the noise samples."""
 
 
 @dataclass(frozen=True)
@@ -44,24 +45,24 @@ class ProductRecipe:
 
     @property
     def noise(self) -> int:
-        """Which draw of the noise; 0 = the first, or there is none."""
-        drawn = self.parameters.get(NOISE, 0)
-        return drawn if isinstance(drawn, int) else 0
+        """Which noise sample; 0 = the first, or no noise enters."""
+        number = self.parameters.get(NOISE, 0)
+        return number if isinstance(number, int) else 0
 
     def at_noise(self, noise: int) -> ProductRecipe:
-        """The same under another draw of the noise; the first is not told."""
+        """The same under another noise sample; the first is not written down."""
         parameters = {name: value for name, value in self.parameters.items() if name != NOISE}
         return replace(self, parameters={**parameters, NOISE: noise} if noise else parameters)
 
     @property
     def name(self) -> str:
-        """Name of the shelf's folder: kind and the first 12 digits of the fingerprint."""
+        """Name of the product table's folder: kind and the first 12 digits of the fingerprint."""
         return f"{self.kind}-{self.fingerprint[:12]}"
 
 
 @dataclass(frozen=True)
 class ProductTable:
-    """The parts of one recipe's products under ``folder``."""
+    """The shards of one recipe's products under ``folder``."""
 
     folder: Path
     recipe: ProductRecipe
@@ -70,30 +71,31 @@ class ProductTable:
     def name(self) -> str:
         return self.folder.name
 
-    def read(self, part: int) -> pa.Table | None:
-        """The stored rows of part number ``part``, or None when it was not made yet.
+    def read(self, shard: int) -> pa.Table | None:
+        """The stored rows of shard number ``shard``, or None when it was not made yet.
 
         Raises StoreError when the file is damaged, or its schema or fingerprints are not this recipe's.
         """
-        path = self.folder / shard_file(part)
+        path = self.folder / shard_file(shard)
         table = read_table(path, PRODUCTS[self.recipe.kind])
         if table is not None:
             self._check(path, table)
         return table
 
     def shards(self) -> frozenset[int]:
-        """Numbers of the parts that were made; the files are not looked at."""
+        """Numbers of the shards that were made; the files are not looked at."""
         return shard_numbers(self.folder)
 
-    def write(self, part: int, table: pa.Table) -> None:
-        """Store the rows of part number ``part``, all or nothing.
+    def write(self, shard: int, table: pa.Table) -> None:
+        """Store the rows of shard number ``shard``, all or nothing.
 
         Raises StoreError when the rows are not this recipe's, or when the disk refuses.
         """
-        path, schema = self.folder / shard_file(part), PRODUCTS[self.recipe.kind]
+        path, schema = self.folder / shard_file(shard), PRODUCTS[self.recipe.kind]
         self._check(path, fitted(path, table, schema))
         if not recipe_file(self.folder).exists():
-            write_aside(self.folder / RECIPE, lambda file: file.write(_spell(self.recipe)))
+            facts = {"fingerprint": self.recipe.fingerprint, "recipe": canonical(self.recipe)}
+            write_note(self.folder / RECIPE, facts)
         write_table(path, table, schema)
 
     def _check(self, path: Path, table: pa.Table) -> None:
@@ -108,30 +110,18 @@ class ProductTable:
 
 
 def recipe_file(folder: Path) -> Path:
-    """Where the recipe of a shelf lies or is to lie."""
+    """Where the recipe of a product table lies or is to lie."""
     former = folder / FORMER
     return former if former.exists() else folder / RECIPE
 
 
 def read_recipe(folder: Path) -> ProductRecipe:
     """The recipe that ``folder`` was filled by. Raises StoreError when it is missing, damaged or another one's."""
-    path = recipe_file(folder)
-    try:
+    path, remedy = recipe_file(folder), f"delete {folder} and run the same command again"
+    with sound(path, "recipe", remedy):
         stored = json.loads(path.read_bytes())
         recipe = ProductRecipe(**stored["recipe"])
         own = recipe.name == folder.name and recipe.fingerprint == stored["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(
-            f"{path}: no sound recipe ({error!r}); delete {folder} and run the same command again"
-        ) from error
     if not own:
-        raise StoreError(
-            f"{path}: got the recipe of {recipe.name}; expected that of {folder.name}; "
-            f"delete {folder} and run the same command again"
-        )
+        raise StoreError(f"{path}: got the recipe of {recipe.name}; expected that of {folder.name}; {remedy}")
     return recipe
-
-
-def _spell(recipe: ProductRecipe) -> bytes:
-    facts = {"fingerprint": recipe.fingerprint, "recipe": canonical(recipe)}
-    return json.dumps(facts, indent=2, sort_keys=True).encode("ascii")

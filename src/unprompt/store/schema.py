@@ -8,8 +8,8 @@ VERSION = 1
 """Version of all schemas together; it goes up when a column changes its name, type or meaning."""
 
 _TABLE, _VERSION = b"unprompt.table", b"unprompt.version"
-PROMISE = b"unprompt.checksum"
-"""Says that the file bears its own checksum (see ``seal``); files of before do not."""
+HAS_CHECKSUM = b"unprompt.checksum"
+"""Says that the file bears its own checksum (see ``checksum``); files of before do not."""
 
 
 def _column(name: str, kind: pa.DataType, doc: str, nullable: bool = False) -> pa.Field:
@@ -17,7 +17,7 @@ def _column(name: str, kind: pa.DataType, doc: str, nullable: bool = False) -> p
 
 
 def _table(name: str, *columns: pa.Field) -> pa.Schema:
-    return pa.schema(columns, {_TABLE: name.encode(), _VERSION: str(VERSION).encode(), PROMISE: b"sha256"})
+    return pa.schema(columns, {_TABLE: name.encode(), _VERSION: str(VERSION).encode(), HAS_CHECKSUM: b"sha256"})
 
 
 _INDEX = (

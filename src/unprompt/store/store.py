@@ -9,8 +9,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from unprompt.errors import StoreError
-from unprompt.store.files import REMEDY, locked, read_table, rows_in, write_table
+from unprompt.store.files import locked
 from unprompt.store.noise_samples import NoiseSamples, read_noise_samples, write_noise_samples
+from unprompt.store.parquet import REMEDY, read_table, rows_in, write_table
 from unprompt.store.plan import Shard, shard_file, shard_numbers
 from unprompt.store.plan_table import PlanTable, Shards
 from unprompt.store.product_table import ProductRecipe, ProductTable, read_recipe, recipe_file
@@ -29,28 +30,22 @@ class Store:
         object.__setattr__(self, "root", Path(self.root))
 
     def plan(self, samples: Iterable[Sample]) -> Shards:
-        """The parts that hold ``samples``, whole; what is new or changed is planned into parts of its own.
+        """The shards that hold ``samples``, whole; what is new or changed is planned into shards of its own.
 
-        The same samples in the same order give the same parts, however often runs were interrupted. Samples that are
+        The same samples in the same order give the same shards, however often runs were interrupted. Samples that are
         no collection are gathered first.
         """
         samples = samples if isinstance(samples, Collection) else list(samples)
-        numbers = self._covering(samples)
-        if numbers is None:
+        found = self._plan.survey(samples)
+        if any(found.rows()):
             with locked(self.root / "plan.lock"):
-                lacking = self._plan.survey(samples)
-                if any(lacking.rows()):
-                    self._plan.append(lacking.rows())
-                numbers = lacking.parts
-        return Shards(self._plan, tuple(sorted(numbers)))
-
-    def _covering(self, samples: Iterable[Sample]) -> frozenset[int] | None:
-        """The numbers of the parts that hold ``samples``; None when some were not planned as they are now."""
-        lacking = self._plan.survey(samples)
-        return None if any(lacking.rows()) else lacking.parts
+                found = self._plan.survey(samples)  # Another process may have planned them meanwhile.
+                if any(found.rows()):
+                    self._plan.append(found.rows())
+        return Shards(self._plan, tuple(sorted(found.shards)))
 
     def shards(self) -> Shards:
-        """All parts that were ever planned."""
+        """All shards that were ever planned."""
         return Shards(self._plan, tuple(sorted(self._plan.numbers())))
 
     def planned_rows(self) -> int:
@@ -58,28 +53,28 @@ class Store:
         path = self.root / "plan.parquet"
         return rows_in(path) if path.exists() else 0
 
-    def write_samples(self, part: int, table: pa.Table) -> None:
-        """Store what was read of the samples of part number ``part`` (see ``sample_rows``)."""
-        write_table(self.root / "samples" / shard_file(part), table, SAMPLES)
+    def write_samples(self, shard: int, table: pa.Table) -> None:
+        """Store what was read of the samples of shard number ``shard`` (see ``sample_rows``)."""
+        write_table(self.root / "samples" / shard_file(shard), table, SAMPLES)
 
-    def read_shard(self, part: int) -> pa.Table | None:
-        """The stored sample rows of part number ``part``, or None when it was not read yet."""
-        return read_table(self.root / "samples" / shard_file(part), SAMPLES)
+    def read_shard(self, shard: int) -> pa.Table | None:
+        """The stored sample rows of shard number ``shard``, or None when it was not read yet."""
+        return read_table(self.root / "samples" / shard_file(shard), SAMPLES)
 
     def shards_read(self) -> frozenset[int]:
-        """Numbers of the parts whose sample rows are stored; the files are not looked at."""
+        """Numbers of the shards whose sample rows are stored; the files are not looked at."""
         return shard_numbers(self.root / "samples")
 
-    def missing(self, numbers: Iterable[int], shelves: Iterable[str]) -> frozenset[int]:
-        """Those parts of some that were not read, or have no file on one of these shelves; no file is looked at.
+    def missing(self, numbers: Iterable[int], products: Iterable[str]) -> frozenset[int]:
+        """Those shards of some that were not read, or lack a file in one of these product tables; no file is opened.
 
-        Of a part that was read and holds no picture no shelf has a file (see :meth:`pictures`).
+        A shard that was read and holds no picture has no file in any product table.
         """
-        there = [self.shards_read(), *(shard_numbers(self.root / "products" / name) for name in shelves)]
+        there = [self.shards_read(), *(shard_numbers(self.root / "products" / name) for name in products)]
         return frozenset(numbers).difference(frozenset.intersection(*there))
 
     def current(self) -> Iterator[tuple[int, pa.Table]]:
-        """Shard by shard the sample rows with the labels, generators and splits last told; of a uri the last row alone.
+        """Shard by shard the sample rows with their latest labels, generators and splits; of a uri the last row alone.
 
         Raises StoreError when there are none, or a file is damaged.
         """
@@ -90,11 +85,11 @@ class Store:
                 f"`unprompt extract METHOD --data ... --out {self.root}`"
             )
         last = self._plan.repeated(read)
-        for part in self._plan.shards(read):
-            table = self.read_shard(part.index)
+        for shard in self._plan.shards(read):
+            table = self.read_shard(shard.index)
             if table is not None:
-                kept = [last.get(uri, part.index) == part.index for uri in table["uri"].to_pylist()]
-                yield part.index, self._retold(table.filter(pa.array(kept, pa.bool_())), part)
+                kept = [last.get(uri, shard.index) == shard.index for uri in table["uri"].to_pylist()]
+                yield shard.index, self._relabelled(table.filter(pa.array(kept, pa.bool_())), shard)
 
     def read_samples(self) -> pa.Table:
         """All of :meth:`current` in one table, in memory."""
@@ -115,19 +110,19 @@ class Store:
         return None if table is None else table["perturbation"][0].as_py() or ""
 
     def product_table(self, recipe: ProductRecipe) -> ProductTable:
-        """The shelf of ``recipe``, empty or not. Raises StoreError when its folder is another recipe's."""
+        """The product table of ``recipe``, empty or not. Raises StoreError when its folder is another recipe's."""
         folder = self.root / "products" / recipe.name
         if recipe_file(folder).exists():
             read_recipe(folder)
         return ProductTable(folder, recipe)
 
     def open_product_table(self, name: str) -> ProductTable:
-        """The shelf that a view names. Raises StoreError when it is not there."""
+        """The product table that a view names. Raises StoreError when it is not there."""
         folder = self.root / "products" / name
         return ProductTable(folder, read_recipe(folder))
 
     def product_names(self) -> list[str]:
-        """Names of all shelves."""
+        """Names of all product tables."""
         return sorted(path.name for path in (self.root / "products").glob("*") if path.is_dir())
 
     def views(self) -> list[EvidenceView]:
@@ -142,27 +137,27 @@ class Store:
         """The view of ``method``. Raises StoreError when it is missing or damaged."""
         return read_view(self.root / "evidence", method)
 
-    def write_noise_samples(self, draws: NoiseSamples) -> None:
-        """Store what of one method's evidence was drawn under further noise; a former note is replaced."""
-        write_noise_samples(self.root / "draws", draws)
+    def write_noise_samples(self, note: NoiseSamples) -> None:
+        """Store which pictures have further noise samples of one method; a former note is replaced."""
+        write_noise_samples(self.root / "draws", note)
 
     def read_noise_samples(self, method: str) -> NoiseSamples | None:
-        """What of the method's evidence was drawn under further noise; None when nothing was."""
+        """Which pictures have further noise samples of ``method``; None when none have."""
         return read_noise_samples(self.root / "draws", method)
 
     @property
     def _plan(self) -> PlanTable:
         return PlanTable(self.root / "plan.parquet")
 
-    def _retold(self, table: pa.Table, part: Shard) -> pa.Table:
-        told, uris = {row.sample.uri: row.sample for row in part.rows}, table["uri"].to_pylist()
-        if strange := [uri for uri in uris if uri not in told]:
+    def _relabelled(self, table: pa.Table, shard: Shard) -> pa.Table:
+        planned, uris = {sample.uri: sample for sample in shard.samples}, table["uri"].to_pylist()
+        if strange := [uri for uri in uris if uri not in planned]:
             raise StoreError(
-                f"{self.root / 'samples' / shard_file(part.index)}: got {strange[0]}; expected what the plan puts into "
-                f"this part; {REMEDY}"
+                f"{self.root / 'samples' / shard_file(shard.index)}: got {strange[0]}; expected what the plan puts "
+                f"into this shard; {REMEDY}"
             )
         for name in ("label", "generator", "split"):
             field = SAMPLES.field(name)
-            cells = pa.array([getattr(told[uri], name) for uri in uris], field.type)
+            cells = pa.array([getattr(planned[uri], name) for uri in uris], field.type)
             table = table.set_column(SAMPLES.get_field_index(name), field, cells)
         return table

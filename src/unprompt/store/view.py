@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from unprompt.errors import StoreError
-from unprompt.store.files import keep
 from unprompt.store.fingerprint import canonical, fingerprint
+from unprompt.store.notes import sound, write_note
 
 _KEYS = {"products": "shelves"}
 """Keys in the file, where they are not the field's name."""
@@ -26,49 +26,48 @@ class EvidenceView:
     suite: str
     """Name of the suite whose instruments made the products."""
     products: Mapping[str, str]
-    """Role (caption, reconstruction, ...) -> name of the shelf."""
+    """Role (caption, reconstruction, ...) -> name of the product table."""
 
     @property
     def fingerprint(self) -> str:
-        """Name of the evidence. The suite is left out: its name moves nothing that the shelves do not tell."""
+        """Name of the evidence. The suite is left out: its name moves nothing that the product tables do not say."""
         return fingerprint(self.method, self.version, self.options, self.products)
 
     def serves(self, wanted: EvidenceView) -> bool:
         """Whether all that ``wanted`` looks at is here too, made in the same way; there may be more."""
-        fewer = {role: shelf for role, shelf in self.products.items() if role in wanted.products}
+        fewer = {role: name for role, name in self.products.items() if role in wanted.products}
         return wanted.fingerprint == fingerprint(self.method, self.version, self.options, fewer)
 
 
 def write_view(folder: Path, view: EvidenceView) -> None:
     """Store ``view`` under ``folder`` as ``<method>.json``."""
-    text = json.dumps(_facts(view), indent=2, sort_keys=True).encode("ascii")
-    keep(folder / f"{view.method}.json", text)
+    write_note(folder / f"{view.method}.json", _facts(view))
 
 
 def read_view(folder: Path, method: str) -> EvidenceView:
     """The view of ``method`` under ``folder``. Raises StoreError when it is missing or damaged."""
     path = folder / f"{method}.json"
-    remedy = f"`unprompt extract {method} --data ... --out {folder.parent}`"
+    remedy = f"run `unprompt extract {method} --data ... --out {folder.parent}`"
     if not path.exists():
         there = ", ".join(sorted(found.stem for found in folder.glob("*.json"))) or "none"
-        raise StoreError(f"{folder} holds no evidence of {method!r}; methods there: {there}; run {remedy}")
-    try:
+        raise StoreError(f"{folder} holds no evidence of {method!r}; methods there: {there}; {remedy}")
+    with sound(path, "evidence view", remedy):
         stored = json.loads(path.read_bytes())
-        fields = {name: stored["view"][_KEYS.get(name, name)] for name in EvidenceView.__annotations__}
-        view, name = EvidenceView(**fields), stored["fingerprint"]
-        facts = _facts(view)
-        former = {key: fact for key, fact in facts.items() if key != "checksum"}
-        sound = stored in (facts, former) and view.method == method
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path}: no sound evidence view ({error!r}); run {remedy}") from error
-    if not sound:
+        view = EvidenceView(*(stored["view"][_key(field.name)] for field in fields(EvidenceView)))
+        name, facts = stored["fingerprint"], _facts(view)
+    former = {key: fact for key, fact in facts.items() if key != "checksum"}
+    if stored not in (facts, former) or view.method != method:
         raise StoreError(
-            f"{path}: got fingerprint {name}; expected {view.fingerprint} of {method!r} and its checksum; run {remedy}"
+            f"{path}: got fingerprint {name}; expected {view.fingerprint} of {method!r} and its checksum; {remedy}"
         )
     return view
 
 
 def _facts(view: EvidenceView) -> dict[str, object]:
     """What is stored; the checksum, which files of before lack, covers the suite's name too."""
-    stored = {_KEYS.get(name, name): value for name, value in vars(view).items()}
-    return {"checksum": fingerprint(stored), "fingerprint": view.fingerprint, "view": canonical(stored)}
+    stored = {_key(field.name): canonical(getattr(view, field.name)) for field in fields(view)}
+    return {"checksum": fingerprint(stored), "fingerprint": view.fingerprint, "view": stored}
+
+
+def _key(name: str) -> str:
+    return _KEYS.get(name, name)

@@ -1,0 +1,43 @@
+"""Notes of a few facts as JSON: written when they change, and read with what to do about a damaged one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from unprompt.errors import StoreError
+from unprompt.store.files import write_aside
+
+
+def write_note(path: Path, facts: Mapping[str, object]) -> None:
+    """Store ``facts`` in ``path`` unless they lie there: a whole store can be used where nobody may write."""
+    data = _encoded(facts)
+    with suppress(OSError):  # Whatever ails the file, writing it says.
+        if path.read_bytes() == data:
+            return
+    write_aside(path, lambda file: file.write(data))
+
+
+@contextmanager
+def sound(path: Path, what: str, remedy: str) -> Iterator[None]:
+    """StoreError that names ``path`` and ``remedy`` for whatever goes wrong while the note is read."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{path}: no sound {what} ({error!r}); {remedy}") from error
+
+
+def check_note(path: Path) -> None:
+    """StoreError when a sound note has other bytes than the store writes for its facts."""
+    data = path.read_bytes()
+    if _encoded(json.loads(data)) != data:
+        raise StoreError(
+            f"{path}: got other bytes than this content is spelt in: delete this file and run the same command again; "
+            "of a recipe delete the folder"
+        )
+
+
+def _encoded(facts: object) -> bytes:
+    return json.dumps(facts, indent=2, sort_keys=True).encode("ascii")
