@@ -2,10 +2,10 @@
 
     python benchmarks/store_rows.py [--rows 100000 1000000] [--folder DIR]
 
-For each number of rows a store is filled with a plan, sample rows and two shelves that lack every hundredth part; then
+For each number of rows a store is filled with a plan, sample rows and two product tables that lack every hundredth shard; then
 each step runs in a process of its own. ``plan`` is the first planning; ``again`` compares every sample with the plan
-and looks for its file (there is none, so that the disk's speed stays out); ``missing`` lists the parts that are not
-whole; ``ls`` is the verb, which opens the footer of every file of a shelf; ``samples`` reads every sample row, as
+and looks for its file (there is none, so that the disk's speed stays out); ``missing`` lists the shards that are not
+whole; ``ls`` is the verb, which opens the footer of every file of a product table; ``samples`` reads every sample row, as
 ``train`` does. The samples are handed over one by one: a list of them would be the caller's, some 0.2 KB each.
 
 Prints a table. Exit code 1 when listing what is missing (``again`` and ``missing``) takes over a minute of processor
@@ -42,7 +42,7 @@ from unprompt.types import Caption, Picture, Sample
 
 RECIPES = (ProductRecipe("caption", 1), ProductRecipe("embedding", 1))
 ABSENT = 100
-"""Every part with a number that this divides lacks its products."""
+"""Every shard with a number that this divides lacks its products."""
 MINUTE, GROWTH = 60.0, 1.5
 
 
@@ -71,7 +71,7 @@ class Cost:
     processor: float
     memory: float
     """Greatest resident size in MB."""
-    told: str
+    printed: str
 
 
 def measured(work: Callable[[], object]) -> Cost:
@@ -87,50 +87,50 @@ def measured(work: Callable[[], object]) -> Cost:
             os._exit(code)
     os.close(writing)
     with os.fdopen(reading, "rb") as file:
-        told = file.read().decode()
+        printed = file.read().decode()
     _, status, usage = os.wait4(process, 0)
     if status:
         sys.exit(f"a step ended with status {status}")
-    return Cost(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, told)
+    return Cost(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, printed)
 
 
 def fill(store: Store) -> str:
-    """Sample rows of every part, and products of nearly all; a shelf's files are one file under many names."""
+    """Sample rows of every shard, and products of nearly all; a table's files are one file under many names."""
     (store.root / "samples").mkdir()
-    for part in store.shards():
-        table = sample_rows(part, pictures(part))
-        pq.write_table(table.cast(SAMPLES), store.root / "samples" / shard_file(part.index), write_page_checksum=True)
+    for shard in store.shards():
+        table = sample_rows(shard, pictures(shard))
+        pq.write_table(table.cast(SAMPLES), store.root / "samples" / shard_file(shard.index), write_page_checksum=True)
     names = [f"{number:064x}" for number in range(32)]
     captions, vectors = [Caption("a ball")] * 32, np.zeros((32, 64), np.float32)
-    shelves = [store.product_table(recipe) for recipe in RECIPES]
-    shelves[0].write(1, caption_rows(RECIPES[0], names, captions))
-    shelves[1].write(1, embedding_rows(RECIPES[1], names, vectors))
-    for shelf in shelves:
+    tables = [store.product_table(recipe) for recipe in RECIPES]
+    tables[0].write(1, caption_rows(RECIPES[0], names, captions))
+    tables[1].write(1, embedding_rows(RECIPES[1], names, vectors))
+    for one in tables:
         for number in store.shards().numbers:
             if number % ABSENT and number != 1:
-                os.link(shelf.folder / shard_file(1), shelf.folder / shard_file(number))
+                os.link(one.folder / shard_file(1), one.folder / shard_file(number))
     roles = {recipe.kind: recipe.name for recipe in RECIPES}
     store.write_view(EvidenceView("tidy", 1, {}, "none", roles))
-    return f"{len(store.shards())} parts"
+    return f"{len(store.shards())} shards"
 
 
-def pictures(part: Shard) -> list[Picture]:
-    """A picture of one pixel for each row of a part."""
+def pictures(shard: Shard) -> list[Picture]:
+    """A picture of one pixel for each row of a shard."""
     rgb = np.zeros((1, 1, 3), np.uint8)
-    names = (f"{part.index * 32 + place:064x}" for place in range(len(part.rows)))
+    names = (f"{shard.index * 32 + place:064x}" for place in range(len(shard.rows)))
     return [
         Picture(row.sample.uri, rgb, name, name, 512, 512, "PNG", None)
-        for row, name in zip(part.rows, names, strict=True)
+        for row, name in zip(shard.rows, names, strict=True)
     ]
 
 
 def steps(store: Store, rows: int) -> dict[str, Callable[[], object]]:
     """What is measured, by name."""
-    shelves = [recipe.name for recipe in RECIPES]
+    names = [recipe.name for recipe in RECIPES]
     return {
-        "again": lambda: f"{len(store.plan(Index(rows)))} parts",
-        "missing": lambda: f"{len(store.missing(store.shards().numbers, shelves))} parts",
-        "ls": lambda: f"{Contents.of(store).products[0].missing} parts",
+        "again": lambda: f"{len(store.plan(Index(rows)))} shards",
+        "missing": lambda: f"{len(store.missing(store.shards().numbers, names))} shards",
+        "ls": lambda: f"{Contents.of(store).products[0].missing} shards",
         "samples": lambda: f"{sum(table.num_rows for _, table in store.current())} rows",
     }
 
@@ -140,7 +140,9 @@ def table(costs: dict[str, list[Cost]], rows: list[int]) -> None:
     head = [f"{count:,} rows" for count in rows]
     print(f"| step | {' | '.join(head)} | growth of time | of memory |\n| --- {'| --- ' * (len(rows) + 2)}|")
     for name, found in costs.items():
-        cells = [f"{one.processor:.1f} s ({one.wall:.1f} s passed), {one.memory:.0f} MB, {one.told}" for one in found]
+        cells = [
+            f"{one.processor:.1f} s ({one.wall:.1f} s passed), {one.memory:.0f} MB, {one.printed}" for one in found
+        ]
         time_, memory = (getattr(found[-1], of) / getattr(found[0], of) for of in ("processor", "memory"))
         print(f"| {name} | {' | '.join(cells)} | {time_:.1f} | {memory:.2f} |", flush=True)
 
@@ -155,7 +157,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         for rows in chosen.rows:
             store = Store((chosen.folder or Path(temporary)) / str(rows))
-            first = {"plan": lambda store=store, rows=rows: f"{len(store.plan(Index(rows)))} parts"}
+            first = {"plan": lambda store=store, rows=rows: f"{len(store.plan(Index(rows)))} shards"}
             for name, step in {**first, "": lambda store=store: fill(store), **steps(store, rows)}.items():
                 cost = measured(step)
                 if name:

@@ -102,7 +102,7 @@ def _notes(store: Store) -> Mapping[str, NoiseSamples]:
 
 
 def _products(store: Store, numbers: Collection[int]) -> list[StoredProduct]:
-    """Every product table against all shards, or against those of which the notes of its users tell."""
+    """Every product table against all shards, or against those that the notes of its users name."""
     uses, notes, found = named(store), _notes(store), list[StoredProduct]()
 
     @cache

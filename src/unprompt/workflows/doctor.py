@@ -82,14 +82,14 @@ def fetched(manifest: Manifest) -> Iterator[Check]:
         method: sum(spec.needs.memory for spec in specs_of(manifest, extractors_of(method, manifest)))
         for method in ("sare", "semgir", "semgir-a", "tidy", "item", "panel")
     }
-    told = ", ".join(f"{method} {need:.1f}" for method, need in gigabytes.items())
+    needs = ", ".join(f"{method} {need:.1f}" for method, need in gigabytes.items())
     here = memory()
     enough = here is not None and here / GB > max(gigabytes.values())
     has = "does not tell how much it has" if here is None else f"has {here / GB:.0f} GB"
     yield Check(
         f"{manifest.name}: memory",
         "pass" if enough else "warn",
-        f"{told} GB of weights in float32; this machine {has}",
+        f"{needs} GB of weights in float32; this machine {has}",
         "" if enough else "one method at a time, or --dtype bfloat16, which halves it",
     )
 

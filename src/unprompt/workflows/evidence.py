@@ -18,14 +18,14 @@ def refuse(told: str) -> None:
 
 
 def ls(folder: str | Path) -> Contents:
-    """Tell what ``folder``, filled by ``extract``, holds: views, products, further draws, and what is missing."""
+    """List what ``folder``, filled by ``extract``, holds: views, products, further draws, and what is missing."""
     return Contents.of(_store(folder))
 
 
 def verify(folder: str | Path) -> Verification:
-    """Read every file of ``folder`` and tell each that is not what was written, or disagrees with the plan.
+    """Read every file of ``folder`` and list each that is not what was written, or disagrees with the plan.
 
-    Parts that were not made yet are no harm: :func:`ls` tells them.
+    Shards that were not made yet are no problem: :func:`ls` counts them.
     """
     return verify_store(_store(folder))
 
@@ -36,7 +36,7 @@ def prune(
     yes: bool = False,
     ask: Callable[[str], None] = refuse,
 ) -> list[Unreferenced]:
-    """Remove from ``folder`` the shelves that no view names, and return them.
+    """Remove from ``folder`` the product tables that no view names, and return them.
 
     Each is logged before any is touched; ``ask`` is given the sum and raises to stop, unless ``yes``. What an
     unfinished extraction made is not named by a view yet: finish it first.
