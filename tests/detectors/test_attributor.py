@@ -156,7 +156,7 @@ def test_the_gradient_reaches_every_trainable_parameter(attributor: Attributor[A
 def test_a_step_moves_its_own_weights_and_nothing_that_is_frozen(
     attributor: Attributor[Any, Any], evidence: list[Any], suite: Suite
 ) -> None:
-    drawing = suite.generator("sibling")._text2img  # type: ignore[attr-defined]
+    drawing = suite.generator("sibling").load()._text2img  # type: ignore[attr-defined]
     frozen = [suite.encoder.model, drawing.unet, drawing.text_encoder]  # type: ignore[attr-defined]
     before, own = [weights(module) for module in frozen], weights(attributor.network)
     optimiser = torch.optim.AdamW(attributor.parameter_groups(), lr=1e-2)

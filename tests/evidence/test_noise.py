@@ -49,8 +49,8 @@ def test_another_draw_asks_for_no_second_caption(
 
 def test_only_drawings_get_shelves_of_their_own(suite: Suite) -> None:
     for product in [*SareExtractor().products(), *SemgirExtractor(2).products()]:
-        names = {product.recipe_at(suite, noise).name for noise in (0, 1, 2)}
-        assert product.recipe_at(suite, 0) == product.recipe(suite)
+        names = {product.recipe(suite, noise).name for noise in (0, 1, 2)}
+        assert product.recipe(suite, 0) == product.recipe(suite)
         assert len(names) == (3 if product.role.startswith("re") else 1), product.role
 
 

@@ -87,7 +87,7 @@ def test_nothing_is_left_at_random(tmp_path: Path) -> None:
     with pytest.raises(
         SuiteError, match=r"leave 1 parameters of ResNetModel unset, 'encoder.stages.2.layers.1.layer.1"
     ):
-        ResNetBackbone(Origin(tmp_path / "timm"))
+        ResNetBackbone(Origin(tmp_path / "timm")).load()
     (tmp_path / "timm" / "model.safetensors").unlink()
     with pytest.raises(MissingWeights, match="weights of model 'timm' are not on this machine"):
         ResNetBackbone(Origin(tmp_path / "timm"))

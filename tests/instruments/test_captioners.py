@@ -58,7 +58,7 @@ def test_a_caption_does_not_depend_on_its_neighbours(
 
 @pytest.mark.parametrize("kind", ["blip-2", "llava-next"])
 def test_frozen_from_birth(captioners: dict[str, Captioner], kind: str) -> None:
-    model = captioners[kind]._model  # type: ignore[attr-defined]
+    model = captioners[kind].load()._model  # type: ignore[attr-defined]
     assert not model.training
     assert not any(parameter.requires_grad for parameter in model.parameters())
 
@@ -115,7 +115,7 @@ def test_the_question_is_on_the_card_and_may_be_ones_own(folders: dict[str, Path
     assert LlavaNextCaptioner(origin).card.parameters["prompt"] == PROMPTS["sentence"]
     own = LlavaNextCaptioner(origin, "What is red?")
     assert own.card.parameters["prompt"] == "What is red?"
-    assert "What is red?" in own._question
+    assert "What is red?" in own.load()._question
 
 
 def test_wrong_options_are_refused(folders: dict[str, Path]) -> None:
@@ -139,12 +139,12 @@ def test_a_model_without_its_template_or_its_token_is_refused(folders: dict[str,
     llava = Path(shutil.copytree(folders["llava-next"], tmp_path / "llava"))
     (llava / "chat_template.jinja").unlink()
     with pytest.raises(SuiteError, match=r"'llava' in .* has no chat template, expected chat_template.jinja"):
-        LlavaNextCaptioner(Origin(llava))
+        LlavaNextCaptioner(Origin(llava)).load()
     blip = Path(shutil.copytree(folders["blip-2"], tmp_path / "blip"))
     stated = json.loads((blip / "config.json").read_text("utf-8"))
     (blip / "config.json").write_text(json.dumps(stated | {"image_token_index": None}), "utf-8")
     with pytest.raises(SuiteError, match="'blip' has image_token_index None and the language model opt"):
-        Blip2Captioner(Origin(blip))
+        Blip2Captioner(Origin(blip)).load()
 
 
 def test_a_shard_that_was_not_fetched_is_named(folders: dict[str, Path], tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from unprompt.errors import MissingExtra, MissingWeights, SuiteError
 from unprompt.images import centre_square, resize
 from unprompt.instruments import Suite
+from unprompt.instruments.base import Instrument
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.lpips import LpipsPerceptual
 from unprompt.instruments.open_clip import CONFIG, WEIGHTS, OpenClipEncoder
@@ -83,9 +84,11 @@ def test_a_residual_network_is_frozen_and_whole(residual: Path, tmp_path: Path) 
     del weights["visual.bn1.running_mean"]
     save_file(weights, copy / WEIGHTS)
     with pytest.raises(SuiteError, match=r"leave 1 parameters of CLIP unset, 'visual.bn1.running_mean' first"):
-        OpenClipEncoder(Origin(copy))
+        OpenClipEncoder(Origin(copy)).load()
     (copy / WEIGHTS).unlink()
-    with pytest.raises(MissingWeights, match=f"'org/rn' .*no {WEIGHTS}.*`unprompt fetch paper`.*--suite miniature"):
+    with pytest.raises(
+        MissingWeights, match=r"'org/rn' .*no safetensors file in 'rn'.*`unprompt fetch paper`.*--suite miniature"
+    ):
         OpenClipEncoder(Origin(copy, "org/rn", suite="paper"))
 
 
@@ -95,7 +98,7 @@ def test_another_vocabulary_is_refused(residual: Path, tmp_path: Path) -> None:
     stated["model_cfg"]["text_cfg"]["hf_tokenizer_name"] = "org/words"
     (copy / CONFIG).write_text(json.dumps(stated), "utf-8")
     with pytest.raises(SuiteError, match="'rn' reads by the tokenizer 'org/words', expected one with CLIP's own"):
-        OpenClipEncoder(Origin(copy))
+        OpenClipEncoder(Origin(copy)).load()
 
 
 def test_semgir_learns_a_residual_tower(residual: Path, tmp_path: Path, pictures: list[RGB]) -> None:
@@ -166,7 +169,7 @@ def test_a_trunk_without_a_layer_is_refused(alexnet: Path, tmp_path: Path) -> No
     del weights["features.6.bias"]
     save_file(weights, copy / "model.safetensors")
     with pytest.raises(SuiteError, match=r"model 'alexnet' cannot be loaded from .*KeyError: 'features.6.bias'"):
-        LpipsPerceptual(Origin(copy))
+        LpipsPerceptual(Origin(copy)).load()
 
 
 @pytest.mark.parametrize(
@@ -181,8 +184,12 @@ def test_a_trunk_without_a_layer_is_refused(alexnet: Path, tmp_path: Path) -> No
     ],
 )
 def test_without_the_package_the_line_that_installs_it(
-    module: str, build: type, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    module: str, build: type[Instrument], line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
+    stated = {"embed_dim": 16, "vision_cfg": {"image_size": 32}, "text_cfg": {}}
+    (tmp_path / CONFIG).write_text(json.dumps({"model_cfg": stated}), "utf-8")
+    for name in (WEIGHTS, "model.safetensors"):
+        (tmp_path / name).touch()
     with pytest.raises(MissingExtra, match=line):
-        build(Origin(tmp_path))
+        build(Origin(tmp_path)).load()

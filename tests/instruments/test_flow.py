@@ -47,7 +47,7 @@ def folder(fake: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def flow(folder: Path) -> PixelFlow:
-    return PixelFlow(Origin(folder), steps=3)
+    return PixelFlow(Origin(folder), steps=3).load()
 
 
 def test_a_network_that_knows_the_picture_leads_straight_to_it() -> None:
@@ -121,7 +121,7 @@ def test_no_step_is_refused(folder: Path) -> None:
 
 def test_another_number_of_channels_is_refused(fake: Path, tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match="UNet of model 'odd' has 4 channels"):
-        PixelFlow(Origin(save(tmp_path / "odd", fake, channels=4)))
+        PixelFlow(Origin(save(tmp_path / "odd", fake, channels=4))).load()
 
 
 def test_missing_weights_are_an_error(folder: Path, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ class Numbers:
 
 
 def test_pieces_of_owlv2_say_what_its_forward_says(suite: Suite) -> None:
-    config = suite.grounder._model.config  # type: ignore[attr-defined]
+    config = suite.grounder.load()._model.config  # type: ignore[attr-defined]
     config = type(config)(**{**config.to_dict(), "text_config": {**config.text_config.to_dict(), "vocab_size": 550}})
     torch.manual_seed(0)
     model = Owlv2ForObjectDetection(config).eval()
@@ -150,7 +150,7 @@ def test_pieces_of_owlv2_say_what_its_forward_says(suite: Suite) -> None:
 def test_boxes_of_owlv2_are_shares_of_the_picture_and_not_of_the_padded_square(
     suite: Suite, pictures: list[RGB]
 ) -> None:
-    grounder: Any = suite.grounder
+    grounder: Any = suite.grounder.load()
     tall = np.full((32, 16, 3), 90, np.uint8)
     tall[:8, :8] = 250
     square = np.full((32, 32, 3), 128, np.uint8)
@@ -163,7 +163,7 @@ def test_boxes_of_owlv2_are_shares_of_the_picture_and_not_of_the_padded_square(
 
 def test_the_trunk_is_the_encoders_and_not_repeated(suite: Suite, fake: Path) -> None:
     own = load_file(fake / "grounder" / "model.safetensors")
-    trunk, model = suite.encoder.model.state_dict(), suite.grounder._model.state_dict()  # type: ignore[attr-defined]
+    trunk, model = suite.encoder.model.state_dict(), suite.grounder.load()._model.state_dict()  # type: ignore[attr-defined]
     shared = [name for name in model if name.startswith("owlv2.") and name not in own]
     assert len(shared) > 50
     for name in shared:
@@ -197,8 +197,8 @@ def test_the_digest_covers_heads_and_trunk(models: Path) -> None:
 def test_a_whole_owlv2_needs_no_trunk(models: Path, pictures: list[RGB]) -> None:
     suite: Any = Suite.load(models)
     whole = models / "whole"
-    suite.grounder._model.save_pretrained(whole)
-    suite.grounder._tokenizer.save_pretrained(whole)
+    suite.grounder.load()._model.save_pretrained(whole)
+    suite.grounder.load()._tokenizer.save_pretrained(whole)
     asked = [PHRASES] * len(pictures)
     assert Owlv2Grounder(Origin(whole)).ground(pictures, asked) == suite.grounder.ground(pictures, asked)
 
@@ -208,10 +208,10 @@ def test_a_grounder_without_its_parts_is_an_error(models: Path) -> None:
     own = load_file(file)
     save_file({name: tensor for name, tensor in own.items() if "box_head" not in name}, file, {"format": "pt"})
     with pytest.raises(SuiteError, match=r"leave 6 parameters of Owlv2ForObjectDetection unset, 'box_head"):
-        _ = Suite.load(models).grounder
+        Suite.load(models).grounder.load()
     save_file(own | {"owlv2.vision_model.encoder.layers.9.x": torch.ones(1)}, file, {"format": "pt"})
     with pytest.raises(SuiteError, match=r"no place for 1 weights, 'owlv2.vision_model.encoder.layers.9.x' first"):
-        _ = Suite.load(models).grounder
+        Suite.load(models).grounder.load()
     save_file(own, file, {"format": "pt"})
     (models / "encoder" / "model.safetensors").unlink()
     with pytest.raises(MissingWeights, match="no safetensors file in 'encoder'"):

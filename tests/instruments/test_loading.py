@@ -37,7 +37,7 @@ def modules(instrument: Instrument) -> list[torch.nn.Module]:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_frozen_and_evaluating_from_birth(suite: Suite, role: str) -> None:
-    found = modules(getattr(suite, role))
+    found = modules(getattr(suite, role).load())
     assert found
     assert not any(module.training for whole in found for module in whole.modules())
     assert not any(parameter.requires_grad for whole in found for parameter in whole.parameters())
@@ -119,7 +119,7 @@ def without_words(folder: Path) -> None:
 def test_damaged_models_are_refused(encoder: Path, harm: Callable[[Path], None], words: str) -> None:
     harm(encoder)
     with pytest.raises(SuiteError, match=words):
-        ClipEncoder(Origin(encoder))
+        ClipEncoder(Origin(encoder)).load()
 
 
 def test_pickles_are_no_weights(encoder: Path) -> None:

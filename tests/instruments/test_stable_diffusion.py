@@ -88,7 +88,7 @@ def test_real_steps(
     real: int,
 ) -> None:
     monkeypatch.setattr(paper, "sampling", Sampling(strength, steps, side=SIDE))
-    unet, calls = paper._img2img.unet, []
+    unet, calls = paper.load()._img2img.unet, []
     forward = unet.forward
     monkeypatch.setattr(unet, "forward", lambda *inputs, **named: calls.append(1) or forward(*inputs, **named))
     paper.reconstruct(pictures[:1], ["a ball"], [1])

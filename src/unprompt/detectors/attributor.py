@@ -92,9 +92,8 @@ class Attributor(Model[E, A]):
 
     def instruments(self) -> dict[str, str]:
         """Role -> digest of what the answer depends on, every candidate included."""
-        places = {name: "diffusion" if name == "diffusion" else f"generators.{name}" for name in self.candidates}
-        drawing = {place: self.suite.generator(name).card.digest for name, place in places.items()}
-        return {**super().instruments(), **drawing}
+        places = ["diffusion" if name == "diffusion" else f"generators.{name}" for name in self.candidates]
+        return {**super().instruments(), **{place: self.suite.card(place).digest for place in places}}
 
     @abstractmethod
     def _network_of(self, heads: Sequence[int]) -> nn.Module:

@@ -108,7 +108,7 @@ class Model(ABC, Generic[E, O]):
     def instruments(self) -> dict[str, str]:
         """Role -> digest of every instrument that the score depends on."""
         roles = sorted({*self.extractor.roles, *self.roles})
-        return {role: getattr(self.suite, role).card.digest for role in roles}
+        return {role: self.suite.card(role).digest for role in roles}
 
     def prepare_fit(self, evidence: Sequence[E]) -> None:
         """Called once with the evidence that a training is to learn from, before its first step and before resuming."""

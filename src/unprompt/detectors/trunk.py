@@ -173,7 +173,7 @@ class PictureDetector(Detector[E, TrunkOptions]):
     def instruments(self) -> dict[str, str]:
         """Without the backbone, where the network did not come from it."""
         roles = {*self.extractor.roles, *(self.roles if self.options.backbone == "suite" else ())}
-        return {role: getattr(self.suite, role).card.digest for role in sorted(roles)}
+        return {role: self.suite.card(role).digest for role in sorted(roles)}
 
     def _build(self) -> nn.Module:
         return TrunkClassifier(Trunk(self.suite, self.options))

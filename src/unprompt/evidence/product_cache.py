@@ -174,7 +174,7 @@ class ProductCache:
     def _product(self, product: Product[Made], make: Callable[[], list[Made]]) -> list[Made]:
         if not self.pixels:
             return []
-        recipe = product.recipe_at(self.suite, self.noise)
+        recipe = product.recipe(self.suite, self.noise)
         if recipe.name not in self._made:
             self._made[recipe.name] = self._fetch(product, recipe, make)
         return cast("list[Made]", self._made[recipe.name])

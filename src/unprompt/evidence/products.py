@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 from unprompt import store
 from unprompt.evidence import phrases
 from unprompt.images import decode_png, encode_png
-from unprompt.instruments.base import Vectors
+from unprompt.instruments.base import Captioner, Vectors
 from unprompt.store import ProductRecipe
 from unprompt.types import RGB, Box, Caption
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made")
 VERSION = 1
-"""Version of all recipes: raised when the bench asks its instruments for something else."""
+"""Version of all recipes: raised when the product cache asks its instruments for something else."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,17 @@ BOXED: Codec[tuple[Box, ...]] = Codec(store.box_rows, store.boxes)
 
 @dataclass(frozen=True)
 class Product(Generic[Made]):
-    """What an instrument makes of one picture; its role is its name in a view."""
+    """What an instrument makes of one picture."""
 
     role: str
+    """Its name in a view."""
     codec: Codec[Made]
-    recipe: Callable[[Suite], ProductRecipe]
+    kind: str
+    """caption, embedding, picture, embeddings or boxes: its table in a store."""
+    instruments: Sequence[str]
+    """Whose cards its recipe names: roles of the suite, or ``generators.NAME``."""
+    parameters: Mapping[str, object]
+    """Everything else that its recipe names."""
     generator: str = ""
     """Who draws it, by name in the suite; empty = nobody."""
 
@@ -62,60 +68,47 @@ class Product(Generic[Made]):
         """Noise enters: another draw of the noise makes another product."""
         return bool(self.generator)
 
-    def recipe_at(self, suite: Suite, noise: int) -> ProductRecipe:
-        """The recipe under draw ``noise``; the first draw is not told, nor is any where no noise enters."""
-        recipe = self.recipe(suite)
-        return recipe.at_noise(noise) if self.drawn else recipe
+    def recipe(self, suite: Suite, noise: int = 0) -> ProductRecipe:
+        """The recipe under draw ``noise``; it does not name the first draw, nor any where no noise enters.
+
+        The same cards give the same object, whose fingerprint is computed once.
+        """
+        cards = [suite.card(role) for role in self.instruments]
+        key = (self.role, noise if self.drawn else 0, *map(id, cards))
+        if key not in _RECIPES:
+            recipe = ProductRecipe(self.kind, VERSION, cards, self.parameters)
+            _RECIPES[key] = recipe.at_noise(noise) if self.drawn else recipe
+        return _RECIPES[key]
 
 
-CAPTIONS = Product(
-    "captions",
-    TEXTS,
-    lambda suite: ProductRecipe("caption", VERSION, [suite.captioner.card], {"fallback": suite.captioner.fallback}),
+_RECIPES: dict[tuple[object, ...], ProductRecipe] = {}
+"""By role, draw and the cards' identities, which the recipes themselves keep from being given to other cards."""
+
+CAPTIONS = Product("captions", TEXTS, "caption", ["captioner"], {"fallback": Captioner.fallback})
+PICTURE_EMBEDDINGS = Product("picture_embeddings", VECTORS, "embedding", ["encoder"], {"of": "picture"})
+CAPTION_EMBEDDINGS = Product("caption_embeddings", VECTORS, "embedding", ["encoder", "captioner"], {"of": "caption"})
+
+_ON_PHRASES = {"phrases": phrases.VERSION}
+BOXES = Product("boxes", BOXED, "boxes", ["grounder", "captioner"], {"of": "phrases", **_ON_PHRASES})
+OBJECT_EMBEDDINGS = Product(
+    "object_embeddings", SEVERAL, "embeddings", ["grounder", "captioner", "encoder"], {"of": "objects", **_ON_PHRASES}
 )
-PICTURE_EMBEDDINGS = Product(
-    "picture_embeddings",
-    VECTORS,
-    lambda suite: ProductRecipe("embedding", VERSION, [suite.encoder.card], {"of": "picture"}),
+PHRASE_EMBEDDINGS = Product(
+    "phrase_embeddings", SEVERAL, "embeddings", ["grounder", "captioner", "encoder"], {"of": "phrases", **_ON_PHRASES}
 )
-CAPTION_EMBEDDINGS = Product(
-    "caption_embeddings",
-    VECTORS,
-    lambda suite: ProductRecipe("embedding", VERSION, [suite.encoder.card, suite.captioner.card], {"of": "caption"}),
-)
-
-
-def _local(kind: str, of: str) -> Callable[[Suite], ProductRecipe]:
-    """Recipe of what rests on the boxes of a caption's phrases; the encoder enters where something is embedded."""
-
-    def recipe(suite: Suite) -> ProductRecipe:
-        cards = [suite.grounder.card, suite.captioner.card, *([suite.encoder.card] if kind == "embeddings" else [])]
-        return ProductRecipe(kind, VERSION, cards, {"of": of, "phrases": phrases.VERSION})
-
-    return recipe
-
-
-BOXES = Product("boxes", BOXED, _local("boxes", "phrases"))
-OBJECT_EMBEDDINGS = Product("object_embeddings", SEVERAL, _local("embeddings", "objects"))
-PHRASE_EMBEDDINGS = Product("phrase_embeddings", SEVERAL, _local("embeddings", "phrases"))
 
 
 def reconstructions(guided: bool = True) -> Product[RGB]:
     """img2img towards the caption; unguided, no caption enters, so the captioner's card stays out."""
-
-    def recipe(suite: Suite) -> ProductRecipe:
-        cards = [suite.diffusion.card, *([suite.captioner.card] if guided else [])]
-        return ProductRecipe("picture", VERSION, cards, {"of": "reconstruction", "guided": guided})
-
-    return Product("reconstructions" if guided else "free_reconstructions", PICTURES, recipe, "diffusion")
+    role, instruments = (
+        ("reconstructions", ["diffusion", "captioner"]) if guided else ("free_reconstructions", ["diffusion"])
+    )
+    return Product(role, PICTURES, "picture", instruments, {"of": "reconstruction", "guided": guided}, "diffusion")
 
 
 def regenerations(index: int = 0, generator: str = "diffusion") -> Product[RGB]:
     """text2img of the caption by one of the suite's generators, drawing ``index``."""
-
-    def recipe(suite: Suite) -> ProductRecipe:
-        cards = [suite.generator(generator).card, suite.captioner.card]
-        return ProductRecipe("picture", VERSION, cards, {"of": "regeneration", "index": index})
-
     role = "regenerations" if generator == "diffusion" else f"regenerations_{generator}"
-    return Product(f"{role}_{index}", PICTURES, recipe, generator)
+    instruments = [f"generators.{generator}", "captioner"]
+    parameters = {"of": "regeneration", "index": index}
+    return Product(f"{role}_{index}", PICTURES, "picture", instruments, parameters, generator)

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from torch import Tensor
-from transformers import ConvNextModel, ResNetConfig, ResNetModel
+from transformers import ConvNextConfig, ConvNextModel, ResNetConfig, ResNetModel
 
 from unprompt.errors import SuiteError
 from unprompt.instruments.base import Backbone
-from unprompt.instruments.cards import FILES, Origin
-from unprompt.instruments.loading import device_of, dtype_of, filled, load_model, load_part, read_weights
+from unprompt.instruments.cards import Origin
+from unprompt.instruments.loading import filled, from_folder, load_model, load_part, read_weights
 
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final = (0.229, 0.224, 0.225)
@@ -38,31 +38,33 @@ _PART: Final = {"conv": "convolution", "bn": "normalization", "0": "convolution"
 class ResNetBackbone(Backbone):
     """Any saved ``ResNetModel``, or a ResNet of timm's hub (``timm/resnet50.tv_in1k``), without the package timm."""
 
-    files = FILES
-
     def __init__(self, origin: Origin, device: str = "cpu", dtype: str = "float32") -> None:
-        self.device, kind = device_of(device), dtype_of(dtype)
-        self.card = origin.card("backbone", self.files, {"dtype": dtype})
+        super().__init__(origin, device, dtype)
         stated = load_part(lambda: _stated(origin.folder, "config.json"), origin)
-        if "architecture" in stated:
-            self.model = _from_timm(origin, str(stated["architecture"])).to(self.device, kind)
-        else:
-            self.model = load_model(ResNetModel, origin, self.device, kind)
-        self.width = self.model.config.hidden_sizes[-1]
+        self._timm = "architecture" in stated
+        self._config = _timm_config(origin, stated) if self._timm else from_folder(ResNetConfig, origin)
+        self.width = self._config.hidden_sizes[-1]
         self.mean, self.std = _normalisation(origin.folder, stated)
+
+    def _load(self) -> None:
+        if not self._timm:
+            self._model = load_model(ResNetModel, self.origin, self.device, self._dtype)
+            return
+        weights, network = from_torchvision(read_weights(self.origin.folder, self.origin)), ResNetModel(self._config)
+        self._model = load_part(lambda: filled(network, weights, self.origin), self.origin)
+        self._model.to(self.device, self._dtype)
 
 
 class ConvNextBackbone(Backbone):
     """Any saved ``ConvNextModel``."""
 
-    files = FILES
-
     def __init__(self, origin: Origin, device: str = "cpu", dtype: str = "float32") -> None:
-        self.device = device_of(device)
-        self.card = origin.card("backbone", self.files, {"dtype": dtype})
-        self.model = load_model(ConvNextModel, origin, self.device, dtype_of(dtype))
-        self.width = self.model.config.hidden_sizes[-1]
+        super().__init__(origin, device, dtype)
+        self.width = from_folder(ConvNextConfig, origin).hidden_sizes[-1]
         self.mean, self.std = _normalisation(origin.folder, {})
+
+    def _load(self) -> None:
+        self._model = load_model(ConvNextModel, self.origin, self.device, self._dtype)
 
 
 def from_torchvision(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -88,15 +90,13 @@ def _renamed(name: str) -> str:
     return f"{place}.layer.{int(number) - 1}.{_PART[part]}.{weight}"
 
 
-def _from_timm(origin: Origin, architecture: str) -> Any:
-    if architecture not in TIMM:
+def _timm_config(origin: Origin, stated: Mapping[str, Any]) -> Any:
+    if (architecture := stated["architecture"]) not in TIMM:
         raise SuiteError(
             f"model {origin.name!r} in {origin.folder} is a {architecture!r} of timm, expected one of "
             f"{', '.join(TIMM)}: choose one of these, or a ResNet that transformers saved"
         )
-    weights = from_torchvision(read_weights(origin.folder, origin))
-    network = ResNetModel(ResNetConfig(**TIMM[architecture]))
-    return load_part(lambda: filled(network, weights, origin), origin)
+    return ResNetConfig(**TIMM[architecture])
 
 
 def _stated(folder: Path, name: str) -> dict[str, Any]:

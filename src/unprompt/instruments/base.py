@@ -2,22 +2,24 @@
 
 Every instrument takes :data:`~unprompt.types.RGB` pictures of any size, owns its resizing and normalisation,
 computes in evaluation mode without gradients from birth, is deterministic, and bears a :class:`Card`.
-The public methods here do all the checking and batching; a subclass writes only ``_caption``,
+The public methods here do all the checking and batching; a subclass writes only ``_load``, ``_caption``,
 ``_embed_pictures`` and so on, for one batch that is known to be sound.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from unprompt.errors import OptionError
+from unprompt.instruments.cards import FILES, Card, Origin
+from unprompt.instruments.loading import device_of, dtype_of
 from unprompt.types import RGB, Box, Caption
 
 Item = TypeVar("Item")
@@ -25,29 +27,42 @@ Made = TypeVar("Made")
 Vectors = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Card:
-    """What is known of a model: enough to fetch it again and to know when a result is comparable."""
-
-    kind: str
-    """captioner, encoder, diffusion, generator, grounder, perceptual, backbone."""
-    model: str
-    """Hub id, or the folder's name inside its suite."""
-    digest: str
-    """SHA-256 over the weight and configuration files: two instruments with one digest agree."""
-    licence: str = ""
-    revision: str = ""
-    """Pinned hub revision; empty for a local folder."""
-    parameters: dict[str, str | int | float | bool] = field(default_factory=dict)
-    """Everything else that moves its output: prompt, beams, strength, steps, guidance, input size."""
-
-
 class Instrument(ABC):
-    """A frozen model with a card. ``batch_size`` pictures at most go through it at once."""
+    """A frozen model with a card. ``batch_size`` pictures at most go through it at once.
 
+    To make one reads its configuration and the card of its files; its weights are loaded at the first use.
+    """
+
+    kind: ClassVar[str]
+    """What its card calls it."""
+    files: ClassVar[tuple[str, ...]] = FILES
+    """Files of the folder that its card covers."""
     card: Card
     batch_size: int = 32
     device: torch.device = torch.device("cpu")
+    _loaded: bool = False
+
+    def __init__(
+        self,
+        origin: Origin,
+        device: str,
+        dtype: str,
+        parameters: Mapping[str, str | int | float | bool] | None = None,
+        trunk: Path | None = None,
+    ) -> None:
+        self.origin, self.device, self._dtype = origin, device_of(device), dtype_of(dtype)
+        self.card = origin.card(self.kind, self.files, {**(parameters or {}), "dtype": dtype}, trunk)
+
+    def load(self) -> Self:
+        """The same with its weights in memory, which are read once; leaves torch's random numbers as they were."""
+        if not self._loaded:
+            with torch.inference_mode(False), torch.random.fork_rng(devices=[]):  # a head may learn a copy
+                self._load()
+            self._loaded = True
+        return self
+
+    def _load(self) -> None:  # noqa: B027 - nothing to load is allowed
+        """Set what the underscored methods use: the network, its tokenizer."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.card.model!r}, digest={self.card.digest[:12]!r})"
@@ -55,6 +70,8 @@ class Instrument(ABC):
     def _batched(self, make: Callable[[Sequence[Item]], Sequence[Made]], items: Sequence[Item]) -> list[Made]:
         """Apply ``make`` to slices of ``batch_size`` items, without gradients, and join the results."""
         made: list[Made] = []
+        if items:
+            self.load()
         with torch.inference_mode():
             for start in range(0, len(items), self.batch_size):
                 made.extend(make(items[start : start + self.batch_size]))
@@ -64,7 +81,8 @@ class Instrument(ABC):
 class Captioner(Instrument):
     """Picture -> caption, greedy or by beams, never sampled."""
 
-    fallback: str = "a picture"
+    kind = "captioner"
+    fallback: Final = "a picture"
     """The caption of a picture for which the model says nothing; such a caption is flagged."""
 
     def captions(self, pictures: Sequence[RGB]) -> list[Caption]:
@@ -79,6 +97,7 @@ class Captioner(Instrument):
 class Encoder(Instrument):
     """Picture or text -> vector in one joint space of ``width`` dimensions, **not** normalised (CLIP)."""
 
+    kind = "encoder"
     width: int
 
     def embed_pictures(self, pictures: Sequence[RGB]) -> Vectors:
@@ -102,6 +121,8 @@ class Encoder(Instrument):
 class Generator(Instrument):
     """Caption -> picture (text2img). The noise of each picture comes from its own seed."""
 
+    kind = "generator"
+
     def regenerate(self, captions: Sequence[str], seeds: Sequence[int]) -> list[RGB]:
         """One picture a caption, at the model's own size. Same caption and seed, same picture."""
         return self._batched(self._regenerate, list(zip(captions, seeds, strict=True)))
@@ -112,6 +133,8 @@ class Generator(Instrument):
 
 class Diffusion(Generator):
     """A generator that can also start from a picture (img2img)."""
+
+    kind = "diffusion"
 
     @abstractmethod
     def prepare(self, picture: RGB) -> RGB:
@@ -128,6 +151,7 @@ class Diffusion(Generator):
 class Grounder(Instrument):
     """Picture and phrases -> where each phrase is seen: open-vocabulary detection."""
 
+    kind = "grounder"
     threshold: float
     """A phrase is found where a box scores above this."""
 
@@ -136,6 +160,7 @@ class Grounder(Instrument):
 
         Pictures go one at a time: a neighbour in the batch would move an edge by a hair, and a crop by a pixel.
         """
+        self.load()
         with torch.inference_mode():
             return [self._found(picture, texts) for picture, texts in zip(pictures, phrases, strict=True)]
 
@@ -181,6 +206,8 @@ def search(beams: int, max_new_tokens: int) -> dict[str, int]:
 class Perceptual(Instrument):
     """Two pictures of one size -> distance >= 0, 0 for equal ones (LPIPS form)."""
 
+    kind = "perceptual"
+
     def distances(self, left: Sequence[RGB], right: Sequence[RGB]) -> Vectors:
         """N float32."""
         return np.asarray(self._batched(self._distance, list(zip(left, right, strict=True))), np.float32)
@@ -196,7 +223,13 @@ class Backbone(Instrument):
     with ``pooler_output``, N x ``width`` x 1 x 1 or N x ``width``.
     """
 
-    model: Any  # a torch.nn.Module whose parts a method may take by name
+    kind = "backbone"
     width: int
     mean: Sequence[float]
     std: Sequence[float]
+    _model: Any
+
+    @property
+    def model(self) -> Any:
+        """A torch.nn.Module, whose parts a method may take by name."""
+        return self.load()._model

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from transformers import AutoTokenizer, BlipForConditionalGeneration, GenerationConfig
 
 from unprompt.instruments.base import Captioner, search
-from unprompt.instruments.cards import FILES, Origin
-from unprompt.instruments.loading import device_of, dtype_of, load_model, load_part, quietly
+from unprompt.instruments.cards import Origin
+from unprompt.instruments.loading import from_folder, load_model, quietly
 from unprompt.instruments.preprocessing import Normaliser
 from unprompt.types import RGB
 
@@ -20,18 +20,19 @@ class BlipCaptioner(Captioner):
     no more than the model has positions for.
     """
 
-    files = FILES
-
     def __init__(
         self, origin: Origin, beams: int = 1, max_new_tokens: int = 30, device: str = "cpu", dtype: str = "float32"
     ) -> None:
-        self.device, self._dtype = device_of(device), dtype_of(dtype)
-        self.card = origin.card("captioner", self.files, {**search(beams, max_new_tokens), "dtype": dtype})
-        self._model = load_model(BlipForConditionalGeneration, origin, self.device, self._dtype)
-        self._tokenizer = load_part(lambda: AutoTokenizer.from_pretrained(origin.folder, local_files_only=True), origin)
-        self._normalise = Normaliser.of(origin.folder, self._model.config.vision_config.image_size)
-        room = self._model.config.text_config.max_position_embeddings - 1
-        self._search = GenerationConfig(do_sample=False, num_beams=beams, max_new_tokens=min(max_new_tokens, room))
+        super().__init__(origin, device, dtype, search(beams, max_new_tokens))
+        self._beams, self._tokens = beams, max_new_tokens
+
+    def _load(self) -> None:
+        self._model = load_model(BlipForConditionalGeneration, self.origin, self.device, self._dtype)
+        self._tokenizer = from_folder(AutoTokenizer, self.origin)
+        config = self._model.config
+        self._normalise = Normaliser.of(self.origin.folder, config.vision_config.image_size)
+        most = min(self._tokens, config.text_config.max_position_embeddings - 1)
+        self._search = GenerationConfig(do_sample=False, num_beams=self._beams, max_new_tokens=most)
 
     def _caption(self, pictures: Sequence[RGB]) -> list[str]:
         pixels = self._normalise.whole(pictures).to(self.device, self._dtype)

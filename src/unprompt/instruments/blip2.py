@@ -8,8 +8,8 @@ from transformers import AutoTokenizer, Blip2ForConditionalGeneration, Generatio
 
 from unprompt.errors import SuiteError
 from unprompt.instruments.base import Captioner, search
-from unprompt.instruments.cards import FILES, Origin
-from unprompt.instruments.loading import device_of, dtype_of, load_model, load_part, quietly
+from unprompt.instruments.cards import Origin
+from unprompt.instruments.loading import from_folder, load_model, quietly
 from unprompt.instruments.preprocessing import Normaliser
 from unprompt.types import RGB
 
@@ -21,27 +21,27 @@ class Blip2Captioner(Captioner):
     never sampled. At most ``max_new_tokens`` tokens.
     """
 
-    files = FILES
-
     def __init__(
         self, origin: Origin, beams: int = 1, max_new_tokens: int = 30, device: str = "cpu", dtype: str = "float32"
     ) -> None:
-        self.device, self._dtype = device_of(device), dtype_of(dtype)
-        self.card = origin.card("captioner", self.files, {**search(beams, max_new_tokens), "dtype": dtype})
-        self._model = load_model(Blip2ForConditionalGeneration, origin, self.device, self._dtype)
+        super().__init__(origin, device, dtype, search(beams, max_new_tokens))
+        self._beams, self._tokens = beams, max_new_tokens
+
+    def _load(self) -> None:
+        self._model = load_model(Blip2ForConditionalGeneration, self.origin, self.device, self._dtype)
         config = self._model.config
         if config.image_token_index is None or config.text_config.is_encoder_decoder:
             raise SuiteError(
-                f"model {origin.name!r} has image_token_index {config.image_token_index} and the language model "
+                f"model {self.origin.name!r} has image_token_index {config.image_token_index} and the language model "
                 f"{config.text_config.model_type}, expected a token that stands for the picture and a decoder such as "
                 "OPT: fetch a newer revision, or name another model"
             )
-        self._tokenizer = load_part(lambda: AutoTokenizer.from_pretrained(origin.folder, local_files_only=True), origin)
-        self._normalise = Normaliser.of(origin.folder, config.vision_config.image_size)
+        self._tokenizer = from_folder(AutoTokenizer, self.origin)
+        self._normalise = Normaliser.of(self.origin.folder, config.vision_config.image_size)
         self._search = GenerationConfig(
             do_sample=False,
-            num_beams=beams,
-            max_new_tokens=max_new_tokens,
+            num_beams=self._beams,
+            max_new_tokens=self._tokens,
             bos_token_id=config.text_config.bos_token_id,
             eos_token_id=self._model.generation_config.eos_token_id,
             pad_token_id=config.text_config.pad_token_id,
@@ -49,8 +49,8 @@ class Blip2Captioner(Captioner):
 
     def _caption(self, pictures: Sequence[RGB]) -> list[str]:
         pixels = self._normalise.whole(pictures).to(self.device, self._dtype)
-        told = self._model.config.num_query_tokens + 1  # The picture's tokens and the start of the text.
+        start = self._model.config.num_query_tokens + 1  # The picture's tokens and the start of the text.
         with quietly():
             tokens = self._model.generate(pixel_values=pixels, generation_config=self._search)
-        texts: list[str] = self._tokenizer.batch_decode(tokens[:, told:], skip_special_tokens=True)
+        texts: list[str] = self._tokenizer.batch_decode(tokens[:, start:], skip_special_tokens=True)
         return texts

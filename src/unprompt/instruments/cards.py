@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Final
 
 from unprompt.errors import MissingWeights, SuiteError
 
-if TYPE_CHECKING:
-    from unprompt.instruments.base import Card
-
 FILES = ("*.json", "*.txt", "*.safetensors")
 """Files of a model folder that move its output: configuration, vocabulary, weights. Never pickles."""
+SETTLED: Final = 2 * 10**9
+"""Age in nanoseconds from which a file's size and time tell one state of it from the next, on any file system."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a model: enough to fetch it again and to know when a result is comparable."""
+
+    kind: str
+    """captioner, encoder, diffusion, generator, grounder, perceptual, backbone."""
+    model: str
+    """Hub id, or the folder's name inside its suite."""
+    digest: str
+    """SHA-256 over the weight and configuration files: two instruments with one digest agree."""
+    licence: str = ""
+    revision: str = ""
+    """Pinned hub revision; empty for a local folder."""
+    parameters: dict[str, str | int | float | bool] = field(default_factory=dict)
+    """Everything else that moves its output: prompt, beams, strength, steps, guidance, input size."""
 
 
 @dataclass(frozen=True)
@@ -43,21 +61,29 @@ class Origin:
         parameters: Mapping[str, str | int | float | bool] | None = None,
         trunk: Path | None = None,
     ) -> Card:
-        """The card of the model: reads every file once; another digest than the expected one is a SuiteError.
+        """The card of the model, from its files alone.
 
-        ``trunk`` is the folder of the model that this one is built on; the digest covers both.
+        ``trunk`` is the folder of the model that this one is built on; the digest covers both. MissingWeights when
+        weights are not there, SuiteError for another digest than the expected one.
         """
-        from unprompt.instruments.base import Card  # Here, since it loads torch and origins are made without.
-
+        self._require_weights([self.folder / pattern for pattern in files])
+        if trunk is not None:
+            self._require_weights([trunk / pattern for pattern in FILES])
         found = folder_digest(self.folder, files, trunk)
-        if not found:
-            raise self.missing()
         if self.digest and self.digest != found:
             raise SuiteError(
                 f"the files of model {self.name!r} in {self.folder} have digest {found}, but its suite expects "
                 f"{self.digest}: fetch the pinned revision again, or correct `digest` in the suite file"
             )
         return Card(kind, self.name, found, self.licence, self.revision, dict(parameters or {}))
+
+    def _require_weights(self, patterns: Iterable[Path]) -> None:
+        for pattern in (one for one in patterns if one.suffix == ".safetensors"):
+            folder = pattern.parent
+            if not any(folder.glob(pattern.name)):
+                raise self.missing(f"no safetensors file in {folder.name!r}")
+            if absent := lacking(folder, ()):
+                raise self.missing(f"{absent[0]} is lacking in {folder.name!r}")
 
     def missing(self, what: str = "") -> MissingWeights:
         """The error that says whose weights are missing and what to do."""
@@ -87,9 +113,17 @@ def folder_digest(folder: Path, patterns: Iterable[str] = FILES, trunk: Path | N
     paths = {path.relative_to(folder).as_posix(): path for pattern in patterns for path in folder.glob(pattern)}
     total = hashlib.sha256()
     for name in sorted(paths):
-        with paths[name].open("rb") as stream:
-            content = hashlib.file_digest(stream, "sha256").hexdigest()
-        total.update(f"{name} {content}\n".encode())
+        stat = paths[name].stat()
+        settled = time.time_ns() - stat.st_mtime_ns > SETTLED
+        digest = _file_digest if settled else _file_digest.__wrapped__
+        total.update(f"{name} {digest(paths[name], stat.st_size, stat.st_mtime_ns)}\n".encode())
     if trunk is not None:
         total.update(f"on {folder_digest(trunk)}\n".encode())
     return total.hexdigest() if paths else ""
+
+
+@cache
+def _file_digest(path: Path, size: int, modified: int) -> str:
+    """SHA-256 of a file, read once for each size and time of its last change."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

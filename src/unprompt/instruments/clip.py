@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer, CLIPModel
+from transformers import AutoTokenizer, CLIPConfig, CLIPModel
 
 from unprompt.instruments.base import Encoder, Vectors
-from unprompt.instruments.cards import FILES, Origin
-from unprompt.instruments.loading import device_of, dtype_of, load_model, load_part
+from unprompt.instruments.cards import Origin
+from unprompt.instruments.loading import from_folder, load_model
 from unprompt.instruments.preprocessing import Normaliser
 from unprompt.types import RGB
 
@@ -22,31 +22,22 @@ class ClipEncoder(Encoder):
     model's context length. ``model`` is frozen: whoever wants to tune a part of it takes a copy.
     """
 
-    files = FILES
-
     def __init__(self, origin: Origin, device: str = "cpu", dtype: str = "float32") -> None:
-        self.device, self._dtype = device_of(device), dtype_of(dtype)
-        self.card = origin.card("encoder", self.files, {"dtype": dtype})
-        self.model: CLIPModel = load_model(CLIPModel, origin, self.device, self._dtype)
-        self._tokenizer = load_part(lambda: AutoTokenizer.from_pretrained(origin.folder, local_files_only=True), origin)
-        self._normalise = Normaliser.of(origin.folder, self.model.config.vision_config.image_size)
-        self._context = self.model.config.text_config.max_position_embeddings
-        self.width = self.model.config.projection_dim
+        super().__init__(origin, device, dtype)
+        config = from_folder(CLIPConfig, origin)
+        self.width = config.projection_dim
+        self._context = config.text_config.max_position_embeddings
+        self._normalise = Normaliser.of(origin.folder, config.vision_config.image_size)
+        self.side, self.mean, self.std = self._normalise.side, self._normalise.mean, self._normalise.std
+
+    def _load(self) -> None:
+        self._model: CLIPModel = load_model(CLIPModel, self.origin, self.device, self._dtype)
+        self._tokenizer = from_folder(AutoTokenizer, self.origin)
 
     @property
-    def side(self) -> int:
-        """Height and width of the model's square in pixels."""
-        return self._normalise.side
-
-    @property
-    def mean(self) -> tuple[float, ...]:
-        """Mean of each channel in [0, 1], taken away before the model."""
-        return self._normalise.mean
-
-    @property
-    def std(self) -> tuple[float, ...]:
-        """Deviation of each channel in [0, 1], divided by before the model."""
-        return self._normalise.std
+    def model(self) -> CLIPModel:
+        """The network, whose parts are frozen."""
+        return self.load()._model
 
     def tower(self) -> tuple[torch.nn.Module, torch.nn.Module]:
         """What reads N x 3 x side x side, and what carries its pooled feature to the joint space."""
@@ -62,7 +53,7 @@ class ClipEncoder(Encoder):
 
     def tokens(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """N x context token ids and attention mask: cut, and filled up."""
-        made = self._tokenizer(
+        made = self.load()._tokenizer(
             list(texts), padding="max_length", truncation=True, max_length=self._context, return_tensors="pt"
         )
         return made.input_ids, made.attention_mask

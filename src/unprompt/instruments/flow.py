@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,11 +18,8 @@ from transformers import AutoTokenizer, CLIPTextModel
 from unprompt.errors import OptionError, SuiteError
 from unprompt.instruments.base import Generator
 from unprompt.instruments.cards import Origin
-from unprompt.instruments.loading import device_of, dtype_of, load_model, load_part, quietly
+from unprompt.instruments.loading import from_folder, load_model, quietly
 from unprompt.types import RGB
-
-with quietly():  # See stable_diffusion.py.
-    from diffusers import UNet2DConditionModel
 
 TICKS = 1000
 """Time as the UNet counts it: t = 1."""
@@ -53,21 +49,24 @@ class PixelFlow(Generator):
     ) -> None:
         if steps < 1:
             raise OptionError(f"steps must be at least 1, got {steps}")
-        self.device, self._dtype = device_of(device), dtype_of(dtype)
         self._steps, self._guidance = steps, guidance
-        self.card = origin.card("generator", self.files, {"steps": steps, "guidance": guidance, "dtype": dtype})
-        self._unet = load_model(UNet2DConditionModel, origin, self.device, self._dtype, "unet")
-        self._reader = load_model(CLIPTextModel, origin, self.device, self._dtype, "text_encoder")
-        self._tokenizer = load_part(lambda: _tokenizer(origin), origin)
-        self.patch = _patch(self._unet.config.in_channels, origin)
+        super().__init__(origin, device, dtype, {"steps": steps, "guidance": guidance})
+
+    def _load(self) -> None:
+        with quietly():  # See stable_diffusion.py.
+            from diffusers import UNet2DConditionModel
+        self._unet = load_model(UNet2DConditionModel, self.origin, self.device, self._dtype, "unet")
+        self._reader = load_model(CLIPTextModel, self.origin, self.device, self._dtype, "text_encoder")
+        self._tokenizer = from_folder(AutoTokenizer, self.origin, "tokenizer")
+        self._patch = _patch(self._unet.config.in_channels, self.origin)
 
     def _regenerate(self, prompts: Sequence[tuple[str, int]]) -> Sequence[RGB]:
-        told = self._read([caption for caption, _ in prompts])
-        untold = self._read([""]).expand_as(told)
+        words = self._read([caption for caption, _ in prompts])
+        none = self._read([""]).expand_as(words)
         shape = (self._unet.config.in_channels, *(self._unet.config.sample_size,) * 2)
         noise = torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for _, seed in prompts])
-        drawn = paint(guided(self._see, told, untold, self._guidance), noise.to(self.device), self._steps)
-        pixels = pixel_shuffle(drawn, self.patch).add(1).mul(127.5).round().clamp(0, 255)
+        drawn = paint(guided(self._see, words, none, self._guidance), noise.to(self.device), self._steps)
+        pixels = pixel_shuffle(drawn, self._patch).add(1).mul(127.5).round().clamp(0, 255)
         return list(pixels.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy())
 
     def _read(self, texts: list[str]) -> Tensor:
@@ -83,9 +82,9 @@ class PixelFlow(Generator):
         return x.float()
 
 
-def guided(see: Callable[[Tensor, float, Tensor], Tensor], told: Tensor, untold: Tensor, weight: float) -> Predict:
+def guided(see: Callable[[Tensor, float, Tensor], Tensor], caption: Tensor, none: Tensor, weight: float) -> Predict:
     """Classifier-free guidance of x: away from what is seen without words, Ho and Salimans, 2022."""
-    words = torch.cat([told, untold])
+    words = torch.cat([caption, none])
 
     def predict(x_t: Tensor, t: float) -> Tensor:
         with_words, without = see(torch.cat([x_t, x_t]), t, words).chunk(2)
@@ -111,7 +110,3 @@ def _patch(channels: int, origin: Origin) -> int:
             "name a model that paints pixels"
         )
     return patch
-
-
-def _tokenizer(origin: Origin) -> Any:
-    return AutoTokenizer.from_pretrained(origin.folder / "tokenizer", local_files_only=True)

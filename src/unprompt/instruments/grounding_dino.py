@@ -12,8 +12,8 @@ from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 
 from unprompt.images import resize
 from unprompt.instruments.base import Grounder, Vectors, share
-from unprompt.instruments.cards import FILES, Origin
-from unprompt.instruments.loading import device_of, dtype_of, load_model, load_part, quietly
+from unprompt.instruments.cards import Origin
+from unprompt.instruments.loading import from_folder, load_model, quietly
 from unprompt.types import RGB
 
 FLATTEST = 20
@@ -26,13 +26,13 @@ class GroundingDino(Grounder):
     A box's score is the highest of the phrase's words. Sizes and normalisation are those of the folder's processor.
     """
 
-    files = FILES
-
     def __init__(self, origin: Origin, threshold: float = 0.35, device: str = "cpu", dtype: str = "float32") -> None:
-        self.device, self._dtype, self.threshold = device_of(device), dtype_of(dtype), share("threshold", threshold)
-        self.card = origin.card("grounder", self.files, {"threshold": threshold, "dtype": dtype})
-        self._model = load_model(AutoModelForZeroShotObjectDetection, origin, self.device, self._dtype)
-        self._processor = load_part(lambda: AutoProcessor.from_pretrained(origin.folder, local_files_only=True), origin)
+        self.threshold = share("threshold", threshold)
+        super().__init__(origin, device, dtype, {"threshold": threshold})
+
+    def _load(self) -> None:
+        self._model = load_model(AutoModelForZeroShotObjectDetection, self.origin, self.device, self._dtype)
+        self._processor = from_folder(AutoProcessor, self.origin)
 
     def _search(self, picture: RGB, phrases: Sequence[str]) -> Sequence[tuple[Vectors, Vectors]]:
         shown = _stretched(picture)
@@ -44,9 +44,9 @@ class GroundingDino(Grounder):
                 images=[picture], text=[[phrase]], return_tensors="pt", input_data_format="channels_last"
             ).to(self.device)
             seen["pixel_values"] = seen["pixel_values"].to(self._dtype)
-            told = self._model(**seen)
+            output = self._model(**seen)
             (found,) = self._processor.post_process_grounded_object_detection(
-                told, seen["input_ids"], threshold=self.threshold, text_threshold=self.threshold
+                output, seen["input_ids"], threshold=self.threshold, text_threshold=self.threshold
             )
         return found["boxes"].float().cpu().numpy(), found["scores"].float().cpu().numpy()
 

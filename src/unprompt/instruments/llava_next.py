@@ -14,7 +14,7 @@ from transformers.models.llava_next.image_processing_pil_llava_next import Llava
 from unprompt.errors import OptionError, SuiteError
 from unprompt.instruments.base import Captioner, search
 from unprompt.instruments.cards import FILES, Origin
-from unprompt.instruments.loading import device_of, dtype_of, load_model, load_part, quietly
+from unprompt.instruments.loading import load_model, load_part, quietly
 from unprompt.types import RGB
 
 PROMPTS = {
@@ -48,21 +48,19 @@ class LlavaNextCaptioner(Captioner):
     ) -> None:
         if not prompt.strip():
             raise OptionError(f"prompt is {prompt!r}, expected one of {', '.join(PROMPTS)} or a question of your own")
-        self.device, self._dtype = device_of(device), dtype_of(dtype)
-        question = PROMPTS.get(prompt, prompt)
-        self.card = origin.card(
-            "captioner",
-            self.files,
-            {"prompt": question, **search(beams, max_new_tokens), "dtype": dtype},
-        )
+        self._prompt, self._beams, self._tokens = PROMPTS.get(prompt, prompt), beams, max_new_tokens
+        super().__init__(origin, device, dtype, {"prompt": self._prompt, **search(beams, max_new_tokens)})
+
+    def _load(self) -> None:
+        origin = self.origin
         self._model = load_model(LlavaNextForConditionalGeneration, origin, self.device, self._dtype)
         self._processor = load_part(lambda: _processor(origin), origin)
-        self._question = load_part(lambda: _question(self._processor, question, origin), origin)
+        self._question = load_part(lambda: _question(self._processor, self._prompt, origin), origin)
         ends = self._model.generation_config
         self._search = GenerationConfig(
             do_sample=False,
-            num_beams=beams,
-            max_new_tokens=max_new_tokens,
+            num_beams=self._beams,
+            max_new_tokens=self._tokens,
             bos_token_id=ends.bos_token_id,
             eos_token_id=ends.eos_token_id,
             pad_token_id=self._processor.tokenizer.pad_token_id,
@@ -73,18 +71,18 @@ class LlavaNextCaptioner(Captioner):
 
     def _answer(self, rgb: RGB) -> str:
         start = self._processor.tokenizer.bos_token
-        told_to_start = start is not None and self._question.startswith(start)  # Some templates write it themselves.
+        has_start = start is not None and self._question.startswith(start)  # Some templates write it themselves.
         with quietly():
             asked = self._processor(
                 images=rgb,
                 text=self._question,
-                add_special_tokens=not told_to_start,
+                add_special_tokens=not has_start,
                 input_data_format="channels_last",
                 return_tensors="pt",
             ).to(self.device, self._dtype)
             tokens = self._model.generate(**asked, generation_config=self._search)
-        told = asked["input_ids"].shape[1]
-        text: str = self._processor.tokenizer.decode(tokens[0, told:], skip_special_tokens=True)
+        length = asked["input_ids"].shape[1]
+        text: str = self._processor.tokenizer.decode(tokens[0, length:], skip_special_tokens=True)
         return text
 
 

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from unprompt.errors import MissingExtra, OptionError, SuiteError
-from unprompt.instruments.cards import Origin, lacking
+from unprompt.instruments.cards import Origin
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -25,18 +25,18 @@ def quietly() -> Iterator[None]:
     """Only errors of transformers and diffusers reach stderr inside; no progress bars. Exceptions pass."""
     import transformers.utils.logging  # Here and by name, so that a suite without diffusion never loads diffusers.
 
-    rooms = [transformers.utils.logging, *filter(None, [sys.modules.get("diffusers.utils.logging")])]
-    before = [(room, room.get_verbosity(), room.is_progress_bar_enabled()) for room in rooms]
-    for room in rooms:
-        room.set_verbosity_error()
-        room.disable_progress_bar()
+    loggers = [transformers.utils.logging, *filter(None, [sys.modules.get("diffusers.utils.logging")])]
+    before = [(logger, logger.get_verbosity(), logger.is_progress_bar_enabled()) for logger in loggers]
+    for logger in loggers:
+        logger.set_verbosity_error()
+        logger.disable_progress_bar()
     try:
         yield
     finally:
-        for room, verbosity, bars in before:
-            room.set_verbosity(verbosity)
+        for logger, verbosity, bars in before:
+            logger.set_verbosity(verbosity)
             if bars:
-                room.enable_progress_bar()
+                logger.enable_progress_bar()
 
 
 def device_of(name: str) -> torch.device:
@@ -61,13 +61,9 @@ def dtype_of(name: str) -> torch.dtype:
 def load_model(build: Any, origin: Origin, device: torch.device, dtype: torch.dtype, part: str = "") -> Any:
     """``build.from_pretrained`` on ``part`` of the folder, in ``dtype``, evaluating and frozen.
 
-    A missing file is MissingWeights; damaged weights, or ones that leave a parameter unset, are a SuiteError.
+    Damaged weights, or ones that leave a parameter unset, are a SuiteError.
     """
     folder = origin.folder / part
-    if not list(folder.glob("*.safetensors")):
-        raise origin.missing(f"no safetensors file in {folder.name!r}")
-    if absent := lacking(folder, ()):
-        raise origin.missing(f"{absent[0]} is lacking in {folder.name!r}")
     key = "torch_dtype" if build.__module__.startswith("diffusers") else "dtype"
     model, found = load_part(
         lambda: build.from_pretrained(
@@ -104,10 +100,8 @@ def fill_model(
 
 
 def read_weights(folder: Path, origin: Origin) -> dict[str, torch.Tensor]:
-    """All tensors of a folder's safetensors files; MissingWeights when there is no such file."""
+    """All tensors of a folder's safetensors files."""
     files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise origin.missing(f"no safetensors file in {folder.name!r}")
     parts: list[dict[str, torch.Tensor]] = load_part(lambda: [load_file(file) for file in files], origin)
     return {name: tensor for part in parts for name, tensor in part.items()}
 
@@ -156,3 +150,8 @@ def load_part(load: Callable[[], Any], origin: Origin) -> Any:
             raise SuiteError(
                 f"model {origin.name!r} cannot be loaded from {origin.folder}: {type(error).__name__}: {error}"
             ) from error
+
+
+def from_folder(build: Any, origin: Origin, part: str = "", **options: Any) -> Any:
+    """``build.from_pretrained`` on ``part`` of the folder, for what holds no weights; SuiteError when it is damaged."""
+    return load_part(lambda: build.from_pretrained(origin.folder / part, local_files_only=True, **options), origin)

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from unprompt.images import resize
 from unprompt.instruments.base import Perceptual
 from unprompt.instruments.cards import Origin
-from unprompt.instruments.loading import device_of, dtype_of, filled, import_extra, load_part
+from unprompt.instruments.loading import filled, import_extra, load_part
 from unprompt.types import RGB
 
 WEIGHTS = "model.safetensors"
@@ -37,11 +37,11 @@ class LpipsPerceptual(Perceptual):
     batch_size = 1  # Pairs have sizes of their own.
 
     def __init__(self, origin: Origin, device: str = "cpu", dtype: str = "float32") -> None:
-        package = import_extra("lpips", "lpips", "LPIPS")
-        self.device, self._dtype = device_of(device), dtype_of(dtype)
-        parameters = {"net": "alex", "package": version("lpips"), "dtype": dtype}
-        self.card = origin.card("perceptual", self.files, parameters)
-        self._model: Any = load_part(lambda: _built(package, origin), origin)
+        self._package = import_extra("lpips", "lpips", "LPIPS")
+        super().__init__(origin, device, dtype, {"net": "alex", "package": version("lpips")})
+
+    def _load(self) -> None:
+        self._model = load_part(lambda: _built(self._package, self.origin), self.origin)
         self._model.to(self.device, self._dtype)
 
     def _distance(self, pairs: Sequence[tuple[RGB, RGB]]) -> Sequence[float]:

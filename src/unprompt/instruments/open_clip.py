@@ -15,7 +15,7 @@ from torch import nn
 from unprompt.errors import SuiteError
 from unprompt.instruments.base import Encoder, Vectors
 from unprompt.instruments.cards import Origin
-from unprompt.instruments.loading import device_of, dtype_of, filled, import_extra, load_part
+from unprompt.instruments.loading import filled, import_extra, load_part
 from unprompt.instruments.preprocessing import CLIP_MEAN, CLIP_STD, Normaliser
 from unprompt.types import RGB
 
@@ -33,34 +33,25 @@ class OpenClipEncoder(Encoder):
     files = (CONFIG, WEIGHTS)
 
     def __init__(self, origin: Origin, device: str = "cpu", dtype: str = "float32") -> None:
-        open_clip = import_extra("open_clip", "openclip", "CLIP RN50 and RN50x4")
-        self.device, self._dtype = device_of(device), dtype_of(dtype)
-        self.card = origin.card("encoder", self.files, {"dtype": dtype})
-        if not (origin.folder / WEIGHTS).is_file():
-            raise origin.missing(f"no {WEIGHTS}")
+        super().__init__(origin, device, dtype)
         stated = load_part(lambda: json.loads((origin.folder / CONFIG).read_text("utf-8")), origin)
-        self.model: Any = load_part(lambda: _built(open_clip, stated["model_cfg"], origin), origin)
-        self.model.to(self.device, self._dtype)
+        self._config = stated["model_cfg"]
+        self.width: int = self._config["embed_dim"]
+        self.side: int = self._config["vision_cfg"]["image_size"]
         normal = stated.get("preprocess_cfg", {})
-        mean, std = normal.get("mean", CLIP_MEAN), normal.get("std", CLIP_STD)
-        self._normalise = Normaliser(stated["model_cfg"]["vision_cfg"]["image_size"], tuple(mean), tuple(std))
-        self._tokenizer = open_clip.SimpleTokenizer(context_length=self.model.context_length)
-        self.width: int = stated["model_cfg"]["embed_dim"]
+        self.mean, self.std = tuple(normal.get("mean", CLIP_MEAN)), tuple(normal.get("std", CLIP_STD))
+        self._normalise = Normaliser(self.side, self.mean, self.std)
+
+    def _load(self) -> None:
+        open_clip = import_extra("open_clip", "openclip", "CLIP RN50 and RN50x4")
+        self._model = load_part(lambda: _built(open_clip, self._config, self.origin), self.origin)
+        self._model.to(self.device, self._dtype)
+        self._tokenizer = open_clip.SimpleTokenizer(context_length=self._model.context_length)
 
     @property
-    def side(self) -> int:
-        """Height and width of the model's square in pixels."""
-        return self._normalise.side
-
-    @property
-    def mean(self) -> tuple[float, ...]:
-        """Mean of each channel in [0, 1], taken away before the model."""
-        return self._normalise.mean
-
-    @property
-    def std(self) -> tuple[float, ...]:
-        """Deviation of each channel in [0, 1], divided by before the model."""
-        return self._normalise.std
+    def model(self) -> Any:
+        """The network, whose parts are frozen."""
+        return self.load()._model
 
     def tower(self) -> tuple[nn.Module, nn.Module]:
         """What reads N x 3 x side x side; it ends in the joint space itself."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,8 +11,8 @@ from torch import Tensor
 from transformers import AutoTokenizer, CLIPConfig, Owlv2Config, Owlv2ForObjectDetection
 
 from unprompt.instruments.base import Grounder, Vectors, share
-from unprompt.instruments.cards import FILES, Origin
-from unprompt.instruments.loading import device_of, dtype_of, fill_model, load_model, load_part, read_weights
+from unprompt.instruments.cards import Origin
+from unprompt.instruments.loading import fill_model, from_folder, load_model, read_weights
 from unprompt.instruments.preprocessing import Normaliser
 from unprompt.types import RGB
 
@@ -24,24 +24,23 @@ class Owlv2Grounder(Grounder):
     this folder does not hold. The picture's long side becomes the model's; the square is filled with grey.
     """
 
-    files = FILES
-
     def __init__(
         self, origin: Origin, trunk: str = "", threshold: float = 0.35, device: str = "cpu", dtype: str = "float32"
     ) -> None:
-        self.device, self._dtype, self.threshold = device_of(device), dtype_of(dtype), share("threshold", threshold)
-        below = origin.folder.parent / trunk if trunk else None
-        words: dict[str, str | int | float | bool] = {"trunk": trunk, "threshold": threshold, "dtype": dtype}
-        self.card = origin.card("grounder", self.files, words, below)
-        self._model = (
-            load_model(Owlv2ForObjectDetection, origin, self.device, self._dtype)
-            if below is None
-            else fill_model(Owlv2ForObjectDetection, _weights(origin, below), origin, self.device, self._dtype)
-        )
-        self._tokenizer = load_part(
-            lambda: AutoTokenizer.from_pretrained(below or origin.folder, local_files_only=True), origin
-        )
-        self._normalise = Normaliser.of(below or origin.folder, self._model.config.vision_config.image_size)
+        self.threshold = share("threshold", threshold)
+        self._trunk = origin.folder.parent / trunk if trunk else None
+        super().__init__(origin, device, dtype, {"trunk": trunk, "threshold": threshold}, self._trunk)
+
+    def _load(self) -> None:
+        origin, trunk, build = self.origin, self._trunk, Owlv2ForObjectDetection
+        if trunk is None:
+            self._model = load_model(build, origin, self.device, self._dtype)
+        else:  # The trunk's weights, with the model's own in place of those that it has changed, and beside them.
+            weights = on_trunk(read_weights(trunk, origin)) | read_weights(origin.folder, origin)
+            self._model = fill_model(build, weights, origin, self.device, self._dtype)
+        shared = trunk or origin.folder
+        self._tokenizer = from_folder(AutoTokenizer, replace(origin, folder=shared))
+        self._normalise = Normaliser.of(shared, self._model.config.vision_config.image_size)
 
     def _search(self, picture: RGB, phrases: Sequence[str]) -> Sequence[tuple[Vectors, Vectors]]:
         pixels, (wide, high) = self._normalise.padded(picture)
@@ -98,8 +97,3 @@ def config_on(trunk: CLIPConfig) -> Owlv2Config:
 def on_trunk(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights of a ``CLIPModel`` by the names that they bear in OWLv2."""
     return {f"owlv2.{name.replace('pre_layrnorm', 'pre_layernorm')}": tensor for name, tensor in weights.items()}
-
-
-def _weights(origin: Origin, trunk: Path) -> dict[str, Tensor]:
-    """The trunk's weights with the model's own in place of those that it has changed, and beside them."""
-    return on_trunk(read_weights(trunk, origin)) | read_weights(origin.folder, origin)

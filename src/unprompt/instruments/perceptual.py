@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import torch
 from torch.nn.functional import normalize
-from transformers import CLIPVisionModel
+from transformers import CLIPVisionConfig, CLIPVisionModel
 
 from unprompt.instruments.base import Perceptual
-from unprompt.instruments.cards import FILES, Origin
-from unprompt.instruments.loading import device_of, dtype_of, load_model
+from unprompt.instruments.cards import Origin
+from unprompt.instruments.loading import from_folder, load_model
 from unprompt.instruments.preprocessing import Normaliser
 from unprompt.types import RGB
 
@@ -23,16 +23,14 @@ class ClipPerceptual(Perceptual):
     Pictures are stretched whole to the model's square. Loads the picture tower of any saved ``CLIPModel``.
     """
 
-    files = FILES
-
     def __init__(self, origin: Origin, device: str = "cpu", dtype: str = "float32") -> None:
-        self.device, self._dtype = device_of(device), dtype_of(dtype)
-        self._model = load_model(CLIPVisionModel, origin, self.device, self._dtype)
-        depth = self._model.config.num_hidden_layers
-        self.layers = tuple(sorted({-(-depth * third // 3) for third in (1, 2, 3)}))
-        parameters = {"layers": ",".join(map(str, self.layers)), "dtype": dtype}
-        self.card = origin.card("perceptual", self.files, parameters)
-        self._normalise = Normaliser.of(origin.folder, self._model.config.image_size)
+        config = from_folder(CLIPVisionConfig, origin)
+        self.layers = tuple(sorted({-(-config.num_hidden_layers * third // 3) for third in (1, 2, 3)}))
+        super().__init__(origin, device, dtype, {"layers": ",".join(map(str, self.layers))})
+        self._normalise = Normaliser.of(origin.folder, config.image_size)
+
+    def _load(self) -> None:
+        self._model = load_model(CLIPVisionModel, self.origin, self.device, self._dtype)
 
     def _distance(self, pairs: Sequence[tuple[RGB, RGB]]) -> Sequence[float]:
         # Two passes of one shape: equal pictures then meet the same arithmetic and come out exactly 0 apart.

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -19,12 +19,8 @@ from unprompt.errors import OptionError
 from unprompt.images import fit_long
 from unprompt.instruments.base import Diffusion, Vectors
 from unprompt.instruments.cards import Origin
-from unprompt.instruments.loading import device_of, dtype_of, load_model, load_part, quietly
+from unprompt.instruments.loading import from_folder, load_model, quietly
 from unprompt.types import RGB
-
-with quietly():  # Its import warns when torchvision is absent, which no part of this package needs.
-    from diffusers import AutoencoderKL, AutoPipelineForImage2Image, DDIMScheduler, UNet2DConditionModel
-    from diffusers import StableDiffusionPipeline as Text2Img
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ class StableDiffusion(Diffusion):
     black pictures. Each picture's noise is drawn on the CPU from its own seed, so neither batch nor device moves it.
     """
 
-    files: tuple[str, ...] = (
+    files: ClassVar[tuple[str, ...]] = (
         "scheduler/scheduler_config.json",
         "text_encoder/config.json",
         "text_encoder/model.safetensors",
@@ -107,26 +103,41 @@ class StableDiffusion(Diffusion):
         dtype: str = "float32",
     ) -> None:
         self.sampling = Sampling(strength, steps, guidance, side)
-        self.device, kind = device_of(device), dtype_of(dtype)
-        self.card = origin.card("diffusion", self.files, {**asdict(self.sampling), "dtype": dtype})
-        with quietly():
-            self._text2img = self._text_to_image(self._parts(origin, kind))
+        super().__init__(origin, device, dtype, asdict(self.sampling))
+
+    def _load(self) -> None:
+        with quietly():  # The import warns when torchvision is absent, which no part of this package needs.
+            from diffusers import AutoPipelineForImage2Image
+
+            self._text2img = self._text_to_image(self._parts())
             self._img2img = AutoPipelineForImage2Image.from_pipe(self._text2img)
         for pipeline in (self._text2img, self._img2img):
             pipeline.set_progress_bar_config(disable=True)
         self._multiple = math.lcm(8, self._img2img.vae_scale_factor)
 
-    def _parts(self, origin: Origin, kind: torch.dtype) -> dict[str, Any]:
+    def _parts(self) -> dict[str, Any]:
+        from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+
+        # DDIM on the checkpoint's own noise schedule, whatever sampler it names; clipping off and the offset 1, as
+        # diffusers' pipelines insist for latents.
+        sampler = from_folder(DDIMScheduler, self.origin, "scheduler", clip_sample=False, steps_offset=1)
         return {
-            "vae": load_model(AutoencoderKL, origin, self.device, kind, "vae"),
-            "text_encoder": load_model(CLIPTextModel, origin, self.device, kind, "text_encoder"),
-            "unet": load_model(UNet2DConditionModel, origin, self.device, kind, "unet"),
-            "tokenizer": load_part(lambda: tokenizer_of(origin, "tokenizer"), origin),
-            "scheduler": load_part(lambda: _sampler(origin), origin),
+            "vae": self._part(AutoencoderKL, "vae"),
+            "text_encoder": self._part(CLIPTextModel, "text_encoder"),
+            "unet": self._part(UNet2DConditionModel, "unet"),
+            "tokenizer": from_folder(AutoTokenizer, self.origin, "tokenizer"),
+            "scheduler": sampler,
         }
 
+    def _part(self, build: Any, name: str) -> Any:
+        return load_model(build, self.origin, self.device, self._dtype, name)
+
     def _text_to_image(self, parts: dict[str, Any]) -> Any:
-        return Text2Img(**parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False)
+        from diffusers import StableDiffusionPipeline
+
+        return StableDiffusionPipeline(
+            **parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False
+        )
 
     def prepare(self, picture: RGB) -> RGB:
         """The picture with its longer side at ``side`` pixels (bicubic)."""
@@ -187,18 +198,3 @@ def _to_bytes(drawn: Vectors) -> RGB:
 def _noises(seeds: Iterable[int]) -> list[torch.Generator]:
     """One source of noise a picture, on the CPU, whose numbers are the same on every machine."""
     return [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
-
-
-def tokenizer_of(origin: Origin, part: str) -> Any:
-    """The tokenizer in one part of a checkpoint's folder."""
-    return AutoTokenizer.from_pretrained(origin.folder / part, local_files_only=True)
-
-
-def _sampler(origin: Origin) -> Any:
-    """DDIM on the checkpoint's own noise schedule, whatever sampler the checkpoint names.
-
-    Clipping is off and the offset is 1, as diffusers' pipelines insist for latents.
-    """
-    return DDIMScheduler.from_pretrained(
-        origin.folder / "scheduler", local_files_only=True, clip_sample=False, steps_offset=1
-    )

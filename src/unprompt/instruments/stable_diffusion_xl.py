@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from transformers import CLIPTextModelWithProjection
+from transformers import AutoTokenizer, CLIPTextModelWithProjection
 
-from unprompt.instruments.cards import Origin
-from unprompt.instruments.loading import load_model, load_part, quietly
-from unprompt.instruments.stable_diffusion import StableDiffusion, tokenizer_of
-
-with quietly():  # See stable_diffusion.py.
-    from diffusers import StableDiffusionXLPipeline
+from unprompt.instruments.loading import from_folder
+from unprompt.instruments.stable_diffusion import StableDiffusion
 
 
 class StableDiffusionXL(StableDiffusion):
@@ -28,12 +24,14 @@ class StableDiffusionXL(StableDiffusion):
         "tokenizer_2/*.txt",
     )
 
-    def _parts(self, origin: Origin, kind: Any) -> dict[str, Any]:
+    def _parts(self) -> dict[str, Any]:
         return {
-            **super()._parts(origin, kind),
-            "text_encoder_2": load_model(CLIPTextModelWithProjection, origin, self.device, kind, "text_encoder_2"),
-            "tokenizer_2": load_part(lambda: tokenizer_of(origin, "tokenizer_2"), origin),
+            **super()._parts(),
+            "text_encoder_2": self._part(CLIPTextModelWithProjection, "text_encoder_2"),
+            "tokenizer_2": from_folder(AutoTokenizer, self.origin, "tokenizer_2"),
         }
 
     def _text_to_image(self, parts: dict[str, Any]) -> Any:
+        from diffusers import StableDiffusionXLPipeline
+
         return StableDiffusionXLPipeline(**parts, add_watermarker=False)

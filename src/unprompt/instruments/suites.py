@@ -1,4 +1,4 @@
-"""A suite: a named set of instruments with the heads trained on them, built when first asked for."""
+"""A suite: a named set of instruments with the heads trained on them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from unprompt.errors import SuiteError
+from unprompt.instruments.cards import Card
 from unprompt.instruments.manifest import ROLES, Manifest, Spec
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 
 
 class Suite:
-    """The instruments of a manifest on one device, each loaded once, at its first use."""
+    """The instruments of a manifest on one device.
+
+    Each is made once, when it is first asked for, and loads its weights at its first use.
+    """
 
     def __init__(
         self, manifest: Manifest, device: str = "cpu", dtype: str = "float32", batch_size: int | None = None
@@ -147,6 +151,11 @@ class Suite:
         if name == "diffusion":
             return self.diffusion
         return cast("Generator", self._build(f"generators.{name}", self.manifest.generators[name], "Generator"))
+
+    def card(self, role: str) -> Card:
+        """The card of the instrument in ``role``, or of the generator in ``generators.NAME``; loads no weights."""
+        kind, _, name = role.partition(".")
+        return (self.generator(name) if kind == "generators" else self._role(role)).card
 
     def _role(self, role: str) -> Instrument:
         instruments = self.manifest.instruments_of(self.method)

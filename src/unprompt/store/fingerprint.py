@@ -14,7 +14,8 @@ def fingerprint(*parts: object) -> str:
     >>> fingerprint({"strength": 0.5, "steps": 50}) == fingerprint({"steps": 50, "strength": 0.5})
     True
     """
-    text = json.dumps(canonical(parts), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    plain = [part if isinstance(part, str) else canonical(part) for part in parts]
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 

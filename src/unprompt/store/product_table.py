@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
@@ -39,8 +40,9 @@ class ProductRecipe:
         if self.kind not in PRODUCTS:
             raise OptionError(f"got product kind {self.kind!r}; expected one of {', '.join(PRODUCTS)}")
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
+        """64 hex digits, computed once."""
         return fingerprint(self)
 
     @property

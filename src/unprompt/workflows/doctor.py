@@ -110,11 +110,11 @@ def _suite(manifest: Manifest) -> Iterator[Check]:
 
 
 def _instrument(suite: Suite, role: str) -> str:
-    return repr(getattr(suite, role))
+    return repr(getattr(suite, role).load())
 
 
 def _generator(suite: Suite, name: str) -> str:
-    return repr(suite.generator(name))
+    return repr(suite.generator(name).load())
 
 
 def _head(suite: Suite, method: str) -> str:

@@ -156,7 +156,7 @@ class DrctDetector(Detector[DrctEvidence, DrctOptions]):
     def instruments(self) -> dict[str, str]:
         """The encoder or the backbone: no score depends on the diffusion, which made pictures to learn from."""
         role = "encoder" if self.options.features == "clip" else "backbone"
-        return {role: getattr(self.suite, role).card.digest}
+        return {role: self.suite.card(role).digest}
 
     def loss(self, inputs: Sequence[Tensor], target: Tensor) -> Tensor:
         """(1 - alpha) cross-entropy + alpha contrastive, over pictures and their reconstructions, which are fake."""

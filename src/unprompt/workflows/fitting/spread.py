@@ -116,7 +116,7 @@ def _draw_part(
     lacking = [
         noise
         for noise in range(1, number)
-        if any(shelves.read(one, one.recipe_at(suite, noise), pixels, some=True) is None for one in drawn)
+        if any(shelves.read(one, one.recipe(suite, noise), pixels, some=True) is None for one in drawn)
     ]
     if lacking:
         cache = ProductCache([reopened(row) for row in rows], suite, shelves)
