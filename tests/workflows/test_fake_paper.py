@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from unprompt.detectors import METHODS, load
+from unprompt.detectors import EVERY, METHODS, load
 from unprompt.detectors.checkpoint import read_header
 from unprompt.errors import SuiteError
 from unprompt.evaluation import AttributionTable, EvaluationTable
 from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import read
 from unprompt.instruments import Manifest, Suite
+from unprompt.instruments.base import Instrument
 from unprompt.instruments.manifest import shipped
 from unprompt.store import Store
 from unprompt.workflows.attribute import attribute
@@ -31,6 +33,25 @@ CROPS = {"resize": 64, "crop": 56}
 """Of the convolutional baselines, whose own are made for pictures of 256 pixels and more."""
 FITTED = tuple(method for method in METHODS if method != "panel")
 PAPERS = ("sare", "semgir", "tidy", "item")
+NEEDED = {
+    **dict.fromkeys(("sare", "semgir", "semgir-a", "drct", "panel"), "encoder"),
+    **dict.fromkeys(("resnet50", "cnndet", "gramnet", "dire"), "backbone"),
+}
+"""Method -> the one kind of instrument that its head is built on; the others' heads are built on none."""
+
+
+@contextmanager
+def only(method: str) -> Iterator[None]:
+    """Inside, an instrument that the method's head is not built on cannot be loaded."""
+
+    def load(self: Instrument) -> Instrument:
+        assert self.card.kind == NEEDED.get(method), f"{method} loaded {self!r}"
+        return loaded(self)
+
+    loaded = Instrument.load
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Instrument, "load", load)
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -72,7 +93,8 @@ def trained(evidence: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         known = METHODS[method].Options().to_dict()
         options = (SMALL if "epochs" in known else {}) | (CROPS if "backbone" in known else {})
         out = folder / f"{method}.safetensors"
-        train(method, evidence=evidence, out=out, suite="fake", options=options, fpr=0.25, fnr=0.25)
+        with only(method):
+            train(method, evidence=evidence, out=out, suite="fake", options=options, fpr=0.25, fnr=0.25)
     return folder
 
 
@@ -89,9 +111,16 @@ def test_each_method_has_the_classes_of_the_suite_paper() -> None:
     }
 
 
+def test_every_method_says_what_its_head_is_built_on() -> None:
+    assert set(NEEDED) <= set(EVERY)
+    roles = {method: set(EVERY[method].roles) for method in EVERY}
+    assert all(kind in roles[method] for method, kind in NEEDED.items() if method != "panel")
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_extract_train_evaluate(method: str, evidence: Path, trained: Path) -> None:
-    table = evaluate(trained / f"{method}.safetensors", evidence=evidence, suite="fake")
+    with only(method):
+        table = evaluate(trained / f"{method}.safetensors", evidence=evidence, suite="fake")
     assert isinstance(table, EvaluationTable)
     assert (table.pooled.n_real, table.pooled.n_generated, table.pooled.n_failed) == (4, 4, 1)
 
@@ -110,8 +139,9 @@ def test_attribution_walks_the_same_road(pictures: Path, tmp_path: Path) -> None
         "path,label,generator,split\n" + "".join(",".join(map(str, row)) + "\n" for row in rows), "utf-8"
     )
     evidence = extract("semgir-a", data=f"manifest:{manifest}", out=tmp_path / "evidence", suite="fake")
-    head = train("semgir-a", evidence=evidence, out=tmp_path / "semgir-a.safetensors", suite="fake", options=SMALL)
-    table = evaluate(head, evidence=evidence, suite="fake")
+    with only("semgir-a"):
+        head = train("semgir-a", evidence=evidence, out=tmp_path / "semgir-a.safetensors", suite="fake", options=SMALL)
+        table = evaluate(head, evidence=evidence, suite="fake")
     assert isinstance(table, AttributionTable)
     assert table.candidates == ("diffusion", "sibling")
     assert sum(row.n for row in table.rows.values()) == 8

@@ -45,6 +45,11 @@ class ProductRecipe:
         """64 hex digits, computed once."""
         return fingerprint(self)
 
+    @cached_property
+    def document(self) -> dict[str, object]:
+        """What stands in the recipe's file, as plain JSON values."""
+        return {"fingerprint": self.fingerprint, "recipe": canonical(self)}
+
     @property
     def noise(self) -> int:
         """Which noise sample; 0 = the first, or no noise enters."""
@@ -96,8 +101,7 @@ class ProductTable:
         path, schema = self.folder / shard_file(shard), PRODUCTS[self.recipe.kind]
         self._check(path, fitted(path, table, schema))
         if not recipe_file(self.folder).exists():
-            facts = {"fingerprint": self.recipe.fingerprint, "recipe": canonical(self.recipe)}
-            write_note(self.folder / RECIPE, facts)
+            write_note(self.folder / RECIPE, self.recipe.document)
         write_table(path, table, schema)
 
     def _check(self, path: Path, table: pa.Table) -> None:
@@ -117,11 +121,16 @@ def recipe_file(folder: Path) -> Path:
     return former if former.exists() else folder / RECIPE
 
 
-def read_recipe(folder: Path) -> ProductRecipe:
-    """The recipe that ``folder`` was filled by. Raises StoreError when it is missing, damaged or another one's."""
+def read_recipe(folder: Path, expected: ProductRecipe | None = None) -> ProductRecipe:
+    """The recipe that ``folder`` was filled by. Raises StoreError when it is missing, damaged or another one's.
+
+    Where the file holds what is ``expected``, no fingerprint is computed anew.
+    """
     path, remedy = recipe_file(folder), f"delete {folder} and run the same command again"
     with sound(path, "recipe", remedy):
         stored = json.loads(path.read_bytes())
+        if expected is not None and stored == expected.document:
+            return expected
         recipe = ProductRecipe(**stored["recipe"])
         own = recipe.name == folder.name and recipe.fingerprint == stored["fingerprint"]
     if not own:

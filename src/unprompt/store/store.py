@@ -113,7 +113,7 @@ class Store:
         """The product table of ``recipe``, empty or not. Raises StoreError when its folder is another recipe's."""
         folder = self.root / "products" / recipe.name
         if recipe_file(folder).exists():
-            read_recipe(folder)
+            read_recipe(folder, recipe)
         return ProductTable(folder, recipe)
 
     def open_product_table(self, name: str) -> ProductTable:

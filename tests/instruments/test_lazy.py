@@ -1,0 +1,202 @@
+"""Cards without weights: the same card before and after loading, its errors, and how often a file is read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import ConvNextConfig, ConvNextModel
+
+from unprompt.errors import MissingWeights, SuiteError
+from unprompt.instruments import CLASSES, Suite
+from unprompt.instruments.base import Instrument
+from unprompt.instruments.cards import folder_digest
+from unprompt.testing.fake_paper import save_fake_paper
+
+SAMPLING = {"strength": 0.5, "steps": 4, "guidance": 7.5, "side": 32}
+BRIEF = {"prompt": "Brief description within 50 words.", "beams": 1, "max_new_tokens": 6}
+PARAMETERS: dict[tuple[str, str], dict[str, str | int | float]] = {
+    ("", "captioner"): {"beams": 1, "max_new_tokens": 6},
+    ("", "encoder"): {},
+    ("", "diffusion"): SAMPLING,
+    ("", "grounder"): {"trunk": "encoder", "threshold": 0.35},
+    ("", "perceptual"): {"layers": "1,2,3"},
+    ("", "backbone"): {},
+    ("", "generators.sibling"): SAMPLING,
+    ("", "generators.flow"): {"steps": 20, "guidance": 2.0},
+    ("drct", "backbone"): {},
+    ("tidy", "captioner"): {"beams": 1, "max_new_tokens": 6},
+    ("item", "captioner"): BRIEF,
+    ("item", "grounder"): {"threshold": 0.35},
+    ("semgir", "diffusion"): SAMPLING,
+}
+"""Method and role -> what the card names beside the dtype. It enters fingerprints, so stored evidence rests on it."""
+FURTHER = """
+[generators.flow]
+class = "flow"
+path = "flow"
+
+[methods.drct.instruments.backbone]
+class = "convnext"
+path = "convnext"
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A suite of every class that needs no extra."""
+    made = save_fake_paper(tmp_path_factory.mktemp("paper"))
+    ConvNextModel(ConvNextConfig(hidden_sizes=[8, 8, 8, 16], depths=[1, 1, 1, 1])).save_pretrained(made / "convnext")
+    shutil.copytree(made / "diffusion", made / "flow")
+    with (made / "suite.toml").open("a", encoding="utf-8") as file:
+        file.write(FURTHER)
+    return made
+
+
+@pytest.fixture
+def models(folder: Path, tmp_path: Path) -> Path:
+    """The same, free to be changed."""
+    return Path(shutil.copytree(folder, tmp_path / "suite"))
+
+
+def instrument(suite: Suite, role: str) -> Instrument:
+    kind, _, name = role.partition(".")
+    made: Instrument = suite.generator(name) if kind == "generators" else getattr(suite, role)
+    return made
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(self: Instrument) -> None:
+        raise AssertionError(f"{self!r} was loaded")
+
+    monkeypatch.setattr(Instrument, "load", load)
+
+
+def test_every_class_is_in_the_table(folder: Path) -> None:
+    manifest = Suite.load(folder).manifest
+    kinds = {spec.kind for spec in manifest.specs()}
+    assert set(CLASSES) - kinds == {"open-clip", "lpips"}
+    assert {role for method, role in PARAMETERS if not method} == {
+        *manifest.instruments,
+        *(f"generators.{name}" for name in manifest.generators),
+    }
+    assert {(method, role) for method, own in manifest.methods.items() for role in own} <= set(PARAMETERS)
+
+
+@pytest.mark.parametrize(("method", "role"), PARAMETERS)
+def test_the_card_is_that_of_the_loaded_instrument(
+    folder: Path, method: str, role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = Suite.load(folder, dtype="bfloat16").of(method)
+    with monkeypatch.context() as patch:
+        forbid(patch)
+        card = suite.card(role)
+    expected = {**PARAMETERS[method, role], "dtype": "bfloat16"}
+    assert card.parameters == expected
+    assert {name: type(value) for name, value in card.parameters.items()} == {
+        name: type(value) for name, value in expected.items()
+    }
+    if role != "generators.flow":  # whose folder holds another model's weights here
+        assert instrument(suite, role).load().card is card
+    spec = suite.manifest.generators.get(role.partition(".")[2]) or suite.manifest.instruments_of(method)[role]
+    trunk = folder / "encoder" if "trunk" in spec.parameters else None
+    assert card.digest == folder_digest(folder / spec.path, spec.build().files, trunk)
+
+
+def test_sizes_are_known_without_weights(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite: Any = Suite.load(folder)
+    forbid(monkeypatch)
+    assert (suite.encoder.width, suite.encoder.side, len(suite.encoder.mean), len(suite.encoder.std)) == (16, 32, 3, 3)
+    assert (suite.backbone.width, suite.of("drct").backbone.width, suite.grounder.threshold) == (16, 16, 0.35)
+    assert suite.diffusion.prepare(np.zeros((64, 48, 3), np.uint8)).shape == (32, 24, 3)
+
+
+def test_cards_import_no_diffusers(folder: Path) -> None:
+    asked = f"cards = [suite.of(method).card(role) for method, role in {list(PARAMETERS)!r}]"
+    code = f"import sys; from unprompt.instruments import Suite; suite = Suite.load({str(folder)!r}); {asked}"
+    path = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run(
+        [sys.executable, "-c", f"{code}; assert 'diffusers' not in sys.modules"], check=True, env=os.environ | path
+    )
+
+
+def test_loading_draws_no_random_number_and_leaves_a_model_that_a_head_can_learn(folder: Path) -> None:
+    suite: Any = Suite.load(folder)
+    before = torch.get_rng_state()
+    with torch.inference_mode():
+        suite.encoder.embed_texts(["a red ball"])
+        suite.backbone.load()
+    assert torch.equal(torch.get_rng_state(), before)
+    assert not any(weight.is_inference() for weight in suite.encoder.model.parameters())
+    assert not any(weight.is_inference() for weight in suite.backbone.model.parameters())
+
+
+WEIGHTS = [
+    ("encoder", "encoder/model.safetensors", "model 'encoder' .*no safetensors file in 'encoder'"),
+    ("diffusion", "diffusion/vae/diffusion_pytorch_model.safetensors", "'diffusion' .*no safetensors file in 'vae'"),
+    ("grounder", "encoder/model.safetensors", "model 'grounder' .*no safetensors file in 'encoder'"),
+    ("generators.sibling", "sibling/unet/diffusion_pytorch_model.safetensors", "'sibling' .* file in 'unet'"),
+]
+
+
+@pytest.mark.parametrize(("role", "file", "words"), WEIGHTS)
+def test_a_card_of_missing_weights_is_an_error(models: Path, role: str, file: str, words: str) -> None:
+    (models / file).unlink()
+    with pytest.raises(MissingWeights, match=rf"{words}.*`unprompt fetch .*suite.toml`.*`--suite miniature`"):
+        Suite.load(models).card(role)
+    shutil.rmtree(models / file.partition("/")[0])
+    with pytest.raises(MissingWeights, match=r"on this machine.*`unprompt fetch .*suite.toml`"):
+        Suite.load(models).card(role)
+
+
+def test_a_card_of_changed_weights_is_an_error(models: Path) -> None:
+    right = folder_digest(models / "encoder")
+    text = (models / "suite.toml").read_text("utf-8")
+    pinned = text.replace('path = "encoder"\n', f'path = "encoder"\ndigest = "{right}"\n', 1)
+    (models / "suite.toml").write_text(pinned, "utf-8")
+    assert Suite.load(models).card("encoder").digest == right
+    with (models / "encoder" / "model.safetensors").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(SuiteError, match=f"model 'encoder' in .* have digest .*, but its suite expects {right}"):
+        Suite.load(models).card("encoder")
+
+
+def test_a_role_that_is_not_there(folder: Path) -> None:
+    suite = Suite.load(folder)
+    with pytest.raises(SuiteError, match=r"has no generator 'gan' \(it has: diffusion, sibling, flow\)"):
+        suite.card("generators.gan")
+    assert suite.card("generators.diffusion") is suite.card("diffusion")
+
+
+def test_a_settled_file_is_read_once_and_again_when_it_changed(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: Counter[str] = Counter()
+    digest = hashlib.file_digest
+
+    def counted(stream: Any, kind: str) -> Any:
+        read[Path(stream.name).name] += 1
+        return digest(stream, kind)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    file, long_ago = models / "encoder" / "model.safetensors", time.time() - 100
+    os.utime(file, (long_ago, long_ago))
+    for role in ("encoder", "perceptual", "grounder"):  # two of the encoder's folder, one on it as its trunk
+        first = Suite.load(models).card(role).digest
+    assert read["model.safetensors"] == 2  # the encoder's, and the grounder's own
+    os.utime(file, (long_ago + 1, long_ago + 1))
+    assert Suite.load(models).card("grounder").digest == first
+    assert read["model.safetensors"] >= 3
+    content = file.read_bytes()
+    file.write_bytes(content[::-1])  # Of the same length, and too young to be known by its time.
+    changed = Suite.load(models).card("grounder").digest
+    file.write_bytes(content)
+    assert changed != first == Suite.load(models).card("grounder").digest
