@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,7 +46,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--condition", choices=CONDITIONS, action="append", help="may be repeated; default: all")
     chosen = parser.parse_args()
-    trainer = HeadTrainer(photographs(chosen.data, chosen.packages), chosen.cache, SUITE, 1, _say)
+    trainer = HeadTrainer(photographs(chosen.data, chosen.packages), chosen.cache, SUITE, 1)
     ours, grids = trainer.judged(), []
     for condition in chosen.condition or CONDITIONS:
         theirs = answered(chosen.sahu65, trainer.taught, condition, chosen.cache / f"sahu65-{condition}.json")
@@ -75,9 +74,8 @@ def answered(python: str, rows: Sequence[Photograph], condition: str, kept: Path
     """sahu65's answers, which ``kept`` keeps."""
     if not kept.exists():
         kept.write_text(json.dumps(ask(python, rows, condition)), "utf-8")
-    told = json.loads(kept.read_text("utf-8"))
-    verdicts = np.array([verdict for _, verdict in told])
-    return Judged(np.array([score for score, _ in told]), verdicts == "likely_ai", verdicts == "likely_real")
+    scores, verdicts = map(np.array, zip(*json.loads(kept.read_text("utf-8")), strict=True))
+    return Judged(scores, verdicts == "likely_ai", verdicts == "likely_real")
 
 
 def ask(python: str, rows: Sequence[Photograph], condition: str) -> list[tuple[float, str]]:
@@ -110,18 +108,14 @@ def groups(rows: Sequence[Photograph]) -> dict[str, Flags]:
 def line(rows: Sequence[Photograph], judged: Judged, kept: Flags) -> tuple[str, ...]:
     """The figures of one detector on one group."""
     some = [one for one, stays in zip(rows, kept, strict=True) if stays]
-    table = figures.condition(some, Judged(judged.probabilities[kept], judged.accused[kept], judged.cleared[kept]))
+    table = figures.condition(some, Judged(judged.probabilities[kept], judged.flagged[kept], judged.passed[kept]))
     real = np.array([one.label == 0 for one in some])
-    shares = [wilson(float(judged.accused[kept][group].mean()), int(group.sum())) for group in (~real, real)]
+    shares = [wilson(judged.flagged[kept][group]) for group in (~real, real)]
     curves = [table[part][name] for part in ("macro", "pooled") for name in ("auc", "tpr_at_3")]
     return (
         *(f"{one['value']:.2f} ({one['low']:.2f} to {one['high']:.2f})" for one in curves),
         *(f"{100 * one.estimate:.1f} % ({100 * one.low:.1f} to {100 * one.high:.1f} %)" for one in shares),
     )
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

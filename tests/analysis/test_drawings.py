@@ -11,7 +11,6 @@ import pyarrow as pa
 import pytest
 
 from unprompt.analysis import (
-    FIGURES,
     Redrawn,
     Scored,
     alignment_table,
@@ -26,6 +25,7 @@ from unprompt.analysis import (
     write_figure,
 )
 from unprompt.errors import DataError, MissingExtra, OptionError
+from unprompt.workflows.figures.numbers import FIGURES
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -91,7 +91,7 @@ def texts(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_an_svg_parses_and_holds_its_labels(name: str, tmp_path: Path) -> None:
-    files = write_figure(tmp_path, name, FIGURES[name], numbers()[name], ["svg"])
+    files = write_figure(tmp_path, name, FIGURES[name].draw, numbers()[name], ["svg"])
     assert [path.name for path in files] == [f"{name}.parquet", f"{name}.csv", f"{name}.svg"]
     assert ET.parse(files[2]).getroot().tag == f"{SVG}svg"
     assert LABELS[name] <= texts(files[2])
@@ -99,14 +99,14 @@ def test_an_svg_parses_and_holds_its_labels(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_stored_numbers_draw_the_same_figure(name: str, tmp_path: Path) -> None:
-    first = write_figure(tmp_path / "first", name, FIGURES[name], numbers()[name], ["svg"])
+    first = write_figure(tmp_path / "first", name, FIGURES[name].draw, numbers()[name], ["svg"])
     for source in first[:2]:
-        again = write_figure(tmp_path / source.suffix, name, FIGURES[name], read_numbers(source), ["svg"])
+        again = write_figure(tmp_path / source.suffix, name, FIGURES[name].draw, read_numbers(source), ["svg"])
         assert again[2].read_bytes() == first[2].read_bytes()
 
 
 def test_pdf_and_png_are_written_undated(tmp_path: Path) -> None:
-    draw, table = FIGURES["roc"], numbers()["roc"]
+    draw, table = FIGURES["roc"].draw, numbers()["roc"]
     files = write_figure(tmp_path, "roc", draw, table, ["pdf", "png"])
     assert files[2].read_bytes().startswith(b"%PDF")
     assert b"CreationDate" not in files[2].read_bytes()
@@ -115,7 +115,7 @@ def test_pdf_and_png_are_written_undated(tmp_path: Path) -> None:
 
 def test_an_unknown_form_or_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="--suffix names 'gif', expected one or more of svg, pdf, png"):
-        write_figure(tmp_path, "roc", FIGURES["roc"], numbers()["roc"], ["gif"])
+        write_figure(tmp_path, "roc", FIGURES["roc"].draw, numbers()["roc"], ["gif"])
     (tmp_path / "bad.parquet").write_text("no")
     with pytest.raises(DataError, match=r"bad\.parquet cannot be read as numbers of a figure"):
         read_numbers(tmp_path / "bad.parquet")

@@ -9,9 +9,9 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from unprompt.detectors.closed_form import logistic
 from unprompt.detectors.discrepancy import DiscrepancyOptions
 from unprompt.detectors.geometry import window
+from unprompt.detectors.logistic import logistic
 from unprompt.detectors.methods.item import ItemDetector
 from unprompt.detectors.methods.sare import SareDetector, SareOptions
 from unprompt.detectors.methods.semgir import SemgirDetector, SemgirOptions

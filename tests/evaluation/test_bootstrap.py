@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, norm
+from scipy.stats import norm
 
 from unprompt.errors import DataError, OptionError
 from unprompt.evaluation import (
@@ -60,11 +60,22 @@ def test_a_metric_with_a_further_argument() -> None:
 
 
 @pytest.mark.parametrize(("right", "count"), [(0, 12), (12, 12), (7, 12), (900, 1000)])
-def test_wilsons_interval_is_scipys(right: int, count: int) -> None:
-    theirs = binomtest(right, count).proportion_ci(0.9, method="wilson")
-    made = wilson(right / count, count, 0.9)
-    assert (made.low, made.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+def test_wilsons_interval_is_that_of_1927(right: int, count: int) -> None:
+    share, z = right / count, norm.ppf(0.95)
+    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    made = wilson(np.arange(count) < right, 0.9)
+    assert (made.low, made.high) == pytest.approx((max(0, centre - half), min(1, centre + half)), abs=1e-12)
     assert (made.estimate, made.method) == (right / count, "wilson")
+
+
+def test_the_draws_are_choices_of_numpy_class_by_class() -> None:
+    rng, values = np.random.default_rng(3), []
+    for _ in range(40):
+        real, generated = rng.choice(SCORES[:200], 200), rng.choice(SCORES[200:], 100)
+        values.append(roc_auc(LABELS, np.concatenate([real, generated])))
+    made = bootstrap(roc_auc, LABELS, SCORES, repeats=40, seed=3)
+    assert (made.low, made.high) == pytest.approx(tuple(np.quantile(values, [0.025, 0.975])), abs=1e-12)
 
 
 def test_the_intervals_of_a_table() -> None:

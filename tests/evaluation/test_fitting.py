@@ -14,7 +14,7 @@ from scipy.optimize import minimize_scalar
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from unprompt.detectors.calibration import Calibration, Isotonic
+from unprompt.detectors.calibration import Calibration
 from unprompt.errors import DataError, OptionError
 from unprompt.evaluation import ece, fit_isotonic, fit_platt, fit_temperature, fit_thresholds
 
@@ -36,6 +36,16 @@ def drawn(seed: int, n_real: int, n_generated: int, gap: float = 2.0) -> Scored:
     return labels, draws.normal(labels * gap, 1.0)
 
 
+def line(labels: npt.ArrayLike, logits: npt.ArrayLike) -> tuple[float, float]:
+    made = fit_platt(labels, logits)
+    return made.slope, made.intercept
+
+
+def bounds(labels: npt.ArrayLike, probabilities: npt.ArrayLike, fpr: float = 0.05, fnr: float = 0.05):
+    made = fit_thresholds(labels, probabilities, fpr, fnr)
+    return made.lower, made.upper
+
+
 @pytest.mark.parametrize(("n_real", "n_generated", "gap"), [(80, 80, 2.0), (150, 30, 1.0), (40, 90, 30.0)])
 def test_platt_agrees_with_scikit_learn_on_soft_labels(n_real: int, n_generated: int, gap: float) -> None:
     labels, logits = drawn(1, n_real, n_generated, gap)
@@ -48,27 +58,27 @@ def test_platt_agrees_with_scikit_learn_on_soft_labels(n_real: int, n_generated:
         np.repeat([1, 0], labels.size),
         np.concatenate([balance * targets, balance * (1 - targets)]),
     )
-    slope, intercept = fit_platt(labels, logits)
+    slope, intercept = line(labels, logits)
     assert slope == pytest.approx(theirs.coef_[0, 0], rel=1e-5)
     assert intercept == pytest.approx(theirs.intercept_[0], rel=1e-5, abs=1e-6)
 
 
 def test_two_points_reach_platts_targets() -> None:
-    slope, intercept = fit_platt([0] * 8 + [1] * 8, [-1.0] * 8 + [1.0] * 8)
+    slope, intercept = line([0] * 8 + [1] * 8, [-1.0] * 8 + [1.0] * 8)
     assert Calibration(slope, intercept).probability([-1, 1]) == pytest.approx([1 / 10, 9 / 10])
 
 
 def test_the_prior_is_one_half_whatever_the_mix() -> None:
     labels, logits = drawn(2, 30, 3000)
-    rng = Calibration(*fit_platt(labels, logits)).probability(logits)
+    rng = fit_platt(labels, logits).probability(logits)
     assert (rng[labels == 1].mean() + rng[labels == 0].mean()) / 2 == pytest.approx(0.5, abs=1e-9)
     labels, noise = drawn(3, 20, 2000, gap=0.0)
-    assert Calibration(*fit_platt(labels, noise)).probability(0.0) == pytest.approx(0.5, abs=0.1)
+    assert fit_platt(labels, noise).probability(0.0) == pytest.approx(0.5, abs=0.1)
 
 
 def test_a_distorted_logit_is_put_right() -> None:
     labels, logits = drawn(4, 4000, 4000)
-    slope, intercept = fit_platt(labels, 3 * logits + 40)  # true: log-odds 2 x - 2 for normals 2 apart
+    slope, intercept = line(labels, 3 * logits + 40)  # true: log-odds 2 x - 2 for normals 2 apart
     assert slope == pytest.approx(2 / 3, rel=0.1)
     assert intercept == pytest.approx(-2 - 2 / 3 * 40, rel=0.1)
     fresh, seen = drawn(5, 8000, 800)
@@ -78,14 +88,14 @@ def test_a_distorted_logit_is_put_right() -> None:
 @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
 def test_the_scale_of_logits_does_not_matter(scale: float) -> None:
     labels, logits = drawn(6, 50, 50)
-    plain, scaled = fit_platt(labels, logits), fit_platt(labels, logits * scale)
+    plain, scaled = line(labels, logits), line(labels, logits * scale)
     assert scaled[0] * scale == pytest.approx(plain[0], rel=1e-6)
     assert scaled[1] == pytest.approx(plain[1], rel=1e-6, abs=1e-9)
 
 
 def test_a_detector_that_points_the_wrong_way_is_dulled() -> None:
     labels, logits = drawn(7, 100, 100)
-    slope, intercept = fit_platt(labels, -logits)
+    slope, intercept = line(labels, -logits)
     assert 0 < slope < 0.01
     assert Calibration(slope, intercept).probability(-logits) == pytest.approx(np.full(200, 0.5), abs=0.01)
 
@@ -96,7 +106,7 @@ def test_a_detector_that_points_the_wrong_way_is_dulled() -> None:
 )
 def test_platt_is_finite_and_monotone(logits: list[float], n_real: int) -> None:
     labels = [0] * n_real + [1] * (len(logits) - n_real)
-    made = Calibration(*fit_platt(labels, logits))
+    made = fit_platt(labels, logits)
     rng = made.probability(np.sort(logits))
     assert np.isfinite(rng).all()
     assert (np.diff(rng) >= -1e-15).all()  # numpy's vector and scalar paths differ in the last bit
@@ -108,19 +118,20 @@ def test_isotonic_agrees_with_scikit_learn(n_real: int, n_generated: int) -> Non
     logits = np.round(logits, 1)  # ties
     balance = np.where(labels == 1, 0.5 / n_generated, 0.5 / n_real)
     theirs = IsotonicRegression(out_of_bounds="clip").fit(logits, labels, balance)
-    corners, probabilities = fit_isotonic(labels, logits)
+    made = fit_isotonic(labels, logits)
     doubt = 1 / (min(n_real, n_generated) + 2)
     asked = np.linspace(-4, 6, 301)
     expected = doubt + (1 - 2 * doubt) * theirs.predict(asked)
-    found = Isotonic(tuple(corners), tuple(probabilities)).probability(asked)
+    found = made.probability(asked)
     assert found == pytest.approx(expected, abs=1e-9)
     assert (np.diff(found) >= -1e-15).all()
 
 
 def test_an_isotonic_map_of_a_head_that_points_the_wrong_way_is_flat() -> None:
     labels, logits = drawn(7, 100, 100, gap=6.0)
-    corners, probabilities = fit_isotonic(labels, -logits)
-    assert corners.size >= 2
+    made = fit_isotonic(labels, -logits)
+    probabilities = np.array(made.probabilities)
+    assert len(made.logits) >= 2
     assert np.ptp(probabilities) < 0.1
     assert probabilities.mean() == pytest.approx(0.5, abs=0.05)
 
@@ -136,13 +147,13 @@ def test_temperature_is_the_optimum_of_the_balanced_loss() -> None:
         return float(weights @ (np.logaddexp(0, steepness * logits) - targets * steepness * logits))
 
     best = minimize_scalar(loss, bounds=(1e-4, 10), method="bounded", options={"xatol": 1e-10}).x
-    assert fit_temperature(labels, logits) == pytest.approx(1 / best, rel=1e-5)
-    assert fit_temperature(labels, 3 * logits) == pytest.approx(3 / best, rel=1e-5)
+    assert 1 / fit_temperature(labels, logits).slope == pytest.approx(1 / best, rel=1e-5)
+    assert 1 / fit_temperature(labels, 3 * logits).slope == pytest.approx(3 / best, rel=1e-5)
 
 
 def test_a_temperature_keeps_zero_at_one_half_and_never_turns_round() -> None:
     labels, logits = drawn(7, 100, 100)
-    assert fit_temperature(labels, -logits) > 100
+    assert 1 / fit_temperature(labels, -logits).slope > 100
     with pytest.raises(DataError, match=r"all 3 logits are 1\.5: nothing can be calibrated"):
         fit_temperature([0, 1, 1], [1.5, 1.5, 1.5])
     with pytest.raises(DataError, match="calibration needs at least one real and one generated picture, got 2 real"):
@@ -152,7 +163,7 @@ def test_a_temperature_keeps_zero_at_one_half_and_never_turns_round() -> None:
 @given(scored(), st.sampled_from([0.0, 0.05, 0.1, 0.3, 0.5]), st.sampled_from([0.0, 0.05, 0.2, 0.5]))
 def test_thresholds_keep_their_promise_on_the_fitting_data(data: Scored, fpr: float, fnr: float) -> None:
     labels, scores = data
-    lower, upper = fit_thresholds(labels, scores, fpr, fnr)
+    lower, upper = bounds(labels, scores, fpr, fnr)
     assert 0 <= lower <= upper <= 1
     assert (scores[labels == 0] > upper).mean() <= fpr
     assert (scores[labels == 1] < lower).mean() <= fnr
@@ -165,7 +176,7 @@ def test_thresholds_are_the_tightest_or_one(data: Scored, rate: float) -> None:
     grid = np.arange(0, 129) / 128
     upper = min(t for t in grid if (real > t).mean() <= rate)
     lower = max(t for t in grid if (fake < t).mean() <= rate)
-    found = fit_thresholds(labels, scores, rate, rate)
+    found = bounds(labels, scores, rate, rate)
     if real.min() <= upper and lower <= fake.max() and lower <= upper:
         assert found == (lower, upper)
     else:
@@ -176,7 +187,7 @@ def test_thresholds_are_the_tightest_or_one(data: Scored, rate: float) -> None:
 
 
 def test_parted_classes_meet_in_the_middle_of_the_gap() -> None:
-    assert fit_thresholds([0] * 40 + [1] * 40, np.r_[np.linspace(0, 0.2, 40), np.linspace(0.7, 1, 40)]) == (
+    assert bounds([0] * 40 + [1] * 40, np.r_[np.linspace(0, 0.2, 40), np.linspace(0.7, 1, 40)]) == (
         pytest.approx(0.45),
         pytest.approx(0.45),
     )
@@ -185,16 +196,25 @@ def test_parted_classes_meet_in_the_middle_of_the_gap() -> None:
 def test_a_rate_counts_in_whole_pictures() -> None:
     probabilities = np.r_[np.arange(100) / 100, 0.0]
     assert 0.29 * 100 < 29  # in floating point
-    assert fit_thresholds([0] * 100 + [1], probabilities, fpr=0.29, fnr=0) == (0.0, 0.7)
+    assert bounds([0] * 100 + [1], probabilities, fpr=0.29, fnr=0) == (0.0, 0.7)
 
 
 def test_fewer_pictures_than_the_rate_needs_leave_none_on_the_wrong_side() -> None:
-    assert fit_thresholds([0, 0, 0, 1, 1], [0.2, 0.6, 0.9, 0.3, 0.7], fpr=0.05, fnr=0.05) == (0.3, 0.9)
+    assert bounds([0, 0, 0, 1, 1], [0.2, 0.6, 0.9, 0.3, 0.7], fpr=0.05, fnr=0.05) == (0.3, 0.9)
 
 
-def test_the_room_loads_no_torch() -> None:
+def test_the_package_loads_no_torch() -> None:
     code = "import sys; sys.modules['torch'] = None; import unprompt.evaluation"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@given(scored(), st.sampled_from([0.05, 0.1, 0.3]), st.booleans())
+def test_a_moved_threshold_is_the_fitted_one(data: Scored, rate: float, conformal: bool) -> None:
+    labels, scores = data
+    labels, scores = np.tile(labels, 20), np.tile(scores, 20)
+    fitted = fit_thresholds(labels, scores, rate, 0.5, conformal)
+    moved = fit_thresholds(labels, scores, 0.5, 0.5, conformal).at_fpr(rate)
+    assert moved.upper == max(moved.lower, fitted.upper) or fitted.lower == fitted.upper
 
 
 def test_unsound_validation_sets_are_refused() -> None:

@@ -23,11 +23,11 @@ def test_a_conformal_band_keeps_its_rate_on_new_pictures(n: int, rate: float) ->
     alarms, misses, plain = [], [], []
     for _ in range(3000):
         labels, scores = drawn(rng, n, n)
-        lower, upper = fit_thresholds(labels, scores, rate, rate, conformal=True)
+        band = fit_thresholds(labels, scores, rate, rate, conformal=True)
         new_labels, new = drawn(rng, 30, 30)
-        alarms.append((new[new_labels == 0] > upper).mean())
-        misses.append((new[new_labels == 1] < lower).mean())
-        plain.append((new[new_labels == 0] > fit_thresholds(labels, scores, rate, rate)[1]).mean())
+        alarms.append((new[new_labels == 0] > band.upper).mean())
+        misses.append((new[new_labels == 1] < band.lower).mean())
+        plain.append((new[new_labels == 0] > fit_thresholds(labels, scores, rate, rate).upper).mean())
     exact = np.floor((n + 1) * rate + 1e-9) / (n + 1)
     assert np.mean(alarms) == pytest.approx(exact, abs=0.006)
     assert np.mean(misses) == pytest.approx(exact, abs=0.006)
@@ -41,7 +41,8 @@ def test_a_conformal_band_is_the_tightest_of_its_kind(n: int, rate: float, seed:
     real, fake = np.sort(scores[:n]), np.sort(scores[n:])
     allowed = int(np.floor((n + 1) * rate + 1e-9)) - 1  # pictures on the wrong side
     upper, lower = real[n - 1 - allowed], fake[allowed]
-    found = fit_thresholds(labels, scores, rate, rate, conformal=True)
+    made = fit_thresholds(labels, scores, rate, rate, conformal=True)
+    found = made.lower, made.upper
     assert found == (lower, upper) if lower <= upper else upper <= found[0] == found[1] <= lower
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from unprompt.analysis import FIGURES
 from unprompt.detectors import load
 from unprompt.errors import DataError, OptionError, StoreError
 from unprompt.evaluation import roc_auc
@@ -20,7 +19,6 @@ from unprompt.store import Store
 from unprompt.workflows.analyse import analyse
 from unprompt.workflows.data.labelled import joined, stores
 from unprompt.workflows.evaluate import evaluate
-from unprompt.workflows.figures.numbers import COLLECTED
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +29,6 @@ def own(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def numbers(files: list[Path]) -> list[dict[str, object]]:
     return pq.read_table(files[0]).to_pylist()
-
-
-def test_every_figure_can_be_collected() -> None:
-    assert set(COLLECTED) == set(FIGURES)
 
 
 def test_shift_measures_both_reconstructions_of_the_same_pictures(

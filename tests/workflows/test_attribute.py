@@ -89,7 +89,7 @@ def test_it_learns_and_is_calibrated_on_the_validation_split(attributor: Attribu
     for k, name in enumerate(CANDIDATES):
         calibration = attributor.calibrations[name]
         expected = fit_platt([maker == name for maker in makers], logits[:, k])
-        assert (calibration.slope, calibration.intercept) == pytest.approx(expected)
+        assert (calibration.slope, calibration.intercept) == pytest.approx((expected.slope, expected.intercept))
     figures = attributor.figures
     assert (figures["data"], figures["n"], figures["candidates"]) == ("validation", 18, ["diffusion", "sibling"])
     assert figures["accuracy"] > 0.8  # plain colours: else it has learned nothing

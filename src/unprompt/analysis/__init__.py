@@ -1,9 +1,5 @@
 """Tables in, figures out: each figure is drawn from its numbers alone, which are stored beside it."""
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
-
 from unprompt.analysis.alignment import alignment_table, cosines, direction, draw_alignment
 from unprompt.analysis.consistency import Redrawn, alike, consistency_table, draw_consistency, psnr
 from unprompt.analysis.curves import Scored, draw_det, draw_reliability, draw_roc, reliability_table, roc_table
@@ -12,26 +8,7 @@ from unprompt.analysis.robustness import draw_robustness, robustness_table
 from unprompt.analysis.shift import Gap, draw_shift, gap, shift_table
 from unprompt.analysis.tsne import draw_tsne, embedded, tsne_table
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-    from matplotlib.figure import Figure
-
-FIGURES: Final[Mapping[str, "Callable[[pa.Table], Figure]"]] = MappingProxyType(
-    {
-        "shift": draw_shift,
-        "alignment": draw_alignment,
-        "consistency": draw_consistency,
-        "tsne": draw_tsne,
-        "roc": draw_roc,
-        "det": draw_det,
-        "reliability": draw_reliability,
-        "robustness": draw_robustness,
-    }
-)
-"""Name -> how it is drawn from its numbers."""
-
 __all__ = [
-    "FIGURES",
     "Gap",
     "Redrawn",
     "Scored",
@@ -41,6 +18,14 @@ __all__ = [
     "consistency_table",
     "cosines",
     "direction",
+    "draw_alignment",
+    "draw_consistency",
+    "draw_det",
+    "draw_reliability",
+    "draw_robustness",
+    "draw_roc",
+    "draw_shift",
+    "draw_tsne",
     "embedded",
     "gap",
     "psnr",

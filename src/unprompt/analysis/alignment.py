@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from unprompt.analysis.groups import NAMELESS, groups
+from unprompt.analysis.groups import groups
 from unprompt.analysis.style import COLUMN, GENERATED_COLOUR, REAL_COLOUR, canvas
+from unprompt.datasets.pairs import UNKNOWN
 from unprompt.evaluation import auc_interval, roc_auc
 from unprompt.evaluation.delong import LEAST
 from unprompt.types import GENERATED, REAL
@@ -32,7 +33,7 @@ def cosines(images: npt.ArrayLike, texts: npt.ArrayLike) -> npt.NDArray[np.float
 
 def alignment_table(labels: Sequence[int], generators: Sequence[str], values: Sequence[float]) -> pa.Table:
     """A row for each picture."""
-    names = [name or NAMELESS for name in generators]
+    names = [name or UNKNOWN for name in generators]
     return pa.table(
         {"label": pa.array(labels, pa.int64()), "generator": names, "cosine": pa.array(values, pa.float64())}
     )
@@ -48,7 +49,7 @@ def direction(real: npt.ArrayLike, generated: npt.ArrayLike) -> float:
 def draw_alignment(table: pa.Table) -> Figure:
     """A box for each group: quartiles, median, 5 to 95 % as whiskers; beside each generator :func:`direction`."""
     labels, generators, values = (table[name].to_pylist() for name in ("label", "generator", "cosine"))
-    told = {group.generator: _told(group.real, group.generated) for group in groups(labels, generators, values)}
+    chances = {group.generator: _chance(group.real, group.generated) for group in groups(labels, generators, values)}
     keys = sorted(set(zip(labels, generators, strict=True)))
     figure, (axes,) = canvas(COLUMN, 0.9 + 0.32 * len(keys))
     for place, (label, name) in enumerate(keys):
@@ -59,7 +60,7 @@ def draw_alignment(table: pa.Table) -> Figure:
         axes.barh(place, third - first, left=first, height=0.5, color="white", edgecolor=colour)
         axes.plot([middle], [place], "D" if label == GENERATED else "o", color=colour)
         if label == GENERATED:
-            axes.annotate(told[name], (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=6)
+            axes.annotate(chances[name], (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=6)
     words = {REAL: "real", GENERATED: "generated"}
     counts = [sum(key == pair for pair in zip(labels, generators, strict=True)) for key in keys]
     axes.set_yticks(
@@ -73,7 +74,7 @@ def draw_alignment(table: pa.Table) -> Figure:
     return figure
 
 
-def _told(real: npt.NDArray[np.float64], generated: npt.NDArray[np.float64]) -> str:
+def _chance(real: npt.NDArray[np.float64], generated: npt.NDArray[np.float64]) -> str:
     text = f"{direction(real, generated):.2f}"
     if min(real.size, generated.size) < LEAST:
         return text

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from unprompt.analysis.groups import NAMELESS
 from unprompt.analysis.style import COLUMN, canvas, legend_below, look
+from unprompt.datasets.pairs import UNKNOWN
 from unprompt.errors import DataError
 from unprompt.images import centre_square
 from unprompt.types import RGB
@@ -53,7 +53,7 @@ def consistency_table(found: Sequence[Redrawn]) -> pa.Table:
     rows = []
     for label, generator, kind in keys:
         chosen = [one for one in found if (one.label, one.generator, one.kind) == (label, generator, kind)]
-        row: dict[str, object] = {"label": label, "generator": generator or NAMELESS, "kind": kind, "n": len(chosen)}
+        row: dict[str, object] = {"label": label, "generator": generator or UNKNOWN, "kind": kind, "n": len(chosen)}
         for name in ("score", "psnr"):
             values = np.array([getattr(one, name) for one in chosen])
             error = float(values.std(ddof=1) / np.sqrt(values.size)) if values.size > 1 else float("nan")

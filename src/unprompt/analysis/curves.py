@@ -12,7 +12,8 @@ import pyarrow as pa
 from scipy.special import ndtri
 
 from unprompt.analysis.style import COLOURS, COLUMN, canvas, legend_below, look
-from unprompt.evaluation import ece, roc_auc
+from unprompt.detectors.logistic import class_weights
+from unprompt.evaluation import ece
 from unprompt.evaluation.curve import Ranking
 from unprompt.evaluation.metrics import BINS, bin_of
 
@@ -40,10 +41,9 @@ def roc_table(lines: Mapping[str, Scored]) -> pa.Table:
     rows = []
     for name, one in lines.items():
         curve = Ranking.of(one.generated, one.probabilities).curve()
-        auc = roc_auc(one.generated, one.probabilities)
-        told = {"line": f"{name}, {one.words()}", "auc": auc}
+        shared = {"line": f"{name}, {one.words()}", "auc": curve.auc()}
         rates = zip(curve.false / curve.false[-1], curve.true / curve.true[-1], strict=True)
-        rows += [{**told, "fpr": float(fpr), "tpr": float(tpr)} for fpr, tpr in rates]
+        rows += [{**shared, "fpr": float(fpr), "tpr": float(tpr)} for fpr, tpr in rates]
     return pa.Table.from_pylist(rows)
 
 
@@ -95,9 +95,9 @@ def reliability_table(lines: Mapping[str, Scored]) -> pa.Table:
     rows = []
     for name, one in lines.items():
         fake = one.generated
-        weights = np.where(fake, 0.5 / fake.sum(), 0.5 / (~fake).sum())
+        weights = class_weights(fake)
         bins = bin_of(one.probabilities)
-        told = {"line": f"{name}, {one.words()}", "ece": ece(fake, one.probabilities, prior=0.5)}
+        shared = {"line": f"{name}, {one.words()}", "ece": ece(fake, one.probabilities, prior=0.5)}
         for place in range(BINS):
             inside = bins == place
             if inside.any():
@@ -105,12 +105,12 @@ def reliability_table(lines: Mapping[str, Scored]) -> pa.Table:
                 mean = float(weights[inside] @ one.probabilities[inside]) / weight
                 share = float(weights[inside] @ fake[inside]) / weight
                 count = int(inside.sum())
-                rows.append({**told, "bin": place, "probability": mean, "share": share, "weight": weight, "n": count})
+                rows.append({**shared, "bin": place, "probability": mean, "share": share, "weight": weight, "n": count})
     return pa.Table.from_pylist(rows)
 
 
 def draw_reliability(table: pa.Table) -> Figure:
-    """Share of generated pictures against the probability that was told; a mark's area is its bin's weight."""
+    """Share of generated pictures against the predicted probability; a mark's area is its bin's weight."""
     figure, (axes,) = canvas(COLUMN, 3.6)
     axes.plot([0, 1], [0, 1], color=COLOURS[7], linewidth=0.8)
     for place, (name, rows) in enumerate(_lines(table).items()):
@@ -127,7 +127,7 @@ def draw_reliability(table: pa.Table) -> Figure:
             alpha=0.8,
             label=f"{name}, ECE {rows[0]['ece']:.3f}",
         )
-    axes.set_xlabel("probability of “generated” that was told")
+    axes.set_xlabel("predicted probability of “generated”")
     axes.set_ylabel("share that was generated, at prior 0.5")
     axes.set_title("Reliability, n = real + generated")
     axes.set_xlim(-0.02, 1.02)

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from unprompt.datasets import partners
+from unprompt.datasets import members_by_generator
 from unprompt.errors import DataError
-from unprompt.types import GENERATED, REAL
+from unprompt.types import GENERATED
 
 Floats = npt.NDArray[np.float64]
-NAMELESS = "unknown"
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +26,9 @@ class Group:
 
 def groups(labels: Sequence[int], generators: Sequence[str], values: Sequence[float]) -> Iterator[Group]:
     """By generator, sorted; :class:`DataError` when a class is missing."""
-    numbers, truth, names = np.asarray(values, np.float64), np.asarray(labels), np.asarray(generators, dtype=object)
-    n_real, n_generated = int((truth == REAL).sum()), int((truth == GENERATED).sum())
+    numbers, generated = np.asarray(values, np.float64), np.asarray(labels) == GENERATED
+    n_real, n_generated = int((~generated).sum()), int(generated.sum())
     if not (n_real and n_generated):
         raise DataError(f"got {n_real} real and {n_generated} generated pictures, expected some of each: add pictures")
-    collections = {str(name) for name in names[truth == REAL]}
-    for name in sorted({str(one) for one in names[truth == GENERATED]}):
-        beside = np.isin(names.astype(str), sorted(partners(name, collections))) & (truth == REAL)
-        yield Group(name or NAMELESS, numbers[beside], numbers[(names == name) & (truth == GENERATED)])
+    for name, members in members_by_generator(generated, generators).items():
+        yield Group(name, numbers[members & ~generated], numbers[members & generated])

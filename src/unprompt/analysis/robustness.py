@@ -38,9 +38,9 @@ def robustness_table(results: Sequence[Mapping[str, Any]], metric: str, generato
             continue
         kind, _, value = one["perturbation"].partition(":")
         counts = {name: one[name] for name in ("n_real", "n_generated")}
-        told = {"line": f"{one['method']} ({one['suite']})", "metric": metric, "generator": generator, "kind": kind}
+        shared = {"line": f"{one['method']} ({one['suite']})", "metric": metric, "generator": generator, "kind": kind}
         number = float(value) if value else None
-        rows.append({**told, "at": number, "value": one["value"], "low": one["low"], "high": one["high"], **counts})
+        rows.append({**shared, "at": number, "value": one["value"], "low": one["low"], "high": one["high"], **counts})
     if not any(row["kind"] for row in rows):
         raise DataError(
             f"no result of {metric} over {generator} was measured after a perturbation; expected some: run "
@@ -61,8 +61,8 @@ def draw_robustness(table: pa.Table) -> Figure:
         _panel(axes, kind, rows)
     panels[0].set_ylabel(f"{words(rows[0]['metric'])}, {rows[0]['generator']}")
     counts = sorted({(row["n_real"], row["n_generated"]) for row in rows})
-    told = " or ".join(f"{real} + {fake}" for real, fake in counts)
-    figure.suptitle(f"After perturbations, n = {told}", fontsize=8)
+    numbers = " or ".join(f"{real} + {fake}" for real, fake in counts)
+    figure.suptitle(f"After perturbations, n = {numbers}", fontsize=8)
     legend_below(figure, panels[0], 3)
     return figure
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from unprompt.analysis.groups import NAMELESS
 from unprompt.analysis.style import COLUMN, REAL_COLOUR, canvas, drawing, legend_below, look
+from unprompt.datasets.pairs import UNKNOWN
 from unprompt.errors import DataError
 from unprompt.types import REAL
 
@@ -39,7 +39,7 @@ def embedded(features: npt.NDArray[np.floating], seed: int = 0) -> npt.NDArray[n
 
 def tsne_table(labels: Sequence[int], generators: Sequence[str], places: npt.NDArray[np.float64]) -> pa.Table:
     """A row for each picture."""
-    names = [name or NAMELESS for name in generators]
+    names = [name or UNKNOWN for name in generators]
     columns = {"label": pa.array(labels, pa.int64()), "generator": names, "x": places[:, 0], "y": places[:, 1]}
     return pa.table(columns)
 

@@ -11,12 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from unprompt.auditing.facts import FileFacts, Item
-from unprompt.datasets import partners
-from unprompt.detectors.closed_form import logistic
+from unprompt.datasets import members_by_generator
+from unprompt.detectors.logistic import logistic
 from unprompt.detectors.options import ClosedFormOptions
-from unprompt.evaluation.bootstrap import bootstrap
-from unprompt.evaluation.metrics import roc_auc
-from unprompt.types import GENERATED, REAL
+from unprompt.evaluation import bootstrap, roc_auc
+from unprompt.types import GENERATED
 
 LIMIT: Final = 0.6
 """AUC above which the data are called biased."""
@@ -74,7 +73,10 @@ def metadata_bias(items: Sequence[Item]) -> Bias | None:
         "linear" if stronger == "linear" else "exact",
         around.low,
         around.high,
-        _by_generator([item for item, _ in known], labels, scores),
+        {
+            name: roc_auc(labels[members], scores[members])
+            for name, members in members_by_generator(labels, [item.sample.generator for item, _ in known]).items()
+        },
     )
 
 
@@ -97,22 +99,12 @@ def _by_values(read: Sequence[FileFacts], labels: Flags, fitted: Flags, held: Fl
     ]
     score = np.zeros(int(held.sum()))
     for column in columns:
-        told = [[column[i] for i in np.flatnonzero(fitted & (labels == wanted))] for wanted in (False, True)]
-        common = {value for value, count in (Counter(told[0]) + Counter(told[1])).items() if count >= RARE}
-        real, made = (Counter(value if value in common else None for value in values) for values in told)
+        seen = [[column[i] for i in np.flatnonzero(fitted & (labels == wanted))] for wanted in (False, True)]
+        common = {value for value, count in (Counter(seen[0]) + Counter(seen[1])).items() if count >= RARE}
+        real, made = (Counter(value if value in common else None for value in values) for values in seen)
         # Half a picture is added to each value and class (Krichevsky-Trofimov), so that none is impossible.
-        room = (len(common) + 1) / 2
-        base = np.log((len(told[0]) + room) / (len(told[1]) + room))
+        added = (len(common) + 1) / 2
+        base = np.log((len(seen[0]) + added) / (len(seen[1]) + added))
         keys = [column[i] if column[i] in common else None for i in np.flatnonzero(held)]
         score += [base + np.log((made[key] + 0.5) / (real[key] + 0.5)) for key in keys]
     return score
-
-
-def _by_generator(items: Sequence[Item], labels: Flags, scores: Floats) -> dict[str, float]:
-    names = np.array([item.sample.generator for item in items])
-    collections = {str(name) for name in names[~labels]}
-    found = {}
-    for name in sorted({str(name) for name in names[labels]}):
-        own = labels & (names == name) | ~labels & np.isin(names, list(partners(name, collections)))
-        found[name] = roc_auc(np.where(labels[own], GENERATED, REAL), scores[own])
-    return found

@@ -2,7 +2,7 @@
 
 from unprompt.datasets.folder import load_folder
 from unprompt.datasets.manifest import load_manifest
-from unprompt.datasets.pairs import partners
+from unprompt.datasets.pairs import members_by_generator, partners
 from unprompt.datasets.spec import NAMES, Loader, load
 
-__all__ = ["NAMES", "Loader", "load", "load_folder", "load_manifest", "partners"]
+__all__ = ["NAMES", "Loader", "load", "load_folder", "load_manifest", "members_by_generator", "partners"]

@@ -185,7 +185,7 @@ class Thresholds:
                 f"--fpr {fpr:g} cannot be promised: {self.n_real} real validation pictures support rates from "
                 f"{self.finest_fpr:g} to below 1; ask for one of those, or calibrate on more real pictures"
             )
-        above = (self.n_real - 1 - _ranks(self.n_real) + self.conformal) / (self.n_real + self.conformal)
+        above = shares_above(_ranks(self.n_real), self.n_real, self.conformal)
         upper = self.real_quantiles[int(np.argmax(above <= fpr))]
         return replace(self, upper=max(self.lower, upper), fpr=fpr)
 
@@ -198,6 +198,14 @@ class Thresholds:
     def from_dict(cls, fields: Mapping[str, Any]) -> Thresholds:
         """The inverse of :meth:`to_dict`; :class:`CheckpointError` for anything else."""
         return _restored(cls, fields)
+
+
+def shares_above(ranks: npt.NDArray[np.int64], count: int, conformal: bool = False) -> npt.NDArray[np.float64]:
+    """Share of ``count`` sorted values above those of these ranks, 0 the lowest; ``conformal`` counts one more above.
+
+    Every threshold is read off it: the lowest value that few enough lie above.
+    """
+    return np.asarray((count - 1 - ranks + conformal) / (count + conformal))
 
 
 def _finite(logits: npt.ArrayLike) -> npt.NDArray[np.float64]:

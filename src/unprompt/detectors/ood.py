@@ -162,8 +162,8 @@ class OODDetector:
             )
         clouds = tuple(MahalanobisGaussian.fit(rows) for rows in _views(encoder, pictures))
         found = _distances(clouds, _views(encoder, held_out))
-        limits = tuple(_quantile(one, false_alarms) for one in found)
-        threshold = _quantile(_worst(found, limits), false_alarms)
+        limits = tuple(distance_limit(one, false_alarms) for one in found)
+        threshold = distance_limit(_worst(found, limits), false_alarms)
         facts = OODHeader(encoder.card.digest, threshold, false_alarms, len(pictures), len(held_out), limits)
         return cls(encoder, clouds, facts)
 
@@ -245,8 +245,8 @@ def _worst(found: Sequence[Floats], limits: Sequence[float]) -> Floats:
     return worst
 
 
-def _quantile(distances: Floats, beyond: float) -> float:
-    """The distance that at most a share of ``beyond`` passes, never 0."""
+def distance_limit(distances: Floats, beyond: float) -> float:
+    """The distance of a held-out picture that at most a share ``beyond`` of them exceed, never 0."""
     return max(float(np.quantile(distances, 1 - beyond, method="higher")), LEAST_VARIANCE)
 
 

@@ -2,7 +2,14 @@
 
 from unprompt.evaluation.attribution import REAL_PICTURES, AttributionTable, evaluate_attribution
 from unprompt.evaluation.bootstrap import Interval, bootstrap, wilson
-from unprompt.evaluation.calibration import fit_isotonic, fit_platt, fit_temperature, fit_thresholds
+from unprompt.evaluation.calibration import (
+    Map,
+    fit_calibration,
+    fit_isotonic,
+    fit_platt,
+    fit_temperature,
+    fit_thresholds,
+)
 from unprompt.evaluation.delong import AucDifference, auc_difference, auc_interval
 from unprompt.evaluation.difference import Comparison, Difference, compare_scores
 from unprompt.evaluation.metrics import (
@@ -34,6 +41,7 @@ __all__ = [
     "Difference",
     "EvaluationTable",
     "Interval",
+    "Map",
     "Metrics",
     "Printed",
     "Rates",
@@ -52,6 +60,7 @@ __all__ = [
     "evaluate_attribution",
     "evaluate_scores",
     "fake_accuracy",
+    "fit_calibration",
     "fit_isotonic",
     "fit_platt",
     "fit_temperature",

@@ -13,7 +13,7 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 
-def paired(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[Flags, Floats]:
+def checked_scores(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[Flags, Floats]:
     """N labels as "is generated" and N finite scores, N >= 1; :class:`DataError` for anything else."""
     flags, values = _column("labels", labels), _column("scores", scores)
     if flags.shape != values.shape:
@@ -25,14 +25,14 @@ def paired(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[Flags, Floats]
     return flags == 1, values
 
 
-def probable(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> tuple[Flags, Floats]:
-    """As :func:`paired`, and every score is a probability in [0, 1]."""
-    generated, values = paired(labels, probabilities)
+def checked_probabilities(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> tuple[Flags, Floats]:
+    """As :func:`checked_scores`, and every score is a probability in [0, 1]."""
+    generated, values = checked_scores(labels, probabilities)
     _refuse("probabilities", probabilities, (values < 0) | (values > 1), "between 0 and 1; logits are calibrated first")
     return generated, values
 
 
-def both_classes(generated: Flags, what: str) -> None:
+def require_both_classes(generated: Flags, what: str) -> None:
     """``what`` needs a real and a generated picture; :class:`DataError` when a class is empty."""
     n_generated = int(generated.sum())
     if not 0 < n_generated < generated.size:
@@ -43,13 +43,13 @@ def both_classes(generated: Flags, what: str) -> None:
         )
 
 
-def unit_rate(name: str, value: float) -> None:
+def check_rate(name: str, value: float) -> None:
     """:class:`OptionError` unless 0 <= value <= 1."""
     if not 0 <= value <= 1:
         raise OptionError(f"{name} is {value}, expected a rate between 0 and 1, such as 0.05 for 5 %")
 
 
-def share_level(level: float) -> None:
+def check_level(level: float) -> None:
     """:class:`OptionError` unless 0 < level < 1."""
     if not 0 < level < 1:
         raise OptionError(f"level is {level}, expected a share above 0 and below 1, such as 0.95")

@@ -88,11 +88,11 @@ def evaluate_attribution(
     kept = [(maker, row) for maker, row in zip(makers, probabilities, strict=True) if row is not None]
     heads = np.asarray([row for _, row in kept], np.float64).reshape(len(kept), -1)
     truths = [maker for maker, _ in kept]
-    told = answers(candidates, heads) if kept else []
+    found = answers(candidates, heads) if kept else []
     measured = {
         name: _head(name, [maker == name for maker in truths], heads[:, k]) for k, name in enumerate(candidates)
     }
-    pairs = list(zip(truths, told, strict=True))
+    pairs = list(zip(truths, found, strict=True))
     rows = {name or REAL_PICTURES: _row(name, candidates, pairs, failed[name]) for name in _origins(candidates, makers)}
     generated = [row for row in rows.values() if row.kind != "real"]
     return AttributionTable(
@@ -101,7 +101,7 @@ def evaluate_attribution(
         heads=measured,
         accuracy=_pooled(generated),
         macro=float(np.mean([row.accuracy for row in generated])),
-        outsiders=_pooled(strangers) if (strangers := [row for row in generated if row.kind == "outsider"]) else None,
+        outsiders=_pooled(unseen) if (unseen := [row for row in generated if row.kind == "outsider"]) else None,
     )
 
 

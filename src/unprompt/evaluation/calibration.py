@@ -1,31 +1,38 @@
 """Fitting what turns logits into probabilities and probabilities into verdicts, on validation pictures only.
 
-The answers are plain numbers; ``detectors.calibration`` holds the classes that carry and apply them.
+The classes that carry and apply what is fitted are those of ``detectors.calibration``.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import isotonic_regression
 
+from unprompt.detectors.calibration import Calibration, Isotonic, Thresholds, shares_above
+from unprompt.detectors.logistic import class_weights, minimise_cross_entropy
 from unprompt.errors import DataError, OptionError
-from unprompt.evaluation.arrays import Floats, both_classes, paired, probable
+from unprompt.evaluation.arrays import Floats, checked_probabilities, checked_scores, require_both_classes
 
+Map: TypeAlias = Literal["platt", "isotonic", "temperature"]
 SLOPE_FLOOR: Final = 1e-3
 """Smallest slope, per standard deviation of the logits: a detector that points the wrong way is dulled, not turned."""
 SAME: Final = 1e-12
 """Logits that differ by less than this part of the largest are all one, up to rounding."""
-NEWTON_STEPS: Final = 100
-GRADIENT_TOLERANCE: Final = 1e-12
-RIDGE: Final = 1e-9
-"""Added to the curvature only: it keeps a step finite where all probabilities are saturated, and moves no optimum."""
 
 
-def fit_platt(labels: npt.ArrayLike, logits: npt.ArrayLike) -> tuple[float, float]:
+def fit_calibration(labels: npt.ArrayLike, logits: npt.ArrayLike, kind: Map = "platt") -> Calibration | Isotonic:
+    """By :func:`fit_platt`, :func:`fit_isotonic` or :func:`fit_temperature`."""
+    fits = {"platt": fit_platt, "isotonic": fit_isotonic, "temperature": fit_temperature}
+    if kind not in fits:
+        raise OptionError(f"--calibration is {kind!r}, expected platt, isotonic or temperature")
+    return fits[kind](labels, logits)
+
+
+def fit_platt(labels: npt.ArrayLike, logits: npt.ArrayLike) -> Calibration:
     """Slope > 0 and intercept of sigmoid(slope x logit + intercept), the probability at prior 0.5.
 
     Maximum likelihood with each class weighing one half, regularised by Platt's smoothed targets (Platt 1999,
@@ -36,25 +43,25 @@ def fit_platt(labels: npt.ArrayLike, logits: npt.ArrayLike) -> tuple[float, floa
     centre = float(weights @ values)
     spread = float(np.sqrt(weights @ (values - centre) ** 2))
     standard, ones = (values - centre) / spread, np.ones_like(values)
-    steepness, height = _most_likely(np.stack([standard, ones], axis=1), np.zeros_like(values), targets, weights)
+    steepness, height = minimise_cross_entropy(np.stack([standard, ones], axis=1), targets, weights)
     if steepness < SLOPE_FLOOR:  # the loss is convex, so the best allowed point lies on the floor
         steepness = SLOPE_FLOOR
-        (height,) = _most_likely(ones[:, None], steepness * standard, targets, weights)
-    return float(steepness / spread), float(height - steepness * centre / spread)
+        (height,) = minimise_cross_entropy(ones[:, None], targets, weights, offset=steepness * standard)
+    return Calibration(float(steepness / spread), float(height - steepness * centre / spread))
 
 
-def fit_temperature(labels: npt.ArrayLike, logits: npt.ArrayLike) -> float:
-    """T > 0 of sigmoid(logit / T) by the loss of :func:`fit_platt` (Guo et al. 2017, section 4.2).
+def fit_temperature(labels: npt.ArrayLike, logits: npt.ArrayLike) -> Calibration:
+    """Slope 1 / T > 0 of sigmoid(logit / T) by the loss of :func:`fit_platt` (Guo et al. 2017, section 4.2).
 
     A logit of 0 stays at probability one half: a head that leans to one side is not put right.
     """
     values, weights, targets = _smoothed(labels, logits)
     size = float(np.sqrt(weights @ values**2))
-    (steepness,) = _most_likely((values / size)[:, None], np.zeros_like(values), targets, weights)
-    return float(size / max(steepness, SLOPE_FLOOR))
+    (steepness,) = minimise_cross_entropy((values / size)[:, None], targets, weights)
+    return Calibration(float(max(steepness, SLOPE_FLOOR) / size), 0.0, "temperature")
 
 
-def fit_isotonic(labels: npt.ArrayLike, logits: npt.ArrayLike) -> tuple[Floats, Floats]:
+def fit_isotonic(labels: npt.ArrayLike, logits: npt.ArrayLike) -> Isotonic:
     """Rising logits and never falling probabilities in (0, 1): the corners of the isotonic map, at prior 0.5.
 
     Least squares over all non-decreasing maps, each class weighing one half (Zadrozny and Elkan 2002), to Platt's
@@ -66,7 +73,7 @@ def fit_isotonic(labels: npt.ArrayLike, logits: npt.ArrayLike) -> tuple[Floats, 
     level = isotonic_regression(np.bincount(place, weights * targets) / weight, weights=weight).x
     apart = np.diff(level) > SAME
     corner = np.append(True, apart) | np.append(apart, True)
-    return seen[corner], np.maximum.accumulate(level[corner])
+    return Isotonic(tuple(seen[corner].tolist()), tuple(np.maximum.accumulate(level[corner]).tolist()))
 
 
 def fit_thresholds(
@@ -75,7 +82,7 @@ def fit_thresholds(
     fpr: float = 0.05,
     fnr: float = 0.05,
     conformal: bool = False,
-) -> tuple[float, float]:
+) -> Thresholds:
     """Lower and upper bound, 0 <= lower <= upper <= 1; "real" is below the lower, "generated" above the upper.
 
     Upper = the smallest with a false-positive rate of at most ``fpr``, lower = the largest with a
@@ -89,12 +96,11 @@ def fit_thresholds(
     for name, rate in (("fpr", fpr), ("fnr", fnr)):
         if not 0 <= rate < 1:
             raise OptionError(f"{name} is {rate}, expected a rate from 0 to below 1, such as 0.05 for 5 %")
-    generated, values = probable(labels, probabilities)
-    both_classes(generated, "fitting thresholds")
+    generated, values = checked_probabilities(labels, probabilities)
+    require_both_classes(generated, "fitting thresholds")
     real, fake = np.sort(values[~generated]), np.sort(values[generated])
-    one = int(conformal)
-    above = (np.arange(real.size)[::-1] + one) / (real.size + one)
-    below = (np.arange(fake.size) + one) / (fake.size + one)
+    above = shares_above(np.arange(real.size), real.size, conformal)
+    below = shares_above(np.arange(fake.size), fake.size, conformal)[::-1]
     for name, rate, found, kind in (("fpr", fpr, above, "real"), ("fnr", fnr, below, "generated")):
         if found.min() > rate:
             raise OptionError(
@@ -105,7 +111,9 @@ def fit_thresholds(
     lower = float(fake[below <= fnr][-1])
     if lower > upper:
         lower = upper = _balanced_crossing(real, fake, upper, lower)
-    return lower, upper
+    return Thresholds.from_validation(
+        lower, upper, fpr=fpr, fnr=fnr, real=real, n_generated=fake.size, conformal=conformal
+    )
 
 
 def _least(rate: float) -> str:
@@ -114,16 +122,14 @@ def _least(rate: float) -> str:
 
 def _smoothed(labels: npt.ArrayLike, logits: npt.ArrayLike) -> tuple[Floats, Floats, Floats]:
     """Logits, weights (each class one half) and Platt's smoothed targets; DataError where nothing can be fitted."""
-    generated, values = paired(labels, logits)
-    both_classes(generated, "calibration")
-    counts = int(generated.sum()), int((~generated).sum())
+    generated, values = checked_scores(labels, logits)
+    require_both_classes(generated, "calibration")
     if np.ptp(values) <= SAME * np.abs(values).max():
         raise DataError(
             f"all {values.size} logits are {values[0]:g}: nothing can be calibrated; train the detector first"
         )
-    doubt = 1 / (min(counts) + 2)
-    weights = np.where(generated, 0.5 / counts[0], 0.5 / counts[1])
-    return values, weights, np.where(generated, 1 - doubt, doubt)
+    doubt = 1 / (min(int(generated.sum()), int((~generated).sum())) + 2)
+    return values, class_weights(generated), np.where(generated, 1 - doubt, doubt)
 
 
 def _balanced_crossing(real: Floats, fake: Floats, low: float, high: float) -> float:
@@ -136,25 +142,3 @@ def _balanced_crossing(real: Floats, fake: Floats, low: float, high: float) -> f
     distance = np.abs(fpr - fnr)
     best = points[np.isclose(distance, distance.min())]  # neighbours: fpr - fnr only falls
     return float((best[0] + best[-1]) / 2)
-
-
-def _most_likely(design: Floats, offset: Floats, targets: Floats, weights: Floats) -> Floats:
-    """Minimiser of the weighted cross-entropy of sigmoid(design @ x + offset), N x k design, by damped Newton."""
-
-    def loss(at: Floats) -> float:
-        odds = design @ at + offset
-        return float(weights @ (np.logaddexp(0, odds) - targets * odds))
-
-    x = np.zeros(design.shape[1])
-    for _ in range(NEWTON_STEPS):
-        rng = np.exp(-np.logaddexp(0, -(design @ x + offset)))
-        gradient = design.T @ (weights * (rng - targets))
-        if np.abs(gradient).max() < GRADIENT_TOLERANCE:
-            break
-        curvature = design.T @ (design * (weights * rng * (1 - rng))[:, None])
-        step = np.linalg.solve(curvature + RIDGE * np.eye(x.size), gradient)
-        size = 1.0
-        while loss(x - size * step) > loss(x) - 1e-4 * size * float(gradient @ step) and size > 1e-10:
-            size /= 2
-        x = x - size * step
-    return x

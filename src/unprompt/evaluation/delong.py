@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 from scipy.special import ndtr, ndtri
 
 from unprompt.errors import DataError
-from unprompt.evaluation.arrays import Flags, Floats, paired, share_level
+from unprompt.evaluation.arrays import Flags, Floats, check_level, checked_scores
 from unprompt.evaluation.bootstrap import Interval
+from unprompt.evaluation.curve import Ranking
 
 LEAST = 2
 """Pictures of each class that a variance needs."""
@@ -34,8 +36,8 @@ class AucDifference:
 
 def auc_interval(labels: npt.ArrayLike, scores: npt.ArrayLike, level: float = 0.95) -> Interval:
     """AUC with its normal interval, cut to [0, 1]; of no width when the classes part altogether."""
-    share_level(level)
-    generated, values = paired(labels, scores)
+    check_level(level)
+    generated, values = checked_scores(labels, scores)
     ((auc,), ((variance,),)) = _moments(generated, values[None])
     half = float(ndtri((1 + level) / 2)) * float(np.sqrt(variance))
     return Interval(float(auc), max(0.0, float(auc) - half), min(1.0, float(auc) + half), level, "delong")
@@ -45,9 +47,9 @@ def auc_difference(
     labels: npt.ArrayLike, first: npt.ArrayLike, second: npt.ArrayLike, level: float = 0.95
 ) -> AucDifference:
     """Two detectors' scores of the same pictures; equal scores give z = 0 and p = 1."""
-    share_level(level)
-    generated, one = paired(labels, first)
-    other = paired(labels, second)[1]
+    check_level(level)
+    generated, one = checked_scores(labels, first)
+    other = checked_scores(labels, second)[1]
     (a, b), covariance = _moments(generated, np.stack([one, other]))
     difference = float(a - b)
     deviation = float(np.sqrt(max(0.0, covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])))
@@ -68,17 +70,11 @@ def _moments(generated: Flags, scores: Floats) -> tuple[Floats, Floats]:
             f"DeLong's variance needs at least {LEAST} real and {LEAST} generated pictures, got {n_real} real and "
             f"{n_generated} generated: add pictures"
         )
-    among_all = _mid_ranks(scores)
-    above_real = (among_all[:, generated] - _mid_ranks(scores[:, generated])) / n_real  # V10, K x n_generated
-    below_fake = 1 - (among_all[:, ~generated] - _mid_ranks(scores[:, ~generated])) / n_generated  # V01
+    ranks, of_generated, of_real = (
+        scipy.stats.rankdata(some, axis=1) for some in (scores, scores[:, generated], scores[:, ~generated])
+    )
+    above_real = (ranks[:, generated] - of_generated) / n_real  # V10, K x n_generated
+    below_fake = 1 - (ranks[:, ~generated] - of_real) / n_generated  # V01
     covariance = np.cov(above_real) / n_generated + np.cov(below_fake) / n_real
-    return above_real.mean(axis=1), np.atleast_2d(covariance)
-
-
-def _mid_ranks(scores: Floats) -> Floats:
-    """Ranks from 1 inside each row; pictures that share a score share the mean of their ranks."""
-    ranks = np.empty_like(scores)
-    for row, told in zip(ranks, scores, strict=True):
-        _, place, count = np.unique(told, return_inverse=True, return_counts=True)
-        row[:] = (np.cumsum(count) - (count - 1) / 2)[place]
-    return ranks
+    areas = np.array([Ranking.of(generated, row).curve().auc() for row in scores])
+    return areas, np.atleast_2d(covariance)

@@ -12,8 +12,16 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from unprompt.detectors.logistic import class_weights
 from unprompt.errors import DataError, OptionError
-from unprompt.evaluation.arrays import Flags, Floats, both_classes, paired, probable, unit_rate
+from unprompt.evaluation.arrays import (
+    Flags,
+    Floats,
+    check_rate,
+    checked_probabilities,
+    checked_scores,
+    require_both_classes,
+)
 from unprompt.evaluation.curve import Curve, Ranking
 
 BINS: Final = 15
@@ -59,7 +67,7 @@ def tpr_at_fpr(labels: npt.ArrayLike, scores: npt.ArrayLike, fpr: float) -> floa
     Pictures that share a score fall on one side together, so ties never buy recall; there is no
     interpolation. Below 1 / (number of real pictures) this is the rate at no false positive at all.
     """
-    unit_rate("fpr", fpr)
+    check_rate("fpr", fpr)
     return _curve(labels, scores, "TPR at a fixed FPR").tpr_at_fpr(fpr)
 
 
@@ -78,9 +86,9 @@ def ece(labels: npt.ArrayLike, probabilities: npt.ArrayLike, bins: int = BINS, p
     """
     if bins < 1:
         raise OptionError(f"bins is {bins}, expected at least 1, such as {BINS}")
-    generated, values = probable(labels, probabilities)
+    generated, values = checked_probabilities(labels, probabilities)
     weights = _weights(generated, prior, "ECE")
-    return float(np.abs(np.bincount(bin_of(values, bins), weights * (generated - values))).sum())
+    return calibration_error(bin_of(values, bins), weights * (generated - values))
 
 
 def nll(labels: npt.ArrayLike, probabilities: npt.ArrayLike, prior: float | None = None) -> float:
@@ -88,7 +96,7 @@ def nll(labels: npt.ArrayLike, probabilities: npt.ArrayLike, prior: float | None
 
     Probabilities are kept off 0 and 1 by 2.2e-16, so that one certain error costs 36 and not infinity.
     """
-    generated, values = probable(labels, probabilities)
+    generated, values = checked_probabilities(labels, probabilities)
     return float(_weights(generated, prior, "NLL") @ sample_log_loss(generated, values))
 
 
@@ -97,31 +105,36 @@ def bin_of(probabilities: Floats, bins: int = BINS) -> npt.NDArray[np.intp]:
     return np.minimum((probabilities * bins).astype(np.intp), bins - 1)
 
 
+def calibration_error(bins: npt.NDArray[np.intp], gaps: Floats) -> float:
+    """Sum over the bins of |sum of the weighted gaps between class and probability|."""
+    return float(np.abs(np.bincount(bins, gaps)).sum())
+
+
 def sample_log_loss(generated: Flags, probabilities: Floats) -> Floats:
     """-log of the probability that each picture's own class was given."""
-    told = np.where(generated, probabilities, 1 - probabilities)
-    return np.asarray(-np.log(np.clip(told, TINY, 1 - TINY)))
+    own = np.where(generated, probabilities, 1 - probabilities)
+    return np.asarray(-np.log(np.clip(own, TINY, 1 - TINY)))
 
 
 def _weights(generated: Flags, prior: float | None, what: str) -> Floats:
     """One weight a picture, 1 in sum, with a share ``prior`` of it on the generated ones."""
     if prior is None:
         return np.full(generated.size, 1 / generated.size)
-    unit_rate("prior", prior)
-    both_classes(generated, f"{what} at a fixed prior")
-    return np.asarray(np.where(generated, prior / generated.sum(), (1 - prior) / (~generated).sum()))
+    check_rate("prior", prior)
+    require_both_classes(generated, f"{what} at a fixed prior")
+    return class_weights(generated, prior)
 
 
 def _curve(labels: npt.ArrayLike, scores: npt.ArrayLike, what: str) -> Curve:
-    generated, values = paired(labels, scores)
-    both_classes(generated, what)
+    generated, values = checked_scores(labels, scores)
+    require_both_classes(generated, what)
     return Ranking.of(generated, values).curve()
 
 
 def _decisions(labels: npt.ArrayLike, scores: npt.ArrayLike, threshold: float) -> tuple[Flags, Flags]:
     if not np.isfinite(threshold):
         raise OptionError(f"threshold is {threshold}, expected a finite number, such as 0.5")
-    generated, values = paired(labels, scores)
+    generated, values = checked_scores(labels, scores)
     return generated, (values > threshold) == generated
 
 

@@ -1,15 +1,19 @@
-"""Everything that is measured of one row of pictures, for any counts of them."""
+"""Everything that is measured of one row of pictures, for any counts of them, and of all rows of a table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
+import numpy.typing as npt
 
 from unprompt.evaluation.arrays import Flags, Floats
+from unprompt.evaluation.bootstrap import Interval, wilson
 from unprompt.evaluation.curve import Counts, Ranking
-from unprompt.evaluation.metrics import BINS, bin_of, sample_log_loss
+from unprompt.evaluation.delong import LEAST, auc_interval
+from unprompt.evaluation.metrics import bin_of, calibration_error, sample_log_loss
+from unprompt.evaluation.pictures import MACRO, POOLED, Pictures
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class BinaryMetrics:
         self._ranking = Ranking.of(generated, probabilities)
         self._right = (probabilities > threshold) == generated
         self._bins = bin_of(probabilities)
-        self._surprise = sample_log_loss(generated, probabilities)
+        self._log_loss = sample_log_loss(generated, probabilities)
 
     def rates(self, counts: Counts | None = None) -> Rates:
         """When picture i counts ``counts[i]`` times, once by default; both classes need a count."""
@@ -54,7 +58,6 @@ class BinaryMetrics:
         weights = np.where(self.generated, 0.5 / curve.true[-1], 0.5 / curve.false[-1]) * times
         fake = int(times @ (self._right & self.generated)) / int(curve.true[-1])
         real = int(times @ (self._right & ~self.generated)) / int(curve.false[-1])
-        gaps = np.bincount(self._bins, weights * (self.generated - self.probabilities), minlength=BINS)
         return Rates(
             auc=curve.auc(),
             ap=curve.average_precision(),
@@ -65,16 +68,43 @@ class BinaryMetrics:
             tpr_at_1=curve.tpr_at_fpr(0.01),
             tpr_at_5=curve.tpr_at_fpr(0.05),
             eer=curve.eer(),
-            ece=float(np.abs(gaps).sum()),
-            nll=float(weights @ self._surprise),
+            ece=calibration_error(self._bins, weights * (self.generated - self.probabilities)),
+            nll=float(weights @ self._log_loss),
         )
 
+    def exact_intervals(self, level: float) -> dict[str, Interval]:
+        """Those that need no draw: Wilson's of the shares of one class, DeLong's of the AUC with two of each class."""
+        found = {
+            "real_accuracy": wilson(self._right[~self.generated], level),
+            "fake_accuracy": wilson(self._right[self.generated], level),
+        }
+        if min(self.generated.sum(), (~self.generated).sum()) >= LEAST:
+            found["auc"] = auc_interval(self.generated, self.probabilities, level)
+        return found
 
-def values(rates: Rates) -> Floats:
-    """The rates in the order of ``NAMES``."""
-    return np.array([getattr(rates, name) for name in NAMES])
+
+def measure(found: Pictures, probabilities: npt.NDArray[np.float64], threshold: float) -> dict[str, BinaryMetrics]:
+    """Row -> its pictures, from the probabilities of the columns that ``found`` was grouped from."""
+    scores = probabilities[found.places]
+    return {
+        name: BinaryMetrics(found.generated[row.members], scores[row.members], threshold)
+        for name, row in found.rows.items()
+    }
 
 
-def mean(rows: Mapping[str, Floats], without: str) -> Floats:
-    """The plain mean of all rows but one."""
-    return np.asarray(np.mean([row for name, row in rows.items() if name != without], axis=0))
+def rates_of(found: Pictures, measured: Mapping[str, BinaryMetrics], counts: Counts | None = None) -> dict[str, Floats]:
+    """Row -> its rates in the order of ``NAMES`` when pictures count ``counts`` times; last ``macro``, the plain mean
+    of the generators' rows."""
+    rows = {
+        name: np.array(list(vars(one.rates(None if counts is None else counts[found.rows[name].members])).values()))
+        for name, one in measured.items()
+    }
+    return {**rows, MACRO: np.asarray(np.mean([row for name, row in rows.items() if name != POOLED], axis=0))}
+
+
+def resampled_rates(
+    found: Pictures, sides: Sequence[Mapping[str, BinaryMetrics]], repeats: int, seed: int
+) -> list[dict[str, Floats]]:
+    """Of each side, row -> repeats x metrics; a draw takes the same pictures for all sides and rows."""
+    drawn = [[rates_of(found, side, counts) for side in sides] for counts in found.draws(repeats, seed)]
+    return [{name: np.stack([one[i][name] for one in drawn]) for name in drawn[0][i]} for i in range(len(sides))]

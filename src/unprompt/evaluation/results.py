@@ -1,4 +1,4 @@
-"""Tables as tidy rows: one number a row, with every setting that moved it, and room for the paper's beside it."""
+"""Tables as tidy rows: one number a row, with every setting that moved it, and a place for the paper's beside it."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def with_paper(rows: Iterable[Result], paper: Mapping[tuple[str, str, str], floa
 
 
 def _rows(table: EvaluationTable) -> Iterator[Result]:
-    told = dict(table.settings)
-    shared: dict[str, Any] = {name: str(told.pop(name, "")) for name in ("method", "checkpoint", "suite", "split")}
-    shared["perturbation"] = str(told.pop("perturbation", ""))
-    settings = json.dumps(told, sort_keys=True)
+    settings = dict(table.settings)
+    shared: dict[str, Any] = {name: str(settings.pop(name, "")) for name in ("method", "checkpoint", "suite", "split")}
+    shared["perturbation"] = str(settings.pop("perturbation", ""))
+    text = json.dumps(settings, sort_keys=True)
     for generator, metrics in table.rows():
         counts = {name: getattr(metrics, name) for name in ("n_real", "n_generated", "n_failed", "n_copies")}
-        common = {**shared, **counts, "generator": generator, "threshold": table.threshold, "settings": settings}
+        common = {**shared, **counts, "generator": generator, "threshold": table.threshold, "settings": text}
         for metric in NAMES:
             found = table.intervals.get(generator, {}).get(metric)
             yield Result(

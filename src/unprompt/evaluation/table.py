@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Final
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from unprompt.datasets.pairs import NO_PAIRS
 from unprompt.errors import DataError, OptionError
-from unprompt.evaluation.arrays import Floats, probable, share_level, unit_rate
-from unprompt.evaluation.bootstrap import Interval, percentile, wilson
-from unprompt.evaluation.delong import LEAST, auc_interval
+from unprompt.evaluation.arrays import Floats, check_level, check_rate, checked_probabilities
+from unprompt.evaluation.bootstrap import Interval, percentile
 from unprompt.evaluation.difference import Comparison
-from unprompt.evaluation.pictures import MACRO, NOTHING, POOLED, GeneratorRow, Pictures, column, group_rows
-from unprompt.evaluation.rates import NAMES, BinaryMetrics, Rates, mean, values
+from unprompt.evaluation.pictures import MACRO, POOLED, GeneratorRow, Pictures, group_rows
+from unprompt.evaluation.rates import NAMES, BinaryMetrics, Rates, measure, rates_of, resampled_rates
 from unprompt.evaluation.verdicts import Bounds, Verdicts
-
-SHARES: Final = {"real_accuracy": "n_real", "fake_accuracy": "n_generated"}
-"""Metrics that are plain shares of so many pictures."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,7 @@ def evaluate_scores(
     threshold: float = 0.5,
     *,
     pixels: Sequence[str | None] | None = None,
-    pairs: Mapping[str, str] = NOTHING,
+    pairs: Mapping[str, str] = NO_PAIRS,
     bounds: Bounds | None = None,
     repeats: int = 1000,
     level: float = 0.95,
@@ -85,8 +82,8 @@ def evaluate_scores(
     and label count once a row. Intervals are DeLong's for the AUC, Wilson's for the accuracy of one class, else the
     percentiles of ``repeats`` stratified draws of pictures (0 = no interval); ``seed`` decides the draws.
     """
-    unit_rate("threshold", threshold)
-    share_level(level)
+    check_rate("threshold", threshold)
+    check_level(level)
     if repeats < 0:
         raise OptionError(f"repeats is {repeats}, expected 0 or more, such as 1000")
     sizes = np.size(np.asarray(labels)), len(probabilities), len(generators)
@@ -95,21 +92,17 @@ def evaluate_scores(
             f"got {sizes[0]} labels, {sizes[1]} probabilities and {sizes[2]} generators: give one of each a picture"
         )
     failed = np.array([p is None for p in probabilities], dtype=np.bool_)
-    generated, told = probable(labels, [0.0 if p is None else p for p in probabilities])
+    generated, filled = checked_probabilities(labels, [0.0 if p is None else p for p in probabilities])
     found = group_rows(generated, failed, generators, pixels, pairs)
-    scores = column(told, found.places)
-    measured = {
-        name: BinaryMetrics(found.generated[row.members], scores[row.members], threshold)
-        for name, row in found.rows.items()
-    }
-    tables = {name: _metrics(one, found.rows[name]) for name, one in measured.items()}
-    means = dict(zip(NAMES, mean({name: values(one) for name, one in tables.items()}, POOLED).tolist(), strict=True))
+    measured = measure(found, filled, threshold)
+    rates = {name: row.tolist() for name, row in rates_of(found, measured).items()}
+    tables = {name: _metrics(rates[name], one, found.rows[name]) for name, one in measured.items()}
     return EvaluationTable(
         generators={name: one for name, one in tables.items() if name != POOLED},
-        macro=replace(tables[POOLED], **means),
+        macro=replace(tables[POOLED], **dict(zip(NAMES, rates[MACRO], strict=True))),
         pooled=tables[POOLED],
         threshold=threshold,
-        intervals=_intervals(found, measured, {**tables, MACRO: means}, repeats, level, seed) if repeats else {},
+        intervals=_intervals(found, measured, rates, repeats, level, seed) if repeats else {},
         bounds=bounds,
         verdicts={name: Verdicts.of(one.generated, one.probabilities, bounds) for name, one in measured.items()}
         if bounds
@@ -117,44 +110,22 @@ def evaluate_scores(
     )
 
 
-def _metrics(measured: BinaryMetrics, row: GeneratorRow) -> Metrics:
-    rates = measured.rates()
-    return Metrics(
-        **{one.name: getattr(rates, one.name) for one in fields(Rates)},
-        n_real=int((~measured.generated).sum()),
-        n_generated=int(measured.generated.sum()),
-        n_failed=row.n_failed,
-        n_copies=row.n_copies,
-    )
+def _metrics(rates: Sequence[float], measured: BinaryMetrics, row: GeneratorRow) -> Metrics:
+    counts = int((~measured.generated).sum()), int(measured.generated.sum()), row.n_failed, row.n_copies
+    return Metrics(*rates, *counts)
 
 
 def _intervals(
     found: Pictures,
     measured: Mapping[str, BinaryMetrics],
-    estimates: Mapping[str, Metrics | Mapping[str, float]],
+    rates: Mapping[str, Sequence[float]],
     repeats: int,
     level: float,
     seed: int,
 ) -> dict[str, dict[str, Interval]]:
-    drawn: dict[str, list[Floats]] = {name: [] for name in estimates}
-    for counts in found.draws(repeats, seed):
-        rows = {name: values(one.rates(counts[found.rows[name].members])) for name, one in measured.items()}
-        for name, row in {**rows, MACRO: mean(rows, POOLED)}.items():
-            drawn[name].append(row)
-    made = {}
-    for name, estimate in estimates.items():
-        told = estimate if isinstance(estimate, Mapping) else asdict(estimate)
-        columns = np.stack(drawn[name], axis=1)  # metrics x repeats
-        made[name] = {metric: percentile(told[metric], columns[place], level) for place, metric in enumerate(NAMES)}
-        if name in measured:
-            made[name] |= _exact(measured[name], told, level)
-    return made
-
-
-def _exact(measured: BinaryMetrics, told: Mapping[str, Any], level: float) -> dict[str, Interval]:
-    """The intervals that need no draw."""
-    made = {metric: wilson(told[metric], told[count], level) for metric, count in SHARES.items()}
-    if min(told["n_real"], told["n_generated"]) >= LEAST:
-        found = auc_interval(measured.generated, measured.probabilities, level)
-        made["auc"] = replace(found, estimate=told["auc"])  # the same, but for the last bits
-    return made
+    (drawn,) = resampled_rates(found, [measured], repeats, seed)
+    return {
+        name: {metric: percentile(row[i], drawn[name][:, i], level) for i, metric in enumerate(NAMES)}
+        | (measured[name].exact_intervals(level) if name in measured else {})
+        for name, row in rates.items()
+    }

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from unprompt.analysis import FIGURES, check_forms, read_numbers, write_figure
+from unprompt.analysis import check_forms, read_numbers, write_figure
 from unprompt.errors import OptionError
 from unprompt.types import Split
 from unprompt.workflows.data.labelled import stores
 from unprompt.workflows.figures.inputs import FigureInputs
-from unprompt.workflows.figures.numbers import COLLECTED
+from unprompt.workflows.figures.numbers import FIGURES
 from unprompt.workflows.planning.costs import refuse
 
-FREE = frozenset({"robustness"})
-"""Figures that need no evidence."""
 VECTORS = ("svg", "pdf")
 
 
@@ -56,8 +54,8 @@ def analyse(
     if pictures < 1:
         raise OptionError(f"--pictures is {pictures}, expected 1 or more")
     if numbers is not None:
-        return write_figure(Path(out), figure, FIGURES[figure], read_numbers(Path(numbers)), forms)
-    if evidence is None and figure not in FREE:
+        return write_figure(Path(out), figure, FIGURES[figure].draw, read_numbers(Path(numbers)), forms)
+    if evidence is None and FIGURES[figure].needs_evidence:
         raise OptionError(f"--evidence is missing, expected a folder that extract wrote: {figure} is drawn from it")
     inputs = FigureInputs(
         folders=stores(evidence) if evidence is not None else (),
@@ -74,4 +72,4 @@ def analyse(
         yes=yes,
         ask=ask,
     )
-    return write_figure(Path(out), figure, FIGURES[figure], COLLECTED[figure](inputs), forms)
+    return write_figure(Path(out), figure, FIGURES[figure].draw, FIGURES[figure].collect(inputs), forms)

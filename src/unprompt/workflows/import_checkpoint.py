@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from unprompt.detectors import METHODS, checkpoint
 from unprompt.detectors.public import PublicHead, fill, read_public
 from unprompt.errors import OptionError
+from unprompt.evaluation import Map
 from unprompt.instruments import Suite
 from unprompt.workflows.data.labelled import joined, stores
-from unprompt.workflows.train import Band, Map, calibrate
+from unprompt.workflows.fitting.calibration import Band, calibrate, validation_figures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,9 +47,10 @@ def import_checkpoint(
     reached = "no calibration: give --evidence before it is asked"
     if evidence is not None:
         found = joined(stores(evidence), detector, instruments, "validation")
-        reached = "validation " + calibrate(
-            detector, detector.logits(found.evidence), found, calibration, band, fpr, fnr
-        )
+        logits = detector.logits(found.evidence)
+        calibrate(detector, found.labels, logits, calibration=calibration, band=band, fpr=fpr, fnr=fnr)
+        detector.figures = validation_figures(found.labels, logits, found.generators)
+        reached = f"validation AUC {detector.figures['auc']:.3f} on {len(found)} pictures"
     detector.figures |= {"imported": source.name, "imported_sha256": checkpoint.digest(source)}
     detector.training["suite"] = instruments.manifest.name
     detector.save(out)

@@ -5,45 +5,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from unprompt.detectors import ATTRIBUTORS, EVERY, METHODS, load
+from unprompt.detectors import ATTRIBUTORS, EVERY, METHODS
 from unprompt.detectors.base import Detector, Model
-from unprompt.detectors.calibration import Calibration, Isotonic, Thresholds
-from unprompt.detectors.methods.panel import MEMBERS, Panel
-from unprompt.detectors.options import ClosedFormOptions
-from unprompt.errors import DataError, OptionError
-from unprompt.evaluation import (
-    average_precision,
-    fit_isotonic,
-    fit_platt,
-    fit_temperature,
-    fit_thresholds,
-    roc_auc,
-)
+from unprompt.detectors.methods.panel import MEMBERS
+from unprompt.evaluation import Map
 from unprompt.instruments import Suite
-from unprompt.store import Store
 from unprompt.training.course import Tell, Validation, unheard
 from unprompt.training.fit import refuse
 from unprompt.training.journal import Logger
 from unprompt.training.run import Precision, Run, Strategy, leads
-from unprompt.types import GENERATED, REAL
-from unprompt.workflows.data.labelled import Labelled, joined, member_logits, stores, suite_of
+from unprompt.workflows.data.labelled import joined, stores, suite_of
 from unprompt.workflows.fitting.attribution import fit_attributor, names_in
+from unprompt.workflows.fitting.calibration import Band, calibrate, fit_panel, validation_figures
 from unprompt.workflows.fitting.head_training import Learning
 from unprompt.workflows.fitting.spread import spread_of
 
 log = logging.getLogger(__name__)
-
-FOLDS = 5
-"""A panel's calibration sees logits of members' weights that were fitted without the picture."""
-
-Floats = npt.NDArray[np.float64]
-Map: TypeAlias = Literal["platt", "isotonic", "temperature"]
-Band: TypeAlias = Literal["empirical", "conformal"]
 
 
 def train(
@@ -92,14 +71,10 @@ def train(
     )
     chosen, names = made.fitting_options(instruments).override(options), names_in(generators)
 
-    def judged(detector: Detector[Any, Any], logits: Floats, found: Labelled) -> str:
-        return calibrate(detector, logits, found, calibration, band, fpr, fnr)
-
     fitted: Model[Any, Any]
     if method == "panel":
         refuse(run, method)
-        fitted, logits, found = _panel(folders, path, instruments, chosen, names)
-        reached = judged(fitted, logits, found)
+        fitted, logits, found = fit_panel(folders, path, instruments, chosen, names)
     elif method in ATTRIBUTORS:
         fitted = attributor = ATTRIBUTORS[method](instruments, chosen, seed)
         reached = fit_attributor(attributor, folders, names, learn)
@@ -107,9 +82,13 @@ def train(
         fitted = detector = METHODS[method](instruments, chosen, seed)
         learned, found = (joined(folders, detector, instruments, split, names) for split in ("train", "validation"))
         learn(detector, learned.evidence, learned.labels, Validation(found.evidence, found.labels))
-        reached = judged(detector, detector.logits(found.evidence), found)
-    if isinstance(fitted, Detector) and (moves := spread_of(folders, fitted, instruments)) is not None:
-        fitted.figures["spread"] = moves.to_dict()
+        logits = detector.logits(found.evidence)
+    if isinstance(fitted, Detector):
+        calibrate(fitted, found.labels, logits, calibration=calibration, band=band, fpr=fpr, fnr=fnr)
+        fitted.figures = validation_figures(found.labels, logits, found.generators)
+        reached = f"AUC {fitted.figures['auc']:.3f} on {len(found)} pictures"
+        if (moves := spread_of(folders, fitted, instruments)) is not None:
+            fitted.figures["spread"] = moves.to_dict()
     fitted.training["suite"] = instruments.manifest.name
     if not leads():  # another process of this training saves
         return path
@@ -117,97 +96,3 @@ def train(
     learn.partial.unlink(missing_ok=True)
     log.info(f"{method}: validation {reached}; saved {path}")
     return path
-
-
-def _panel(
-    folders: Sequence[Store],
-    path: Path,
-    suite: Suite,
-    options: ClosedFormOptions,
-    generators: Sequence[str] | None,
-) -> tuple[Panel, Floats, Labelled]:
-    present = [path.parent / f"{name}.safetensors" for name in MEMBERS]
-    members = [load(file, suite) for file in present if file.is_file()]
-    if len(members) < 2:
-        raise DataError(
-            f"{path.parent} holds {len(members)} of the panel's members, expected two or more of "
-            f"{', '.join(file.name for file in present)}: train them there first"
-        )
-    panel = Panel(suite, members, options)
-    features, found = member_logits(folders, members, suite, "validation", generators)
-    labels = np.asarray(found.labels)
-    logits = np.empty(len(found))
-    fold = np.asarray([int(one[-8:], 16) % FOLDS for one in found.pixels])
-    for number in range(FOLDS):
-        held = fold == number
-        panel.solve_features(features[~held], labels[~held])
-        logits[held] = panel.combined(features[held])
-    panel.solve_features(features, labels)
-    return panel, logits, found
-
-
-def _calibrated(kind: Map, labels: Sequence[int], logits: Floats) -> Calibration | Isotonic:
-    if kind == "platt":
-        return Calibration(*fit_platt(labels, logits))
-    if kind == "temperature":
-        return Calibration(1 / fit_temperature(labels, logits), 0.0, "temperature")
-    if kind == "isotonic":
-        corners, probabilities = fit_isotonic(labels, logits)
-        return Isotonic(tuple(corners.tolist()), tuple(probabilities.tolist()))
-    raise OptionError(f"--calibration is {kind!r}, expected platt, isotonic or temperature")
-
-
-def calibrate(
-    detector: Detector[Any, Any],
-    logits: Floats,
-    found: Labelled,
-    calibration: Map,
-    band: Band,
-    fpr: float,
-    fnr: float,
-) -> str:
-    """Give a detector its calibration, thresholds and figures from validation pictures; what it reached, in words."""
-    calibrated = _calibrated(calibration, found.labels, logits)
-    return _judge(detector, logits, found, calibrated, fpr, fnr, _conformal(band))
-
-
-def _conformal(band: Band) -> bool:
-    if band not in ("empirical", "conformal"):
-        raise OptionError(f"--band is {band!r}, expected empirical or conformal")
-    return band == "conformal"
-
-
-def _judge(
-    detector: Detector[Any, Any],
-    logits: Floats,
-    found: Labelled,
-    calibration: Calibration | Isotonic,
-    fpr: float,
-    fnr: float,
-    conformal: bool,
-) -> str:
-    """Calibration, thresholds and the card's figures, all from validation pictures; what was reached, in words."""
-    labels = np.asarray(found.labels)
-    detector.calibration = calibration
-    probabilities = calibration.probability(logits)
-    lower, upper = fit_thresholds(labels, probabilities, fpr, fnr, conformal)
-    detector.thresholds = Thresholds.from_validation(
-        lower,
-        upper,
-        fpr=fpr,
-        fnr=fnr,
-        real=probabilities[labels == REAL],
-        n_generated=int((labels == GENERATED).sum()),
-        conformal=conformal,
-    )
-    detector.figures = {
-        "data": "validation",
-        "auc": roc_auc(labels, logits),
-        "ap": average_precision(labels, logits),
-        "n_real": int((labels == REAL).sum()),
-        "n_generated": int((labels == GENERATED).sum()),
-        "generators": sorted(
-            {name for name, label in zip(found.generators, found.labels, strict=True) if label and name}
-        ),
-    }
-    return f"AUC {detector.figures['auc']:.3f} on {len(found)} pictures"

@@ -10,7 +10,7 @@ import pytest
 
 from unprompt.detectors import load
 from unprompt.detectors.base import Detector
-from unprompt.detectors.closed_form import logistic
+from unprompt.detectors.logistic import logistic
 from unprompt.detectors.methods.item import ItemDetector
 from unprompt.detectors.methods.panel import Panel
 from unprompt.detectors.methods.tidy import TidyDetector

@@ -15,8 +15,9 @@ import numpy.typing as npt
 from scipy.fft import dctn
 
 from unprompt.detectors.base import Floats
-from unprompt.detectors.closed_form import LinearDetector, scale_of
+from unprompt.detectors.closed_form import LinearDetector
 from unprompt.detectors.labels import labelled
+from unprompt.detectors.logistic import scale_of
 from unprompt.detectors.options import ClosedFormOptions, at_least
 from unprompt.detectors.towers import require_vision_tower
 from unprompt.evidence.pixels import PixelEvidence, PixelExtractor

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unprompt.detectors.calibration import Calibration, Thresholds
-from unprompt.detectors.closed_form import logistic
+from unprompt.detectors.logistic import logistic
 from unprompt.evaluation import fit_platt, fit_thresholds
 from unprompt.recipes.photo.scoring import Floats
 
@@ -34,36 +34,36 @@ class Fusion:
     lower: float
     upper: float
 
-    def logits(self, told: Floats) -> Floats:
+    def logits(self, member_logits: Floats) -> Floats:
         """N from N x methods."""
-        return np.asarray(told @ self.weights + self.bias)
+        return np.asarray(member_logits @ self.weights + self.bias)
 
-    def probability(self, told: Floats) -> Floats:
+    def probability(self, member_logits: Floats) -> Floats:
         """N in [0, 1], at prior 0.5."""
-        return self.calibration.probability(self.logits(told))
+        return self.calibration.probability(self.logits(member_logits))
 
 
-def fuse(told: Mapping[str, Floats], labels: npt.NDArray[np.int64]) -> Fusion:
+def fuse(logits: Mapping[str, Floats], labels: npt.NDArray[np.int64]) -> Fusion:
     """From each condition's N x methods logits: one fit over all conditions, the strictest threshold of any."""
-    stacked, repeated = np.concatenate(list(told.values())), np.tile(labels, len(told))
+    stacked, repeated = np.concatenate(list(logits.values())), np.tile(labels, len(logits))
     weights, bias = logistic(stacked, repeated, L2)
-    calibration = Calibration(*fit_platt(repeated, stacked @ weights + bias))
-    each = [calibration.probability(one @ weights + bias) for one in told.values()]
+    calibration = fit_platt(repeated, stacked @ weights + bias)
+    each = [calibration.probability(one @ weights + bias) for one in logits.values()]
     bounds = [fit_thresholds(labels, one, FALSE_ALARMS, MISSES) for one in each]
-    lower, upper = min(low for low, _ in bounds), max(high for _, high in bounds)
+    lower, upper = min(one.lower for one in bounds), max(one.upper for one in bounds)
     return Fusion(weights, bias, calibration, lower, max(lower, upper))
 
 
-def thresholds(fusion: Fusion, told: Mapping[str, Floats], labels: npt.NDArray[np.int64]) -> Thresholds:
+def thresholds(fusion: Fusion, logits: Mapping[str, Floats], labels: npt.NDArray[np.int64]) -> Thresholds:
     """What a checkpoint keeps: the bounds, and the real probabilities of all conditions that they rest on."""
-    real = np.concatenate([fusion.probability(one[labels == 0]) for one in told.values()])
+    real = np.concatenate([fusion.probability(one[labels == 0]) for one in logits.values()])
     return Thresholds.from_validation(
         fusion.lower,
         fusion.upper,
         fpr=FALSE_ALARMS,
         fnr=MISSES,
         real=real,
-        n_generated=int((labels == 1).sum()) * len(told),
+        n_generated=int((labels == 1).sum()) * len(logits),
     )
 
 
@@ -72,22 +72,22 @@ class Judged:
     """One condition's pictures as the fusion of the other folds judges them."""
 
     probabilities: Floats
-    accused: Flags
+    flagged: Flags
     """Above that fusion's upper threshold."""
-    cleared: Flags
+    passed: Flags
     """Below its lower one."""
 
 
-def judge(told: Mapping[str, Floats], labels: npt.NDArray[np.int64], folds: Sequence[int]) -> dict[str, Judged]:
+def judge(logits: Mapping[str, Floats], labels: npt.NDArray[np.int64], folds: Sequence[int]) -> dict[str, Judged]:
     """Each picture by weights, calibration and thresholds that were fitted without its fold."""
     numbers = np.asarray(folds)
-    made = {name: Judged(np.zeros(len(labels)), *np.zeros((2, len(labels)), np.bool_)) for name in told}
+    made = {name: Judged(np.zeros(len(labels)), *np.zeros((2, len(labels)), np.bool_)) for name in logits}
     for fold in np.unique(numbers):
         held = numbers == fold
-        fusion = fuse({name: one[~held] for name, one in told.items()}, labels[~held])
-        for name, one in told.items():
+        fusion = fuse({name: one[~held] for name, one in logits.items()}, labels[~held])
+        for name, one in logits.items():
             found = fusion.probability(one[held])
             made[name].probabilities[held] = found
-            made[name].accused[held] = found > fusion.upper
-            made[name].cleared[held] = found < fusion.lower
+            made[name].flagged[held] = found > fusion.upper
+            made[name].passed[held] = found < fusion.lower
     return made

@@ -17,13 +17,11 @@ from torch import Tensor
 
 from unprompt.detectors import METHODS
 from unprompt.detectors.base import Detector
-from unprompt.detectors.calibration import Calibration, Thresholds
 from unprompt.detectors.checkpoint import load, restore, save_aside
 from unprompt.detectors.methods.panel import Panel
 from unprompt.detectors.methods.patches import cut, lit
 from unprompt.detectors.methods.traces import TracesDetector
-from unprompt.detectors.ood import MahalanobisGaussian, OODDetector, OODHeader
-from unprompt.evaluation import fit_platt, fit_thresholds, roc_auc
+from unprompt.detectors.ood import MahalanobisGaussian, OODDetector, OODHeader, distance_limit
 from unprompt.evidence.traces import TraceEvidence
 from unprompt.instruments import Suite
 from unprompt.perturbations.degradation import CONDITIONS
@@ -33,6 +31,7 @@ from unprompt.recipes.photo.learning import Course, Draw, learn
 from unprompt.recipes.photo.scoring import Floats, Seen, see
 from unprompt.recipes.photo.sources import UNSEEN, Photograph, folds, learned
 from unprompt.recipes.photo.training_views import SIDE, TrainingViews, prepare
+from unprompt.workflows.fitting.calibration import calibrate, validation_figures
 
 log = logging.getLogger(__name__)
 
@@ -188,23 +187,15 @@ class HeadTrainer:
         network.join([net.network for net in nets.values()])
         column = np.concatenate([told[:, MEMBERS.index(method)] for told in self.told.values()])
         labels = np.tile(self.labels, len(self.told))
-        detector.calibration = Calibration(*fit_platt(labels, column))
-        probabilities = detector.calibration.probability(column)
-        detector.thresholds = _bounds(probabilities, labels)
+        calibrate(detector, labels, column, fpr=FALSE_ALARMS, fnr=MISSES)
         detector.figures = self._figures(self.told["raw"][:, MEMBERS.index(method)])
         detector.training = {"suite": "photo", "folds": len(nets), "pictures": len(self.taught)}
         detector.save(path, half=True)
         return detector
 
     def _figures(self, logits: Floats) -> dict[str, Any]:
-        generators = sorted({one.source for one in self.taught if one.label == 1})
-        return {
-            "data": "pictures of the other folds, as they lie",
-            "auc": roc_auc(self.labels, logits),
-            "n_real": int((self.labels == 0).sum()),
-            "n_generated": int((self.labels == 1).sum()),
-            "generators": generators,
-        }
+        sources = [one.source for one in self.taught]
+        return validation_figures(self.labels, logits, sources, "pictures of the other folds, as they lie")
 
     def _world(self) -> OODDetector:
         """A cloud of the washed views' traces; its threshold from pictures whose fold was left out of the cloud."""
@@ -215,12 +206,6 @@ class HeadTrainer:
             held = self.places == fold
             others = np.concatenate([rows for rows, out in zip(views, held, strict=True) if not out]).astype(np.float64)
             distances[held] = MahalanobisGaussian.fit(others, RANK).distances(seen[held])
-        limit = float(np.quantile(distances, 1 - OUTSIDE, method="higher"))
+        limit = distance_limit(distances, OUTSIDE)
         facts = OODHeader("", 1.0, OUTSIDE, len(views), len(views), (limit,), LEAST)
         return OODDetector(None, (MahalanobisGaussian.fit(np.concatenate(views).astype(np.float64), RANK),), facts)
-
-
-def _bounds(probabilities: Floats, labels: npt.NDArray[np.int64]) -> Thresholds:
-    lower, upper = fit_thresholds(labels, probabilities, FALSE_ALARMS, MISSES)
-    real, generated = probabilities[labels == 0], int((labels == 1).sum())
-    return Thresholds.from_validation(lower, upper, fpr=FALSE_ALARMS, fnr=MISSES, real=real, n_generated=generated)

@@ -37,12 +37,12 @@ def measure(trainer: HeadTrainer, data: str) -> dict[str, Any]:
     judged = trainer.judged()
     return {
         "conditions": {name: figures.condition(trainer.taught, one) for name, one in judged.items()},
-        "strangers": _strangers(trainer),
+        "strangers": _out_of_distribution(trainer),
         "facts": _facts(trainer, data),
     }
 
 
-def _strangers(trainer: HeadTrainer) -> dict[str, dict[str, Any]]:
+def _out_of_distribution(trainer: HeadTrainer) -> dict[str, dict[str, Any]]:
     """Drawn pictures and documents, which nobody learned from, judged by the whole suite."""
     groups = {
         DRAWN: [one.read() for one in trainer.rows if one.sample.content == DRAWN],
@@ -53,14 +53,14 @@ def _strangers(trainer: HeadTrainer) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name, pictures in groups.items():
         for condition in ASKED if pictures else ():
-            told = []
+            probabilities = []
             for one in pictures:
                 cache = ProductCache([drawn(condition, one)], suite)
-                told.append(panel.probability(panel.logits(panel.extractor.extract(cache)))[0])
+                probabilities.append(panel.probability(panel.logits(panel.extractor.extract(cache)))[0])
             assert panel.thresholds is not None
-            accused = np.array(told) > panel.thresholds.upper
-            found.setdefault(name, {})[condition] = {"n": len(accused), "accused": figures.share(accused)}
-            log.info(f"{name}, {condition}: {accused.sum()} of {len(accused)} accused")
+            flagged = np.array(probabilities) > panel.thresholds.upper
+            found.setdefault(name, {})[condition] = {"n": len(flagged), "accused": figures.share(flagged)}
+            log.info(f"{name}, {condition}: {flagged.sum()} of {len(flagged)} flagged")
     return found
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 
 from unprompt.analysis import Scored, reliability_table, roc_table
-from unprompt.datasets.pairs import PAIRS
 from unprompt.detectors import load
 from unprompt.detectors.checkpoint import read_header
 from unprompt.detectors.methods.panel import MEMBERS
@@ -48,10 +47,7 @@ def _scored(inputs: FigureInputs, path: Path) -> dict[str, Scored]:
     detector = load(path, suite)
     logits, found = logits_of(inputs.folders, detector, suite, inputs.split)
     probabilities, generated = detector.probability(logits), np.asarray(found.labels) != REAL
-    there = {name for name, label in zip(found.generators, found.labels, strict=True) if label == REAL}
-    pairs = {name: next(iter(shared & there)) for name, shared in PAIRS.items() if len(shared & there) == 1}
-    failed = np.zeros_like(generated)
-    rows = group_rows(generated, failed, found.generators, found.originals, pairs)
+    rows = group_rows(generated, np.zeros_like(generated), found.generators, found.originals)
     lines = {
         name: Scored(rows.generated[row.members], probabilities[rows.places][row.members])
         for name, row in rows.rows.items()

@@ -1,12 +1,14 @@
-"""The numbers of each figure, collected from stored evidence, checkpoints and results."""
+"""Each figure: its numbers, collected from stored evidence, checkpoints and results, and its drawing."""
 
 from __future__ import annotations
 
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +19,14 @@ from unprompt.analysis import (
     alike,
     consistency_table,
     cosines,
+    draw_alignment,
+    draw_consistency,
+    draw_det,
+    draw_reliability,
+    draw_robustness,
+    draw_roc,
+    draw_shift,
+    draw_tsne,
     embedded,
     psnr,
     robustness_table,
@@ -39,6 +49,9 @@ from unprompt.workflows.data.labelled import has_view
 from unprompt.workflows.figures.curves import reliability, roc
 from unprompt.workflows.figures.inputs import FigureInputs, Rows, evidence_of, parts_of
 from unprompt.workflows.planning.costs import agree
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
 
 log = logging.getLogger(__name__)
 
@@ -102,17 +115,27 @@ def robustness(inputs: FigureInputs) -> pa.Table:
     return robustness_table([row for path in inputs.results for row in _results(path)], inputs.metric)
 
 
-COLLECTED: Final[Mapping[str, Callable[[FigureInputs], pa.Table]]] = {
-    "shift": shift,
-    "alignment": alignment,
-    "consistency": consistency,
-    "tsne": tsne,
-    "roc": roc,
-    "det": roc,
-    "reliability": reliability,
-    "robustness": robustness,
-}
-"""Figure -> what collects its numbers."""
+@dataclass(frozen=True)
+class Figure:
+    """One figure: from the inputs to a table, and from that table alone to a drawing."""
+
+    collect: Callable[[FigureInputs], pa.Table]
+    draw: Callable[[pa.Table], Drawing]
+    needs_evidence: bool = True
+
+
+FIGURES: Final[Mapping[str, Figure]] = MappingProxyType(
+    {
+        "shift": Figure(shift, draw_shift),
+        "alignment": Figure(alignment, draw_alignment),
+        "consistency": Figure(consistency, draw_consistency),
+        "tsne": Figure(tsne, draw_tsne),
+        "roc": Figure(roc, draw_roc),
+        "det": Figure(roc, draw_det),
+        "reliability": Figure(reliability, draw_reliability),
+        "robustness": Figure(robustness, draw_robustness, needs_evidence=False),
+    }
+)
 
 
 def _regenerated(inputs: FigureInputs, suite: Suite) -> Iterator[Redrawn]:

@@ -7,7 +7,6 @@ from typing import Any, TypeAlias
 
 from unprompt.detectors.attributor import Attributor, targets
 from unprompt.detectors.base import Model
-from unprompt.detectors.calibration import Calibration
 from unprompt.errors import DataError, OptionError
 from unprompt.evaluation import AttributionTable, evaluate_attribution, fit_platt
 from unprompt.store import Store
@@ -40,7 +39,7 @@ def fit_attributor(
     learn(attributor, learned, labels, Validation(found, truth))
     logits = attributor.logits(found)
     attributor.calibrations = {
-        name: Calibration(*fit_platt(truth[:, k], logits[:, k])) for k, name in enumerate(attributor.candidates)
+        name: fit_platt(truth[:, k], logits[:, k]) for k, name in enumerate(attributor.candidates)
     }
     table = evaluate_attribution(attributor.candidates, makers, attributor.probabilities(logits))
     attributor.figures = {"data": "validation", "n": len(found), **table.to_dict()}

@@ -137,9 +137,9 @@ def _taken(samples: Sequence[Sample], columns: Sequence[Column], learned: Collec
     for split in SPLITS:
         names = tested if split == "test" else set(learned)
         collections = _names(samples, REAL, split)
-        shared = {one.generator: {one.real} for one in columns if one.real in collections}
+        shared = {one.generator: one.real for one in columns if one.real in collections}
         wanted[split, GENERATED] = names
-        wanted[split, REAL] = {real for name in names for real in shared.get(name) or partners(name, collections)}
+        wanted[split, REAL] = {real for name in names for real in partners(name, collections, shared)}
         for label in (REAL, GENERATED):
             wanted[None, label] |= wanted[split, label]
     return [one for one in samples if one.label is not None and one.generator in wanted[one.split, one.label]]
