@@ -20,7 +20,7 @@ from unprompt.errors import CheckpointError, DataError, OptionError, SuiteError
 from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import encode_png, read
 from unprompt.instruments import Manifest, Suite
-from unprompt.training import course as loop
+from unprompt.training import state
 from unprompt.training.fit import Report, Validation, fit
 from unprompt.types import NONE_OF_THESE, Picture
 
@@ -172,7 +172,7 @@ def test_a_step_moves_its_own_weights_and_nothing_that_is_frozen(
 def test_the_loop_trains_it_and_an_interruption_changes_nothing(
     attributor: Attributor[Any, Any], evidence: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "SAVE_SECONDS", -1.0)
+    monkeypatch.setattr(state, "SAVE_SECONDS", -1.0)
     options = attributor.options.from_dict({**attributor.options.to_dict(), "epochs": 3, "batch": 3, "rate": 1e-3})
     labels = targets(CANDIDATES, MAKERS)
     validation, told = Validation(evidence[:5], labels[:5]), list[Report]()

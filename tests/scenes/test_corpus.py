@@ -1,4 +1,4 @@
-"""Scenes rendered once, and the order in which batches take them."""
+"""Scenes rendered once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from unprompt.scenes.corpus import (
     HEAD_SEEDS,
     HELD_OUT_SEEDS,
     INSTRUMENT_SEEDS,
-    batches,
     corpus,
     develop,
 )
@@ -61,18 +60,3 @@ def test_another_world_or_camera_lies_elsewhere(tmp_path: Path) -> None:
 def test_uses_of_scenes_lie_far_apart() -> None:
     firsts = [INSTRUMENT_SEEDS, HELD_OUT_SEEDS, *HEAD_SEEDS.values(), EXAMPLE_SEEDS]
     assert min(later - first for first, later in pairwise(firsts)) == 1_000_000
-
-
-def test_an_epoch_takes_every_scene_once_at_most() -> None:
-    taken = list(batches(10, 3, range(6)))
-    first, second = np.concatenate(taken[:3]), np.concatenate(taken[3:])
-    for epoch in (first, second):
-        assert len(set(epoch.tolist())) == 9
-        assert set(epoch.tolist()) <= set(range(10))
-    assert first.tolist() != second.tolist()
-
-
-@pytest.mark.parametrize("start", [1, 3, 5])
-def test_batches_are_the_same_wherever_a_run_resumes(start: int) -> None:
-    whole, rest = list(batches(10, 3, range(8), seed=2)), list(batches(10, 3, range(start, 8), seed=2))
-    assert [batch.tolist() for batch in rest] == [batch.tolist() for batch in whole[start:]]

@@ -18,8 +18,9 @@ from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import encode_png, read
 from unprompt.instruments import Suite
 from unprompt.testing.fake_suite import save_fake_suite
-from unprompt.training.course import Course
-from unprompt.training.fit import Validation
+from unprompt.training.fit import Validation, prepare
+from unprompt.training.loop import Task
+from unprompt.training.state import TrainingState
 
 TRAINED = [name for name, made in EVERY.items() if issubclass(made.Options, TrainedOptions)]
 MAKERS = ["diffusion", None, "sibling", "flow", "diffusion", "sibling", None, "diffusion", "sibling"]
@@ -27,7 +28,7 @@ MAKERS = ["diffusion", None, "sibling", "flow", "diffusion", "sibling", None, "d
 
 @dataclass(frozen=True)
 class Lesson:
-    """One method's evidence; ``course`` is a fresh start each time."""
+    """One method's evidence; ``training`` is a fresh start each time."""
 
     method: str
     suite: Suite
@@ -38,9 +39,12 @@ class Lesson:
         made = EVERY[self.method]
         return made(self.suite, made.fitting_options(self.suite).override({"epochs": 2, "batch": 4, **options}))
 
-    def course(self, detector: Model[Any, Any], **more: Any) -> Course:
-        held = Validation(self.evidence[:5], self.labels[:5])
-        return Course(detector, self.evidence, self.labels, 3, **{"validation": held, **more})
+    @property
+    def held(self) -> Validation:
+        return Validation(self.evidence[:5], self.labels[:5])
+
+    def training(self, detector: Model[Any, Any]) -> tuple[TrainingState, Task]:
+        return prepare(detector, self.evidence, self.labels, 3, self.held)
 
 
 @pytest.fixture(scope="session")

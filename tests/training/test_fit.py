@@ -24,8 +24,8 @@ from unprompt.evidence.sare import SareEvidence
 from unprompt.evidence.semgir import SemgirEvidence
 from unprompt.instruments import Suite
 from unprompt.testing.fake_suite import save_fake_suite
-from unprompt.training import course as loop
-from unprompt.training.fit import Report, Validation, fit
+from unprompt.training import state as training_state
+from unprompt.training.fit import Report, Validation, fit, optimiser
 from unprompt.types import Caption
 
 LABELS = [0, 1] * 12
@@ -105,7 +105,7 @@ def test_a_seed_settles_everything(case: Any, suite: Suite) -> None:
 def test_an_interruption_changes_nothing(
     case: Any, killed_after: int, suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "SAVE_SECONDS", -1.0)  # after each step
+    monkeypatch.setattr(training_state, "SAVE_SECONDS", -1.0)  # after each step
     detector, evidence = case(suite)
     validation = Validation(evidence[:6], LABELS[:6])
     whole: list[Report] = []
@@ -129,7 +129,7 @@ def test_an_interruption_changes_nothing(
 
 
 def test_a_long_epoch_tells_of_itself(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "SAVE_SECONDS", -1.0)
+    monkeypatch.setattr(training_state, "SAVE_SECONDS", -1.0)
     told: list[Report] = []
     detector, evidence = item(suite)
     fit(detector, evidence, LABELS, on_epoch=told.append)
@@ -196,10 +196,10 @@ def test_the_epoch_with_the_lowest_validation_loss_is_kept(suite: Suite) -> None
 
 
 def test_the_optimiser_and_its_rates_are_those_of_the_options(suite: Suite) -> None:
-    made = loop.optimiser(sare(suite)[0], SareOptions(rate=1e-4))
+    made = optimiser(sare(suite)[0], SareOptions(rate=1e-4))
     assert isinstance(made, torch.optim.AdamW)
     assert [group["lr"] for group in made.param_groups] == [1e-5, 1e-4]
-    made = loop.optimiser(semgir(suite)[0], SemgirOptions())
+    made = optimiser(semgir(suite)[0], SemgirOptions())
     assert type(made) is torch.optim.Adam
     assert [group["lr"] for group in made.param_groups] == [1e-4]
 

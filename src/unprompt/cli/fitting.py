@@ -18,7 +18,6 @@ from unprompt.cli.options import (
     Precision,
     Settings,
     Split,
-    Strategy,
     TableFormat,
     Workers,
     Yes,
@@ -89,7 +88,6 @@ def train(
     ] = None,
     device: Device = "cpu",
     devices: Devices = 1,
-    strategy: Strategy = "auto",
     precision: Precision = "32",
     accumulate: Accumulate = 1,
     workers: Workers = 0,
@@ -97,7 +95,7 @@ def train(
         int | None, typer.Option(help="End so many epochs after the best validation loss; default: all epochs.")
     ] = None,
     logger: Annotated[
-        Literal["csv", "tensorboard", "wandb"] | None, typer.Option(help="Log each epoch's losses (extra train).")
+        Literal["csv", "tensorboard", "wandb"] | None, typer.Option(help="Log each epoch's losses.")
     ] = None,
     log_dir: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the logs; default: CHECKPOINT.logs.")
@@ -109,7 +107,6 @@ def train(
     It learns on the train split; its calibration and its thresholds come from the validation split.
     """
     from unprompt.cli.output import progress, quiet_stdout
-    from unprompt.training.run import leads
     from unprompt.workflows.train import train as work
 
     with quiet_stdout(), progress() as watch:
@@ -127,7 +124,6 @@ def train(
             generators=generators,
             device=device,
             devices=devices,
-            strategy=strategy,
             precision=precision,
             accumulate=accumulate,
             workers=workers,
@@ -137,8 +133,7 @@ def train(
             options=chosen(settings),
             watch=watch,
         )
-    if leads():
-        typer.echo(checkpoint)
+    typer.echo(checkpoint)
 
 
 def evaluate(

@@ -56,21 +56,15 @@ Settings: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Another value for one of the method's options, as epochs=30."),
 ]
-Devices: TypeAlias = Annotated[
-    int, typer.Option(help="Processes that share each step, each with a device of its own (extra train).")
-]
-Strategy: TypeAlias = Annotated[
-    Literal["auto", "ddp", "ddp_notebook"],
-    typer.Option(help="How the processes are started: ddp repeats this command for each; ddp_notebook forks."),
-]
+Devices: TypeAlias = Annotated[int, typer.Option(help="Processes that share each step, each with a device of its own.")]
 Precision: TypeAlias = Annotated[
     Literal["32", "bf16-mixed", "16-mixed"],
-    typer.Option(help="Numbers of the network's pass; its weights stay float32 (extra train)."),
+    typer.Option(help="Numbers of the network's pass; its weights stay float32."),
 ]
 Accumulate: TypeAlias = Annotated[
-    int, typer.Option(help="Parts that a device takes its share of a step in, to save memory (extra train).")
+    int, typer.Option(help="Parts that a device takes its share of a step in, to save memory.")
 ]
-Workers: TypeAlias = Annotated[int, typer.Option(help="Processes a device that prepare pictures ahead (extra train).")]
+Workers: TypeAlias = Annotated[int, typer.Option(help="Processes a device that prepare pictures ahead.")]
 
 
 def chosen(pairs: list[str] | None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from unprompt.report.words import printable
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-    from unprompt.training.course import Report
+    from unprompt.training.state import Report
 
 UNCUT = 100_000
 """Columns of a console that is no terminal: wider than any row."""
@@ -79,12 +79,9 @@ def quiet_stdout() -> Iterator[None]:
 @contextmanager
 def progress() -> Iterator[Callable[[Report], None]]:
     """A bar of a training's epochs on stderr, where that is a terminal; lines that are told meanwhile pass above it."""
-    from unprompt.training.run import leads
-
     columns = (TextColumn("epoch {task.completed:.1f}/{task.total:.0f}"), BarColumn(), TextColumn("{task.description}"))
     console = Console(stderr=True)
-    unseen = not console.is_terminal or not leads()
-    bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=unseen)
+    bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)
     with bar:
         task = bar.add_task("", total=1, visible=False)
 

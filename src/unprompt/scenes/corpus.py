@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -68,18 +67,6 @@ def corpus(folder: Path, first: int, count: int, workers: int = 2) -> Corpus:
     with ProcessPoolExecutor(workers) as pool:
         list(pool.map(partial(_render_chunk, place, first + count), missing))
     return _opened(place, starts)
-
-
-def batches(count: int, size: int, steps: range, seed: int = 0) -> Iterator[Indices]:
-    """Indices of the batch of each step: epochs of seeded permutations, the same wherever a run resumes."""
-    per_epoch = count // size
-    epoch, order = -1, np.zeros(0, np.int64)
-    for step in steps:
-        if step // per_epoch != epoch:
-            epoch = step // per_epoch
-            order = np.random.default_rng([seed, epoch]).permutation(count)
-        start = step % per_epoch * size
-        yield order[start : start + size]
 
 
 def _chunk_path(place: Path, start: int) -> Path:

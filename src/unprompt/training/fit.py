@@ -1,30 +1,44 @@
-"""The one door to training: a detector, its evidence and its labels in, the weights of the best epoch kept.
+"""Training a head: a detector, its evidence and its labels in, the weights of the best epoch kept.
 
-Two engines take the steps. The plain loop is the default: one process, float32, torch alone; whatever kills it, the
-same command goes on to the same bytes. Lightning is what devices, mixed precision, accumulation and workers ask for;
-in one process and float32 it takes the loop's very steps, and both read and write one partial file.
+All chance comes from (seed, epoch, step), and a step is always ``batch`` pictures, however many processes and parts
+share it.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
+import torch
 
 from unprompt.detectors.base import Model
 from unprompt.detectors.closed_form import ClosedForm
 from unprompt.detectors.labels import labelled
+from unprompt.detectors.options import TrainedOptions
 from unprompt.errors import OptionError
-from unprompt.instruments.loading import device_of
-from unprompt.training import loop
-from unprompt.training.course import Course, Report, Tell, Validation, unheard
-from unprompt.training.rows import Labels
+from unprompt.training.loop import Part, Task, shuffled, train
+from unprompt.training.rows import Labels, Rows
 from unprompt.training.run import Run
+from unprompt.training.state import Callback, Report, TrainingState, noop
 
-__all__ = ["Labels", "Report", "Run", "Trained", "Validation", "fit", "refuse"]
+__all__ = ["Labels", "Report", "Run", "Trained", "Validation", "fit", "refuse_run"]
+
+FORMAT: Final = 2
+"""Of the file of an interrupted training: what another edition left in another form is refused as another's."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Evidence that is never learned from and says which epoch is kept."""
+
+    evidence: Sequence[Any]
+    labels: Labels
 
 
 @dataclass(frozen=True)
@@ -42,12 +56,12 @@ def fit(
     evidence: Sequence[Any],
     labels: Labels,
     seed: int = 0,
-    on_epoch: Tell = unheard,
+    on_epoch: Callback = noop,
     validation: Validation | None = None,
     partial: Path | None = None,
     *,
     run: Run | None = None,
-    on_step: Tell = unheard,
+    on_step: Callback = noop,
 ) -> Trained:
     """Fit the detector or attributor in place, by its own options; labels are 0 and 1.
 
@@ -55,23 +69,82 @@ def fit(
     With ``partial`` the state is saved there at each epoch's end and every two minutes, and an interrupted run
     goes on from it; the caller removes the file once the detector is saved. ``run`` says on what it is trained.
     """
-    chosen = run or Run()
+    run = run or Run(device=str(detector.device))
     for column in np.atleast_2d(np.asarray(labels).T):
         labelled(len(evidence), column)
     if isinstance(detector, ClosedForm):
-        refuse(chosen, detector.method)
+        refuse_run(run, detector.method)
         detector.solve(evidence, labels)
         return Trained(0, 0)
-    course = Course(detector, evidence, labels, seed, on_epoch, on_step, validation, partial, chosen.patience)
-    if not chosen.asked:
-        loop.run(course, device_of(run.device) if run else detector.device)
-        return Trained(course.progress.epoch, course.kept)
-    from unprompt.training import lightning  # an extra, which loads for long
+    if run.patience is not None and validation is None:
+        raise OptionError(f"--patience is {run.patience}, and there is no validation evidence to go by: give some")
+    state, task = prepare(detector, evidence, labels, seed, validation, partial)
+    state.patience, state.on_epoch, state.on_step = run.patience, on_epoch, on_step
+    train(state, task, run)
+    return Trained(state.progress.epoch, state.kept)
 
-    return Trained(*lightning.run(course, chosen))
+
+def prepare(
+    detector: Model[Any, Any],
+    evidence: Sequence[Any],
+    labels: Labels,
+    seed: int = 0,
+    validation: Validation | None = None,
+    partial: Path | None = None,
+) -> tuple[TrainingState, Task]:
+    """A head's training before its first step."""
+    options = detector.options
+    if not isinstance(options, TrainedOptions):
+        raise OptionError(f"{detector.method} has no training schedule: its options need to be TrainedOptions")
+    batches = _HeadBatches(Rows(detector, evidence, labels), options.batch, seed)
+    held = Rows(detector, validation.evidence, validation.labels) if validation and len(validation.evidence) else None
+    detector.prepare_fit(evidence)
+    state = TrainingState(
+        detector.network,
+        optimiser(detector, options),
+        steps=-(-len(evidence) // options.batch),
+        epochs=options.epochs,
+        path=partial,
+        identity=_identity(detector, evidence, batches.rows.labels, seed) if partial else "",
+    )
+    validate = (lambda first, stride: held.loss(first, stride) / held.labels.size) if held else None
+    return state, Task(batches, lambda inputs: detector.loss(*inputs), validate)
 
 
-def refuse(run: Run, method: str) -> None:
+def optimiser(detector: Model[Any, Any], options: TrainedOptions) -> torch.optim.Optimizer:
+    """Adam or AdamW over what the method moves, at its rates."""
+    made = torch.optim.Adam if options.optimiser == "adam" else torch.optim.AdamW
+    return made(detector.parameter_groups(), lr=options.rate, weight_decay=options.weight_decay)
+
+
+def refuse_run(run: Run, method: str) -> None:
     """:class:`OptionError` where a method that is solved in one go is asked to be trained in some special way."""
-    if moot := [*run.asked, *(["patience"] if run.patience is not None else [])]:
+    if moot := [name for name in run.changed if name != "device"]:
         raise OptionError(f"--{moot[0]} is given, and {method} is solved in one go, without steps: leave it out")
+
+
+@dataclass(frozen=True)
+class _HeadBatches:
+    """Epochs in shuffled order; the last batch of one may be smaller."""
+
+    rows: Rows
+    size: int
+    seed: int
+
+    def __call__(self, epoch: int, step: int, number: int, parts: int) -> Part:
+        batch = shuffled(len(self.rows), self.seed, epoch)[step * self.size : (step + 1) * self.size]
+        own = np.array_split(batch, parts)[number]
+        rng = np.random.default_rng((self.seed, epoch, step, *([number] if parts > 1 else [])))
+        inputs = self.rows.batch(own if len(own) else batch[:1], rng)
+        return Part(inputs, len(own), parts * len(own) / len(batch), int(rng.integers(2**63)))
+
+
+def _identity(detector: Model[Any, Any], evidence: Sequence[Any], labels: npt.NDArray[np.float32], seed: int) -> str:
+    """SHA-256 of options, labels, seed and starting weights; of the evidence its number, first and last inputs."""
+    plain = [FORMAT, detector.method, detector.version, detector.options.to_dict(), seed, len(evidence)]
+    total = hashlib.sha256(json.dumps(plain, sort_keys=True).encode())
+    total.update(labels.tobytes())
+    start = [tensor.detach().cpu() for tensor in detector.network.state_dict().values()]
+    for tensor in (*detector.collate([evidence[0], evidence[-1]]), *start):
+        total.update(tensor.contiguous().numpy().tobytes())
+    return total.hexdigest()

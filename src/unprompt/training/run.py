@@ -6,30 +6,23 @@ devices and accumulation share it out, they do not enlarge it.
 
 from __future__ import annotations
 
-import os
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal, TypeAlias, get_args
+from dataclasses import dataclass, fields
+from typing import Any, Literal, TypeAlias, get_args
 
 from unprompt.detectors.options import at_least
 from unprompt.errors import OptionError
 
 Precision: TypeAlias = Literal["32", "bf16-mixed", "16-mixed"]
-Strategy: TypeAlias = Literal["auto", "ddp", "ddp_notebook"]
-
-ASKING: Final = ("devices", "strategy", "precision", "accumulate", "workers")
-"""Fields that only Lightning can heed."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """The defaults are the plain loop in one process, which needs nothing but torch."""
+    """The defaults are one process in float32, whose weights an interruption does not change by a byte."""
 
     device: str = "cpu"
     """cpu, cuda, cuda:1."""
     devices: int = 1
     """Processes, each with a device of its own."""
-    strategy: Strategy = "auto"
-    """auto = ddp for several devices; ddp starts the same command again for each; ddp_notebook forks."""
     precision: Precision = "32"
     """Numbers of the forward pass; the weights stay float32."""
     accumulate: int = 1
@@ -45,24 +38,18 @@ class Run:
         at_least("workers", self.workers, 0)
         if self.patience is not None:
             at_least("patience", self.patience, 1)
-        for name, allowed in (("strategy", Strategy), ("precision", Precision)):
-            if (value := getattr(self, name)) not in get_args(allowed):
-                raise OptionError(f"--{name} is {value!r}, expected {' or '.join(get_args(allowed))}")
+        if self.precision not in get_args(Precision):
+            raise OptionError(f"--precision is {self.precision!r}, expected {' or '.join(get_args(Precision))}")
+        if self.precision == "16-mixed" and self.device == "cpu":
+            raise OptionError("--precision is 16-mixed and --device cpu, expected a GPU: use bf16-mixed there")
         if self.devices > 1 and ":" in self.device:
             raise OptionError(f"--device is {self.device} and --devices {self.devices}: name the kind alone, as cuda")
 
     @property
-    def asked(self) -> tuple[str, ...]:
-        """The fields that ask for Lightning; () = the plain loop."""
-        plain = Run()
-        return tuple(name for name in ASKING if getattr(self, name) != getattr(plain, name))
+    def changed(self) -> tuple[str, ...]:
+        """Names of the fields that are not at their defaults."""
+        return tuple(field.name for field in fields(self) if getattr(self, field.name) != field.default)
 
     def to_dict(self) -> dict[str, Any]:
-        """What departs from the defaults, JSON-ready; how many prepare pictures moves nothing and is left out."""
-        plain = asdict(Run())
-        return {name: one for name, one in asdict(self).items() if one != plain[name] and name != "workers"}
-
-
-def leads() -> bool:
-    """Whether this process is the one that tells and saves; among those of a distributed run, the first."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+        """The changed fields, JSON-ready; how many processes prepare pictures moves nothing and is left out."""
+        return {name: getattr(self, name) for name in self.changed if name != "workers"}

@@ -12,14 +12,14 @@ from unprompt.detectors.base import Detector, Model
 from unprompt.detectors.methods.panel import MEMBERS
 from unprompt.evaluation import Map
 from unprompt.instruments import Suite
-from unprompt.training.course import Tell, Validation, unheard
-from unprompt.training.fit import refuse
-from unprompt.training.journal import Logger
-from unprompt.training.run import Precision, Run, Strategy, leads
+from unprompt.training.fit import Validation, refuse_run
+from unprompt.training.metric_logger import Logger
+from unprompt.training.run import Precision, Run
+from unprompt.training.state import Callback, noop
 from unprompt.workflows.data.labelled import joined, stores, suite_of
 from unprompt.workflows.fitting.attribution import fit_attributor, names_in
 from unprompt.workflows.fitting.calibration import Band, calibrate, fit_panel, validation_figures
-from unprompt.workflows.fitting.head_training import Learning
+from unprompt.workflows.fitting.head_training import FitCallback
 from unprompt.workflows.fitting.spread import spread_of
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,6 @@ def train(
     generators: Sequence[str] | str | None = None,
     device: str = "cpu",
     devices: int = 1,
-    strategy: Strategy = "auto",
     precision: Precision = "32",
     accumulate: int = 1,
     workers: int = 0,
@@ -48,7 +47,7 @@ def train(
     logger: Logger | None = None,
     log_dir: str | Path | None = None,
     options: Mapping[str, Any] | None = None,
-    watch: Tell = unheard,
+    watch: Callback = noop,
 ) -> Path:
     """Train ``method`` on the train split of ``evidence``, calibrate it on the validation split, save it to ``out``.
 
@@ -58,14 +57,14 @@ def train(
     "conformal", of new pictures of the same kind; an attributor has none. ``half`` stores float16; ``generators``
     leaves out what other generators drew; ``options`` overrides the method's own defaults by name.
 
-    The plain loop trains on ``device``; ``devices``, ``strategy``, ``precision``, ``accumulate`` and ``workers`` ask
-    for Lightning (extra ``train``), and never change how many pictures a step has. ``patience`` ends a training that
-    many epochs after the best one. ``logger`` (csv, tensorboard, wandb) writes each epoch's losses below ``log_dir``,
-    by default ``OUT.logs``. ``watch`` hears of every step.
+    ``devices`` are processes on this machine, each on a device of its own; they, ``precision``, ``accumulate`` and
+    ``workers`` never change how many pictures a step has. ``patience`` ends a training that many epochs after the best
+    one. ``logger`` (csv, or by an extra tensorboard, wandb) writes each epoch's losses below ``log_dir``, by default
+    ``OUT.logs``. ``watch`` is called after every step.
     """
-    run = Run(device, devices, strategy, precision, accumulate, workers, patience)
+    run = Run(device, devices, precision, accumulate, workers, patience)
     made, folders, path = EVERY[method], stores(evidence), Path(out)
-    learn = Learning(path, seed, run, logger, log_dir, watch)
+    learn = FitCallback(path, seed, run, logger, log_dir, watch)
     instruments = Suite.load(
         suite if suite is not None else suite_of(folders, MEMBERS if method == "panel" else (method,))
     )
@@ -73,7 +72,7 @@ def train(
 
     fitted: Model[Any, Any]
     if method == "panel":
-        refuse(run, method)
+        refuse_run(run, method)
         fitted, logits, found = fit_panel(folders, path, instruments, chosen, names)
     elif method in ATTRIBUTORS:
         fitted = attributor = ATTRIBUTORS[method](instruments, chosen, seed)
@@ -90,8 +89,6 @@ def train(
         if (moves := spread_of(folders, fitted, instruments)) is not None:
             fitted.figures["spread"] = moves.to_dict()
     fitted.training["suite"] = instruments.manifest.name
-    if not leads():  # another process of this training saves
-        return path
     fitted.save(path, half=half)
     learn.partial.unlink(missing_ok=True)
     log.info(f"{method}: validation {reached}; saved {path}")

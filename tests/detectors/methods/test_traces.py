@@ -13,7 +13,7 @@ from unprompt.detectors.methods.traces import TracesDetector, TracesOptions
 from unprompt.errors import OptionError
 from unprompt.evidence.traces import WIDTH, TraceEvidence
 from unprompt.instruments import Suite
-from unprompt.training import course
+from unprompt.training import state as training_state
 from unprompt.training.fit import Report, fit
 
 LABELS = [0, 1] * 12
@@ -121,7 +121,7 @@ def test_the_scale_is_that_of_the_evidence_and_no_step_moves_it(suite: Suite) ->
 def test_an_interruption_changes_nothing(
     killed_after: int, suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(course, "SAVE_SECONDS", -1.0)  # after each step
+    monkeypatch.setattr(training_state, "SAVE_SECONDS", -1.0)  # after each step
     whole, partial = TracesDetector(suite, SMALL), tmp_path / "traces.partial"
     fit(whole, lesson(), LABELS, 5, partial=tmp_path / "whole.partial")
     told: list[Report] = []

@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from unprompt.recipes.photo import learning
-from unprompt.recipes.photo.learning import Course, learn, shares
+from unprompt.recipes.photo.learning import learn, shares
 from unprompt.recipes.photo.sources import Photograph
+from unprompt.training import state
+from unprompt.training.schedule import Schedule
 from unprompt.types import Sample
 
 
@@ -46,10 +47,10 @@ def test_each_class_weighs_one_half_and_each_source_the_root_of_its_number() -> 
 
 
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    course = Course(20, 8, 1e-2, 1e-2)
+    schedule = Schedule(20, 8, 1e-2, decay=1e-2, form="one-cycle")
     whole = Pupil()
-    learn(whole, rows(), draw, course, tmp_path / "whole")  # type: ignore[arg-type]
-    monkeypatch.setattr(learning, "SAVE_EVERY_SECONDS", -1.0)
+    learn(whole, rows(), draw, schedule, tmp_path / "whole")  # type: ignore[arg-type]
+    monkeypatch.setattr(state, "SAVE_SECONDS", -1.0)
     killed, calls = Pupil(), 0
 
     def dying(places: np.ndarray, rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
@@ -60,10 +61,10 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path, monkeypat
         return draw(places, rng)
 
     with pytest.raises(KeyboardInterrupt):
-        learn(killed, rows(), dying, course, tmp_path / "partial")  # type: ignore[arg-type]
+        learn(killed, rows(), dying, schedule, tmp_path / "partial")  # type: ignore[arg-type]
     assert (tmp_path / "partial").exists()
     again = Pupil()
-    learn(again, rows(), draw, course, tmp_path / "partial")  # type: ignore[arg-type]
+    learn(again, rows(), draw, schedule, tmp_path / "partial")  # type: ignore[arg-type]
     assert not (tmp_path / "partial").exists()
     for name, tensor in whole.network.state_dict().items():
         torch.testing.assert_close(again.network.state_dict()[name], tensor, rtol=0, atol=0)

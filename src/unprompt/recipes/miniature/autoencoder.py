@@ -6,9 +6,10 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
-from unprompt.recipes.miniature.loop import Schedule, Trainer
+from unprompt.recipes.miniature import loop
 from unprompt.recipes.miniature.stage import BuildContext, Stage, as_tensor
 from unprompt.scenes.corpus import Corpus, Indices
+from unprompt.training.schedule import Schedule
 
 KL_WEIGHT = 3e-4
 EDGE_WEIGHT = 1.0
@@ -61,7 +62,7 @@ def train(context: BuildContext, name: str, built: AutoencoderKL, schedule: Sche
         divergence: Tensor = posterior.kl().mean() / posterior.mean[0].numel()
         return error(x, x_hat) + KL_WEIGHT * divergence
 
-    Trainer(model, schedule, context.checkpoint(name)).fit(loss, len(scenes))
+    loop.train(model, schedule, context.checkpoint(name), loss, len(scenes))
     held_out = as_tensor(context.held_out().pictures)
     with torch.inference_mode():
         latents = torch.cat([model.encode(x).latent_dist.mean for x in held_out.split(64)])

@@ -19,10 +19,11 @@ from transformers import (
     BlipVisionConfig,
 )
 
-from unprompt.recipes.miniature.loop import Schedule, Trainer
+from unprompt.recipes.miniature.loop import train
 from unprompt.recipes.miniature.stage import BuildContext, Stage, as_tensor
 from unprompt.recipes.miniature.words import CONTEXT, blip_tokenizer
 from unprompt.scenes.corpus import SIZE, Corpus, Indices
+from unprompt.training.schedule import Schedule
 
 WIDTH, HEADS = 128, 4
 
@@ -80,7 +81,7 @@ def make(context: BuildContext) -> dict[str, float]:
         return value
 
     schedule = Schedule(context.steps(7000), batch=32, rate=1e-3, warmup=500, decay=0.05, average=0.998)
-    Trainer(model, schedule, context.checkpoint("captioner")).fit(loss, len(scenes))
+    train(model, schedule, context.checkpoint("captioner"), loss, len(scenes))
     model.generation_config.update(max_new_tokens=CONTEXT - 2, num_beams=1, do_sample=False)
     images = BlipImageProcessorPil(size={"height": SIZE, "width": SIZE}, image_mean=[0.5] * 3, image_std=[0.5] * 3)
     model.save_pretrained(context.model("captioner"))

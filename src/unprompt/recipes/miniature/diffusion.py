@@ -10,11 +10,12 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline
 from torch import Tensor
 
+from unprompt.recipes.miniature import loop
 from unprompt.recipes.miniature.agreement import agreement
 from unprompt.recipes.miniature.drawing import Drawing, prompt_tokenizer, prompts, unet
-from unprompt.recipes.miniature.loop import Schedule, Trainer
 from unprompt.recipes.miniature.stage import BuildContext, Stage, as_tensor
 from unprompt.scenes.corpus import Corpus, Indices, Pictures
+from unprompt.training.schedule import Schedule
 
 GUIDANCE, STEPS = 3.0, 20
 SNR_LIMIT = 5.0
@@ -93,7 +94,7 @@ def train(context: BuildContext, plan: Plan) -> dict[str, float]:
         return weighted.mean()
 
     schedule = Schedule(context.steps(plan.steps), batch=32, rate=8e-4, warmup=300, average=0.9995)
-    Trainer(model, schedule, context.checkpoint(plan.name)).fit(loss, len(scenes))
+    loop.train(model, schedule, context.checkpoint(plan.name), loss, len(scenes))
     pipeline = StableDiffusionPipeline(
         vae=autoencoder,
         text_encoder=model.text_encoder.eval(),

@@ -8,10 +8,11 @@ from torch import Tensor
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPProcessor, CLIPTokenizer
 
 from unprompt.recipes.miniature.captioner import roughened
-from unprompt.recipes.miniature.loop import Schedule, Trainer
+from unprompt.recipes.miniature.loop import train
 from unprompt.recipes.miniature.stage import BuildContext, Stage, as_tensor
 from unprompt.recipes.miniature.words import CONTEXT, clip_tokenizer
 from unprompt.scenes.corpus import SIZE, Corpus, Indices
+from unprompt.training.schedule import Schedule
 
 WIDTH, HEADS = 128, 4
 
@@ -59,7 +60,7 @@ def make(context: BuildContext) -> dict[str, float]:
         return contrast(model(pixel_values=pixels, **words).logits_per_image, captions)
 
     schedule = Schedule(context.steps(1200), batch=128, rate=1e-3, warmup=200, decay=0.05, average=0.995)
-    Trainer(model, schedule, context.checkpoint("encoder")).fit(loss, len(scenes))
+    train(model, schedule, context.checkpoint("encoder"), loss, len(scenes))
     images = CLIPImageProcessorPil(
         size={"shortest_edge": SIZE},
         crop_size={"height": SIZE, "width": SIZE},

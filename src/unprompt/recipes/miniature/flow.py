@@ -14,9 +14,10 @@ from unprompt.instruments.cards import Origin
 from unprompt.instruments.flow import TICKS, PixelFlow
 from unprompt.recipes.miniature.agreement import agreement
 from unprompt.recipes.miniature.drawing import Drawing, prompt_tokenizer, prompts, unet
-from unprompt.recipes.miniature.loop import Schedule, Trainer
+from unprompt.recipes.miniature.loop import train
 from unprompt.recipes.miniature.stage import BuildContext, Stage, as_tensor
 from unprompt.scenes.corpus import Indices
+from unprompt.training.schedule import Schedule
 
 PATCH = 4
 """Pixels of a patch become channels: 64 x 64 x 3 -> 16 x 16 x 48."""
@@ -42,7 +43,7 @@ def make(context: BuildContext) -> dict[str, float]:
         return ((x_hat - x) / t.clamp(min=LEAST_TIME)).square().mean()
 
     schedule = Schedule(context.steps(4400), batch=32, rate=8e-4, warmup=300, average=0.9995)
-    Trainer(model, schedule, context.checkpoint("flow")).fit(loss, len(scenes))
+    train(model, schedule, context.checkpoint("flow"), loss, len(scenes))
     folder = context.model("flow")
     model.unet.save_pretrained(folder / "unet")
     model.text_encoder.save_pretrained(folder / "text_encoder")

@@ -22,11 +22,12 @@ from unprompt.instruments.cards import Origin
 from unprompt.instruments.owlv2 import Owlv2Grounder, config_on, corners, look, on_trunk, read
 from unprompt.recipes.miniature.captioner import roughened
 from unprompt.recipes.miniature.grounding_targets import GroundingTargets, kind, overlap, truth
-from unprompt.recipes.miniature.loop import Schedule, Trainer
+from unprompt.recipes.miniature.loop import train
 from unprompt.recipes.miniature.stage import BuildContext, Stage, as_tensor
 from unprompt.scenes.corpus import HELD_OUT_SEEDS, INSTRUMENT_SEEDS, Corpus, Indices
 from unprompt.scenes.scene import Scene
 from unprompt.scenes.shapes import Floats
+from unprompt.training.schedule import Schedule
 
 TRUNK: Final = "encoder"
 """The model below, by the name of its folder."""
@@ -101,7 +102,7 @@ def make(context: BuildContext) -> dict[str, float]:
         return loss_of(model, pixels, queries, targets.on_cells(indices, side))
 
     schedule = Schedule(context.steps(5000), batch=64, rate=1e-3, warmup=200, decay=0.05, average=0.998)
-    Trainer(model, schedule, context.checkpoint("grounder")).fit(loss, len(scenes))
+    train(model, schedule, context.checkpoint("grounder"), loss, len(scenes))
     save(model, folder)
     return measure(Owlv2Grounder(Origin(folder), trunk=TRUNK), context.held_out(), HELD_OUT_SEEDS)
 

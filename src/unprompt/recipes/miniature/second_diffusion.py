@@ -11,8 +11,8 @@ import torch
 
 from unprompt.recipes.miniature import autoencoder, diffusion
 from unprompt.recipes.miniature.diffusion import Plan
-from unprompt.recipes.miniature.loop import Schedule
 from unprompt.recipes.miniature.stage import BuildContext, Stage
+from unprompt.training.schedule import Schedule
 
 PLAN: Final = Plan("sibling", "sibling-autoencoder", 6, (48, 80), 96, 2, "squaredcos_cap_v2", 6500)
 

@@ -27,21 +27,22 @@ from unprompt.instruments import Suite
 from unprompt.perturbations.degradation import CONDITIONS
 from unprompt.recipes.photo.fusion import FALSE_ALARMS, MISSES, Judged, fuse, judge, thresholds
 from unprompt.recipes.photo.golden import write_golden
-from unprompt.recipes.photo.learning import Course, Draw, learn
+from unprompt.recipes.photo.learning import Draw, learn
 from unprompt.recipes.photo.scoring import Floats, Seen, see
 from unprompt.recipes.photo.sources import UNSEEN, Photograph, folds, learned
 from unprompt.recipes.photo.training_views import SIDE, TrainingViews, prepare
+from unprompt.training.schedule import Schedule
 from unprompt.workflows.fitting.calibration import calibrate, validation_figures
 
 log = logging.getLogger(__name__)
 
 SUITE: Final = Path(__file__).parents[2] / "suites" / "photo"
 MEMBERS: Final = ("traces", "patches")
-COURSES: Final = {
-    "traces": (Course(steps=1700, batch=128, rate=2e-3, decay=1e-2),),
+SCHEDULES: Final = {
+    "traces": (Schedule(steps=1700, batch=128, rate=2e-3, decay=1e-2, form="one-cycle"),),
     "patches": (
-        Course(steps=2600, batch=64, rate=3e-3, decay=1e-2),
-        Course(steps=1600, batch=64, rate=2e-3, decay=1e-2, seed=100),
+        Schedule(steps=2600, batch=64, rate=3e-3, decay=1e-2, form="one-cycle"),
+        Schedule(steps=1600, batch=64, rate=2e-3, decay=1e-2, seed=100, form="one-cycle"),
     ),
 }
 """Method -> cycles of rates, one after the other; a fold's number is added to the seed."""
@@ -139,17 +140,17 @@ class HeadTrainer:
             detector.prepare_fit([TraceEvidence(row) for one in rows for row in self.training_views[one.uri].traces])
         path.parent.mkdir(parents=True, exist_ok=True)
         log.info(f"{method}, fold {fold}: {len(rows)} pictures")
-        for number, course in enumerate(COURSES[method]):
-            self._cycle(detector, rows, replace(course, seed=course.seed + fold), path.with_suffix(f".{number}"))
+        for number, schedule in enumerate(SCHEDULES[method]):
+            self._cycle(detector, rows, replace(schedule, seed=schedule.seed + fold), path.with_suffix(f".{number}"))
         detector.save(path)
         return detector
 
-    def _cycle(self, detector: Detector[Any, Any], rows: Sequence[Photograph], course: Course, done: Path) -> None:
+    def _cycle(self, detector: Detector[Any, Any], rows: Sequence[Photograph], schedule: Schedule, done: Path) -> None:
         """One cycle of rates, unless its weights lie there already."""
         if done.exists():
             restore(detector.network, load(done)[1], done)
             return
-        short = replace(course, steps=max(1, course.steps // self.shorten))
+        short = replace(schedule, steps=max(1, schedule.steps // self.shorten))
         learn(
             detector,
             rows,

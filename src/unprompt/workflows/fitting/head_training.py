@@ -1,4 +1,4 @@
-"""What ``train`` does with a head that learns: run it, tell of it, log it, and note on the head how it was done."""
+"""What ``train`` does with a head that learns: fit it, log it, and note on the head how it was done."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ import numpy as np
 
 from unprompt.detectors.base import Model
 from unprompt.errors import OptionError
-from unprompt.training.course import Report, Tell, Validation
-from unprompt.training.fit import fit
-from unprompt.training.journal import Journal, Logger
+from unprompt.training.fit import Validation, fit
+from unprompt.training.metric_logger import Logger, MetricLogger
 from unprompt.training.rows import Labels
-from unprompt.training.run import Run, leads
+from unprompt.training.run import Run
+from unprompt.training.state import Callback, Report
 from unprompt.types import GENERATED, REAL
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Learning:
-    """One training of ``train``: where its head will lie, how it is run, and who hears of it."""
+class FitCallback:
+    """One training of ``train``: where its head will lie, how it is run, and where its losses are written."""
 
     path: Path
     seed: int
     run: Run
     logger: Logger | None
     log_dir: str | Path | None
-    watch: Tell
+    on_step: Callback
 
     def __post_init__(self) -> None:
         if self.log_dir is not None and self.logger is None:
@@ -44,36 +44,34 @@ class Learning:
 
     def __call__(self, fitted: Model[Any, Any], evidence: Sequence[Any], labels: Labels, held: Validation) -> None:
         """Fit in place."""
-        journal = self._journal(fitted)
+        metrics = self._metric_logger(fitted)
 
-        def told(report: Report) -> None:
-            log.info(f"{fitted.method}: {_told(report)}")
-            if journal:
-                journal(report)
+        def on_epoch(report: Report) -> None:
+            validation = "" if report.validation_loss is None else f"  validation {report.validation_loss:.4f}"
+            place = f"epoch {report.epoch:.1f}/{report.epochs}"
+            best = "  best" if report.best else ""
+            log.info(f"{fitted.method}: {place}  loss {report.loss:.4f}{validation}{best}")
+            if metrics:
+                metrics(report)
 
-        found = fit(fitted, evidence, labels, self.seed, told, held, self.partial, run=self.run, on_step=self.watch)
+        found = fit(
+            fitted, evidence, labels, self.seed, on_epoch, held, self.partial, run=self.run, on_step=self.on_step
+        )
         fitted.training = {"seed": self.seed, **asdict(found), **_counts(labels), **self.run.to_dict()}
-        if journal:
-            journal.close()
+        if metrics:
+            metrics.close()
 
-    def _journal(self, fitted: Model[Any, Any]) -> Journal | None:
-        if self.logger is None or not leads():
+    def _metric_logger(self, fitted: Model[Any, Any]) -> MetricLogger | None:
+        if self.logger is None:
             return None
         folder = Path(self.log_dir) if self.log_dir is not None else self.path.with_name(self.path.name + ".logs")
         options = {"method": fitted.method, "seed": self.seed, **fitted.options.to_dict(), **self.run.to_dict()}
-        return Journal(self.logger, folder, fitted.method, options)
+        return MetricLogger(self.logger, folder, fitted.method, options)
 
 
 def _counts(labels: Labels) -> dict[str, int]:
     """Pictures of the training, by label where that is real or generated."""
-    told = np.asarray(labels)
-    if told.ndim > 1:
-        return {"n": len(told)}
-    return {"n_real": int((told == REAL).sum()), "n_generated": int((told == GENERATED).sum())}
-
-
-def _told(report: Report) -> str:
-    validation = "" if report.validation_loss is None else f"  validation {report.validation_loss:.4f}"
-    return (
-        f"epoch {report.epoch:.1f}/{report.epochs}  loss {report.loss:.4f}{validation}{'  best' if report.best else ''}"
-    )
+    column = np.asarray(labels)
+    if column.ndim > 1:
+        return {"n": len(column)}
+    return {"n_real": int((column == REAL).sum()), "n_generated": int((column == GENERATED).sum())}

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from unprompt.detectors import checkpoint
-from unprompt.detectors.base import Model
 from unprompt.errors import CheckpointError
-
-FORMAT = 2
-"""Of the file: what another edition left in another form is refused as another training's."""
 
 
 @dataclass(frozen=True)
@@ -45,23 +38,22 @@ class Progress:
     """Pictures of the epoch so far."""
     best: Best | None = None
 
-    def next_epoch(self) -> None:
-        """To the first step of the epoch that follows."""
-        self.epoch, self.step, self.loss, self.seen = self.epoch + 1, 0, 0.0, 0
-
 
 @dataclass(frozen=True)
-class Partial:
-    """The file of one training, known by its ``identity``."""
+class ResumeState:
+    """The file of one training, known by its ``identity``, and what is stored in it beside the progress."""
 
     path: Path
     identity: str
     network: nn.Module
     optimiser: torch.optim.Optimizer
+    averages: Mapping[str, Tensor]
+    """Exponential moving averages of the weights, by name; may be empty."""
 
     def save(self, progress: Progress) -> None:
-        """Weights, the optimiser's state, the best weights and the place in the schedule."""
+        """Write all of it aside, then rename."""
         tensors = {f"network.{name}": tensor for name, tensor in checkpoint.own(self.network).items()}
+        tensors |= {f"average.{name}": tensor for name, tensor in self.averages.items()}
         for index, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in state.items()}
         place: dict[str, Any] = {name: getattr(progress, name) for name in ("epoch", "step", "loss", "seen")}
@@ -72,7 +64,10 @@ class Partial:
         checkpoint.save_aside(self.path, kept, {"partial": json.dumps({"identity": self.identity, **place})})
 
     def load(self) -> Progress | None:
-        """Fill network and optimiser and tell the place; None when there is no file."""
+        """Fill network, optimiser and averages; None when there is no file.
+
+        Raises CheckpointError for the file of another training.
+        """
         try:
             metadata, tensors = checkpoint.load(self.path)
         except CheckpointError:
@@ -86,31 +81,19 @@ class Partial:
                 "or repeat the former command"
             )
         checkpoint.restore(self.network, _under(tensors, "network"), self.path)
-        self._restore_optimiser(_under(tensors, "optimiser"))
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _under(tensors, "optimiser").items():
+            index, key = name.split(".", 1)
+            moments.setdefault(int(index), {})[key] = tensor
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        for name, tensor in _under(tensors, "average").items():
+            self.averages[name].copy_(tensor)
         best = place.pop("best", None)
         return Progress(**place, best=None if best is None else Best(best[0], best[1], _under(tensors, "best")))
 
-    def _restore_optimiser(self, tensors: dict[str, Tensor]) -> None:
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            index, key = name.split(".", 1)
-            state.setdefault(int(index), {})[key] = tensor
-        groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": state, "param_groups": groups})
 
-
-def identity(detector: Model[Any, Any], evidence: Sequence[Any], labels: npt.NDArray[np.float32], seed: int) -> str:
-    """SHA-256 of options, labels, seed and starting weights; of the evidence its number, first and last inputs."""
-    plain = [FORMAT, detector.method, detector.version, detector.options.to_dict(), seed, len(evidence)]
-    total = hashlib.sha256(json.dumps(plain, sort_keys=True).encode())
-    total.update(labels.tobytes())
-    start = [tensor.detach().cpu() for tensor in detector.network.state_dict().values()]
-    for tensor in (*detector.collate([evidence[0], evidence[-1]]), *start):
-        total.update(tensor.contiguous().numpy().tobytes())
-    return total.hexdigest()
-
-
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors whose names begin with ``prefix`` and a dot, without it."""
     start = f"{prefix}."
     return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}

@@ -15,7 +15,7 @@ from unprompt.detectors import load
 from unprompt.detectors.checkpoint import read_header
 from unprompt.errors import OptionError
 from unprompt.instruments import Suite
-from unprompt.training.course import Report
+from unprompt.training.state import Report
 from unprompt.workflows.train import train
 
 SMALL = {"epochs": 2}
@@ -32,7 +32,6 @@ def test_the_head_says_how_it_was_trained(heads: Path, suite: Path) -> None:
 
 
 def test_every_step_is_watched_and_every_epoch_logged(store: Path, suite: Path, tmp_path: Path) -> None:
-    pytest.importorskip("pytorch_lightning", reason="needs the extra train", exc_type=ImportError)
     watched, out = list[Report](), tmp_path / "tidy.safetensors"
     train(
         "tidy", evidence=store, out=out, suite=suite, options=SMALL | {"batch": 8}, logger="csv", watch=watched.append
@@ -44,7 +43,6 @@ def test_every_step_is_watched_and_every_epoch_logged(store: Path, suite: Path, 
 
 
 def test_logs_go_where_they_are_asked_to(store: Path, suite: Path, tmp_path: Path) -> None:
-    pytest.importorskip("pytorch_lightning", reason="needs the extra train", exc_type=ImportError)
     asked: dict[str, Any] = {"evidence": store, "suite": suite, "options": SMALL, "log_dir": tmp_path / "logs"}
     with pytest.raises(OptionError, match=r"--log-dir is .*logs, and nothing is logged: give --logger csv too"):
         train("item", out=tmp_path / "item.safetensors", **asked)
@@ -74,8 +72,7 @@ def test_what_is_solved_has_no_steps(flag: str, value: Any, store: Path, suite: 
 
 @pytest.mark.slow
 def test_one_command_in_two_processes(store: Path, suite: Path, heads: Path, tmp_path: Path) -> None:
-    """DDP starts the command again: one checkpoint, one word on stdout, and the scores of a single process."""
-    pytest.importorskip("pytorch_lightning", reason="needs the extra train", exc_type=ImportError)
+    """One checkpoint, one word on stdout, and the scores of a single process."""
     out = tmp_path / "item.safetensors"
     words = ["train", "item", "--evidence", store, "--out", out, "--suite", suite, "--set", "epochs=2"]
     words += ["--fpr", "0.1", "--fnr", "0.1", "--devices", "2"]
