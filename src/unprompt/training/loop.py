@@ -123,7 +123,11 @@ class _Process:
         objective = _Objective(state.network, task.loss)
         if run.devices > 1 and device.type == "cuda":
             objective = nn.SyncBatchNorm.convert_sync_batchnorm(objective)
-        self.model, self.optimiser = accelerator.prepare(objective, state.optimiser)
+        self.model, wrapped = accelerator.prepare(objective, state.optimiser)
+        # Without a scale of gradients the wrapper's step adds nothing but a search of the disk for a package.
+        self.optimiser = wrapped if accelerator.scaler else state.optimiser
+        # torch.manual_seed keeps a traceback a call for a CUDA that is never started.
+        self.seed = torch.default_generator.manual_seed if device.type == "cpu" else torch.manual_seed
 
     def train(self) -> None:
         state = self.state
@@ -148,7 +152,7 @@ class _Process:
         for left in reversed(range(self.run.accumulate)):
             part = next(parts)
             with torch.random.fork_rng(devices=[]), self.accelerator.no_sync(self.model) if left else nullcontext():
-                torch.manual_seed(part.seed)
+                self.seed(part.seed)
                 loss = self.model(send_to_device(part.inputs, self.device))
                 self.accelerator.backward(loss * (part.weight / self.run.accumulate))
             total, count = total + float(loss.detach()) * part.count, count + part.count
