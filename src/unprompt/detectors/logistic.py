@@ -35,7 +35,7 @@ def scale_of(features: Floats, spread: Floats) -> Floats:
 
 
 def minimise_cross_entropy(
-    design: Floats, targets: Floats, weights: Floats, *, offset: npt.ArrayLike = 0.0, l2: npt.ArrayLike = 0.0
+    design: Floats, targets: Floats, weights: Floats, *, offset: float | Floats = 0.0, l2: float | Floats = 0.0
 ) -> Floats:
     """The k numbers x that minimise the weighted cross-entropy of sigmoid(design @ x + offset) + sum of l2 x^2 / 2.
 

@@ -6,6 +6,7 @@ The classes that carry and apply what is fitted are those of ``detectors.calibra
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -26,7 +27,11 @@ SAME: Final = 1e-12
 
 def fit_calibration(labels: npt.ArrayLike, logits: npt.ArrayLike, kind: Map = "platt") -> Calibration | Isotonic:
     """By :func:`fit_platt`, :func:`fit_isotonic` or :func:`fit_temperature`."""
-    fits = {"platt": fit_platt, "isotonic": fit_isotonic, "temperature": fit_temperature}
+    fits: dict[str, Callable[[npt.ArrayLike, npt.ArrayLike], Calibration | Isotonic]] = {
+        "platt": fit_platt,
+        "isotonic": fit_isotonic,
+        "temperature": fit_temperature,
+    }
     if kind not in fits:
         raise OptionError(f"--calibration is {kind!r}, expected platt, isotonic or temperature")
     return fits[kind](labels, logits)

@@ -111,8 +111,13 @@ def evaluate_scores(
 
 
 def _metrics(rates: Sequence[float], measured: BinaryMetrics, row: GeneratorRow) -> Metrics:
-    counts = int((~measured.generated).sum()), int(measured.generated.sum()), row.n_failed, row.n_copies
-    return Metrics(*rates, *counts)
+    return Metrics(
+        **vars(Rates(*rates)),
+        n_real=int((~measured.generated).sum()),
+        n_generated=int(measured.generated.sum()),
+        n_failed=row.n_failed,
+        n_copies=row.n_copies,
+    )
 
 
 def _intervals(
