@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from unprompt.cli import app
 from unprompt.errors import OptionError
-from unprompt.report import Grid
+from unprompt.report.grid import Grid
 from unprompt.workflows import analyse as analyse_module
 from unprompt.workflows import reproduce as reproduce_module
 from unprompt.workflows.planning.dry_run import DryRun

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 
 from unprompt.errors import StoreError
-from unprompt.report import AttributionItem, write_attribution_page
+from unprompt.report.attribution import AttributionSummary
+from unprompt.report.page import write_page
+from unprompt.report.report_item import ReportItem, attribution_figures
 from unprompt.scenes.render import render
 from unprompt.scenes.scene import Scene
 from unprompt.types import NONE_OF_THESE, Attribution
@@ -32,19 +35,19 @@ class Page(HTMLParser):
         self.text = re.sub(r"\s+", " ", self.text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        told = dict(attrs)
+        found = dict(attrs)
         self.tags.add(tag)
         if tag == "img":
-            self.images.append(told["src"] or "")
+            self.images.append(found["src"] or "")
         if tag == "article":
-            self.cards.append(told["class"] or "")
+            self.cards.append(found["class"] or "")
 
     def handle_data(self, data: str) -> None:
         self.text += f" {data}"
 
 
-def exhibit(answer: str, truth: str | None, scores: tuple[float, float], name: str = "sibling") -> AttributionItem:
-    told = Attribution(
+def item(answer: str, truth: str | None, scores: tuple[float, float], name: str = "sibling") -> ReportItem[Attribution]:
+    row = Attribution(
         uri=f"folder/{answer}.jpg",
         status="ok",
         truth=truth,
@@ -58,22 +61,26 @@ def exhibit(answer: str, truth: str | None, scores: tuple[float, float], name: s
         quality=92,
     )
     first, second, third = (render(Scene.sample(seed)).picture for seed in range(3))
-    return AttributionItem(told, first, {"diffusion": second, name: third})
+    return ReportItem(row, attribution_figures(first, {"diffusion": second, name: third}))
 
 
-BROKEN = AttributionItem(Attribution("folder/cut.jpg", "error", error="the JPEG ends early", truth="flow"))
+def write(folder: Path, items: Sequence[ReportItem[Attribution]], title: str) -> Path:
+    return write_page(folder, items, AttributionSummary, title)
+
+
+BROKEN = ReportItem(Attribution("folder/cut.jpg", "error", error="the JPEG ends early", truth="flow"))
 SHOWN = [
-    exhibit("sibling", "sibling", (0.11, 0.93)),
-    exhibit("diffusion", "flow", (0.71, 0.32)),
-    exhibit(NONE_OF_THESE, "real", (0.14, 0.24)),
-    exhibit("diffusion", None, (0.6, 0.1)),
+    item("sibling", "sibling", (0.11, 0.93)),
+    item("diffusion", "flow", (0.71, 0.32)),
+    item(NONE_OF_THESE, "real", (0.14, 0.24)),
+    item("diffusion", None, (0.6, 0.1)),
     BROKEN,
 ]
 
 
 @pytest.fixture
 def page(tmp_path: Path) -> Page:
-    path = write_attribution_page(tmp_path / "new" / "folder", SHOWN, "Whose answer?")
+    path = write(tmp_path / "new" / "folder", SHOWN, "Whose answer?")
     page = Page(path)
     assert path == tmp_path / "new" / "folder" / "index.html"
     assert all((path.parent / image).is_file() for image in page.images)
@@ -117,31 +124,32 @@ def test_shows_the_picture_and_every_candidates_drawing(page: Page) -> None:
 
 
 def test_what_the_heads_say_of_a_picture_from_outside_is_not_the_answer(tmp_path: Path) -> None:
-    told = exhibit(NONE_OF_THESE, None, (0.9, 0.2))
-    text = Page(write_attribution_page(tmp_path, [told], "t")).text
+    far = item(NONE_OF_THESE, None, (0.9, 0.2))
+    text = Page(write(tmp_path, [far], "t")).text
     assert "None of these, whatever the bars say: see the warning" in text
     assert "Against the truth" not in text
 
 
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
-    told = exhibit(HOSTILE, HOSTILE, (0.1, 0.9), HOSTILE)
-    page = Page(write_attribution_page(tmp_path, [told], HOSTILE))
+    hostile = item(HOSTILE, HOSTILE, (0.1, 0.9), HOSTILE)
+    page = Page(write(tmp_path, [hostile], HOSTILE))
     assert "script" not in page.tags
     assert len(page.images) == 3
     assert page.text.count(HOSTILE) >= 5
 
 
 @pytest.mark.parametrize("shown", [[], [BROKEN]])
-def test_pages_without_an_answer(tmp_path: Path, shown: list[AttributionItem]) -> None:
-    page = Page(write_attribution_page(tmp_path, shown, "t"))
+def test_pages_without_an_answer(tmp_path: Path, shown: list[ReportItem[Attribution]]) -> None:
+    page = Page(write(tmp_path, shown, "t"))
     assert ("No picture was given" in page.text) == (not shown)
     assert "Against the truth" not in page.text
 
 
 def test_a_single_candidate_and_same_bytes(tmp_path: Path) -> None:
     one = Attribution("a", "ok", generator=NONE_OF_THESE, scores={"sd15": 0.2})
-    shown = AttributionItem(one, np.zeros((5, 9, 3), np.uint8), {"sd15": np.zeros((4, 4, 3), np.uint8)})
-    paths = [write_attribution_page(tmp_path / name, [shown], "t") for name in "ab"]
+    drawn = {"sd15": np.zeros((4, 4, 3), np.uint8)}
+    shown = ReportItem(one, attribution_figures(np.zeros((5, 9, 3), np.uint8), drawn))
+    paths = [write(tmp_path / name, [shown], "t") for name in "ab"]
     assert "None of these: not sd15" in Page(paths[0]).text
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
@@ -149,4 +157,4 @@ def test_a_single_candidate_and_same_bytes(tmp_path: Path) -> None:
 def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(StoreError, match=r"taken: the report cannot be written .* name another --report"):
-        write_attribution_page(tmp_path / "taken", [], "t")
+        write(tmp_path / "taken", [], "t")

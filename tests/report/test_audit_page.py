@@ -12,7 +12,7 @@ import pytest
 from unprompt.auditing import Audit, FileFacts, Item
 from unprompt.errors import StoreError
 from unprompt.images import encode_jpeg, encode_png, read
-from unprompt.report import write_inventory
+from unprompt.report.audit_page import write_inventory
 from unprompt.types import Label, Sample, Split
 
 ATTACK = "<script>alert(1)</script>\"'&amp;"

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,8 +15,9 @@ import pytest
 
 from unprompt.errors import StoreError
 from unprompt.images import decode_png
-from unprompt.report import ReportItem, write_page
-from unprompt.report.page import LONGEST
+from unprompt.report.page import LONGEST, write_page
+from unprompt.report.report_item import Figure, ReportItem, detection_figures
+from unprompt.report.summary import PredictionSummary
 from unprompt.scenes.render import render
 from unprompt.scenes.scene import Scene
 from unprompt.types import Box, Label, Prediction, Verdict
@@ -68,9 +70,13 @@ def prediction(
     )
 
 
-def exhibit(told: Prediction, seed: int = 0) -> ReportItem:
+def item(row: Prediction, seed: int = 0, boxes: tuple[Box, ...] = ()) -> ReportItem[Prediction]:
     picture, other = render(Scene.sample(seed)).picture, render(Scene.sample(seed + 1)).picture
-    return ReportItem(told, picture, other, np.abs(picture / 255 - other / 255), other)
+    return ReportItem(row, detection_figures(picture, other, np.abs(picture / 255 - other / 255), other, boxes))
+
+
+def write(folder: Path, items: Sequence[ReportItem[Prediction]], title: str) -> Path:
+    return write_page(folder, items, PredictionSummary, title)
 
 
 BROKEN = Prediction("folder/cut.jpg", "error", error="folder/cut.jpg: the JPEG ends early; expected a whole file")
@@ -78,9 +84,9 @@ BROKEN = Prediction("folder/cut.jpg", "error", error="folder/cut.jpg: the JPEG e
 
 @pytest.fixture
 def page(tmp_path: Path) -> Page:
-    told = [prediction("generated", 0.93, 1), prediction("inconclusive", 0.55, 0), prediction("real", 0.08, 1)]
-    shown = [*map(exhibit, told), ReportItem(BROKEN)]
-    path = write_page(tmp_path / "new" / "folder", shown, "Is this an answer?")
+    rows = [prediction("generated", 0.93, 1), prediction("inconclusive", 0.55, 0), prediction("real", 0.08, 1)]
+    shown = [*map(item, rows), ReportItem(BROKEN)]
+    path = write(tmp_path / "new" / "folder", shown, "Is this an answer?")
     assert path == tmp_path / "new" / "folder" / "index.html"
     page = Page(path)
     assert all((path.parent / image).is_file() for image in page.images)
@@ -125,8 +131,8 @@ def test_shows_four_pictures_a_card_and_needs_nothing_else(page: Page) -> None:
 def test_boxes_are_drawn_on_the_picture_alone_and_named_beside_it(tmp_path: Path) -> None:
     boxes = (Box("a red ball", 0.25, 0.5, 0.5, 1.0, 0.934), Box("<b>a cone</b>", 0.0, 0.1, 0.6, 0.2, 0.4))
     wide = np.zeros((48, 64, 3), np.uint8)
-    told = replace(exhibit(prediction("real", 0.1)), picture=wide, boxes=boxes)
-    path = write_page(tmp_path, [told, exhibit(prediction("real", 0.1))], "t")
+    boxed = ReportItem(prediction("real", 0.1), detection_figures(wide, wide, boxes=boxes))
+    path = write(tmp_path, [boxed, item(prediction("real", 0.1))], "t")
     page, source = Page(path), path.read_text()
     assert source.count("<svg") == 1
     assert '<svg class="boxes" viewBox="0 0 1000 750"' in source
@@ -137,20 +143,19 @@ def test_boxes_are_drawn_on_the_picture_alone_and_named_beside_it(tmp_path: Path
 
 
 def test_map_is_twice_as_bright_and_pictures_are_lossless(tmp_path: Path) -> None:
-    one = exhibit(prediction("real", 0.1))
-    write_page(tmp_path, [one], "t")
-    assert one.sare_map is not None
-    brighter = np.minimum(2 * 255 * one.sare_map, 255)
+    picture, other = render(Scene.sample(0)).picture, render(Scene.sample(1)).picture
+    write(tmp_path, [item(prediction("real", 0.1))], "t")
+    brighter = np.minimum(2 * 255 * np.abs(picture / 255 - other / 255), 255)
     stored = {name: decode_png((tmp_path / f"pictures/001-{name}.png").read_bytes()) for name in ("map", "picture")}
     np.testing.assert_allclose(stored["map"], brighter, atol=0.51)
-    np.testing.assert_array_equal(stored["picture"], one.picture)
+    np.testing.assert_array_equal(stored["picture"], picture)
 
 
 def test_hostile_names_captions_and_messages_stay_text(tmp_path: Path) -> None:
     attack = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;"
-    told = prediction("real", 0.1, caption=attack)
-    hostile = Prediction(**{**vars(told), "uri": f"{attack}\u202egnp\udc80", "warnings": (attack,)})
-    path = write_page(tmp_path, [exhibit(hostile), ReportItem(Prediction(attack, "error", error=attack))], attack)
+    row = prediction("real", 0.1, caption=attack)
+    hostile = Prediction(**{**vars(row), "uri": f"{attack}\u202egnp\udc80", "warnings": (attack,)})
+    path = write(tmp_path, [item(hostile), ReportItem(Prediction(attack, "error", error=attack))], attack)
     page = Page(path)
     assert "script" not in page.tags
     assert not page.links
@@ -160,28 +165,29 @@ def test_hostile_names_captions_and_messages_stay_text(tmp_path: Path) -> None:
 
 
 def test_probability_that_is_withheld_leaves_the_members_bars(tmp_path: Path) -> None:
-    told = Prediction("a", "ok", method="panel", verdict="inconclusive", scores={"sare": 0.25}, warnings=("far away",))
-    text = Page(write_page(tmp_path, [ReportItem(told)], "t")).text
+    row = Prediction("a", "ok", method="panel", verdict="inconclusive", scores={"sare": 0.25}, warnings=("far away",))
+    text = Page(write(tmp_path, [ReportItem(row)], "t")).text
     assert "Warning: far away" in text
     assert "Probability of generated sare 0.25" in text
     assert "panel" not in text
 
 
 def test_long_pictures_are_shown_smaller(tmp_path: Path) -> None:
-    path = write_page(tmp_path, [ReportItem(prediction("real", 0.1), np.zeros((5, 3000, 3), np.uint8))], "t")
+    long = Figure("picture", "The picture", np.zeros((5, 3000, 3), np.uint8))
+    path = write(tmp_path, [ReportItem(prediction("real", 0.1), (long,))], "t")
     assert decode_png((tmp_path / "pictures/001-picture.png").read_bytes()).shape == (1, LONGEST, 3)
     assert 'class="tiny"' not in path.read_text()
 
 
 def test_no_pictures(tmp_path: Path) -> None:
-    page = Page(write_page(tmp_path, [], "t"))
+    page = Page(write(tmp_path, [], "t"))
     assert "No picture was given" in page.text
     assert "Against the truth" not in page.text
     assert not page.images
 
 
 def test_errors_only(tmp_path: Path) -> None:
-    page = Page(write_page(tmp_path, [ReportItem(BROKEN), ReportItem(BROKEN)], "t"))
+    page = Page(write(tmp_path, [ReportItem(BROKEN), ReportItem(BROKEN)], "t"))
     assert page.text.count("the JPEG ends early") == 2
     assert "2 ✕ errors" in page.text
     assert "Against the truth" not in page.text
@@ -190,15 +196,15 @@ def test_errors_only(tmp_path: Path) -> None:
 def test_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(StoreError, match=r"taken: the report cannot be written .* name another --report"):
-        write_page(tmp_path / "taken", [], "t")
+        write(tmp_path / "taken", [], "t")
 
 
-def test_same_exhibits_same_bytes(tmp_path: Path) -> None:
-    one, two = (write_page(tmp_path / name, [exhibit(prediction("real", 0.1))], "t") for name in "ab")
+def test_same_items_same_bytes(tmp_path: Path) -> None:
+    one, two = (write(tmp_path / name, [item(prediction("real", 0.1))], "t") for name in "ab")
     assert one.read_bytes() == two.read_bytes()
 
 
 def test_noise_and_duplicates_are_facts_of_a_card(tmp_path: Path) -> None:
-    told = replace(prediction("real", 0.2), spread=0.034, duplicate_of="folder/first.jpg")
-    page = Page(write_page(tmp_path, [ReportItem(told)], "title"))
+    row = replace(prediction("real", 0.2), spread=0.034, duplicate_of="folder/first.jpg")
+    page = Page(write(tmp_path, [ReportItem(row)], "title"))
     assert "suite miniature · moves by ±0.03 with the noise · the same pixels as folder/first.jpg" in page.text

@@ -13,7 +13,8 @@ import pytest
 
 from unprompt.errors import OptionError
 from unprompt.evaluation import Bounds, EvaluationTable, compare_scores, evaluate_scores, results, with_paper
-from unprompt.report import Grid, differences, listing, pivot, render, write_results, write_rows
+from unprompt.report.grid import Grid, render
+from unprompt.report.results import differences, listing, pivot, write_results, write_rows
 
 LABELS, SCORES = [0, 0, 0, 1, 1, 1, 1], [0.1, 0.4, 0.6, 0.7, 0.9, 0.5, 0.8]
 NAMES = ["", "", "", "a&b_1", "a&b_1", "<c>|d", "<c>|d"]

@@ -14,7 +14,7 @@ from unprompt.errors import SuiteError
 from unprompt.instruments import Suite
 from unprompt.workflows import doctor
 from unprompt.workflows.detect import detect
-from unprompt.workflows.prediction.selftest import checks
+from unprompt.workflows.prediction.selftest import checks, measure
 
 NAMES = ["0.png", "1.png"]
 METHODS = ["item", "panel", "sare", "semgir", "tidy"]
@@ -27,7 +27,7 @@ def measured(candidate_suites: Path, pictures: Path, tmp_path_factory: pytest.Te
     folder = tmp_path_factory.mktemp("measured") / "suite"
     shutil.copytree(candidate_suites, folder)
     shutil.copytree(pictures / "test" / "real", folder / "golden")
-    Golden.measure(Suite.load(folder), folder / "golden", NAMES).write(folder / "golden")
+    measure(Suite.load(folder), folder / "golden", NAMES).write(folder / "golden")
     return folder
 
 

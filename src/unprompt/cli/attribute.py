@@ -27,8 +27,9 @@ def attribute(
 
     Exit code: 0 = every input got an answer, 1 = some did not, 2 = wrong usage.
     """
-    from unprompt.cli.attributions import print_attributions
     from unprompt.cli.output import ask, message, quiet_stdout
+    from unprompt.cli.rows import print_rows
+    from unprompt.report.attribution import AttributionSummary
     from unprompt.workflows.attribute import attribute as work
     from unprompt.workflows.prediction.inputs import listed
 
@@ -44,7 +45,7 @@ def attribute(
             yes=yes,
             ask=ask,
         )
-    print_attributions(attributions, form)
+    print_rows(attributions, AttributionSummary, form)
     if report is not None:
         message(f"report: {report / 'index.html'}")
     if any(attribution.generator is None for attribution in attributions):

@@ -1,38 +1,15 @@
-"""Attributions -> table, JSON, JSON lines or CSV on stdout; an attributor's figures -> a table."""
+"""An attributor's figures -> tables on stdout."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
 
-from unprompt.cli.options import Format
 from unprompt.cli.output import print_table
-from unprompt.cli.rows import number, print_rows, score_columns
-from unprompt.report import answer, answers_line, answers_truth_line
-from unprompt.types import Attribution
 
 if TYPE_CHECKING:
     from unprompt.evaluation import AttributionTable
-
-
-def print_attributions(attributions: Sequence[Attribution], form: Format) -> None:
-    """Print all of them, in their order."""
-    if form is not Format.TABLE:
-        print_rows(attributions, Attribution, form)
-        return
-    voices = score_columns(attributions)
-    rows = []
-    for one in attributions:
-        numbers = [number(one.scores.get(voice)) for voice in voices]
-        notes = "; ".join([*([one.error] if one.error else []), *one.warnings])
-        rows.append([one.uri, one.truth or "", answer(one), *numbers, one.caption or "", notes])
-    if rows:
-        print_table(["picture", "truth", "made by", *voices, "caption", "notes"], rows, right=voices)
-    typer.echo(answers_line(attributions))
-    if line := answers_truth_line(attributions):
-        typer.echo(line)
 
 
 def print_attribution_table(table: AttributionTable) -> None:

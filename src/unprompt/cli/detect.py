@@ -34,7 +34,8 @@ def detect(
     Exit code: 0 = every input got a verdict, 1 = some did not, 2 = wrong usage.
     """
     from unprompt.cli.output import ask, message, quiet_stdout
-    from unprompt.cli.predictions import print_predictions
+    from unprompt.cli.rows import print_rows
+    from unprompt.report.summary import PredictionSummary
     from unprompt.workflows.detect import detect as work
     from unprompt.workflows.prediction.inputs import listed
 
@@ -53,7 +54,7 @@ def detect(
             yes=yes,
             ask=ask,
         )
-    print_predictions(predictions, form)
+    print_rows(predictions, PredictionSummary, form)
     if report is not None:
         message(f"report: {report / 'index.html'}")
     if any(prediction.verdict is None for prediction in predictions):

@@ -10,8 +10,7 @@ from unprompt.cli.attributions import print_attribution_table
 from unprompt.cli.options import TableFormat
 from unprompt.cli.output import print_table
 from unprompt.evaluation import AttributionTable, Bounds, Comparison, EvaluationTable, Interval, Verdicts
-from unprompt.report import differences
-from unprompt.report.results import METRICS, words
+from unprompt.report.results import METRICS, differences, words
 
 
 def print_evaluation(table: EvaluationTable | AttributionTable, form: TableFormat) -> None:

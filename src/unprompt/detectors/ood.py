@@ -23,6 +23,7 @@ from torch import Tensor
 from unprompt.detectors import checkpoint
 from unprompt.detectors.towers import as_pixels, require_clip
 from unprompt.errors import CheckpointError, DataError, OptionError
+from unprompt.evidence.alignment import Vector
 from unprompt.evidence.traces import middle, traces
 from unprompt.images import centre_square
 from unprompt.instruments.base import Encoder
@@ -167,16 +168,23 @@ class OODDetector:
         facts = OODHeader(encoder.card.digest, threshold, false_alarms, len(pictures), len(held_out), limits)
         return cls(encoder, clouds, facts)
 
-    def distances(self, pictures: Sequence[RGB]) -> Floats:
-        """N distances >= 0 from the middle of the world, of pictures of any size; the greatest of the views."""
+    def distances(self, pictures: Sequence[RGB], vectors: Sequence[Vector] | None = None) -> Floats:
+        """N distances >= 0 from the middle of the world, of pictures of any size; the greatest of the views.
+
+        ``vectors`` are the pictures' traces, where they were counted before; a suite without an encoder looks at them.
+        """
         if not pictures:
             return np.zeros(0)
-        return _worst(_distances(self._clouds, _views(self._encoder, pictures)), self.facts.limits)
+        if vectors is None or self._encoder is not None:
+            views = _views(self._encoder, pictures)
+        else:
+            views = (np.stack(vectors).astype(np.float64),)
+        return _worst(_distances(self._clouds, views), self.facts.limits)
 
-    def is_ood(self, pictures: Sequence[RGB]) -> npt.NDArray[np.bool_]:
+    def is_ood(self, pictures: Sequence[RGB], vectors: Sequence[Vector] | None = None) -> npt.NDArray[np.bool_]:
         """N answers: does the picture lie beyond the threshold, or is it too small or too flat to be judged?"""
         mute = np.array([min(rgb.shape[:2]) < self.facts.least or self._flat(rgb) for rgb in pictures], np.bool_)
-        return mute | (self.distances(pictures) > self.facts.threshold)
+        return mute | (self.distances(pictures, vectors) > self.facts.threshold)
 
     def _flat(self, rgb: RGB) -> bool:
         """Nothing to look for traces in: the middle deviates from its mean by less than a grey level."""

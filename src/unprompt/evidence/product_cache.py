@@ -97,6 +97,19 @@ class ProductCache:
         cache.noise = noise
         return cache
 
+    def subset(self, places: Sequence[int]) -> Self:
+        """Some of the pictures, with what was made of them."""
+        cache = copy(self)
+        cache._pictures, cache._prepared = tuple(self._pictures[place] for place in places), None
+        cache._made = {name: [made[place] for place in places] for name, made in self._made.items()}
+        return cache
+
+    def once(self, name: str, make: Callable[[], list[Made]]) -> list[Made]:
+        """What is quick to count in the pictures, so never stored: made at the first call, for whichever method."""
+        if name not in self._made:
+            self._made[name] = make()
+        return cast("list[Made]", self._made[name])
+
     @property
     def pictures(self) -> tuple[Picture, ...]:
         """The pictures, decoded."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,27 +11,31 @@ import jinja2
 
 from unprompt import images
 from unprompt.errors import StoreError
-from unprompt.report import words
-from unprompt.report.report_item import GAIN, ReportItem
-from unprompt.report.summary import OUTCOMES, Outcome, Summary, outcome
-from unprompt.types import RGB, Attribution, Box, Prediction
+from unprompt.report.report_item import Figure, ReportItem, Row
+from unprompt.report.summary import Summary
+from unprompt.report.words import printable
+from unprompt.types import Attribution, Box, Prediction
 
 LONGEST: Final = 768
 """Longer side, in pixels, above which a picture is shown smaller."""
 _TINY: Final = 256
 """Longer side below which the pixels are drawn as squares and not smeared."""
 
-SIGNS: Final[dict[Outcome, str]] = {"generated": "◆", "inconclusive": "◐", "real": "○", "error": "✕"}
-TITLES: Final = {
-    "picture": "The picture",
-    "reconstruction": "Reconstructed, with its caption",
-    "map": f"What that changed (SARE map, brightness × {GAIN})",  # noqa: RUF001
-    "regeneration": "Made anew, from the caption alone",
-}
+SIGNS: Final = {"inconclusive": "◐", "real": "○", "none": "○", "error": "✕"}
+"""Class of an outcome -> its sign; ◆ for any other."""
 
 
 @dataclass(frozen=True)
-class Figure:
+class _Outcome:
+    slug: str
+    sign: str
+    label: str
+    heading: str
+    count: int
+
+
+@dataclass(frozen=True)
+class _StoredFigure:
     source: str
     """Relative to the page."""
     title: str
@@ -43,37 +47,59 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class _PictureCard:
+class _Card:
     number: int
-    prediction: Prediction
-    outcome: Outcome
+    row: Prediction | Attribution
+    outcome: _Outcome
     headline: str
     truth: str
     facts: str
-    figures: tuple[Figure, ...]
+    figures: tuple[_StoredFigure, ...]
     bars: dict[str, float]
 
 
-def write_page(folder: Path, exhibits: Sequence[ReportItem], title: str) -> Path:
-    """The page of ``detect``: ``folder/index.html`` and ``folder/pictures/NNN-*.png``; the page's path.
+def write_page(folder: Path, items: Sequence[ReportItem[Row]], kind: type[Summary[Row]], title: str) -> Path:
+    """``folder/index.html`` and ``folder/pictures/NNN-*.png`` of the rows that ``kind`` sums up; the page's path.
 
     The page is written last, so that it never names a picture that is not there. Pictures whose longer side
     is above ``LONGEST`` pixels are stored smaller. Raises StoreError when the folder cannot be written.
     """
-
-    def render() -> str:
-        cards = [_card(folder, number, exhibit) for number, exhibit in enumerate(exhibits, 1)]
-        return _render(cards, Summary.of(card.prediction for card in cards), title)
-
-    return written(folder, render)
-
-
-def written(folder: Path, render: Callable[[], str]) -> Path:
-    """Write ``folder/index.html`` as ``render`` returns it, whose pictures lie there by then; the page's path."""
+    summary = kind([item.row for item in items])
+    outcomes = {
+        name: _Outcome(
+            slug,
+            SIGNS.get(slug, "◆"),
+            "errors" if slug == "error" else name,
+            summary.headings[name],
+            summary.counts[name],
+        )
+        for name, slug in summary.slugs.items()
+    }
     try:
         (folder / "pictures").mkdir(parents=True, exist_ok=True)
+        cards = [
+            _Card(
+                number=number,
+                row=item.row,
+                outcome=outcomes[summary.outcome(item.row)],
+                headline=summary.headline(item.row),
+                truth=summary.truth_words(item.row),
+                facts=" · ".join(_facts(item.row)),
+                figures=tuple(_stored(folder, number, one) for one in item.figures),
+                bars=summary.bars(item.row),
+            )
+            for number, item in enumerate(items, 1)
+        ]
         page = folder / "index.html"
-        page.write_text(render(), encoding="utf-8")
+        text = template(summary.template).render(
+            cards=cards,
+            title=title,
+            outcomes=list(outcomes.values()),
+            confusion=summary.confusion(),
+            truth_line=summary.truth_line(),
+            longest=LONGEST,
+        )
+        page.write_text(text, encoding="utf-8")
     except OSError as error:
         raise StoreError(
             f"{folder}: the report cannot be written ({error}); expected a folder with free space that you may "
@@ -82,57 +108,36 @@ def written(folder: Path, render: Callable[[], str]) -> Path:
     return page
 
 
-def _card(folder: Path, number: int, exhibit: ReportItem) -> _PictureCard:
-    prediction = exhibit.prediction
-    return _PictureCard(
-        number=number,
-        prediction=prediction,
-        outcome=outcome(prediction),
-        headline=words.headline(prediction),
-        truth=words.truth_words(prediction),
-        facts=facts(prediction),
-        figures=tuple(
-            figure(folder, number, part, rgb, TITLES[part], exhibit.boxes if part == "picture" else ())
-            for part, rgb in exhibit.pictures().items()
-        ),
-        bars=exhibit.bars(),
-    )
-
-
-def figure(folder: Path, number: int, part: str, rgb: RGB, title: str, boxes: tuple[Box, ...] = ()) -> Figure:
+def _stored(folder: Path, number: int, figure: Figure) -> _StoredFigure:
     """Store a picture, not longer than ``LONGEST``."""
-    source = f"pictures/{number:03d}-{part}.png"
-    longest = max(rgb.shape[:2])
-    shown = images.fit_long(rgb, LONGEST) if longest > LONGEST else rgb
+    source = f"pictures/{number:03d}-{figure.name}.png"
+    longest = max(figure.rgb.shape[:2])
+    shown = images.fit_long(figure.rgb, LONGEST) if longest > LONGEST else figure.rgb
     (folder / source).write_bytes(images.encode_png(shown))
-    height, width = (round(1000 * side / longest) for side in rgb.shape[:2])
-    return Figure(source, title, longest < _TINY, width, height, boxes)
+    height, width = (round(1000 * side / longest) for side in figure.rgb.shape[:2])
+    return _StoredFigure(source, figure.title, longest < _TINY, width, height, figure.boxes)
 
 
-def facts(row: Prediction | Attribution) -> str:
-    """What is known of the file, in one line."""
-    return " · ".join(_facts(row))
-
-
-def _facts(prediction: Prediction | Attribution) -> Iterator[str]:
-    if prediction.format:
-        yield prediction.format
-    if prediction.width and prediction.height:
-        yield f"{prediction.width} × {prediction.height} pixels"  # noqa: RUF001
-    if prediction.quality is not None:
-        yield f"quality about {prediction.quality}"
-    if prediction.suite:
-        yield f"suite {prediction.suite}"
-    if isinstance(prediction, Attribution):
+def _facts(row: Prediction | Attribution) -> Iterator[str]:
+    """What is known of the file."""
+    if row.format:
+        yield row.format
+    if row.width and row.height:
+        yield f"{row.width} × {row.height} pixels"  # noqa: RUF001
+    if row.quality is not None:
+        yield f"quality about {row.quality}"
+    if row.suite:
+        yield f"suite {row.suite}"
+    if isinstance(row, Attribution):
         return
-    if prediction.spread is not None:
-        yield f"moves by ±{prediction.spread:.2f} with the noise"
-    if prediction.duplicate_of is not None:
-        yield f"the same pixels as {prediction.duplicate_of}"
+    if row.spread is not None:
+        yield f"moves by ±{row.spread:.2f} with the noise"
+    if row.duplicate_of is not None:
+        yield f"the same pixels as {row.duplicate_of}"
 
 
 def template(name: str) -> jinja2.Template:
-    """A template of this room; whatever comes from a file is escaped, and a misspelt name is an error."""
+    """A template of this package; whatever comes from a file is escaped, and a misspelt name is an error."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("unprompt.report"),
         autoescape=True,  # file names and captions may hold anything
@@ -141,18 +146,5 @@ def template(name: str) -> jinja2.Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["printable"] = words.printable
+    environment.filters["printable"] = printable
     return environment.get_template(name)
-
-
-def _render(cards: Sequence[_PictureCard], summary: Summary, title: str) -> str:
-    return template("page.html.jinja").render(
-        cards=cards,
-        summary=summary,
-        title=title,
-        signs=SIGNS,
-        outcomes=OUTCOMES,
-        truths=words.TRUTHS,
-        truth_line=words.truth_line(summary),
-        longest=LONGEST,
-    )

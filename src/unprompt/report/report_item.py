@@ -1,51 +1,70 @@
-"""One picture's card: the judgement, and the pictures that it was read from."""
+"""One card of a page: a row, and the pictures that it was read from."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from unprompt.types import RGB, Box, Prediction
+from unprompt.types import RGB, Attribution, Box, Prediction
+
+Row = TypeVar("Row", bound=Prediction | Attribution)
 
 GAIN: Final = 2
 """The SARE map is mostly dark: it is shown this many times brighter, and the page says so."""
 
 
 @dataclass(frozen=True, eq=False)
-class ReportItem:
-    """A judgement with whatever pictures explain it; None for what was not made."""
+class Figure:
+    """A picture that explains a row."""
 
-    prediction: Prediction
-    picture: RGB | None = None
-    reconstruction: RGB | None = None
-    sare_map: npt.NDArray[np.floating] | None = None
-    """H x W x 3 in [0, 1]: SARE, equation 4."""
-    regeneration: RGB | None = None
+    name: str
+    """In the name of its file: letters, digits and dashes."""
+    title: str
+    rgb: RGB
     boxes: tuple[Box, ...] = ()
-    """Where the picture shows the phrases of its caption: TIDY and ITEM."""
+    """Drawn on it, with their phrases beside it."""
 
-    def pictures(self) -> dict[str, RGB]:
-        """Those that were made, by the name of their part, in the order in which they are shown."""
-        parts = {
-            "picture": self.picture,
-            "reconstruction": self.reconstruction,
-            "map": None if self.sare_map is None else brighten(self.sare_map),
-            "regeneration": self.regeneration,
-        }
-        return {part: rgb for part, rgb in parts.items() if rgb is not None}
 
-    def bars(self) -> dict[str, float]:
-        """Probability of every method, the one that gave the verdict first."""
-        prediction = self.prediction
-        spoke = prediction.method
-        if spoke is None or prediction.probability is None:
-            return dict(prediction.scores)
-        return {spoke: prediction.probability} | {
-            method: score for method, score in prediction.scores.items() if method != spoke
-        }
+@dataclass(frozen=True, eq=False)
+class ReportItem(Generic[Row]):
+    """A row with the pictures that explain it; without any after an error, and where nobody asked for them."""
+
+    row: Row
+    figures: tuple[Figure, ...] = ()
+
+
+def detection_figures(
+    picture: RGB,
+    reconstruction: RGB | None = None,
+    sare_map: npt.NDArray[np.floating] | None = None,
+    regeneration: RGB | None = None,
+    boxes: tuple[Box, ...] = (),
+) -> tuple[Figure, ...]:
+    """What ``detect`` shows, where it was made: ``sare_map`` is H x W x 3 in [0, 1] (SARE, equation 4).
+
+    ``boxes`` are where the picture shows the phrases of its caption (TIDY and ITEM).
+    """
+    brighter = None if sare_map is None else brighten(sare_map)
+    further = (
+        ("reconstruction", "Reconstructed, with its caption", reconstruction),
+        ("map", f"What that changed (SARE map, brightness × {GAIN})", brighter),  # noqa: RUF001
+        ("regeneration", "Made anew, from the caption alone", regeneration),
+    )
+    shown = [Figure(name, title, rgb) for name, title, rgb in further if rgb is not None]
+    return Figure("picture", "The picture", picture, boxes), *shown
+
+
+def attribution_figures(picture: RGB, regenerations: Mapping[str, RGB]) -> tuple[Figure, ...]:
+    """What ``attribute`` shows: the picture, and what each candidate draws of its caption."""
+    drawn = enumerate(regenerations.items(), 1)
+    return (
+        Figure("picture", "The picture", picture),
+        *(Figure(f"candidate-{i}", f"Drawn by {name}, from the caption alone", rgb) for i, (name, rgb) in drawn),
+    )
 
 
 def brighten(sare_map: npt.NDArray[np.floating]) -> RGB:

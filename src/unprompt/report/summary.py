@@ -1,63 +1,153 @@
-"""What came of many pictures, counted; and against the truth where it is known."""
+"""The rows of a verb, counted and in words: what its table and its page tell of them."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar, Final, Generic
 
-from unprompt.types import GENERATED, REAL, Label, Prediction
+from unprompt.report.report_item import Row
+from unprompt.report.words import TRUTHS, counted, share
+from unprompt.types import Attribution, Prediction
 
-Outcome: TypeAlias = Literal["generated", "inconclusive", "real", "error"]
-OUTCOMES: Final[tuple[Outcome, ...]] = ("generated", "inconclusive", "real", "error")
-
-
-def outcome(prediction: Prediction) -> Outcome:
-    """The verdict, or ``error`` where there is none.
-
-    >>> outcome(Prediction("a.png", "error", error="empty file"))
-    'error'
-    """
-    return prediction.verdict or "error"
+ERROR: Final = "error"
+"""The outcome of a row without an answer."""
 
 
-@dataclass(frozen=True)
-class Summary:
-    """Counts over pictures; shares are of the pictures whose label is known and which have a verdict."""
+class Summary(ABC, Generic[Row]):
+    """Many rows: how many there are of each outcome, and how these compare with the truth where it is known."""
 
-    cells: Mapping[tuple[Label | None, Outcome], int]
-    """Number of pictures by truth and outcome."""
+    kind: ClassVar[type[Prediction] | type[Attribution]]
+    answer: ClassVar[str]
+    """What the column of the outcomes is called in a table."""
+    template: ClassVar[str]
+    """Of the page."""
 
-    @classmethod
-    def of(cls, predictions: Iterable[Prediction]) -> Summary:
-        """Count."""
-        return cls(Counter((prediction.label, outcome(prediction)) for prediction in predictions))
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self.rows = tuple(rows)
+        self.counts = Counter(map(self.outcome, self.rows))
 
     @property
-    def total(self) -> int:
-        """All pictures, failed ones included."""
-        return sum(self.cells.values())
-
-    def count(self, wanted: Outcome) -> int:
-        """Pictures with this outcome, whatever their label."""
-        return sum(number for (_, found), number in self.cells.items() if found == wanted)
-
-    def cell(self, truth: Label, wanted: Outcome) -> int:
-        """Pictures of this label with this outcome."""
-        return self.cells.get((truth, wanted), 0)
+    @abstractmethod
+    def outcomes(self) -> Sequence[str]:
+        """Every outcome that could be, in the order in which they are shown; the last is :data:`ERROR`."""
 
     @property
-    def labelled(self) -> int:
-        """Pictures with a verdict whose label is known."""
-        return self.decided + sum(self.cell(truth, "inconclusive") for truth in (REAL, GENERATED))
+    @abstractmethod
+    def truths(self) -> Sequence[str]:
+        """Every truth that is set against the outcomes, in order."""
 
     @property
-    def decided(self) -> int:
-        """Those of them that were called real or generated."""
-        return self.right + self.cell(REAL, "generated") + self.cell(GENERATED, "real")
+    def slugs(self) -> Mapping[str, str]:
+        """Outcome -> its class on the page."""
+        return {name: name for name in self.outcomes}
 
     @property
-    def right(self) -> int:
-        """Those of the decided that were called what they are."""
-        return self.cell(REAL, "real") + self.cell(GENERATED, "generated")
+    def headings(self) -> Mapping[str, str]:
+        """Outcome -> what the column of its counts is called."""
+        return {name: "errors" if name == ERROR else name for name in self.outcomes}
+
+    @staticmethod
+    @abstractmethod
+    def outcome(row: Row) -> str:
+        """The row's answer, or :data:`ERROR` where there is none."""
+
+    @staticmethod
+    @abstractmethod
+    def truth(row: Row) -> str:
+        """What the answer should have been told from; empty when it is not known."""
+
+    @staticmethod
+    @abstractmethod
+    def headline(row: Row) -> str:
+        """The answer in words."""
+
+    @staticmethod
+    @abstractmethod
+    def truth_words(row: Row) -> str:
+        """The truth and how the answer stands to it; empty when it is not known."""
+
+    @staticmethod
+    @abstractmethod
+    def bars(row: Row) -> dict[str, float]:
+        """Name -> probability, in the order in which they are drawn."""
+
+    @abstractmethod
+    def truth_line(self) -> str:
+        """One line against the truth; empty when no answered picture has a known one."""
+
+    def counts_line(self) -> str:
+        """One line over all pictures."""
+        answers = ", ".join(f"{self.counts[name]} {name}" for name in self.outcomes if name != ERROR)
+        return f"{counted(len(self.rows), 'picture')}: {answers}, {counted(self.counts[ERROR], 'error')}"
+
+    def confusion(self) -> dict[str, list[int]]:
+        """Truth -> number of rows of each outcome."""
+        found = Counter((self.truth(row), self.outcome(row)) for row in self.rows)
+        return {truth: [found[truth, name] for name in self.outcomes] for truth in self.truths}
+
+
+class PredictionSummary(Summary[Prediction]):
+    """Verdicts."""
+
+    kind = Prediction
+    answer = "verdict"
+    template = "page.html.jinja"
+    outcomes = ("generated", "inconclusive", "real", ERROR)
+    truths = tuple(TRUTHS.values())
+
+    @property
+    def headings(self) -> Mapping[str, str]:
+        return {name: name if name == ERROR else f"judged {name}" for name in self.outcomes}
+
+    @staticmethod
+    def outcome(row: Prediction) -> str:
+        return row.verdict or ERROR
+
+    @staticmethod
+    def truth(row: Prediction) -> str:
+        return "" if row.label is None else TRUTHS[row.label]
+
+    @staticmethod
+    def headline(row: Prediction) -> str:
+        """A number is the probability of ``generated``.
+
+        >>> PredictionSummary.headline(Prediction("a.png", "ok", verdict="generated", probability=0.93))
+        'Probably generated: 0.93'
+        """
+        number = "" if row.probability is None else f": {row.probability:.2f}"
+        words = {
+            "generated": f"Probably generated{number}",
+            "inconclusive": f"Inconclusive{number}",
+            "real": "Probably real",  # a low number behind these words would read as a doubt
+        }
+        return words[row.verdict] if row.verdict else "Not judged"
+
+    @staticmethod
+    def truth_words(row: Prediction) -> str:
+        """
+        >>> PredictionSummary.truth_words(Prediction("a.png", "ok", verdict="real", label=1))
+        'In truth generated: wrongly judged'
+        """
+        if row.label is None:
+            return ""
+        truth = TRUTHS[row.label]
+        if row.verdict in TRUTHS.values():
+            return f"In truth {truth}: {'rightly' if row.verdict == truth else 'wrongly'} judged"
+        return f"In truth {truth}" + (": left open" if row.verdict else "")
+
+    @staticmethod
+    def bars(row: Prediction) -> dict[str, float]:
+        """The method that gave the verdict first."""
+        if row.method is None or row.probability is None:
+            return dict(row.scores)
+        return {row.method: row.probability} | {name: one for name, one in row.scores.items() if name != row.method}
+
+    def truth_line(self) -> str:
+        known = [(TRUTHS[row.label], row.verdict) for row in self.rows if row.label is not None and row.verdict]
+        if not known:
+            return ""
+        decided = [truth == verdict for truth, verdict in known if verdict != "inconclusive"]
+        line = f"Against the truth: {share(len(decided), len(known))} decided"
+        return f"{line}, {share(sum(decided), len(decided))} of those rightly" if decided else line

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from unprompt.detectors import load_attributor
-from unprompt.detectors.decide import answers
-from unprompt.detectors.methods.semgir_a import SemgirAttributor
-from unprompt.detectors.ood import OODDetector
-from unprompt.evaluation import REAL_PICTURES
-from unprompt.evidence.product_cache import ProductCache
-from unprompt.instruments import Suite
-from unprompt.report import AttributionItem, write_attribution_page
-from unprompt.types import NONE_OF_THESE, REAL, Attribution, Picture
-from unprompt.workflows.fitting.attribution import names_in
-from unprompt.workflows.planning.costs import agree, refuse
-from unprompt.workflows.prediction.inputs import Input, in_batches, inputs_of, sized
-from unprompt.workflows.prediction.predictor import NO_CAPTION, OUTSIDE, candidate_suites
+from unprompt.types import Attribution
+from unprompt.workflows.planning.costs import refuse
+
+if TYPE_CHECKING:
+    from unprompt.workflows.prediction.heads import Head
+
+METHOD: Final = "semgir-a"
 
 
 def attribute(
@@ -44,65 +38,21 @@ def attribute(
     >>> unprompt.attribute(["picture.jpg"])[0].generator  # doctest: +SKIP
     'diffusion'
     """
-    sized(batch_size)
+    from unprompt.workflows.planning.costs import agree
+    from unprompt.workflows.prediction.attribution import AttributionPredictor
+    from unprompt.workflows.prediction.inputs import inputs_of
+    from unprompt.workflows.prediction.predictor import candidate_suites
+
     inputs = inputs_of(paths)
-    office = Office(candidate_suites(suite, "semgir-a", device, dtype)[0], names_in(generators))
-    agree(office.suite, office.attributor.extractor, len(inputs), yes=yes, ask=ask)
-    exhibits: list[AttributionItem] = []
-    attributions: list[Attribution] = []
-    for exhibit in in_batches(inputs, batch_size, office.attribute, "attributed"):
-        attributions.append(exhibit.attribution)
-        if report is not None:
-            exhibits.append(exhibit)
-    if report is not None:
-        write_attribution_page(Path(report), exhibits, "Whose answer is this picture?")
-    return attributions
 
+    def confirm(head: Head[Attribution]) -> None:
+        agree(head.suite, head.extractor, len(inputs), yes=yes, ask=ask)
 
-class Office:
-    """A suite's attributor with everything that turns its heads into answers."""
+    names = None
+    if generators is not None:
+        from unprompt.workflows.fitting.attribution import names_in  # Here, since it loads torch.
 
-    def __init__(self, suite: Suite, generators: Sequence[str] | None) -> None:
-        self.suite = suite
-        whole = load_attributor(suite.head(SemgirAttributor.method), suite)
-        self.attributor = whole if generators is None else whole.subset(generators)
-        self.world = OODDetector.load(suite.world, suite) if suite.world else None
-
-    def attribute(self, inputs: Sequence[Input]) -> Iterator[AttributionItem]:
-        """One exhibit an input, in order."""
-        found = [one.read() for one in inputs]
-        answered = iter(self._answered([one for one in found if isinstance(one, Picture)]))
-        for sample, one in zip((given.sample for given in inputs), found, strict=True):
-            truth = REAL_PICTURES if sample.label == REAL else sample.generator or None
-            if isinstance(one, Picture):
-                exhibit = next(answered)
-                yield replace(exhibit, attribution=replace(exhibit.attribution, truth=truth))
-            else:
-                yield AttributionItem(Attribution(sample.uri, "error", str(one), truth=truth))
-
-    def _answered(self, pictures: Sequence[Picture]) -> Iterator[AttributionItem]:
-        if not pictures:
-            return
-        evidence = self.attributor.extractor.extract(ProductCache(pictures, self.suite))
-        told = self.attributor.probabilities(self.attributor.logits(evidence))
-        outside = self.world.is_ood([one.rgb for one in pictures]) if self.world else [False] * len(pictures)
-        said = answers(self.attributor.candidates, told)
-        for picture, one, row, answer, far in zip(pictures, evidence, told, said, outside, strict=True):
-            warnings = [OUTSIDE] * bool(far) + [NO_CAPTION] * one.caption.fallback
-            attribution = Attribution(
-                uri=picture.uri,
-                status="ok",
-                sha256=picture.sha256,
-                pixels=picture.pixels,
-                method=self.attributor.method,
-                suite=self.suite.name,
-                generator=NONE_OF_THESE if far else answer,
-                scores=dict(zip(self.attributor.candidates, row.tolist(), strict=True)),
-                caption=one.caption.text,
-                warnings=tuple(warnings),
-                width=picture.width,
-                height=picture.height,
-                format=picture.format,
-                quality=picture.quality,
-            )
-            yield AttributionItem(attribution, picture.rgb, one.regenerations)
+        names = names_in(generators)
+    asked = candidate_suites(suite, METHOD, device, dtype)[0]
+    predictor = AttributionPredictor(asked, METHOD, generators=names, batch_size=batch_size, confirm=confirm)
+    return predictor.predict(inputs) if report is None else predictor.report(inputs, Path(report))

@@ -52,7 +52,7 @@ def audit(
         if alignment is not None and out is not None:
             write_aligned(items, alignment, Path(out), pool)
     if report is not None:
-        from unprompt.report import write_inventory  # without a page no template is needed
+        from unprompt.report.audit_page import write_inventory  # without a page no template is needed
 
         write_inventory(Path(report), inventory, items)
     return inventory

@@ -24,7 +24,7 @@ from unprompt.evaluation import (
 )
 from unprompt.instruments import Suite
 from unprompt.perturbations import grid
-from unprompt.report import check_suffix, write_results
+from unprompt.report.results import check_suffix, write_results
 from unprompt.store import Store
 from unprompt.types import Split
 from unprompt.workflows.data.labelled import Labelled, failures, logits_of, stores, suite_of

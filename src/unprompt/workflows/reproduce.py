@@ -16,8 +16,9 @@ from typing import Any, Final
 from unprompt.errors import DataError, OptionError
 from unprompt.evaluation import EvaluationTable, Result, TableRecipe, results, with_paper
 from unprompt.instruments import Manifest
-from unprompt.report import Grid, paper_grids, render, write_rows
-from unprompt.report.grid import FORMS
+from unprompt.report.grid import FORMS, Grid, render
+from unprompt.report.paper_table import paper_grids
+from unprompt.report.results import write_rows
 from unprompt.store import write_aside
 from unprompt.workflows.evaluate import evaluate
 from unprompt.workflows.extract import extract

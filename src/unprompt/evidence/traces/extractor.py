@@ -38,7 +38,12 @@ class TraceExtractor(Extractor[TraceEvidence]):
         return ()
 
     def _extract(self, cache: ProductCache) -> list[TraceEvidence]:
-        return [TraceEvidence(traces(middle(picture.rgb))) for picture in cache.pictures]
+        return [TraceEvidence(vector) for vector in trace_vectors(cache)]
+
+
+def trace_vectors(cache: ProductCache) -> list[Vector]:
+    """The statistics of each picture's middle, counted once for the head and for the check of a suite."""
+    return cache.once("traces", lambda: [traces(middle(picture.rgb)) for picture in cache.pictures])
 
 
 def middle(rgb: RGB) -> RGB:

@@ -6,10 +6,11 @@ import shutil
 from itertools import groupby
 from typing import Final
 
-from unprompt.detectors.golden import FOLDER, Golden
+from unprompt.detectors.golden import FOLDER
 from unprompt.errors import DataError
 from unprompt.instruments import Suite
 from unprompt.recipes.miniature.stage import BuildContext, Stage, put
+from unprompt.workflows.prediction.selftest import measure
 
 EACH: Final = 3
 """Pictures of each family."""
@@ -26,7 +27,7 @@ def make(context: BuildContext) -> dict[str, float]:
     shutil.rmtree(folder, ignore_errors=True)
     for name in names:
         put(folder / name, (context.examples / name).read_bytes())
-    golden = Golden.measure(Suite.load(context.suite), folder, names)
+    golden = measure(Suite.load(context.suite), folder, names)
     golden.write(folder)
     return {"pictures": float(len(names)), "methods": float(len(golden.probabilities))}
 

@@ -14,6 +14,7 @@ from unprompt.images import encode_png
 from unprompt.instruments import Suite
 from unprompt.recipes.photo.documents import page
 from unprompt.types import RGB
+from unprompt.workflows.prediction.selftest import measure
 
 EACH: Final = 3
 SIZE: Final = (240, 320)
@@ -29,7 +30,7 @@ def write_golden(folder: Path) -> Golden:
     drawn |= {f"clouds-{number}.png": clouds(number) for number in range(EACH)}
     for name, rgb in drawn.items():
         (place / name).write_bytes(encode_png(rgb))
-    golden = Golden.measure(Suite.load(folder), place, sorted(drawn))
+    golden = measure(Suite.load(folder), place, sorted(drawn))
     golden.write(place)
     return golden
 

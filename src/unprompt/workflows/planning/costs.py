@@ -10,14 +10,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unprompt.detectors import EVERY
 from unprompt.errors import OptionError
-from unprompt.evidence.base import Extractor
-from unprompt.evidence.joint import JointExtractor
 from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.manifest import Spec
+
+if TYPE_CHECKING:
+    from unprompt.evidence.base import Extractor
 
 log = logging.getLogger(__name__)
 
@@ -81,15 +82,16 @@ def tflop(manifest: Manifest, extractor: Extractor[Any]) -> float:
 
 def members(extractor: Extractor[Any]) -> list[Extractor[Any]]:
     """The extractors of a panel, or the one itself."""
+    from unprompt.evidence.joint import JointExtractor  # Here, since it loads torch.
+
     return list(extractor.extractors.values()) if isinstance(extractor, JointExtractor) else [extractor]
 
 
 def extractors_of(method: str, manifest: Manifest) -> list[Extractor[Any]]:
     """What makes a method's evidence, or that of a panel's members, with this suite; no model is loaded."""
     made = EVERY[method].evidence_of(EVERY[method].options_for(manifest))
-    if isinstance(made, JointExtractor):
-        return [one for name in made.extractors for one in extractors_of(name, manifest)]
-    return [made]
+    several = members(made)
+    return several if several == [made] else [one for each in several for one in extractors_of(each.method, manifest)]
 
 
 def specs_of(manifest: Manifest, extractors: Iterable[Extractor[Any]]) -> list[Spec]:

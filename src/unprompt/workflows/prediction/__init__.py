@@ -1,1 +1,1 @@
-"""From pictures to predictions: inputs, the predictor, the self-test."""
+"""From pictures to rows: inputs, the predictors and their heads, the self-test."""

@@ -1,23 +1,19 @@
-"""What ``detect`` is given: paths, folders, patterns and lists of them, each becoming a row, whatever ails it."""
+"""What ``detect`` and ``attribute`` are given: paths, folders, patterns and lists, each becoming rows."""
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from glob import glob, has_magic
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 from unprompt.datasets import load_folder
-from unprompt.errors import DataError, OptionError, PictureError, UnreadablePicture
+from unprompt.errors import DataError, PictureError, UnreadablePicture
+from unprompt.images import read
 from unprompt.types import Picture, Sample
-from unprompt.workflows.extract import read_or_error
 
-log = logging.getLogger(__name__)
-
-Answer = TypeVar("Answer")
 STDIN = "-"
 """In place of a path: the paths that are listed on stdin."""
 
@@ -31,7 +27,12 @@ class Input:
 
     def read(self) -> Picture | PictureError:
         """The picture, or what stood in its way."""
-        return read_or_error(self.sample) if self.refusal is None else self.refusal
+        if self.refusal is not None:
+            return self.refusal
+        try:
+            return read(Path(self.sample.uri), self.sample.uri)
+        except PictureError as error:
+            return error
 
 
 def inputs_of(paths: Sequence[str | Path] | str | Path) -> list[Input]:
@@ -44,26 +45,6 @@ def inputs_of(paths: Sequence[str | Path] | str | Path) -> list[Input]:
         raise DataError("got no path, expected pictures, folders of pictures or patterns")
     several = [paths] if isinstance(paths, (str, Path)) else paths
     return [one for path in several for one in _named(os.fspath(path))]
-
-
-def sized(batch_size: int) -> int:
-    """``batch_size``; OptionError for less than one picture at a time."""
-    if batch_size < 1:
-        raise OptionError(f"--batch-size is {batch_size}, expected 1 or more")
-    return batch_size
-
-
-def in_batches(
-    inputs: Sequence[Input],
-    batch_size: int,
-    answer: Callable[[Sequence[Input]], Iterable[Answer]],
-    done: str,
-) -> Iterator[Answer]:
-    """What ``answer`` makes of each batch, in order; ``say`` is told after each, as "``done`` 32 of 100"."""
-    for start in range(0, len(inputs), batch_size):
-        batch = inputs[start : start + batch_size]
-        yield from answer(batch)
-        log.info(f"{done} {start + len(batch)} of {len(inputs)}")
 
 
 def listed(paths: Iterable[str], stream: BinaryIO) -> list[str]:

@@ -1,39 +1,48 @@
-"""Who speaks in ``detect``: one suite's detector with everything that turns its logits into judgements."""
+"""Pictures in, one row each out: what ``detect`` and ``attribute`` do. Importing this loads no torch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from threading import Lock
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, cast
 
-import numpy as np
-import numpy.typing as npt
-
-from unprompt.detectors import load
-from unprompt.detectors.base import Detector, Floats
+from unprompt.detectors import EVERY, METHODS
 from unprompt.detectors.calibration import Thresholds
-from unprompt.detectors.methods.panel import Panel
-from unprompt.detectors.ood import OODDetector
-from unprompt.errors import CheckpointError, SuiteError
-from unprompt.evidence.joint import JointEvidence
-from unprompt.evidence.product_cache import ProductCache
+from unprompt.errors import OptionError, PictureError, SuiteError
 from unprompt.instruments import Suite
-from unprompt.report import ReportItem
-from unprompt.types import Picture, Prediction
+from unprompt.report.report_item import ReportItem, Row
+from unprompt.report.summary import PredictionSummary, Summary
+from unprompt.types import Picture, Prediction, Sample
+from unprompt.workflows.prediction.inputs import Input
+
+if TYPE_CHECKING:
+    from unprompt.workflows.prediction.heads import Head
+
+log = logging.getLogger(__name__)
 
 AUTO: Final = "auto"
 EMBEDDED: Final = ("miniature", "photo")
-"""What ``auto`` asks, in this order: each suite's own check tells which pictures belong to its world."""
+"""What ``auto`` asks, in this order: each suite's own check tells which pictures it knows."""
 OUTSIDE: Final = "outside this suite's world"
 NO_CAPTION: Final = "the captioner found no words; its caption is a stand-in"
 UNGROUNDED: Final = "no phrase of the caption was found in the picture; only the whole picture was compared"
 
 
-def candidate_suites(name: str | Path, method: str, device: str, dtype: str) -> list[Suite]:
-    """The suites that are to give an answer, in the order in which they are asked.
+def candidate_suites(name: str | Path, method: str, device: str = "cpu", dtype: str = "float32") -> list[Suite]:
+    """The suites that are to give an answer, in the order in which they are asked; no model is loaded.
 
-    ``auto`` is every embedded suite of ``EMBEDDED`` with a head of ``method``. SuiteError for one of random weights.
+    ``auto`` is every embedded suite of ``EMBEDDED`` with a head of ``method``. SuiteError for one of random weights,
+    OptionError for a device or numbers that cannot be used here.
     """
+    if (device, dtype) != ("cpu", "float32"):
+        from unprompt.instruments.loading import device_of, dtype_of  # Here, since it loads torch.
+
+        device_of(device)
+        dtype_of(dtype)
     if name != AUTO:
         return [require_trained(Suite.load(name, device, dtype))]
     suites = [Suite.load(one, device, dtype) for one in EMBEDDED]
@@ -50,114 +59,161 @@ def require_trained(suite: Suite) -> Suite:
     return suite
 
 
-class Voice:
-    """A suite's head of one method, with its thresholds and the check of what it may be asked about."""
+def proceed(head: Head[Any]) -> None:
+    """Agree to whatever a head costs."""
 
-    def __init__(self, suite: Suite, method: str, prior: float, fpr: float | None, average: int = 1) -> None:
-        self.suite, self.prior = suite, prior
-        self.detector: Detector[Any, Any] = load(suite.head(method), suite)
-        self.draws = average if self.detector.extractor.noisy else 1
-        self.thresholds = self._thresholds(fpr)
-        self.world = OODDetector.load(suite.world, suite) if suite.world else None
 
-    def is_ood(self, pictures: Sequence[Picture]) -> npt.NDArray[np.bool_]:
-        """N answers: does the picture lie outside what this suite knows?"""
-        if self.world is None or not pictures:
-            return np.zeros(len(pictures), bool)
-        return self.world.is_ood([one.rgb for one in pictures])
+class RowPredictor(ABC, Generic[Row]):
+    """The heads of one method in one or several suites: the first whose check knows a picture answers, else the last.
 
-    def judged(self, pictures: Sequence[Picture], outside: npt.NDArray[np.bool_]) -> list[ReportItem]:
-        """One exhibit a picture, in order; those ``is_ood`` get no verdict."""
+    Making one checks what can be checked without a model. The heads are loaded once, for the first picture that can be
+    read, in whatever thread; after that nothing in it changes but what instruments are loaded at their first use.
+    ``confirm`` is called with each head before it is first asked, and raises to stop.
+    """
+
+    summary: ClassVar[type[Summary[Any]]]
+    title: ClassVar[str]
+    """Of the page."""
+    done: ClassVar[str]
+    """What a picture is when it has its row."""
+
+    def __init__(
+        self, suites: Sequence[Suite], method: str, batch_size: int = 32, confirm: Callable[[Head[Any]], None] = proceed
+    ) -> None:
+        if batch_size < 1:
+            raise OptionError(f"--batch-size is {batch_size}, expected 1 or more")
+        for suite in suites:
+            if method not in EVERY and method not in suite.heads:
+                raise OptionError(f"--method is {method!r}, expected one of {', '.join(METHODS)}")
+            suite.head(method)
+        self.suites, self.method, self.batch_size = tuple(suites), method, batch_size
+        self._confirm, self._lock = confirm, Lock()
+        self._heads: tuple[Head[Row], ...] = ()
+
+    @property
+    def heads(self) -> tuple[Head[Row], ...]:
+        """In the order in which they are asked; loaded at the first call."""
+        with self._lock:
+            if not self._heads:
+                heads = tuple(self._head(suite) for suite in self.suites)
+                for head in heads:
+                    self._confirm(head)
+                self._heads = heads
+        return self._heads
+
+    def predict(self, inputs: Sequence[Input]) -> list[Row]:
+        """One row an input, in order, whatever became of it; equal pictures are judged once a call."""
+        return [item.row for item in self._items(inputs, explain=False)]
+
+    def explain(self, inputs: Sequence[Input]) -> list[ReportItem[Row]]:
+        """As :meth:`predict`, with the pictures that each row was read from."""
+        return list(self._items(inputs, explain=True))
+
+    def report(self, inputs: Sequence[Input], folder: Path) -> list[Row]:
+        """As :meth:`predict`, with a page in ``folder`` that shows what each row was read from."""
+        from unprompt.report.page import write_page  # Here, since without a page no template is needed.
+
+        items = self.explain(inputs)
+        write_page(folder, items, self.summary, self.title)
+        return [item.row for item in items]
+
+    def _items(self, inputs: Sequence[Input], explain: bool) -> Iterator[ReportItem[Row]]:
+        first: dict[str, ReportItem[Row]] = {}
+        for start in range(0, len(inputs), self.batch_size):
+            batch = inputs[start : start + self.batch_size]
+            found = [one.read() for one in batch]
+            fresh: dict[str, Picture] = {}
+            for picture in found:
+                if isinstance(picture, Picture) and self._key(picture) not in first:
+                    fresh.setdefault(self._key(picture), picture)
+            first |= zip(fresh, self._answers(list(fresh.values()), explain), strict=True)
+            for given, picture in zip(batch, found, strict=True):
+                if isinstance(picture, PictureError):
+                    item = ReportItem(cast(Row, self.summary.kind(given.sample.uri, "error", str(picture))))
+                else:
+                    key = self._key(picture)
+                    item = first[key] if fresh.get(key) is picture else self._copied(first[key], picture)
+                yield replace(item, row=replace(item.row, **self._truth(given.sample)))
+            log.info(f"{self.done} {start + len(batch)} of {len(inputs)}")
+
+    def _key(self, picture: Picture) -> str:
+        """What two inputs of one answer have in common."""
+        return picture.sha256 if any(one.extractor.of_files for one in self.heads) else picture.pixels
+
+    def _answers(self, pictures: Sequence[Picture], explain: bool) -> list[ReportItem[Row]]:
         if not pictures:
             return []
-        cache, extractor = ProductCache(pictures, self.suite), self.detector.extractor
-        evidence = extractor.extract(cache)
-        further = (extractor.extract(cache.at_noise(draw)) for draw in range(1, self.draws))
-        drawn = np.stack([self._logits(one) for one in (evidence, *further)])
-        logits = drawn[:, 0].mean(axis=0)
-        scores = np.exp(-np.logaddexp(0, -logits))
-        certain = self.detector.probability(logits)
-        told = self.detector.probability(logits, self.prior)
-        moves = self._moves(drawn[:, 0])
-        members = self._members(drawn.mean(axis=0))
-        return [
-            self._exhibit(picture, evidence[i], scores[i], certain[i], told[i], moves[i], bool(outside[i]), members[i])
-            for i, picture in enumerate(pictures)
-        ]
+        from unprompt.evidence.product_cache import ProductCache  # Here, since it loads torch.
 
-    def _logits(self, evidence: Sequence[Any]) -> Floats:
-        """Voices x N: the detector's logits, and below them those of a panel's members."""
-        rows = [self.detector.logits(evidence)]
-        if isinstance(self.detector, Panel):
-            rows += [one.logits([row.parts[one.method] for row in evidence]) for one in self.detector.members]
-        return np.stack(rows)
+        items: dict[int, ReportItem[Row]] = {}
+        waiting = list(range(len(pictures)))
+        for head in self.heads:
+            cache = ProductCache([pictures[place] for place in waiting], head.suite)
+            ood = head.is_ood(cache).tolist()
+            chosen = [i for i, outside in enumerate(ood) if not outside or head is self.heads[-1]]
+            answered = head.answer(cache.subset(chosen), [ood[i] for i in chosen], explain) if chosen else []
+            items |= zip([waiting[i] for i in chosen], answered, strict=True)
+            waiting = [place for place in waiting if place not in items]
+        return [items[place] for place in range(len(pictures))]
 
-    def _moves(self, drawn: Floats) -> list[float | None]:
-        """Standard deviation of each picture's probability over draws x N logits; None for a single draw."""
-        if len(drawn) < 2:
-            return [None] * drawn.shape[1]
-        return [float(one) for one in self.detector.probability(drawn, self.prior).std(axis=0, ddof=1)]
+    @abstractmethod
+    def _head(self, suite: Suite) -> Head[Row]: ...
 
-    def _members(self, logits: Floats) -> list[dict[str, float]]:
-        """Method -> calibrated probability, for every picture, from what ``_logits`` made."""
-        speakers: Sequence[Detector[Any, Any]] = [self.detector]
-        if isinstance(self.detector, Panel):
-            speakers, logits = self.detector.members, logits[1:]
-        columns = {one.method: one.probability(row, self.prior) for one, row in zip(speakers, logits, strict=True)}
-        return [{method: float(column[i]) for method, column in columns.items()} for i in range(logits.shape[1])]
+    @abstractmethod
+    def _truth(self, sample: Sample) -> dict[str, Any]:
+        """The field of the row that holds what is known of an input."""
 
-    def _exhibit(
+    @abstractmethod
+    def _copied(self, first: ReportItem[Row], picture: Picture) -> ReportItem[Row]:
+        """What was said of an equal picture before, with the facts of this file."""
+
+
+class Predictor(RowPredictor[Prediction]):
+    """Generated or real? ``prior``, ``fpr`` and ``average`` are those of :func:`unprompt.detect`."""
+
+    summary = PredictionSummary
+    title = "Is this picture an answer to a prompt?"
+    done = "judged"
+
+    def __init__(
         self,
-        picture: Picture,
-        evidence: Any,
-        score: float,
-        certain: float,
-        told: float,
-        moves: float | None,
-        outside: bool,
-        members: dict[str, float],
-    ) -> ReportItem:
-        parts = evidence.parts if isinstance(evidence, JointEvidence) else {self.detector.method: evidence}
-        caption = next((part.caption for part in parts.values() if hasattr(part, "caption")), None)
-        warnings = [OUTSIDE] if outside else []
-        if caption is not None and caption.fallback:
-            warnings.append(NO_CAPTION)
-        boxes = next((part.objects.boxes for part in parts.values() if getattr(part, "objects", None)), None)
-        if boxes == ():
-            warnings.append(UNGROUNDED)
-        prediction = Prediction(
-            uri=picture.uri,
-            status="ok",
-            sha256=picture.sha256,
-            pixels=picture.pixels,
-            method=self.detector.method,
-            suite=self.suite.name,
-            score=float(score),
-            probability=None if outside else float(told),
-            spread=None if outside else moves,
-            verdict="inconclusive" if outside else self.thresholds.verdict(float(certain)),
-            caption=caption.text if caption else None,
-            warnings=tuple(warnings),
-            scores=members,
-            width=picture.width,
-            height=picture.height,
-            format=picture.format,
-            quality=picture.quality,
-        )
-        sare, semgir = parts.get("sare"), parts.get("semgir")
-        return ReportItem(
-            prediction,
-            picture=sare.picture if sare else picture.rgb,
-            reconstruction=sare.reconstruction if sare else None,
-            sare_map=sare.sare_map if sare else None,
-            regeneration=semgir.regenerations[0] if semgir else None,
-            boxes=boxes or (),
-        )
+        suites: Sequence[Suite],
+        method: str = "panel",
+        *,
+        prior: float = 0.5,
+        fpr: float | None = None,
+        average: int = 1,
+        batch_size: int = 32,
+        confirm: Callable[[Head[Any]], None] = proceed,
+    ) -> None:
+        super().__init__(suites, method, batch_size, confirm)
+        if average < 1:
+            raise OptionError(f"--average is {average}, expected 1 or more draws of the noise")
+        if not 0 < prior < 1:
+            raise OptionError(f"--prior is {prior}, expected a share above 0 and below 1, such as 0.5")
+        if fpr is not None:
+            from unprompt.detectors import checkpoint  # Here, since it loads torch.
 
-    def _thresholds(self, fpr: float | None) -> Thresholds:
-        stored = self.detector.thresholds
-        if stored is None:
-            raise CheckpointError(
-                f"{self.detector.path} has no thresholds, so it can give no verdict: train it with validation evidence"
-            )
-        return stored if fpr is None else stored.at_fpr(fpr)
+            for header in (checkpoint.read_header(suite.head(method)) for suite in suites):
+                if header.thresholds is not None:
+                    Thresholds.from_dict(header.thresholds).at_fpr(fpr)
+        self._options: dict[str, Any] = {"prior": prior, "fpr": fpr, "average": average}
+
+    def _head(self, suite: Suite) -> Head[Prediction]:
+        from unprompt.workflows.prediction.heads import DetectorHead
+
+        head = DetectorHead(suite, self.method, **self._options)
+        head.check()
+        return head
+
+    def _truth(self, sample: Sample) -> dict[str, Any]:
+        return {"label": sample.label}
+
+    def _copied(self, first: ReportItem[Prediction], picture: Picture) -> ReportItem[Prediction]:
+        return ReportItem(replace(first.row, **facts(picture), duplicate_of=first.row.uri))
+
+
+def facts(picture: Picture) -> dict[str, Any]:
+    """What a row says of its file."""
+    names = ("uri", "sha256", "pixels", "width", "height", "format", "quality")
+    return {name: getattr(picture, name) for name in names}

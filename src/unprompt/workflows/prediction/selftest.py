@@ -1,18 +1,23 @@
-"""``unprompt doctor --selftest``: do a suite's heads say here what they said where it was made?"""
+"""``unprompt doctor --selftest``: do a suite's heads answer here as they did where it was made?"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
 
-from unprompt.detectors.golden import FOLDER, REMEDY, TOLERANCE, Golden, asked, opened
+from unprompt.detectors import ATTRIBUTORS
+from unprompt.detectors.golden import FOLDER, REMEDY, TOLERANCE, Golden
 from unprompt.errors import SuiteError
 from unprompt.evidence.product_cache import ProductCache
+from unprompt.images import read
 from unprompt.instruments import Suite
+from unprompt.workflows.prediction.heads import AttributorHead, DetectorHead, Head
 
 
 def checks(suite: Suite) -> Iterator[tuple[str, Callable[[], str]]]:
-    """Name and check of the suite's pictures and of each head; a check tells what it saw, or raises.
+    """Name and check of the suite's pictures and of each head; a check returns what it saw, or raises.
 
     A suite without heads has nothing to compare. Passed is a head whose probabilities all lie within ``TOLERANCE``
     of the golden ones.
@@ -24,8 +29,22 @@ def checks(suite: Suite) -> Iterator[tuple[str, Callable[[], str]]]:
             yield f"{suite.name}: selftest, {method}", partial(test.method, method)
 
 
+def measure(suite: Suite, folder: Path, names: Sequence[str]) -> Golden:
+    """Golden scores of the pictures of these names in ``folder``, by all of the suite's heads."""
+    cache = ProductCache([read(folder / name, name) for name in names], suite)
+    found = {method: probabilities(suite, method, cache) for method in sorted(suite.heads)}
+    return Golden(dict(zip(names, cache.pixels, strict=True)), found)
+
+
+def probabilities(suite: Suite, method: str, cache: ProductCache) -> dict[str, float]:
+    """Name -> calibrated probability of each picture, by the suite's head of one method."""
+    head: Head[Any] = (AttributorHead if method in ATTRIBUTORS else DetectorHead)(suite, method)
+    names = (picture.uri for picture in cache.pictures)
+    return dict(zip(names, head.probabilities(cache).tolist(), strict=True))
+
+
 class Selftest:
-    """One suite, its golden scores, and one bench for all methods."""
+    """One suite, its golden scores, and one product cache for all methods."""
 
     def __init__(self, suite: Suite) -> None:
         self.suite = suite
@@ -39,7 +58,7 @@ class Selftest:
     @cached_property
     def cache(self) -> ProductCache:
         """The golden pictures."""
-        return ProductCache(opened(self.folder, list(self.golden.pixels)), self.suite)
+        return ProductCache([read(self.folder / name, name) for name in self.golden.pixels], self.suite)
 
     def pictures(self) -> str:
         """The pictures decode to the very pixels, which also seed the noise; SuiteError for others."""
@@ -55,7 +74,7 @@ class Selftest:
         """The largest difference in words; SuiteError for one above ``TOLERANCE``."""
         if (expected := self.golden.probabilities.get(method)) is None:
             raise SuiteError(f"{self.folder} has no golden scores of {method}; {REMEDY}")
-        found = asked(self.suite, method, self.cache)
+        found = probabilities(self.suite, method, self.cache)
         name = max(expected, key=lambda one: abs(found[one] - expected[one]))
         difference = abs(found[name] - expected[name])
         if difference > TOLERANCE:

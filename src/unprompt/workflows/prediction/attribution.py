@@ -1,0 +1,48 @@
+"""The predictor behind ``attribute``. Importing this loads no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from unprompt.evaluation import REAL_PICTURES
+from unprompt.instruments import Suite
+from unprompt.report.attribution import AttributionSummary
+from unprompt.report.report_item import ReportItem
+from unprompt.types import REAL, Attribution, Picture, Sample
+from unprompt.workflows.prediction.predictor import RowPredictor, facts, proceed
+
+if TYPE_CHECKING:
+    from unprompt.workflows.prediction.heads import Head
+
+
+class AttributionPredictor(RowPredictor[Attribution]):
+    """Which generator made it? ``generators`` asks about some of the suite's candidates alone; None = about all."""
+
+    summary = AttributionSummary
+    title = "Whose answer is this picture?"
+    done = "attributed"
+
+    def __init__(
+        self,
+        suite: Suite,
+        method: str = "semgir-a",
+        *,
+        generators: Sequence[str] | None = None,
+        batch_size: int = 32,
+        confirm: Callable[[Head[Any]], None] = proceed,
+    ) -> None:
+        super().__init__([suite], method, batch_size, confirm)
+        self._generators = generators
+
+    def _head(self, suite: Suite) -> Head[Attribution]:
+        from unprompt.workflows.prediction.heads import AttributorHead  # Here, since it loads torch.
+
+        return AttributorHead(suite, self.method, self._generators)
+
+    def _truth(self, sample: Sample) -> dict[str, Any]:
+        return {"truth": REAL_PICTURES if sample.label == REAL else sample.generator or None}
+
+    def _copied(self, first: ReportItem[Attribution], picture: Picture) -> ReportItem[Attribution]:
+        return replace(first, row=replace(first.row, **facts(picture)))

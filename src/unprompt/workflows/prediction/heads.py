@@ -1,0 +1,189 @@
+"""A suite's head of one method, from pictures to rows; importing this loads torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Generic
+
+import numpy as np
+import numpy.typing as npt
+
+from unprompt.detectors import load, load_attributor
+from unprompt.detectors.base import Detector, Floats, Model
+from unprompt.detectors.calibration import Thresholds
+from unprompt.detectors.decide import answers
+from unprompt.detectors.methods.panel import Panel
+from unprompt.detectors.ood import OODDetector
+from unprompt.errors import CheckpointError
+from unprompt.evidence.base import Extractor
+from unprompt.evidence.joint import JointEvidence
+from unprompt.evidence.product_cache import ProductCache
+from unprompt.evidence.traces import trace_vectors
+from unprompt.instruments import Suite
+from unprompt.report.report_item import ReportItem, Row, attribution_figures, detection_figures
+from unprompt.types import NONE_OF_THESE, Attribution, Caption, Picture, Prediction
+from unprompt.workflows.prediction.predictor import NO_CAPTION, OUTSIDE, UNGROUNDED, facts
+
+
+class Head(ABC, Generic[Row]):
+    """A suite's head, and the suite's check of which pictures it may be asked about."""
+
+    draws = 1
+    """Of the noise, for each picture."""
+
+    def __init__(self, suite: Suite, model: Model[Any, Any]) -> None:
+        self.suite = suite
+        self.extractor: Extractor[Any] = model.extractor
+
+    @cached_property
+    def ood(self) -> OODDetector | None:
+        """None = the suite has no check, and answers about any picture."""
+        return OODDetector.load(self.suite.world, self.suite) if self.suite.world else None
+
+    def is_ood(self, cache: ProductCache) -> npt.NDArray[np.bool_]:
+        """N answers: is the picture out of distribution?"""
+        if self.ood is None or not cache.pictures:
+            return np.zeros(len(cache.pictures), np.bool_)
+        vectors = None if self.ood.facts.encoder else trace_vectors(cache)
+        return self.ood.is_ood([one.rgb for one in cache.pictures], vectors)
+
+    @abstractmethod
+    def probabilities(self, cache: ProductCache) -> Floats:
+        """N at prior 0.5, whatever the check says: of "generated", or of an attributor's highest candidate."""
+
+    @abstractmethod
+    def answer(self, cache: ProductCache, ood: Sequence[bool], explain: bool) -> list[ReportItem[Row]]:
+        """One row a picture, in order; no verdict where it is ``ood``. With ``explain`` also what it was read from."""
+
+
+class DetectorHead(Head[Prediction]):
+    """Generated or real?"""
+
+    def __init__(
+        self, suite: Suite, method: str, *, prior: float = 0.5, fpr: float | None = None, average: int = 1
+    ) -> None:
+        self.detector: Detector[Any, Any] = load(suite.head(method), suite)
+        super().__init__(suite, self.detector)
+        self.prior, self.fpr = prior, fpr
+        self.draws = average if self.extractor.noisy else 1
+
+    @cached_property
+    def thresholds(self) -> Thresholds:
+        """Those of the checkpoint, at the false-positive rate that was asked for."""
+        stored = self.detector.thresholds
+        if stored is None:
+            raise CheckpointError(
+                f"{self.detector.path} has no thresholds, so it can give no verdict: train it with validation evidence"
+            )
+        return stored if self.fpr is None else stored.at_fpr(self.fpr)
+
+    def check(self) -> None:
+        """CheckpointError for a head that can give no verdict, OptionError for a rate that it cannot promise."""
+        _ = self.thresholds
+
+    def probabilities(self, cache: ProductCache) -> Floats:
+        return self.detector.probability(self.detector.logits(self.extractor.extract(cache)))
+
+    def answer(self, cache: ProductCache, ood: Sequence[bool], explain: bool) -> list[ReportItem[Prediction]]:
+        evidence = self.extractor.extract(cache)
+        further = (self.extractor.extract(cache.at_noise(draw)) for draw in range(1, self.draws))
+        numbers = self._numbers([self._logits(one) for one in (evidence, *further)])
+        return [self._item(*row, explain=explain) for row in zip(cache.pictures, evidence, numbers, ood, strict=True)]
+
+    def _logits(self, evidence: Sequence[Any]) -> dict[str, Floats]:
+        """Method -> N logits: the detector's own, and of a panel those of its members, each asked once."""
+        if not isinstance(self.detector, Panel):
+            return {self.detector.method: self.detector.logits(evidence)}
+        features = self.detector.features(evidence)
+        members = {one.method: column for one, column in zip(self.detector.members, features.T, strict=True)}
+        return {self.detector.method: self.detector.combined(features), **members}
+
+    def _numbers(self, drawn: Sequence[dict[str, Floats]]) -> list[dict[str, Any]]:
+        """The numbers and the verdict of each row, from the logits of one draw of the noise or several."""
+        method = self.detector.method
+        logits = {name: np.mean([one[name] for one in drawn], axis=0) for name in drawn[0]}
+        members = self.detector.members if isinstance(self.detector, Panel) else (self.detector,)
+        columns = {one.method: one.probability(logits[one.method], self.prior).tolist() for one in members}
+        spreads: list[float | None] = [None] * len(logits[method])
+        if len(drawn) > 1:
+            moved = self.detector.probability(np.stack([one[method] for one in drawn]), self.prior)
+            spreads = moved.std(axis=0, ddof=1).tolist()
+        rows = zip(
+            np.exp(-np.logaddexp(0, -logits[method])).tolist(),
+            self.detector.probability(logits[method], self.prior).tolist(),
+            spreads,
+            map(self.thresholds.verdict, self.detector.probability(logits[method]).tolist()),
+            [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)],
+            strict=True,
+        )
+        return [dict(zip(("score", "probability", "spread", "verdict", "scores"), row, strict=True)) for row in rows]
+
+    def _item(
+        self, picture: Picture, evidence: Any, numbers: dict[str, Any], outside: bool, explain: bool
+    ) -> ReportItem[Prediction]:
+        parts = evidence.parts if isinstance(evidence, JointEvidence) else {self.detector.method: evidence}
+        caption = next((part.caption for part in parts.values() if hasattr(part, "caption")), None)
+        boxes = next((part.objects.boxes for part in parts.values() if getattr(part, "objects", None)), None)
+        withheld = {"probability": None, "spread": None, "verdict": "inconclusive"} if outside else {}
+        row = Prediction(
+            **facts(picture),
+            status="ok",
+            method=self.detector.method,
+            suite=self.suite.name,
+            caption=caption.text if caption else None,
+            warnings=(*warnings(outside, caption), *((UNGROUNDED,) if boxes == () else ())),
+            **(numbers | withheld),
+        )
+        if not explain:
+            return ReportItem(row)
+        sare, semgir = parts.get("sare"), parts.get("semgir")
+        figures = detection_figures(
+            sare.picture if sare else picture.rgb,
+            sare.reconstruction if sare else None,
+            sare.sare_map if sare else None,
+            semgir.regenerations[0] if semgir else None,
+            boxes or (),
+        )
+        return ReportItem(row, figures)
+
+
+class AttributorHead(Head[Attribution]):
+    """Which of the candidates made it?"""
+
+    def __init__(self, suite: Suite, method: str, generators: Sequence[str] | None = None) -> None:
+        whole = load_attributor(suite.head(method), suite)
+        self.attributor = whole if generators is None else whole.subset(generators)
+        super().__init__(suite, self.attributor)
+
+    def probabilities(self, cache: ProductCache) -> Floats:
+        found: Floats = self._probabilities(self.extractor.extract(cache)).max(axis=1)
+        return found
+
+    def _probabilities(self, evidence: Sequence[Any]) -> Floats:
+        return self.attributor.probabilities(self.attributor.logits(evidence))
+
+    def answer(self, cache: ProductCache, ood: Sequence[bool], explain: bool) -> list[ReportItem[Attribution]]:
+        evidence, candidates = self.extractor.extract(cache), self.attributor.candidates
+        found = self._probabilities(evidence)
+        items = []
+        rows = zip(cache.pictures, evidence, found.tolist(), answers(candidates, found), ood, strict=True)
+        for picture, one, probabilities, answer, outside in rows:
+            row = Attribution(
+                **facts(picture),
+                status="ok",
+                method=self.attributor.method,
+                suite=self.suite.name,
+                generator=NONE_OF_THESE if outside else answer,
+                scores=dict(zip(candidates, probabilities, strict=True)),
+                caption=one.caption.text,
+                warnings=warnings(outside, one.caption),
+            )
+            items.append(ReportItem(row, attribution_figures(picture.rgb, one.regenerations) if explain else ()))
+        return items
+
+
+def warnings(outside: bool, caption: Caption | None) -> tuple[str, ...]:
+    """What a row warns of, whichever the method."""
+    return (*((OUTSIDE,) if outside else ()), *((NO_CAPTION,) if caption and caption.fallback else ()))
