@@ -11,12 +11,12 @@ from PIL import Image
 
 from unprompt.detectors import load_attributor
 from unprompt.detectors.attributor import Attributor
+from unprompt.detectors.ood import OODDetector, OODHeader
 from unprompt.errors import CheckpointError, DataError, MissingHead, OptionError, SuiteError
 from unprompt.evaluation import AttributionTable, fit_platt
 from unprompt.instruments import Suite
 from unprompt.store import Store
 from unprompt.types import NONE_OF_THESE, Split
-from unprompt.workflows import attribute as verb
 from unprompt.workflows.attribute import attribute
 from unprompt.workflows.detect import detect
 from unprompt.workflows.evaluate import evaluate
@@ -174,10 +174,12 @@ def test_outside_the_world_it_is_none_of_these(
     candidate_suites: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Elsewhere:
-        def is_ood(self, pictures: list[np.ndarray]) -> np.ndarray:
+        facts = OODHeader("an encoder", 1.0, 0.005, 2, 200, (1.0,))
+
+        def is_ood(self, pictures: list[np.ndarray], vectors: None) -> np.ndarray:
             return np.arange(len(pictures)) % 2 == 0
 
-    monkeypatch.setattr(verb.OODDetector, "load", lambda path, encoder: Elsewhere())
+    monkeypatch.setattr(OODDetector, "load", lambda path, suite: Elsewhere())
     text = (candidate_suites / "suite.toml").read_text()
     file = candidate_suites / "worldly.toml"
     file.write_text(f'world = "world.safetensors"\n{text}')
