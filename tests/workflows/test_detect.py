@@ -7,25 +7,32 @@ import math
 import shutil
 import statistics
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from unprompt.detectors import load
+from unprompt.detectors import load, ood
+from unprompt.detectors.base import Model
 from unprompt.errors import DataError, MissingHead, OptionError, SuiteError
 from unprompt.evidence.alignment import AlignmentExtractor
 from unprompt.evidence.product_cache import ProductCache
+from unprompt.evidence.traces import extractor
 from unprompt.images import read
 from unprompt.instruments import Suite
 from unprompt.instruments.blip import BlipCaptioner
 from unprompt.instruments.owlv2 import Owlv2Grounder
 from unprompt.types import RGB, Caption, Prediction
 from unprompt.workflows.detect import detect
-from unprompt.workflows.prediction.predictor import UNGROUNDED
+from unprompt.workflows.prediction.inputs import inputs_of
+from unprompt.workflows.prediction.predictor import UNGROUNDED, Predictor
 
 NOTHING = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
 """Boxes and scores of a phrase that is nowhere."""
@@ -248,3 +255,65 @@ def test_a_method_without_noise_is_not_asked_twice(
     monkeypatch.setattr(ProductCache, "at_noise", None)
     one, other = (detect(hard / "good.jpg", suite=candidate_suites, method="item", average=k)[0] for k in (1, 4))
     assert one == other
+
+
+def test_without_a_readable_picture_no_model_is_loaded(candidate_suites: Path, hard: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(Predictor, "_head", None)
+    rows = detect([hard / "gone.jpg", hard / "text.jpg"], suite=candidate_suites, batch_size=1)
+    assert [row.status for row in rows] == ["error", "error"]
+    for wrong, said in (
+        ({"prior": 1.0}, r"--prior is 1\.0, expected a share above 0 and below 1"),
+        ({"fpr": 0.001}, r"--fpr 0\.001 cannot be promised"),
+        ({"method": "sarah"}, r"--method is 'sarah', expected one of sare, semgir"),
+        ({"dtype": "float8"}, "unknown dtype 'float8'"),
+        ({"device": "gpu"}, "device 'gpu' cannot be used here"),
+    ):
+        with pytest.raises(OptionError, match=said):
+            detect([hard / "good.jpg"], suite=candidate_suites, **wrong)
+
+
+def test_a_missing_file_loads_no_torch() -> None:
+    code = "import sys, unprompt; unprompt.detect('gone.jpg'); sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("method", ["panel", "sare"])
+def test_each_head_is_asked_once_a_picture(
+    method: str, candidate_suites: Path, hard: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    plain = Model.answers
+
+    def answers(self: Any, batches: Any) -> Any:
+        asked.append(self.method)
+        return plain(self, batches)
+
+    monkeypatch.setattr(Model, "answers", answers)
+    detect(hard / "good.jpg", suite=candidate_suites, method=method)
+    assert sorted(asked) == (["item", "sare", "semgir", "tidy"] if method == "panel" else ["sare"])
+
+
+def test_traces_are_counted_once_for_the_check_and_the_head(hard: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[int] = []
+    plain = extractor.traces
+    for module in (extractor, ood):
+        monkeypatch.setattr(module, "traces", lambda rgb: (counted.append(len(rgb)), plain(rgb))[1])
+    row = detect(hard / "good.jpg", suite="photo")[0]
+    assert row.scores.keys() == {"traces", "patches"}
+    assert len(counted) == 1
+
+
+def test_heads_are_loaded_once_whatever_the_thread(candidate_suites: Path, hard: Path) -> None:
+    loaded: list[Any] = []
+    predictor = Predictor([Suite.load(candidate_suites)], "item", confirm=loaded.append)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: predictor.predict(inputs_of(hard / "good.jpg")), range(4)))
+    assert len(loaded) == 1
+    assert all(rows == found[0] for rows in found)
+
+
+def test_pictures_that_explain_are_kept_where_they_are_asked_for(candidate_suites: Path, hard: Path) -> None:
+    predictor = Predictor([Suite.load(candidate_suites)])
+    (item,) = predictor.explain(inputs_of(hard / "good.jpg"))
+    assert [one.name for one in item.figures] == ["picture", "reconstruction", "map", "regeneration"]
+    assert predictor.predict(inputs_of(hard / "good.jpg")) == [item.row]
