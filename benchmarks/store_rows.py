@@ -7,8 +7,10 @@ shard; then each step runs in a process of its own. ``plan`` is the first planni
 with the plan and looks for its file (there is none, so that the disk's speed stays out); ``missing`` lists the shards
 that are not whole; ``ls`` is the verb, which opens the footer of every file of a product table; ``samples`` reads
 every sample row, as ``train`` does. The samples are handed over one by one: a list of them would be the caller's,
-some 0.2 KB each. Prints a table. Exit code 1 when listing what is missing (``again`` and ``missing``) takes over a
-minute of processor time, or its memory grows by more than half from the fewest rows to the most. Linux alone.
+some 0.2 KB each.
+
+Prints a table. Exit code 1 when listing what is missing (``again`` and ``missing``) takes over a minute of processor
+time, or its memory grows by more than half from the fewest rows to the most. Linux alone.
 """
 
 from __future__ import annotations
