@@ -84,7 +84,7 @@ def test_each_fingerprint_is_computed_once(
     extractors = [JointExtractor(EXTRACTORS), AttributionExtractor(("diffusion", "sibling"))]
     for extractor in extractors:
         extractor.extract(ProductCache(many, suite, ShardReader(store, part.index)))
-    shelves = {name for extractor in extractors for name in extractor.view(suite).shelves.values()}
+    shelves = {name for extractor in extractors for name in extractor.view(suite).products.values()}
     rows = asked.pop("row")
     assert rows == COUNT * (len(shelves) + 2)  # each is written; captions and drawings are read by the second
     assert set(asked.values()) <= {1}
