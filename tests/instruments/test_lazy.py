@@ -9,7 +9,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -139,6 +141,26 @@ def test_loading_draws_no_random_number_and_leaves_a_model_that_a_head_can_learn
     assert torch.equal(torch.get_rng_state(), before)
     assert not any(weight.is_inference() for weight in suite.encoder.model.parameters())
     assert not any(weight.is_inference() for weight in suite.backbone.model.parameters())
+
+
+def test_several_threads_load_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite, loaded, together = Suite.load(folder), list[str](), Barrier(4)
+    encoder, load = suite.encoder, type(suite.encoder)._load
+
+    def counted(self: Any) -> None:
+        loaded.append(self.card.model)
+        load(self)
+
+    def embed(text: str) -> Any:
+        together.wait(60)
+        return encoder.embed_texts([text])
+
+    monkeypatch.setattr(type(encoder), "_load", counted)
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(embed, ["a red ball"] * 4))
+    assert loaded == ["encoder"]
+    for one in found:
+        np.testing.assert_allclose(one, found[0], atol=1e-5)
 
 
 WEIGHTS = [

@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from threading import RLock
 from typing import Any, ClassVar, Final, Self, TypeVar
 
 import numpy as np
@@ -25,6 +26,7 @@ from unprompt.types import RGB, Box, Caption
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 Vectors = npt.NDArray[np.float32]
+_LOADING: Final = RLock()
 
 
 class Instrument(ABC):
@@ -54,11 +56,16 @@ class Instrument(ABC):
         self.card = origin.card(self.kind, self.files, {**(parameters or {}), "dtype": dtype}, trunk)
 
     def load(self) -> Self:
-        """The same with its weights in memory, which are read once; leaves torch's random numbers as they were."""
-        if not self._loaded:
-            with torch.inference_mode(False), torch.random.fork_rng(devices=[]):  # a head may learn a copy
+        """The same with its weights in memory, which are read once, by one thread at a time.
+
+        Leaves torch's random numbers as they were.
+        """
+        if self._loaded:
+            return self
+        with _LOADING, torch.inference_mode(False), torch.random.fork_rng(devices=[]):  # a head may learn a copy
+            if not self._loaded:
                 self._load()
-            self._loaded = True
+                self._loaded = True
         return self
 
     def _load(self) -> None:  # noqa: B027 - nothing to load is allowed
