@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from unprompt.evaluation import REAL_PICTURES
 from unprompt.instruments import Suite
 from unprompt.report.attribution import AttributionSummary
-from unprompt.report.report_item import ReportItem
-from unprompt.types import REAL, Attribution, Picture, Sample
-from unprompt.workflows.prediction.predictor import RowPredictor, facts, proceed
+from unprompt.types import REAL, Attribution, Sample
+from unprompt.workflows.prediction.predictor import RowPredictor
 
 if TYPE_CHECKING:
     from unprompt.workflows.prediction.heads import Head
@@ -31,7 +29,7 @@ class AttributionPredictor(RowPredictor[Attribution]):
         *,
         generators: Sequence[str] | None = None,
         batch_size: int = 32,
-        confirm: Callable[[Head[Any]], None] = proceed,
+        confirm: Callable[[Head[Any]], None] | None = None,
     ) -> None:
         super().__init__([suite], method, batch_size, confirm)
         self._generators = generators
@@ -43,6 +41,3 @@ class AttributionPredictor(RowPredictor[Attribution]):
 
     def _truth(self, sample: Sample) -> dict[str, Any]:
         return {"truth": REAL_PICTURES if sample.label == REAL else sample.generator or None}
-
-    def _copied(self, first: ReportItem[Attribution], picture: Picture) -> ReportItem[Attribution]:
-        return replace(first, row=replace(first.row, **facts(picture)))

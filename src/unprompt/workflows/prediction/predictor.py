@@ -43,24 +43,13 @@ def candidate_suites(name: str | Path, method: str, device: str = "cpu", dtype: 
 
         device_of(device)
         dtype_of(dtype)
-    if name != AUTO:
-        return [require_trained(Suite.load(name, device, dtype))]
-    suites = [Suite.load(one, device, dtype) for one in EMBEDDED]
-    return [one for one in suites if method in one.manifest.heads] or suites[:1]
-
-
-def require_trained(suite: Suite) -> Suite:
-    """The suite; SuiteError for one of random weights."""
-    if suite.fake:
+    suites = [Suite.load(one, device, dtype) for one in (EMBEDDED if name == AUTO else [name])]
+    if suites[0].fake:
         raise SuiteError(
-            f"suite {suite.name!r} has random weights and gives no verdict: it is for tests of plumbing; "
+            f"suite {suites[0].name!r} has random weights and gives no verdict: it is for tests of plumbing; "
             "use --suite miniature, or a suite whose heads were trained"
         )
-    return suite
-
-
-def proceed(head: Head[Any]) -> None:
-    """Agree to whatever a head costs."""
+    return [one for one in suites if method in one.heads] or suites[:1]
 
 
 class RowPredictor(ABC, Generic[Row]):
@@ -78,7 +67,11 @@ class RowPredictor(ABC, Generic[Row]):
     """What a picture is when it has its row."""
 
     def __init__(
-        self, suites: Sequence[Suite], method: str, batch_size: int = 32, confirm: Callable[[Head[Any]], None] = proceed
+        self,
+        suites: Sequence[Suite],
+        method: str,
+        batch_size: int = 32,
+        confirm: Callable[[Head[Any]], None] | None = None,
     ) -> None:
         if batch_size < 1:
             raise OptionError(f"--batch-size is {batch_size}, expected 1 or more")
@@ -96,8 +89,9 @@ class RowPredictor(ABC, Generic[Row]):
         with self._lock:
             if not self._heads:
                 heads = tuple(self._head(suite) for suite in self.suites)
-                for head in heads:
-                    self._confirm(head)
+                if self._confirm:
+                    for head in heads:
+                        self._confirm(head)
                 self._heads = heads
         return self._heads
 
@@ -163,9 +157,9 @@ class RowPredictor(ABC, Generic[Row]):
     def _truth(self, sample: Sample) -> dict[str, Any]:
         """The field of the row that holds what is known of an input."""
 
-    @abstractmethod
     def _copied(self, first: ReportItem[Row], picture: Picture) -> ReportItem[Row]:
-        """What was said of an equal picture before, with the facts of this file."""
+        """What was answered for an equal picture before, with the facts of this file."""
+        return replace(first, row=replace(first.row, **facts(picture)))
 
 
 class Predictor(RowPredictor[Prediction]):
@@ -184,7 +178,7 @@ class Predictor(RowPredictor[Prediction]):
         fpr: float | None = None,
         average: int = 1,
         batch_size: int = 32,
-        confirm: Callable[[Head[Any]], None] = proceed,
+        confirm: Callable[[Head[Any]], None] | None = None,
     ) -> None:
         super().__init__(suites, method, batch_size, confirm)
         if average < 1:
