@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, cast
 
 from unprompt.detectors import EVERY, METHODS
@@ -56,7 +56,7 @@ class RowPredictor(ABC, Generic[Row]):
     """The heads of one method in one or several suites: the first whose check knows a picture answers, else the last.
 
     Making one checks what can be checked without a model. The heads are loaded once, for the first picture that can be
-    read, in whatever thread; after that nothing in it changes but what instruments are loaded at their first use.
+    read. Several threads may ask one predictor: pictures are read side by side, and the models run for one at a time.
     ``confirm`` is called with each head before it is first asked, and raises to stop.
     """
 
@@ -80,7 +80,7 @@ class RowPredictor(ABC, Generic[Row]):
                 raise OptionError(f"--method is {method!r}, expected one of {', '.join(METHODS)}")
             suite.head(method)
         self.suites, self.method, self.batch_size = tuple(suites), method, batch_size
-        self._confirm, self._lock = confirm, Lock()
+        self._confirm, self._lock = confirm, RLock()
         self._heads: tuple[Head[Row], ...] = ()
 
     @property
@@ -120,7 +120,8 @@ class RowPredictor(ABC, Generic[Row]):
             for picture in found:
                 if isinstance(picture, Picture) and self._key(picture) not in first:
                     fresh.setdefault(self._key(picture), picture)
-            first |= zip(fresh, self._answers(list(fresh.values()), explain), strict=True)
+            with self._lock:  # an instrument is loaded at its first use, and transformers loads in one thread at a time
+                first |= zip(fresh, self._answers(list(fresh.values()), explain), strict=True)
             for given, picture in zip(batch, found, strict=True):
                 if isinstance(picture, PictureError):
                     item = ReportItem(cast(Row, self.summary.kind(given.sample.uri, "error", str(picture))))
