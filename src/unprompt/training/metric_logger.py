@@ -45,7 +45,7 @@ class MetricLogger:
         self.writer.log(losses, int(report.epoch))
 
     def close(self) -> None:
-        """The last line is written, and a server told that this was all."""
+        """The last line is written, and the run is ended."""
         self.writer.close()
 
 

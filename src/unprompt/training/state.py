@@ -1,4 +1,4 @@
-"""A training on its way: what it moves, how far it is, which weights are kept, and who is told."""
+"""A training on its way: what it moves, how far it is, which weights are kept, and what is reported."""
 
 from __future__ import annotations
 
