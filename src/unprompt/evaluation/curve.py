@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self, TypeAlias
 
 import numpy as np
@@ -20,6 +21,11 @@ class Curve:
     false: Counts
     true: Counts
 
+    @cached_property
+    def fpr(self) -> Floats:
+        """False-positive rate at each of them, never falling from 0 to 1."""
+        return np.asarray(self.false / self.false[-1])
+
     def auc(self) -> float:
         """Area under the curve; a tie counts one half."""
         doubled_area = int(np.sum(np.diff(self.false) * (self.true[1:] + self.true[:-1])))  # integers: exact
@@ -34,13 +40,12 @@ class Curve:
 
     def tpr_at_fpr(self, fpr: float) -> float:
         """Largest true-positive rate with a false-positive rate of at most ``fpr``."""
-        allowed = self.false / self.false[-1] <= fpr
-        return float(self.true[allowed][-1] / self.true[-1])
+        return float(self.true[np.searchsorted(self.fpr, fpr, side="right") - 1] / self.true[-1])
 
     def eer(self) -> float:
         """Where the curve, drawn with straight lines, has FPR = 1 - TPR."""
-        fpr, fnr = self.false / self.false[-1], 1 - self.true / self.true[-1]
-        return float(np.interp(0.0, fpr - fnr, fpr))  # the difference never falls, from -1 to 1
+        fnr = 1 - self.true / self.true[-1]
+        return float(np.interp(0.0, self.fpr - fnr, self.fpr))  # the difference never falls, from -1 to 1
 
 
 @dataclass(frozen=True, eq=False)
