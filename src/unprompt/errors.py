@@ -15,12 +15,31 @@
 
 A message says what was got, what was expected and what to do next. Errors of other libraries are
 translated where they occur, with ``raise ... from``. In a batch a :class:`PictureError` becomes a row with
-``status = "error"``; every other error ends the command.
+``status = "error"``; every other error ends the command. What an error is about is in its attributes too, as far as
+it is known, so that nobody needs to take a message apart.
 """
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
 
 
 class UnpromptError(Exception):
     """Root of the tree: catch this to catch everything that the package raises on purpose."""
+
+    def __init__(
+        self,
+        *message: object,
+        path: Path | None = None,
+        role: str | None = None,
+        option: str | None = None,
+        got: Any = None,
+        expected: str | None = None,
+    ) -> None:
+        super().__init__(*message)
+        self.path, self.role, self.option = path, role, option
+        self.got, self.expected = got, expected
 
 
 class PictureError(UnpromptError):

@@ -260,8 +260,8 @@ def test_a_trained_drct_asks_for_no_reconstruction(suite: Suite, cache: ProductC
     ("wrong", "words"),
     [
         ({"features": "swin"}, r"--features is 'swin', expected one of clip, backbone"),
-        ({"alpha": 1.5}, r"--alpha is 1\.5 and --margin 1\.0, expected 0 to 1"),
-        ({"margin": 0.0}, r"--alpha is 0\.3 and --margin 0\.0, expected 0 to 1"),
+        ({"alpha": 1.5}, r"--alpha is 1\.5, expected a share from 0 to 1"),
+        ({"margin": 0.0}, r"--margin is 0\.0, expected a distance above 0, up to 2"),
     ],
 )
 def test_drct_options_outside_their_range_are_refused(wrong: dict[str, Any], words: str) -> None:

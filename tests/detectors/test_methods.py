@@ -201,7 +201,7 @@ def test_small_encoders_keep_a_grid(side: int, grid: int) -> None:
         ({"heads": 0}, r"--heads is 0, expected 1 or more"),
         ({"encoder_rate": 0.0}, r"--encoder-rate is 0\.0, expected a number above 0"),
         ({"epochs": 0}, r"--epochs is 0, expected 1 or more"),
-        ({"optimiser": "sgd"}, r"--optimiser is 'sgd', expected adam or adamw"),
+        ({"optimiser": "sgd"}, r"--optimiser is 'sgd', expected one of adam, adamw"),
     ],
 )
 def test_options_outside_their_range_are_refused(wrong: dict[str, Any], words: str) -> None:

@@ -213,12 +213,12 @@ def test_it_is_what_its_dictionary_says() -> None:
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"blur": 1.5}, r"laundry blur is 1\.5, expected a share from 0 to 1"),
-        ({"qualities": (90, 60)}, r"laundry qualities is 90 to 60, expected the smaller first, from 1 to 100"),
-        ({"sigmas": (0, 1)}, r"laundry sigmas is 0 to 1, expected the smaller first, from 0\.01 to 50"),
-        ({"side": 0}, r"laundry side is 0, expected 1 pixel or more"),
-        ({"jpeg": 0.7, "webp": 0.5}, r"laundry jpeg and webp add up to 1\.2, expected 1 at most"),
-        ({"least": 0.01}, r"laundry least is 0\.01, expected a factor from 0\.05 to 1"),
+        ({"blur": 1.5}, r"degradation blur is 1\.5, expected a share from 0 to 1"),
+        ({"qualities": (90, 60)}, r"degradation qualities is 90 to 60, expected the smaller first, from 1 to 100"),
+        ({"sigmas": (0, 1)}, r"degradation sigmas is 0 to 1, expected the smaller first, from 0\.01 to 50"),
+        ({"side": 0}, r"degradation side is 0, expected 1 pixel or more"),
+        ({"jpeg": 0.7, "webp": 0.5}, r"degradation jpeg and webp add up to 1\.2, expected 1 at most"),
+        ({"least": 0.01}, r"degradation least is 0\.01, expected a factor from 0\.05 to 1"),
     ],
 )
 def test_wrong_numbers_are_refused(wrong: dict[str, Any], words: str) -> None:

@@ -201,7 +201,7 @@ def test_patience_needs_something_to_go_by(lessons: Lessons) -> None:
         ({"accumulate": 0}, "--accumulate is 0, expected 1 or more"),
         ({"workers": -1}, "--workers is -1, expected 0 or more"),
         ({"patience": 0}, "--patience is 0, expected 1 or more"),
-        ({"precision": "64"}, "--precision is '64', expected 32 or bf16-mixed or 16-mixed"),
+        ({"precision": "64"}, "--precision is '64', expected one of 32, bf16-mixed, 16-mixed"),
         ({"precision": "16-mixed"}, "--precision is 16-mixed and --device cpu, expected a GPU: use bf16-mixed"),
         ({"device": "cuda:1", "devices": 2}, "--device is cuda:1 and --devices 2: name the kind alone"),
     ],

@@ -74,7 +74,7 @@ def test_global_evidence_does_not_serve_both_scopes(pictures: Path, suite: Path,
         train("tidy", evidence=folder, out=tmp_path / "tidy.safetensors", suite=suite, options=SMALL)
     options = {**SMALL, "scope": "global"}
     train("tidy", evidence=folder, out=tmp_path / "tidy.safetensors", suite=suite, options=options, fpr=0.1, fnr=0.1)
-    with pytest.raises(OptionError, match=r"got the option 'scope', expected one of .*regenerations"):
+    with pytest.raises(OptionError, match=r"--scope is unknown, expected one of .*regenerations"):
         extract("semgir", data=f"folder:{pictures}", out=tmp_path / "x", suite=suite, options={"scope": "global"})
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 from torch import nn
 
 from unprompt.detectors.base import E, Floats, Model
@@ -22,26 +23,24 @@ from unprompt.detectors.checkpoint import Header
 from unprompt.detectors.decide import answers
 from unprompt.detectors.options import TrainedOptions
 from unprompt.errors import CheckpointError, DataError, OptionError, SuiteError
+from unprompt.validation import Flag, checked
 
 if TYPE_CHECKING:
     from unprompt.instruments import Manifest, Suite
 
 
-@dataclass(frozen=True)
+@checked()
 class AttributorOptions(TrainedOptions):
     """Options of an attributor: whom it asks about, and against what."""
 
-    generators: tuple[str, ...] = ("diffusion",)
+    generators: Annotated[tuple[str, ...], Field(min_length=1, description="a list of one name or more")] = (
+        "diffusion",
+    )
     """The candidates, by their names in the suite."""
-    reals: bool = True
+    reals: Flag = True
     """Learn real pictures as "none of these" too; False = from generated pictures alone, as in the paper."""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        given: Any = self.generators  # JSON brings a list, and a user whatever comes to mind
-        if not isinstance(given, (list, tuple)) or not given:
-            raise OptionError(f"generators is {given!r}, expected a list of one name or more")
-        object.__setattr__(self, "generators", tuple(given))
         if len(set(self.generators)) < len(self.generators):
             raise OptionError(f"generators is {', '.join(self.generators)}, expected each name once")
 

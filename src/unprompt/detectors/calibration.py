@@ -1,6 +1,6 @@
 """From a logit to a probability, and from a probability to a verdict. Importing this loads no torch.
 
-The classes are plain facts that a checkpoint carries; ``evaluation.calibration`` fits their numbers on
+The classes are plain numbers that a checkpoint carries; ``evaluation.calibration`` fits their numbers on
 validation pictures.
 """
 
@@ -8,65 +8,70 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, ClassVar, Final, Literal, TypeVar
+from dataclasses import asdict, field, replace
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from unprompt.errors import CheckpointError, DataError, OptionError
 from unprompt.types import Verdict
+from unprompt.validation import Flag, Number, Whole, checked
 
 QUANTILES: Final = 1001
 """Most real probabilities that are kept: steps of 0.1 %."""
 
-Model = TypeVar("Model", "Calibration", "Isotonic", "Thresholds")
+Rate: TypeAlias = Annotated[Number, Field(ge=0, lt=1, description="a rate from 0 to below 1")]
+_LATER: Final = {"kind": "platt", "conformal": False}
+"""Fields that checkpoints of before do not have; with these values they are left out."""
 
 
-@dataclass(frozen=True)
-class Calibration:
+@checked("")
+class Stored:
+    """Numbers that a checkpoint carries."""
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON-ready fields."""
+        return {name: value for name, value in asdict(self).items() if _LATER.get(name) != value}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """The inverse of :meth:`to_dict`; :class:`CheckpointError` for anything else."""
+        try:
+            return cls(**fields)
+        except OptionError as error:
+            name = cls.__name__.lower()
+            raise CheckpointError(f"the {name} in this checkpoint cannot be read ({error})", got=fields) from error
+
+
+@checked("calibration ")
+class Calibration(Stored):
     """A line: probability of "generated" = sigmoid(slope x logit + intercept), at prior 0.5."""
 
-    slope: float
+    slope: Annotated[Number, Field(gt=0, description="a finite number above 0: fit it again")]
     """Above 0, so that the order of scores never turns round."""
-    intercept: float
+    intercept: Annotated[Number, Field(description="a finite number: fit it again")]
     kind: Literal["platt", "temperature"] = "platt"
     """How it was fitted; a temperature T is the slope 1 / T without an intercept."""
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.slope) and self.slope > 0):
-            raise OptionError(f"calibration slope is {self.slope}, expected a finite number above 0: fit it again")
-        if not math.isfinite(self.intercept):
-            raise OptionError(f"calibration intercept is {self.intercept}, expected a finite number: fit it again")
 
     def probability(self, logits: npt.ArrayLike, prior: float = 0.5) -> npt.NDArray[np.float64]:
         """Probability in [0, 1] of "generated" where a share ``prior``, in (0, 1), of all pictures is; shape kept."""
         return _at_prior(self.slope * _finite(logits) + self.intercept, prior)
 
-    def to_dict(self) -> dict[str, object]:
-        """JSON-ready fields; ``kind`` only where it is not Platt's, as in checkpoints of before."""
-        return {name: value for name, value in asdict(self).items() if (name, value) != ("kind", "platt")}
 
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Calibration:
-        """The inverse of :meth:`to_dict`; :class:`CheckpointError` for anything else."""
-        return _restored(cls, fields)
-
-
-@dataclass(frozen=True)
-class Isotonic:
+@checked("")
+class Isotonic(Stored):
     """A rising broken line from logit to probability of "generated", at prior 0.5; flat beyond its ends."""
 
-    logits: tuple[float, ...] = field(repr=False)
+    logits: tuple[Number, ...] = field(repr=False)
     """Corners, each above the one before."""
-    probabilities: tuple[float, ...] = field(repr=False)
+    probabilities: tuple[Number, ...] = field(repr=False)
     """At the corners, in (0, 1), none below the one before."""
 
-    kind: ClassVar[str] = "isotonic"
+    kind: Literal["isotonic"] = "isotonic"
 
     def __post_init__(self) -> None:
-        for name in ("logits", "probabilities"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON brings a list
         x, y = np.asarray(self.logits, np.float64), np.asarray(self.probabilities, np.float64)
         if x.size != y.size or x.size < 2:
             raise OptionError(
@@ -83,23 +88,14 @@ class Isotonic:
         even = np.interp(_finite(logits), self.logits, self.probabilities)
         return _at_prior(np.log(even) - np.log1p(-even), prior)
 
-    def to_dict(self) -> dict[str, object]:
-        """JSON-ready fields."""
-        return {"kind": self.kind, "logits": list(self.logits), "probabilities": list(self.probabilities)}
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Isotonic:
-        """The inverse of :meth:`to_dict`; :class:`CheckpointError` for anything else."""
-        return _restored(cls, {name: value for name, value in fields.items() if name != "kind"})
-
 
 def stored_calibration(fields: Mapping[str, Any]) -> Calibration | Isotonic:
     """The calibration that a checkpoint holds, of whatever kind; :class:`CheckpointError` for none that we know."""
-    return Isotonic.from_dict(fields) if fields.get("kind") == Isotonic.kind else Calibration.from_dict(fields)
+    return Isotonic.from_dict(fields) if fields.get("kind") == "isotonic" else Calibration.from_dict(fields)
 
 
-@dataclass(frozen=True)
-class Thresholds:
+@checked("")
+class Thresholds(Stored):
     """Two bounds on the probability at prior 0.5, and what they promised on which validation pictures.
 
     Above ``upper`` = generated, below ``lower`` = real; between them, bounds included, inconclusive.
@@ -109,24 +105,20 @@ class Thresholds:
     """At most a share ``fnr`` of the generated validation pictures lies below it."""
     upper: float
     """At most a share ``fpr`` of the real validation pictures lies above it."""
-    fpr: float
-    fnr: float
-    n_real: int
+    fpr: Rate
+    fnr: Rate
+    n_real: Whole
     """Number of real validation pictures."""
-    n_generated: int
+    n_generated: Whole
     """Number of generated validation pictures."""
-    real_quantiles: tuple[float, ...] = field(repr=False)
+    real_quantiles: tuple[Number, ...] = field(repr=False)
     """Sorted probabilities of the real validation pictures: all of them, or 1001 in even steps of rank."""
-    conformal: bool = False
+    conformal: Flag = False
     """The rates hold for new pictures of the same kind, on average over validation sets; else for those alone."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "real_quantiles", tuple(self.real_quantiles))  # JSON brings a list
         if not 0 <= self.lower <= self.upper <= 1:
             raise OptionError(f"thresholds are {self.lower} and {self.upper}, expected 0 <= lower <= upper <= 1")
-        for name in ("fpr", "fnr"):
-            if not 0 <= getattr(self, name) < 1:
-                raise OptionError(f"{name} is {getattr(self, name)}, expected a rate from 0 to below 1")
         if self.n_real < 1 or self.n_generated < 1:
             raise OptionError(
                 f"thresholds rest on {self.n_real} real and {self.n_generated} generated pictures, "
@@ -189,16 +181,6 @@ class Thresholds:
         upper = self.real_quantiles[int(np.argmax(above <= fpr))]
         return replace(self, upper=max(self.lower, upper), fpr=fpr)
 
-    def to_dict(self) -> dict[str, object]:
-        """JSON-ready fields."""
-        stored = asdict(self) | {"real_quantiles": list(self.real_quantiles)}
-        return {name: value for name, value in stored.items() if (name, value) != ("conformal", False)}
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Thresholds:
-        """The inverse of :meth:`to_dict`; :class:`CheckpointError` for anything else."""
-        return _restored(cls, fields)
-
 
 def shares_above(ranks: npt.NDArray[np.int64], count: int, conformal: bool = False) -> npt.NDArray[np.float64]:
     """Share of ``count`` sorted values above those of these ranks, 0 the lowest; ``conformal`` counts one more above.
@@ -227,10 +209,3 @@ def _ranks(count: int) -> npt.NDArray[np.int64]:
     """Which of ``count`` sorted values are kept; rounded up, so that a bound read from them errs to the safe side."""
     kept = min(count, QUANTILES)
     return -(-np.arange(kept, dtype=np.int64) * (count - 1) // max(kept - 1, 1))
-
-
-def _restored(made: type[Model], fields: Mapping[str, Any]) -> Model:
-    try:
-        return made(**fields)
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(f"the {made.__name__.lower()} in this checkpoint cannot be read ({error})") from error

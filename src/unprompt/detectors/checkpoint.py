@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,18 @@ from torch import Tensor, nn
 
 from unprompt.errors import CheckpointError, StoreError
 from unprompt.store.files import write_aside
+from unprompt.validation import Whole, checked
 
 KEY = "unprompt"
 """The one entry of the safetensors header; several would be written in an order that varies."""
 
 
-@dataclass(frozen=True)
+@checked("")
 class Header:
     """What a checkpoint says of itself."""
 
     method: str
-    version: int
+    version: Whole
     options: Mapping[str, Any]
     instruments: Mapping[str, str]
     """Role -> digest of the instrument that the detector was fitted with."""
@@ -42,17 +43,19 @@ class Header:
 
     def to_json(self) -> str:
         """Sorted keys, so that equal headers are equal bytes."""
-        return json.dumps(asdict(self), sort_keys=True, allow_nan=False)
+        stored = {name: value for name, value in asdict(self).items() if name != "training" or value}
+        return json.dumps(stored, sort_keys=True, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str, path: Path) -> Header:
         """The inverse; :class:`CheckpointError` for anything else."""
         try:
-            stored = json.loads(text)
-            return cls(**{**stored, "members": tuple(stored["members"])})
-        except (ValueError, TypeError, KeyError) as error:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError) as error:
             expected = [one.name for one in fields(cls)]
-            raise CheckpointError(f"{path}: the header is not {expected} ({error}): train it again") from error
+            raise CheckpointError(
+                f"{path}: the header is not {expected} ({error}): train it again", path=path
+            ) from error
 
 
 def write(path: Path, header: Header, tensors: Mapping[str, Tensor], *, half: bool = False) -> str:
@@ -68,7 +71,7 @@ def save_aside(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str])
     try:
         write_aside(path, lambda file: file.write(data))
     except StoreError as error:
-        raise CheckpointError(str(error)) from error
+        raise CheckpointError(str(error), path=path) from error
 
 
 def read(path: Path) -> tuple[Header, dict[str, Tensor]]:
@@ -107,7 +110,8 @@ def restore(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> No
         name = min(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
         raise CheckpointError(
             f"{path}: tensor {name} has shape {found.get(name)}, expected {wanted.get(name)}: "
-            "the file is damaged or its options were changed; train it again"
+            "the file is damaged or its options were changed; train it again",
+            path=path,
         )
     network.load_state_dict(dict(tensors), strict=False)
 
@@ -121,17 +125,23 @@ def digest(path: Path) -> str:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     if not path.is_file():
-        raise CheckpointError(f"{path} does not exist, expected a checkpoint: make it with unprompt train METHOD")
+        raise CheckpointError(
+            f"{path} does not exist, expected a checkpoint: make it with unprompt train METHOD", path=path
+        )
     try:
         with safe_open(path, "pt") as stored:
             yield stored
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path} is damaged or no safetensors file ({error}): train it again") from error
+        raise CheckpointError(
+            f"{path} is damaged or no safetensors file ({error}): train it again", path=path
+        ) from error
 
 
 def _header(metadata: Mapping[str, str], path: Path) -> Header:
     if KEY not in metadata:
-        raise CheckpointError(f"{path} is a safetensors file, but no detector of unprompt: give one that train wrote")
+        raise CheckpointError(
+            f"{path} is a safetensors file, but no detector of unprompt: give one that train wrote", path=path
+        )
     return Header.from_json(metadata[KEY], path)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -13,9 +12,10 @@ from torch import Tensor, nn
 
 from unprompt.detectors.base import Detector
 from unprompt.detectors.heads import TwoClassHead
-from unprompt.detectors.options import TrainedOptions, at_least
-from unprompt.errors import DataError, OptionError
+from unprompt.detectors.options import TrainedOptions
+from unprompt.errors import DataError
 from unprompt.evidence.alignment import AlignmentEvidence, AlignmentExtractor, Vector, combine, local
+from unprompt.validation import Count, Number, checked
 
 if TYPE_CHECKING:
     from unprompt.instruments import Manifest
@@ -23,24 +23,18 @@ if TYPE_CHECKING:
 Scope: TypeAlias = Literal["global", "local", "both"]
 
 
-@dataclass(frozen=True)
+@checked()
 class DiscrepancyOptions(TrainedOptions):
     """AdamW, rate 1e-3, weight decay 1e-3, 50 epochs (TIDY 4.1, ITEM IV.A); width and batch are ours."""
 
-    hidden: int = 256
+    hidden: Count = 256
     """Width of the MLP's hidden layer."""
-    w1: float = 1.0
+    w1: Number = 1.0
     """Weight of the global distance."""
-    w2: float = 1.0
+    w2: Number = 1.0
     """Weight of the local distance."""
     scope: Scope = "global"
     """Which distances count; a head that was saved before there was a choice is a global one."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least("hidden", self.hidden, 1)
-        if self.scope not in get_args(Scope):
-            raise OptionError(f"--scope is {self.scope!r}, expected one of {', '.join(get_args(Scope))}")
 
 
 class DiscrepancyDetector(Detector[AlignmentEvidence, DiscrepancyOptions]):

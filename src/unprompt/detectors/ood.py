@@ -28,6 +28,7 @@ from unprompt.evidence.traces import middle, traces
 from unprompt.images import centre_square
 from unprompt.instruments.base import Encoder
 from unprompt.types import RGB
+from unprompt.validation import Number, Size, Whole, checked
 
 if TYPE_CHECKING:
     from unprompt.instruments import Suite
@@ -123,23 +124,23 @@ class MahalanobisGaussian:
         return distances
 
 
-@dataclass(frozen=True)
+@checked("")
 class OODHeader:
     """The header of a fitted check."""
 
     encoder: str
     """Digest of the encoder that it was fitted with; empty = it looks at the traces in the pixels."""
-    threshold: float
+    threshold: Number
     """Greatest distance inside; a distance is counted in the views' own thresholds, so it lies near 1."""
-    false_alarms: float
+    false_alarms: Number
     """Share of held-out pictures of the world that it may call outside."""
-    pictures: int
-    held_out: int
-    limits: tuple[float, ...]
+    pictures: Whole
+    held_out: Whole
+    limits: tuple[Number, ...]
     """The same quantile of each view alone: tokens and texture, or traces."""
-    least: int = 0
+    least: Size = 0
     """Shorter side, in pixels, below which a picture is outside whatever it shows."""
-    version: int = VERSION
+    version: Whole = VERSION
     kind: str = KIND
 
 
@@ -260,10 +261,11 @@ def distance_limit(distances: Floats, beyond: float) -> float:
 
 def _facts(path: Path, text: str) -> OODHeader:
     try:
-        stored = json.loads(text)
-        facts = OODHeader(**{**stored, "limits": tuple(stored["limits"])})
-    except (ValueError, TypeError, KeyError) as error:
-        raise CheckpointError(f"{path} is no world check of unprompt ({error!r}): give one that was fitted") from error
+        facts = OODHeader(**json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(
+            f"{path} is no world check of unprompt ({error}): give one that was fitted", path=path
+        ) from error
     if (facts.kind, facts.version) != (KIND, VERSION):
         raise CheckpointError(
             f"{path} holds {facts.kind} version {facts.version}, expected {KIND} version {VERSION}: fit it again"

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final, Literal, Self
 
 from transformers import ResNetConfig, ResNetModel
 
 from unprompt.errors import OptionError
+from unprompt.validation import Count, checked
 
 CELLS: Final = 4
 """Least side of the grid that a small network leaves."""
 
 
-@dataclass(frozen=True)
+@checked("residual network ")
 class ResNetSizes:
     """Sizes of a residual network; the defaults are ResNet-50's."""
 
     embedding: int = 64
-    hidden: tuple[int, ...] = (256, 512, 1024, 2048)
-    depths: tuple[int, ...] = (3, 4, 6, 3)
+    hidden: tuple[Count, ...] = (256, 512, 1024, 2048)
+    depths: tuple[Count, ...] = (3, 4, 6, 3)
     layer: Literal["basic", "bottleneck"] = "bottleneck"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", tuple(self.hidden))  # JSON brings lists
-        object.__setattr__(self, "depths", tuple(self.depths))
         if not self.hidden or len(self.hidden) != len(self.depths):
             raise OptionError(
                 f"a residual network has widths {self.hidden} and depths {self.depths}, expected one of each a stage"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, TypeAlias, TypeVar, get_args
+from dataclasses import field
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from transformers import ResNetModel
 
 from unprompt.detectors.base import Detector, Floats
 from unprompt.detectors.geometry import window
-from unprompt.detectors.options import Optimiser, TrainedOptions, at_least
+from unprompt.detectors.options import Optimiser, TrainedOptions
 from unprompt.detectors.resnet import ResNetSizes
 from unprompt.detectors.towers import as_pixels, copied, require_vision_tower
 from unprompt.errors import OptionError, SuiteError
@@ -26,6 +26,7 @@ from unprompt.evidence.pixels import PixelEvidence, PixelExtractor
 from unprompt.instruments.backbones import IMAGENET_MEAN, IMAGENET_STD, from_torchvision
 from unprompt.perturbations import Augmentation
 from unprompt.types import RGB
+from unprompt.validation import Count, NotNegative, Positive, checked
 
 if TYPE_CHECKING:
     from unprompt.instruments import Manifest, Suite
@@ -37,23 +38,23 @@ SMALL: Final = 112
 """A suite whose pictures are smaller gets a small network."""
 
 
-@dataclass(frozen=True)
+@checked()
 class TrunkOptions(TrainedOptions):
     """Adam, rate 1e-4, batch 64, crops of 224 out of 256: CNNDet's, whose code the others took over."""
 
-    epochs: int = 20
+    epochs: Count = 20
     """Passes over the training evidence; the one with the lowest validation loss is kept."""
-    batch: int = 64
+    batch: Count = 64
     """Pictures in a step."""
-    rate: float = 1e-4
+    rate: Positive = 1e-4
     """Learning rate."""
-    weight_decay: float = 0.0
+    weight_decay: NotNegative = 0.0
     """Weight decay of the optimiser."""
     optimiser: Optimiser = "adam"
     """adam or adamw."""
-    resize: int = 256
+    resize: Count = 256
     """Short side before the crop."""
-    crop: int = 224
+    crop: Count = 224
     """Side of the crop, which is random in training."""
     view: View = "crop"
     """What is judged: the central crop, the central square that it is cut from, or the whole picture as it is."""
@@ -65,18 +66,8 @@ class TrunkOptions(TrainedOptions):
     """What training pictures go through."""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least("crop", self.crop, 1)
-        at_least("resize", self.resize, self.crop)
-        for name, choices in (("view", get_args(View)), ("backbone", get_args(Source))):
-            if getattr(self, name) not in choices:
-                raise OptionError(f"--{name} is {getattr(self, name)!r}, expected one of {', '.join(choices)}")
-
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
-        nested = {"trunk": ResNetSizes, "augmentation": Augmentation}
-        made = {name: kind(**stored[name]) for name, kind in nested.items() if isinstance(stored.get(name), Mapping)}
-        return super().from_dict({**stored, **made})
+        if self.resize < self.crop:
+            raise OptionError(f"--resize is {self.resize}, expected {self.crop} or more, as --crop")
 
 
 class Trunk(nn.Module):

@@ -8,16 +8,18 @@ picture alone, since the map was made before.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Final, Self, TypeAlias
+from typing import Annotated, Final, Self, TypeAlias
 
 import numpy as np
+from pydantic import Field
 
 from unprompt.errors import OptionError
 from unprompt.perturbations.chain import UNCHANGED, Chain, Perturbation
 from unprompt.perturbations.transforms import KINDS
 from unprompt.types import RGB
+from unprompt.validation import Number, Range, checked
 
-Range: TypeAlias = tuple[float, float]
+Chance: TypeAlias = Annotated[Number, Field(ge=0, le=1, description="a chance from 0 to 1")]
 CHANCES: Final = ("mirror", "scale", "rotate", "noise", "blur", "jpeg", "light", "dropout")
 
 
@@ -41,42 +43,38 @@ class AugmentationSample:
         return self.shared(self.photometric(picture, self.seed), self.seed), self.shared(sare_map, self.seed)
 
 
-@dataclass(frozen=True)
+@checked("augmentation ")
 class Augmentation:
     """Chances in [0, 1] of each transform, and the ranges that its value is drawn from."""
 
-    mirror: float = 0.5
+    mirror: Chance = 0.5
     """Chance of a horizontal flip."""
-    scale: float = 0.2
+    scale: Chance = 0.2
     scales: Range = (0.5, 1.5)
     """Factors; where the picture becomes smaller than the crop, black is around it."""
-    rotate: float = 0.5
+    rotate: Chance = 0.5
     degrees: Range = (-10, 10)
-    noise: float = 0.1
+    noise: Chance = 0.1
     sigmas: Range = (0.012, 0.028)
     """Standard deviation, of the full range: 3 to 7 grey levels."""
-    blur: float = 0.1
+    blur: Chance = 0.1
     radii: Range = (0.5, 2)
     """Sigma in pixels; ours."""
-    jpeg: float = 0.5
+    jpeg: Chance = 0.5
     qualities: Range = (30, 100)
-    light: float = 0.25
+    light: Chance = 0.25
     brightness: Range = (-0.2, 0.2)
     contrast: Range = (0.8, 1.2)
-    dropout: float = 0.25
+    dropout: Chance = 0.25
     cells: Range = (6, 10)
     """Cells a side of the grid with holes."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(field.default, tuple):
+            if isinstance(value, tuple) and not value[0] <= value[1]:
                 low, high = value
-                object.__setattr__(self, field.name, (low, high))  # JSON brings lists
-                if not low <= high:
-                    raise OptionError(f"augmentation {field.name} is {low} to {high}, expected the smaller first")
-            elif not 0 <= value <= 1:
-                raise OptionError(f"augmentation {field.name} is {value}, expected a chance from 0 to 1")
+                raise OptionError(f"augmentation {field.name} is {low} to {high}, expected the smaller first")
         for name, values in self._values().items():
             for value in values:
                 Perturbation(name, value)  # which refuses what no picture can be put through

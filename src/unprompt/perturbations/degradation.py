@@ -1,28 +1,31 @@
 """What happens to a picture in the wild before anybody asks about it, and the conditions that cards are measured under.
 
 Generated pictures come as pristine PNG and photographs as JPEG: a detector that learns from the files as they lie
-learns the file. So a lossless picture is first given the history of a JPEG, then all are washed alike.
+learns the file. So a lossless picture is first given the history of a JPEG, then all are degraded alike.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Final, TypeAlias, cast
+from typing import Annotated, Final, TypeAlias, cast
 
 import numpy as np
 from PIL import Image
 from PIL.Image import Resampling
+from pydantic import Field
 
 from unprompt.errors import OptionError
 from unprompt.images import Chroma, encode_jpeg, encode_webp, read, resize
-from unprompt.perturbations.augment import Range
 from unprompt.perturbations.transforms import KINDS, blur
 from unprompt.types import RGB
+from unprompt.validation import Number, Range, Share, Whole, checked
 
+_LEAST: Final = KINDS["scale"].low
+Pixels: TypeAlias = Annotated[Whole, Field(ge=1, description="1 pixel or more")]
 BLOCK: Final = 16
 """Pixels a side that JPEG compresses on their own, whatever its chroma."""
 CHROMAS: Final[tuple[Chroma, ...]] = ("4:2:0", "4:4:4")
@@ -44,57 +47,46 @@ def coded(rgb: RGB, quality: int, chroma: Chroma = "4:2:0") -> RGB:
     return read(encode_jpeg(rgb, quality, chroma), "recompressed picture").rgb
 
 
-@dataclass(frozen=True)
+@checked("degradation ")
 class DegradationPipeline:
     """Chances in [0, 1] of what is done to a training picture, and the ranges that its values are drawn from."""
 
-    side: int = 256
+    side: Pixels = 256
     """Of the crop, at most."""
-    history: float = 0.8
+    history: Share = 0.8
     """Chance that a lossless file was a JPEG before."""
     histories: Range = FORMER
     """Qualities of that JPEG, as of all others with bounds included."""
-    shrink: float = 0.45
+    shrink: Share = 0.45
     """Chance to be made smaller."""
-    least: float = 0.4
+    least: Annotated[Number, Field(ge=_LEAST, le=1, description=f"a factor from {_LEAST} to 1")] = 0.4
     """Smallest factor."""
-    kept: int = 160
+    kept: Pixels = 160
     """Pixels of the short side that shrinking leaves at least; a picture under 5/4 of it is not shrunk."""
-    enlarge: float = 0.1
+    enlarge: Share = 0.1
     """Chance to be made larger; a picture too small to be shrunk is enlarged in its stead."""
     enlargements: Range = (1.0, 1.6)
-    blur: float = 0.08
+    blur: Share = 0.08
     sigmas: Range = (0.2, 1.0)
     """Of the blur, in pixels."""
-    mirror: float = 0.5
-    jpeg: float = 0.6
+    mirror: Share = 0.5
+    jpeg: Share = 0.6
     """Chance to be published as JPEG."""
     qualities: Range = (60, 98)
-    webp: float = 0.12
+    webp: Share = 0.12
     """Chance to be published as WebP instead."""
     webp_qualities: Range = (60, 97)
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(field.default, tuple):
-                low, high = value
-                object.__setattr__(self, field.name, (low, high))  # JSON brings lists
-                least, most = _BOUNDS[field.name]
-                if not least <= low <= high <= most:
-                    raise OptionError(
-                        f"laundry {field.name} is {low} to {high}, expected the smaller first, from {least} to {most}"
-                    )
-            elif isinstance(field.default, int):
-                if value < 1:
-                    raise OptionError(f"laundry {field.name} is {value}, expected 1 pixel or more")
-            elif not 0 <= value <= 1:
-                raise OptionError(f"laundry {field.name} is {value}, expected a share from 0 to 1")
+        for name, (least, most) in _BOUNDS.items():
+            low, high = getattr(self, name)
+            if not least <= low <= high <= most:
+                raise OptionError(
+                    f"degradation {name} is {low} to {high}, expected the smaller first, from {least} to {most}"
+                )
         for first, second in (("shrink", "enlarge"), ("jpeg", "webp")):
             if (both := getattr(self, first) + getattr(self, second)) > 1:
-                raise OptionError(f"laundry {first} and {second} add up to {both:g}, expected 1 at most")
-        if self.least < _LEAST:
-            raise OptionError(f"laundry least is {self.least}, expected a factor from {_LEAST} to 1")
+                raise OptionError(f"degradation {first} and {second} add up to {both:g}, expected 1 at most")
 
     def apply(self, rgb: RGB, lossless: bool, rng: np.random.Generator) -> RGB:
         """What became of the picture: a crop of at most side x side, at the resolution that it was spread in.
@@ -224,7 +216,6 @@ def condition(name: str) -> Condition:
     return CONDITIONS[name]
 
 
-_LEAST: Final = KINDS["scale"].low
 _BOUNDS: Final[Mapping[str, Range]] = MappingProxyType(
     {
         **dict.fromkeys(("histories", "qualities", "webp_qualities"), (1, 100)),

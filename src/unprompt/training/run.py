@@ -6,40 +6,33 @@ devices and accumulation share it out, they do not enlarge it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any, Literal, TypeAlias, get_args
+from dataclasses import fields
+from typing import Any, Literal, TypeAlias
 
-from unprompt.detectors.options import at_least
 from unprompt.errors import OptionError
+from unprompt.validation import Count, Size, checked
 
 Precision: TypeAlias = Literal["32", "bf16-mixed", "16-mixed"]
 
 
-@dataclass(frozen=True)
+@checked()
 class Run:
     """The defaults are one process in float32, whose weights an interruption does not change by a byte."""
 
     device: str = "cpu"
     """cpu, cuda, cuda:1."""
-    devices: int = 1
+    devices: Count = 1
     """Processes, each with a device of its own."""
     precision: Precision = "32"
     """Numbers of the forward pass; the weights stay float32."""
-    accumulate: int = 1
+    accumulate: Count = 1
     """Parts that a device takes its share of a step in, one after the other."""
-    workers: int = 0
+    workers: Size = 0
     """Processes a device that prepare pictures ahead; 0 = none."""
-    patience: int | None = None
+    patience: Count | None = None
     """Epochs without a better validation loss after which a training ends; None = all epochs."""
 
     def __post_init__(self) -> None:
-        for name in ("devices", "accumulate"):
-            at_least(name, getattr(self, name), 1)
-        at_least("workers", self.workers, 0)
-        if self.patience is not None:
-            at_least("patience", self.patience, 1)
-        if self.precision not in get_args(Precision):
-            raise OptionError(f"--precision is {self.precision!r}, expected {' or '.join(get_args(Precision))}")
         if self.precision == "16-mixed" and self.device == "cpu":
             raise OptionError("--precision is 16-mixed and --device cpu, expected a GPU: use bf16-mixed there")
         if self.devices > 1 and ":" in self.device:

@@ -174,7 +174,7 @@ def test_each_network_has_a_loss_of_its_own(detector: PatchesDetector) -> None:
 
 
 def test_a_training_patch_is_a_patch_turned_and_lit(suite: Suite) -> None:
-    plain = DegradationPipeline(prior_jpeg=0, shrink=0, enlarge=0, blur=0, mirror=0, jpeg=0, webp=0)
+    plain = DegradationPipeline(history=0, shrink=0, enlarge=0, blur=0, mirror=0, jpeg=0, webp=0)
     made = PatchesDetector(suite, PatchesOptions(nets=1, side=20, crop=16, augmentation=plain))
     rgb, rng = noise(22, 21), np.random.default_rng(0)
     seen = set()
@@ -224,8 +224,8 @@ def test_a_world_of_small_pictures_has_small_patches(suite: Suite) -> None:
 
 
 def test_options_come_back_from_json() -> None:
-    made = PatchesOptions().override({"augmentation": {"prior_jpeg": 0.5, "qualities": [50, 90]}})
-    assert made.augmentation == DegradationPipeline(prior_jpeg=0.5, qualities=(50, 90))
+    made = PatchesOptions().override({"augmentation": {"history": 0.5, "qualities": [50, 90]}})
+    assert made.augmentation == DegradationPipeline(history=0.5, qualities=(50, 90))
 
 
 @pytest.mark.parametrize(

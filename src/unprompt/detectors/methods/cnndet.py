@@ -6,7 +6,7 @@ Wang et al., 2020, https://arxiv.org/abs/1912.11035.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch import Tensor
 from unprompt.detectors.public import PublicHead
 from unprompt.detectors.trunk import PixelDetector, TrunkOptions, View, trunk_weights
 from unprompt.perturbations import Augmentation
+from unprompt.validation import checked
 
 
 def blur_and_jpeg(rng: float) -> Augmentation:
@@ -23,7 +24,7 @@ def blur_and_jpeg(rng: float) -> Augmentation:
     )
 
 
-@dataclass(frozen=True)
+@checked()
 class CnndetOptions(TrunkOptions):
     """Adam, rate 1e-4, batch 64; Blur+JPEG(0.5), or (0.1) with other chances in ``augmentation``: the authors' code."""
 

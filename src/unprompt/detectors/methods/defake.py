@@ -7,7 +7,6 @@ ViT-B/32 and its captioner BLIP.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, cast
 
 import numpy as np
@@ -18,19 +17,20 @@ from torch.nn import functional as F
 from unprompt.detectors.base import Detector
 from unprompt.detectors.options import Optimiser, TrainedOptions
 from unprompt.evidence.alignment import AlignmentEvidence, AlignmentExtractor
+from unprompt.validation import Count, NotNegative, Positive, checked
 
 
-@dataclass(frozen=True)
+@checked()
 class DefakeOptions(TrainedOptions):
     """Adam, rate 3e-4, batch 128, 100 epochs: the authors' code."""
 
-    epochs: int = 100
+    epochs: Count = 100
     """Passes over the training evidence; the one with the lowest validation loss is kept."""
-    batch: int = 128
+    batch: Count = 128
     """Pictures in a step."""
-    rate: float = 3e-4
+    rate: Positive = 3e-4
     """Learning rate."""
-    weight_decay: float = 0.0
+    weight_decay: NotNegative = 0.0
     """Weight decay of the optimiser."""
     optimiser: Optimiser = "adam"
     """adam or adamw."""

@@ -5,15 +5,15 @@ Wang et al., 2023, https://arxiv.org/abs/2303.09295.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from unprompt.detectors.trunk import PictureDetector, TrunkOptions
 from unprompt.evidence.dire import DireEvidence, DireExtractor
 from unprompt.types import RGB
+from unprompt.validation import checked
 
 
-@dataclass(frozen=True)
+@checked()
 class DireOptions(TrunkOptions):
     """Adam, rate 1e-4, batch 64, crops of 224 out of 256 and mirror, no blur, no JPEG: the authors' configuration."""
 

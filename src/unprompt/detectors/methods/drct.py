@@ -6,25 +6,27 @@ Chen et al., 2024, https://proceedings.mlr.press/v235/chen24ay.html.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, Self, TypeAlias, cast
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unprompt.detectors.base import Detector
 from unprompt.detectors.checkpoint import Header
 from unprompt.detectors.geometry import window
-from unprompt.detectors.options import TrainedOptions, at_least
+from unprompt.detectors.options import TrainedOptions
 from unprompt.detectors.towers import as_pixels, copied, require_vision_tower
 from unprompt.errors import DataError, OptionError
 from unprompt.evidence.drct import DrctEvidence, DrctExtractor
 from unprompt.perturbations import Augmentation
 from unprompt.types import RGB
+from unprompt.validation import Count, NotNegative, Number, Positive, Share, checked
 
 if TYPE_CHECKING:
     from unprompt.instruments import Suite
@@ -34,48 +36,34 @@ ODDS: Final = math.log(3)
 """Of as many real as generated pictures, three in four are fake once all reconstructions are among them."""
 
 
-@dataclass(frozen=True)
+@checked()
 class DrctOptions(TrainedOptions):
     """AdamW, rate 1e-4, weight decay 4e-5, batch 256 (64 with a backbone), 17 epochs: the authors' code."""
 
-    epochs: int = 17
+    epochs: Count = 17
     """Passes over the training evidence; the one with the lowest validation loss is kept."""
-    rate: float = 1e-4
+    rate: Positive = 1e-4
     """Learning rate."""
-    weight_decay: float = 4e-5
+    weight_decay: NotNegative = 4e-5
     """Weight decay of the optimiser."""
     features: Features = "clip"
     """What is seen: the suite's encoder, frozen (the paper: CLIP ViT-L/14), or its backbone, learned (ConvNeXt-B)."""
-    embedding: int = 1024
+    embedding: Count = 1024
     """Width of the space in which the classes are pulled apart."""
-    alpha: float = 0.3
+    alpha: Share = 0.3
     """Share of the contrastive loss in [0, 1]; the rest is cross-entropy."""
-    margin: float = 1.0
+    margin: Annotated[Number, Field(gt=0, le=2, description="a distance above 0, up to 2")] = 1.0
     """Distance that real and generated are to have, of embeddings of length 1, in (0, 2]."""
-    resize: int = 256
+    resize: Count = 256
     """Short side of picture and reconstruction before the crop."""
-    crop: int = 224
+    crop: Count = 224
     """Side of the crop: random in training, central otherwise."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """What training pictures and reconstructions go through, each by itself."""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least("embedding", self.embedding, 1)
-        at_least("resize", self.resize, self.crop)
-        if self.features not in get_args(Features):
-            raise OptionError(f"--features is {self.features!r}, expected one of {', '.join(get_args(Features))}")
-        if not (0 <= self.alpha <= 1 and 0 < self.margin <= 2):
-            raise OptionError(
-                f"--alpha is {self.alpha} and --margin {self.margin}, expected 0 to 1, and above 0 up to 2"
-            )
-
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
-        named = stored.get("augmentation")
-        return super().from_dict(
-            {**stored, "augmentation": Augmentation(**named)} if isinstance(named, Mapping) else stored
-        )
+        if self.resize < self.crop:
+            raise OptionError(f"--resize is {self.resize}, expected {self.crop} or more, as --crop")
 
 
 def contrastive(features: Tensor, target: Tensor, margin: float) -> Tensor:

@@ -7,7 +7,6 @@ standardised, ridge regression.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
@@ -18,11 +17,12 @@ from unprompt.detectors.base import Floats
 from unprompt.detectors.closed_form import LinearDetector
 from unprompt.detectors.labels import labelled
 from unprompt.detectors.logistic import scale_of
-from unprompt.detectors.options import ClosedFormOptions, at_least
+from unprompt.detectors.options import ClosedFormOptions
 from unprompt.detectors.towers import require_vision_tower
 from unprompt.evidence.pixels import PixelEvidence, PixelExtractor
 from unprompt.images import centre_crop
 from unprompt.types import RGB
+from unprompt.validation import Count, Positive, checked
 
 if TYPE_CHECKING:
     from unprompt.instruments import Suite
@@ -33,18 +33,14 @@ TINY: Final = 1e-3
 """Least coefficient counted, of grey levels 0 to 255: a flat picture has no logarithm; the authors' code has 1e-12."""
 
 
-@dataclass(frozen=True)
+@checked()
 class FredectOptions(ClosedFormOptions):
     """Ridge regression on crops of 128 pixels, as the authors' code cuts them."""
 
-    l2: float = 1e-2
+    l2: Positive = 1e-2
     """Half the weight of the squared coefficients of the standardised features, per picture."""
-    side: int = 128
+    side: Count = 128
     """Side of the central crop; a smaller picture has its edge repeated."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least("side", self.side, 1)
 
 
 def log_spectrum(rgb: RGB) -> Floats:

@@ -5,7 +5,6 @@ Liu et al., 2020, https://arxiv.org/abs/2002.00133.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -14,6 +13,7 @@ from torch.nn import functional as F
 
 from unprompt.detectors.resnet import ResNetSizes
 from unprompt.detectors.trunk import PixelDetector, Trunk, TrunkOptions
+from unprompt.validation import Count, NotNegative, Positive, checked
 
 CHANNELS = 32
 """Of the maps that a Gram matrix is made of, and of a branch's feature."""
@@ -25,21 +25,21 @@ def gram(maps: Tensor) -> Tensor:
     return rows @ rows.transpose(1, 2) / rows[0].numel()
 
 
-@dataclass(frozen=True)
+@checked()
 class GramnetOptions(TrunkOptions):
     """Adam, rate 1e-5, weight decay 1e-4, batch 16, 5 epochs, 512 pixels: the authors' code."""
 
-    epochs: int = 5
+    epochs: Count = 5
     """Passes over the training evidence; the one with the lowest validation loss is kept."""
-    batch: int = 16
+    batch: Count = 16
     """Pictures in a step."""
-    rate: float = 1e-5
+    rate: Positive = 1e-5
     """Learning rate."""
-    weight_decay: float = 1e-4
+    weight_decay: NotNegative = 1e-4
     """Weight decay of the optimiser."""
-    resize: int = 512
+    resize: Count = 512
     """Short side before the crop."""
-    crop: int = 512
+    crop: Count = 512
     """Side of the crop."""
 
 

@@ -6,7 +6,6 @@ Tan et al., 2024, https://arxiv.org/abs/2312.10461.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -16,20 +15,21 @@ from unprompt.detectors.public import PublicHead
 from unprompt.detectors.resnet import ResNetSizes
 from unprompt.detectors.trunk import PixelDetector, Source, Trunk, TrunkClassifier, TrunkOptions, View, trunk_weights
 from unprompt.errors import OptionError
+from unprompt.validation import Count, Positive, checked
 
 GAIN = 2 / 3
 """What the authors' code multiplies the residual with."""
 
 
-@dataclass(frozen=True)
+@checked()
 class NprOptions(TrunkOptions):
     """Adam, rate 2e-4, batch 32, 50 epochs, no augmentation but crop and mirror: the authors' code."""
 
-    epochs: int = 50
+    epochs: Count = 50
     """Passes over the training evidence; the one with the lowest validation loss is kept."""
-    batch: int = 32
+    batch: Count = 32
     """Pictures in a step."""
-    rate: float = 2e-4
+    rate: Positive = 2e-4
     """Learning rate."""
     view: View = "square"
     """What is judged: the central square, resized as in training and not cropped."""

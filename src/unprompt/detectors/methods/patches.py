@@ -6,23 +6,26 @@ https://arxiv.org/abs/2312.10461), and patches at native resolution, as a resize
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from collections.abc import Sequence
+from dataclasses import field
+from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unprompt.detectors.base import Detector, Floats
 from unprompt.detectors.npr_residual import residual
-from unprompt.detectors.options import TrainedOptions, at_least
+from unprompt.detectors.options import TrainedOptions
+from unprompt.errors import OptionError
 from unprompt.evidence.pixels import PixelEvidence, PixelExtractor, native
 from unprompt.images import resize
 from unprompt.perturbations import DegradationPipeline
 from unprompt.types import RGB
+from unprompt.validation import Count, NotNegative, Positive, Whole, checked
 
 if TYPE_CHECKING:
     from unprompt.instruments import Suite
@@ -43,42 +46,32 @@ SMALLEST: Final = 16
 """Pixels a side that leave the last stage more than one cell, whose deviation it tells."""
 
 
-@dataclass(frozen=True)
+@checked()
 class PatchesOptions(TrainedOptions):
     """AdamW, rate 3e-3, weight decay 1e-2, batch 64, 60 epochs; six networks."""
 
-    epochs: int = 60
+    epochs: Count = 60
     """Passes over the training evidence; the one with the lowest validation loss is kept."""
-    batch: int = 64
+    batch: Count = 64
     """Pictures in a step."""
-    rate: float = 3e-3
+    rate: Positive = 3e-3
     """Learning rate."""
-    weight_decay: float = 1e-2
+    weight_decay: NotNegative = 1e-2
     """Weight decay of the optimiser."""
-    nets: int = 6
+    nets: Count = 6
     """Networks whose logits are averaged."""
-    side: int = 128
+    side: Count = 128
     """Side of the patches that are judged; a picture that is smaller is enlarged to it."""
-    grid: int = 4
+    grid: Count = 4
     """Rows and columns of patches at most."""
-    crop: int = 64
+    crop: Annotated[Whole, Field(ge=SMALLEST)] = 64
     """Side of the one patch of each picture in a training step."""
     augmentation: DegradationPipeline = field(default_factory=DegradationPipeline)
     """What training pictures go through."""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least("nets", self.nets, 1)
-        at_least("grid", self.grid, 1)
-        at_least("crop", self.crop, SMALLEST)
-        at_least("side", self.side, self.crop)
-
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
-        named = stored.get("augmentation")
-        return super().from_dict(
-            {**stored, "augmentation": DegradationPipeline(**named)} if isinstance(named, Mapping) else stored
-        )
+        if self.side < self.crop:
+            raise OptionError(f"--side is {self.side}, expected {self.crop} or more, as --crop")
 
 
 def places(length: int, side: int, most: int) -> npt.NDArray[np.int64]:

@@ -5,21 +5,22 @@ He et al., 2015, https://arxiv.org/abs/1512.03385; as a detector: Zhu et al., 20
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from unprompt.detectors.options import Optimiser
 from unprompt.detectors.trunk import PixelDetector, TrunkOptions
 from unprompt.perturbations import Augmentation
+from unprompt.validation import Count, NotNegative, checked
 
 
-@dataclass(frozen=True)
+@checked()
 class ResNet50Options(TrunkOptions):
     """AdamW, weight decay 4e-5, batch 64 of DRCT's code for plain networks; rate 1e-4, 17 epochs of its ConvNeXt."""
 
-    epochs: int = 17
+    epochs: Count = 17
     """Passes over the training evidence; the one with the lowest validation loss is kept."""
-    weight_decay: float = 4e-5
+    weight_decay: NotNegative = 4e-5
     """Weight decay of the optimiser."""
     optimiser: Optimiser = "adamw"
     """adam or adamw."""

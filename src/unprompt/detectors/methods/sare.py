@@ -7,7 +7,7 @@ stage. With a single cell the softmax over one key would be 1 whatever the pictu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -16,39 +16,40 @@ from torch import Tensor, nn
 from unprompt.detectors.base import Detector
 from unprompt.detectors.geometry import window
 from unprompt.detectors.heads import CrossAttention
-from unprompt.detectors.options import TrainedOptions, above_zero, at_least
+from unprompt.detectors.options import TrainedOptions
 from unprompt.detectors.resnet import CELLS, ResNetSizes
 from unprompt.detectors.towers import ImageTower, as_pixels, require_vision_tower
 from unprompt.errors import OptionError
 from unprompt.evidence.sare import SareEvidence, SareExtractor
 from unprompt.perturbations import Augmentation, AugmentationSample
 from unprompt.types import RGB
+from unprompt.validation import Count, Flag, NotNegative, Positive, checked
 
 if TYPE_CHECKING:
     from unprompt.instruments import Suite
 
 
-@dataclass(frozen=True)
+@checked()
 class SareOptions(TrainedOptions):
     """AdamW, rate 1e-4, batch 512, 17 epochs (section 4.1); CLIP's rate, residual and heads are ours."""
 
-    epochs: int = 17
+    epochs: Count = 17
     """Passes over the training evidence."""
-    batch: int = 512
+    batch: Count = 512
     """Pictures in a step."""
-    rate: float = 1e-4
+    rate: Positive = 1e-4
     """Learning rate of all but the image encoder."""
-    weight_decay: float = 1e-2
+    weight_decay: NotNegative = 1e-2
     """Weight decay of the optimiser."""
-    encoder_rate: float = 1e-5
+    encoder_rate: Positive = 1e-5
     """Learning rate of the image encoder."""
-    resize: int = 256
+    resize: Count = 256
     """Short side of picture and map before the crop."""
-    crop: int = 224
+    crop: Count = 224
     """Side of the crop: random in training, central otherwise; the encoder's input size."""
-    heads: int = 8
+    heads: Count = 8
     """Heads of the cross-attention."""
-    residual: bool = True
+    residual: Flag = True
     """Add the image feature to the attention; as printed (False) it enters through the query alone."""
     semantic: ResNetSizes = field(default_factory=ResNetSizes)
     """Sizes of the semantic encoder."""
@@ -56,10 +57,8 @@ class SareOptions(TrainedOptions):
     """What training pictures and their maps go through (section 4.1)."""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        above_zero("encoder_rate", self.encoder_rate)
-        at_least("heads", self.heads, 1)
-        at_least("resize", self.resize, self.crop)
+        if self.resize < self.crop:
+            raise OptionError(f"--resize is {self.resize}, expected {self.crop} or more, as --crop")
         if (grid := self.semantic.grid(self.crop)) < CELLS:
             raise OptionError(
                 f"--crop {self.crop} leaves {grid} x {grid} cells for the attention, expected {CELLS} x {CELLS} or "
@@ -69,9 +68,7 @@ class SareOptions(TrainedOptions):
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
         # A head of before had no other augmentation than crop and mirror.
-        augmentation = Augmentation(**stored["augmentation"]) if "augmentation" in stored else Augmentation.plain()
-        semantic = ResNetSizes(**stored.get("semantic", {}))
-        return super().from_dict({**stored, "semantic": semantic, "augmentation": augmentation})
+        return super().from_dict({"augmentation": Augmentation.plain(), **stored})
 
 
 class SareNetwork(nn.Module):

@@ -6,7 +6,6 @@ The paper calls real the positive class; here, as everywhere, 1 = generated.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -15,36 +14,32 @@ from torch import Tensor, nn
 
 from unprompt.detectors.base import Detector
 from unprompt.detectors.heads import TwoClassHead, mean_score_logit
-from unprompt.detectors.options import Optimiser, TrainedOptions, at_least
+from unprompt.detectors.options import Optimiser, TrainedOptions
 from unprompt.detectors.towers import ImageTower, as_pixels
 from unprompt.errors import DataError
 from unprompt.evidence.semgir import SemgirEvidence, SemgirExtractor
 from unprompt.images import centre_square
+from unprompt.validation import Count, NotNegative, Positive, Size, checked
 
 
-@dataclass(frozen=True)
+@checked()
 class SemgirOptions(TrainedOptions):
     """Adam, rate 1e-4, batch 32 (section 4.1); the epochs are ours."""
 
-    epochs: int = 10
+    epochs: Count = 10
     """Passes over the training evidence."""
-    batch: int = 32
+    batch: Count = 32
     """Pictures in a step."""
-    rate: float = 1e-4
+    rate: Positive = 1e-4
     """Learning rate, of the encoder too."""
-    weight_decay: float = 0.0
+    weight_decay: NotNegative = 0.0
     """Weight decay of the optimiser."""
     optimiser: Optimiser = "adam"
     """adam or adamw."""
-    layers: int = 0
+    layers: Size = 0
     """Last layers of the encoder that are learned; 0 = all, as in the paper."""
-    regenerations: int = 1
+    regenerations: Count = 1
     """Drawings of each caption; their scores are averaged."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least("layers", self.layers, 0)
-        at_least("regenerations", self.regenerations, 1)
 
 
 class SemgirNetwork(nn.Module):

@@ -10,22 +10,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unprompt.detectors.attributor import Attributor, AttributorOptions, candidates_of
 from unprompt.detectors.heads import Combiner, TwoClassHead
-from unprompt.detectors.options import Optimiser, at_least
+from unprompt.detectors.options import Optimiser
 from unprompt.detectors.towers import ImageTower, TextTower, as_pixels, require_text_tower
-from unprompt.errors import DataError, OptionError
+from unprompt.errors import DataError
 from unprompt.evidence.attribution import AttributionEvidence, AttributionExtractor
 from unprompt.images import centre_square
 from unprompt.types import RGB
+from unprompt.validation import Count, Flag, NotNegative, Number, Positive, Size, checked
 
 if TYPE_CHECKING:
     from unprompt.instruments import Manifest, Suite
@@ -34,39 +36,32 @@ WIDE = 512
 """Encoders at least this wide get the Combiner of the literature, smaller ones a slim one."""
 
 
-@dataclass(frozen=True)
+@checked()
 class SemgirAOptions(AttributorOptions):
     """Adam, rate 1e-4, batch 32 (section 4.1); the epochs are ours."""
 
-    epochs: int = 10
+    epochs: Count = 10
     """Passes over the training evidence."""
-    batch: int = 32
+    batch: Count = 32
     """Pictures in a step."""
-    rate: float = 1e-4
+    rate: Positive = 1e-4
     """Learning rate, of the encoders too."""
-    weight_decay: float = 0.0
+    weight_decay: NotNegative = 0.0
     """Weight decay of the optimiser."""
     optimiser: Optimiser = "adam"
     """adam or adamw."""
-    layers: int = 0
+    layers: Size = 0
     """Last layers of each encoder that are learned; 0 = all, as in the paper."""
-    learn_text: bool = True
+    learn_text: Flag = True
     """Learn the text encoder too; False = as the suite has it."""
-    widening: int = 4
+    widening: Count = 4
     """The Combiner widens each feature this many times."""
-    dropout: float = 0.5
+    dropout: Annotated[Number, Field(ge=0, lt=1, description="a share from 0 to below 1")] = 0.5
     """Share of the Combiner's inner features that are left out in training."""
-    mirror: bool = False
+    mirror: Flag = False
     """In training, mirror half of all pictures and drawings, by lot; the paper names no augmentation."""
-    even: bool = True
+    even: Flag = True
     """Bring both features to the length sqrt(d), entries of about 1; False = as Combiner and encoder say them."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least("layers", self.layers, 0)
-        at_least("widening", self.widening, 1)
-        if not 0 <= self.dropout < 1:
-            raise OptionError(f"--dropout is {self.dropout}, expected a share from 0 to below 1")
 
 
 class SemgirANetwork(nn.Module):

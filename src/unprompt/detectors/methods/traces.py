@@ -6,18 +6,18 @@ Ours; the statistics and their sources are in :mod:`unprompt.evidence.traces`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Annotated, ClassVar, Final
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unprompt.detectors.base import Detector
-from unprompt.detectors.options import TrainedOptions, at_least
-from unprompt.errors import OptionError
+from unprompt.detectors.options import TrainedOptions
 from unprompt.evidence.traces import WIDTH, TraceEvidence, TraceExtractor
+from unprompt.validation import Count, NotNegative, Number, Positive, checked
 
 REACH: Final = 5.0
 """Standard deviations from the mean beyond which a statistic counts no further."""
@@ -25,34 +25,26 @@ STILL: Final = 1e-6
 """Standard deviation up to which a statistic counts as constant and is not scaled."""
 
 
-@dataclass(frozen=True)
+@checked()
 class TracesOptions(TrainedOptions):
     """AdamW, rate 2e-3, batch 128, 15 epochs: chosen on photographs, by leaving generators and collections out."""
 
-    epochs: int = 15
+    epochs: Count = 15
     """Passes over the training evidence."""
-    batch: int = 128
+    batch: Count = 128
     """Pictures in a step."""
-    rate: float = 2e-3
+    rate: Positive = 2e-3
     """Learning rate."""
-    weight_decay: float = 1e-2
+    weight_decay: NotNegative = 1e-2
     """Weight decay of the optimiser."""
-    nets: int = 6
+    nets: Count = 6
     """Networks whose logits are averaged."""
-    hidden: int = 64
+    hidden: Count = 64
     """Width of both hidden layers."""
-    noise: float = 0.1
+    noise: NotNegative = 0.1
     """Standard deviation of what is added to the standardised statistics in training."""
-    smoothing: float = 0.05
+    smoothing: Annotated[Number, Field(ge=0, le=0.5, description="0 to 0.5")] = 0.05
     """Share of each label that is given to the other one in training."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least("nets", self.nets, 1)
-        at_least("hidden", self.hidden, 1)
-        at_least("noise", self.noise, 0)
-        if not 0 <= self.smoothing <= 0.5:
-            raise OptionError(f"--smoothing is {self.smoothing}, expected 0 to 0.5")
 
 
 class TracesNetwork(nn.Module):

@@ -6,7 +6,6 @@ Ojha et al., 2023, https://arxiv.org/abs/2302.10174. The paper's encoder is CLIP
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -19,20 +18,21 @@ from unprompt.detectors.base import Detector
 from unprompt.detectors.closed_form import ClosedForm
 from unprompt.detectors.heads import LinearHead
 from unprompt.detectors.labels import labelled
-from unprompt.detectors.options import Optimiser, Options, TrainedOptions, at_least
+from unprompt.detectors.options import Optimiser, Options, TrainedOptions
 from unprompt.detectors.public import PublicHead
 from unprompt.evidence.embedding import EmbeddingEvidence, EmbeddingExtractor
+from unprompt.validation import Count, NotNegative, Positive, checked
 
 
-@dataclass(frozen=True)
+@checked()
 class UnivfdOptions(TrainedOptions):
     """Adam, rate 1e-4, batch 256, no weight decay, at most 100 epochs: the authors' code."""
 
-    epochs: int = 100
+    epochs: Count = 100
     """Passes over the training evidence; the one with the lowest validation loss is kept."""
-    rate: float = 1e-4
+    rate: Positive = 1e-4
     """Learning rate."""
-    weight_decay: float = 0.0
+    weight_decay: NotNegative = 0.0
     """Weight decay of the optimiser."""
     optimiser: Optimiser = "adam"
     """adam or adamw."""
@@ -71,18 +71,14 @@ class UnivfdDetector(Detector[EmbeddingEvidence, UnivfdOptions], PublicHead):
         return {f"linear.{name.removeprefix('fc.')}": tensor for name, tensor in tensors.items()}
 
 
-@dataclass(frozen=True)
+@checked()
 class NearestOptions(Options):
     """Nothing to choose: one neighbour, cosine distance."""
 
-    real: int = 1
+    real: Count = 1
     """Vectors of real pictures that are kept; fitting sets it."""
-    generated: int = 1
+    generated: Count = 1
     """Vectors of generated pictures that are kept; fitting sets it."""
-
-    def __post_init__(self) -> None:
-        at_least("real", self.real, 1)
-        at_least("generated", self.generated, 1)
 
 
 class Bank(nn.Module):
