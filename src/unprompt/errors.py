@@ -82,5 +82,5 @@ class OptionError(UnpromptError, ValueError):
     """An option has a value outside its range."""
 
 
-class MissingExtra(UnpromptError, ImportError):
+class MissingExtra(UnpromptError, ImportError):  # type: ignore[misc]  # both have a path
     """An optional dependency is not installed."""
