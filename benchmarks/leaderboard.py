@@ -65,7 +65,7 @@ class Making:
     def _make(self, row: Row, data: str, evidence: Path, head: Path, table: Path, key: str) -> None:
         """By the package's verbs, each of which goes on where it was interrupted."""
         suite, options = row.suite or self.world.suite, dict(row.settings)
-        unprompt.extract(row.method, data=data, out=evidence, suite=suite, options=options, yes=True)
+        unprompt.extract(row.method, data=data, out=evidence, suite=suite, options=options, max_minutes=None)
         if not row.shipped and not _marked(head, key):
             head.parent.mkdir(exist_ok=True)
             names = self.world.taught or None

@@ -1,7 +1,7 @@
-"""Is this picture an answer to a prompt? The public door of the package.
+"""Is this picture an answer to a prompt? The public names of the package.
 
 >>> import unprompt
->>> judgements = unprompt.detect(["a.jpg", "folder"])  # doctest: +SKIP
+>>> predictions = unprompt.detect(["a.jpg", "folder"])  # doctest: +SKIP
 
 Each name is loaded when it is first used, so that importing the package is quick and loads no torch.
 """
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         PictureTooLarge,
         StoreError,
         SuiteError,
+        Unconfirmed,
         UnpromptError,
         UnreadablePicture,
     )
@@ -58,6 +59,7 @@ __all__ = [
     "Sample",
     "StoreError",
     "SuiteError",
+    "Unconfirmed",
     "UnpromptError",
     "UnreadablePicture",
     "__version__",

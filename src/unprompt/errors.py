@@ -11,6 +11,7 @@
     │   └── MissingHead             a suite has no trained head for a method
     ├── CheckpointError         a checkpoint is damaged, or was fitted with other instruments
     ├── OptionError             an option has a value outside its range
+    │   └── Unconfirmed             a run that is costly or final waits for a yes
     └── MissingExtra            an optional dependency is not installed
 
 A message says what was got, what was expected and what to do next. Errors of other libraries are
@@ -80,6 +81,14 @@ class CheckpointError(UnpromptError):
 
 class OptionError(UnpromptError, ValueError):
     """An option has a value outside its range."""
+
+
+class Unconfirmed(OptionError):
+    """What was asked for is costly or final and waits for a yes; nothing was begun."""
+
+    def __init__(self, question: str, remedy: str) -> None:
+        super().__init__(f"{question}: {remedy}")
+        self.question = question
 
 
 class MissingExtra(UnpromptError, ImportError):  # type: ignore[misc]  # both have a path

@@ -12,6 +12,8 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from unprompt.choices import Split as Split
+
 RGB: TypeAlias = npt.NDArray[np.uint8]
 """A decoded picture: height x width x 3, uint8, sRGB, upright."""
 
@@ -21,7 +23,6 @@ GENERATED: Label = 1
 
 Status: TypeAlias = Literal["ok", "error"]
 Verdict: TypeAlias = Literal["real", "generated", "inconclusive"]
-Split: TypeAlias = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 NONE_OF_THESE: Final = "none of these"
 """The answer of ``attribute`` where no candidate's head says yes."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -13,15 +12,16 @@ import typer
 from typer.testing import CliRunner
 
 from unprompt.cli import app, output
+from unprompt.errors import Unconfirmed
 
 
 @pytest.fixture
 def asking(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An ``extract`` that is costly: it puts its question, and answers when nothing stopped it."""
+    """An ``extract`` that is costly: it begins only where there is no limit."""
 
-    def extract(method: str, *, yes: bool, ask: Callable[[str], None], **asked: object) -> Path:
-        if not yes:
-            ask("sare takes about 8.4 minutes a picture")
+    def extract(method: str, *, max_minutes: float | None = 5.0, **asked: object) -> Path:
+        if max_minutes is not None:
+            raise Unconfirmed("sare takes about 8.4 minutes a picture", "add --yes to go on")
         return Path("out")
 
     module = ModuleType("extract")
@@ -57,10 +57,10 @@ def test_a_terminal_is_asked(answer: str, goes_on: bool, monkeypatch: pytest.Mon
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
     monkeypatch.setattr(sys, "stderr", screen)
     if goes_on:
-        output.ask("It takes long")
+        assert output.confirm("It takes long")
     else:
         with pytest.raises(typer.Abort):
-            output.ask("It takes long")
+            output.confirm("It takes long")
     assert "It takes long. Go on? [y/N]" in screen.getvalue()
 
 

@@ -81,7 +81,7 @@ def test_a_table_is_printed_with_its_files_on_stderr(put: Any) -> None:
     assert "chatter" not in done.stdout
     assert "results: out/results.parquet" in done.stderr
     assert (asked["args"], asked["data"], asked["options"]) == (("sare/table1",), ["a", "b"], {"epochs": 3})
-    assert (asked["train_on"], asked["yes"], asked["suite"], asked["dry_run"]) == (["x"], True, "paper", False)
+    assert (asked["train_on"], asked["max_minutes"], asked["suite"], asked["dry_run"]) == (["x"], None, "paper", False)
     facts = json.loads(told("reproduce", "sare/table1", "--format", "json").stdout)
     assert facts == {"recipe": "sare/table1", "absent": ["VQDM"], "results": []}
 

@@ -79,13 +79,13 @@ def test_the_bar_is_drawn_on_a_terminal_alone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("LOCAL_RANK", raising=False)
-    with progress() as watch:
-        watch(Report(1.5, 3, 0.25))
+    with progress(True) as given:
+        given["watch"](Report(1.5, 3, 0.25))
     assert capsys.readouterr().err == ""
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich: this is a terminal
     monkeypatch.setenv("COLUMNS", "100")
-    with progress() as watch:
-        watch(Report(1.5, 3, 0.25))
+    with progress(True) as given:
+        given["watch"](Report(1.5, 3, 0.25))
     told = capsys.readouterr().err
     assert "epoch 1.5/3" in told
     assert "loss 0.2500" in told

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from unprompt.errors import MissingWeights, OptionError
+from unprompt.errors import MissingWeights, OptionError, Unconfirmed
 from unprompt.evidence.joint import JointExtractor
 from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.manifest import shipped
@@ -26,10 +26,6 @@ def costly(suite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert entry in text
     (folder / "suite.toml").write_text(text.replace(entry, f"{entry}needs = {{ work = 1e5 }}\n"), "utf-8")
     return folder
-
-
-def stop(told: str) -> None:
-    raise KeyboardInterrupt(told)
 
 
 def test_work_is_counted_as_the_papers_run_their_models() -> None:
@@ -80,8 +76,8 @@ def test_the_minutes_are_work_over_speed(
     monkeypatch.setattr(costs, "speed", lambda dtype: 2.0)
     minutes = 1e5 / (2.0 * costs.EFFICIENCY) / 60  # 1190
     words = rf"clip-probe with the suite fake takes about {minutes:.1f} minutes a picture on this CPU, .* hours for 61"
-    with pytest.raises(KeyboardInterrupt, match=words):
-        extract("clip-probe", data=f"folder:{pictures}", out=tmp_path / "out", suite=costly, ask=stop)
+    with pytest.raises(Unconfirmed, match=words):
+        extract("clip-probe", data=f"folder:{pictures}", out=tmp_path / "out", suite=costly)
     assert not (tmp_path / "out").exists()
 
 
@@ -91,13 +87,13 @@ def test_nobody_to_ask_is_a_no(costly: Path, pictures: Path, tmp_path: Path) -> 
 
 
 def test_yes_goes_on_and_tells(costly: Path, pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    extract("clip-probe", data=f"folder:{pictures}", out=tmp_path / "out", suite=costly, yes=True, ask=stop)
+    extract("clip-probe", data=f"folder:{pictures}", out=tmp_path / "out", suite=costly, max_minutes=None)
     assert "minutes a picture on this CPU" in caplog.messages[0]
     assert len(list((tmp_path / "out").rglob("part-00000.parquet"))) == 2
 
 
 def test_what_states_no_work_or_is_quick_asks_nobody(suite: Path, pictures: Path, tmp_path: Path) -> None:
-    extract("clip-probe", data=f"folder:{pictures}", out=tmp_path / "out", suite=suite, ask=stop)
+    extract("clip-probe", data=f"folder:{pictures}", out=tmp_path / "out", suite=suite)
     embedded = Manifest.read("miniature")
     assert all(spec.needs.work == 0 for spec in embedded.specs())
 
@@ -108,16 +104,16 @@ def test_detect_asks_too(costly: Path, heads: Path, pictures: Path, tmp_path: Pa
     text = (folder / "suite.toml").read_text("utf-8").replace("fake = true", "fake = false")
     (folder / "suite.toml").write_text(text + '\n[heads]\ntidy = "heads/tidy.safetensors"\n', "utf-8")
     picture = pictures / "test" / "real" / "0.png"
-    with pytest.raises(KeyboardInterrupt, match="tidy with the suite fake takes about"):
-        detect(picture, suite=folder, method="tidy", ask=stop)
-    assert detect(picture, suite=folder, method="tidy", yes=True)[0].status == "ok"
+    with pytest.raises(Unconfirmed, match="tidy with the suite fake takes about"):
+        detect(picture, suite=folder, method="tidy")
+    assert detect(picture, suite=folder, method="tidy", max_minutes=None)[0].status == "ok"
 
 
 def test_missing_weights_come_before_any_question(costly: Path, pictures: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(costly, tmp_path / "suite"))
     shutil.rmtree(folder / "captioner")
     with pytest.raises(MissingWeights, match="model 'captioner' are not on this machine"):
-        extract("tidy", data=f"folder:{pictures}", out=tmp_path / "out", suite=folder, ask=stop)
+        extract("tidy", data=f"folder:{pictures}", out=tmp_path / "out", suite=folder)
 
 
 def test_speed_is_measured() -> None:

@@ -193,7 +193,7 @@ def test_prune_removes_what_no_view_names_and_nothing_else(copy: Path, caplog: p
     before = {str(path) for path in copy.rglob("*")}
     size = spare(copy)
     assert shelved(ls(copy), OTHER.name).named_by == ()
-    (removed,) = prune(copy, yes=True)
+    (removed,) = prune(copy, max_bytes=None)
     assert (removed.name, removed.files, removed.bytes) == (OTHER.name, 2, size)
     assert caplog.messages == [f"no view names {OTHER.name}: 2 files, {size} bytes"]
     assert {str(path) for path in copy.rglob("*")} == before
@@ -203,14 +203,12 @@ def test_prune_removes_what_no_view_names_and_nothing_else(copy: Path, caplog: p
 
 def test_prune_asks_first(copy: Path) -> None:
     size = spare(copy)
-    words = (
-        rf"{size} bytes in 1 product tables of .*evidence would be removed: add --yes \(yes=True in Python\) to remove"
-    )
+    words = rf"{size} bytes in 1 product tables of .*evidence would be removed: add --yes \(max_bytes=None in Python\)"
     with pytest.raises(OptionError, match=words):
         prune(copy)
     code, told, said = run("prune", copy)
     assert (code, told) == (2, "")
-    assert "add --yes (yes=True in Python) to remove them" in said
+    assert "add --yes (max_bytes=None in Python) to remove them" in said
     assert (copy / "products" / OTHER.name).is_dir()
     code, told, _ = run("prune", copy, "--yes")
     assert (code, told.splitlines()[-1]) == (0, f"removed {size} bytes of 1 product tables")
@@ -232,15 +230,15 @@ def test_prune_keeps_further_draws_that_a_note_tells_of(copy: Path) -> None:
         {"method": "sare", "number": 2, "pictures": 2, "current": True}
     ]
     assert verify(copy).problems == ()
-    assert prune(copy, yes=True) == []
+    assert prune(copy, max_bytes=None) == []
     store.write_noise_samples(NoiseSamples("sare", "f" * 64, 2, {"0": pixels}))
-    assert [gone.name for gone in prune(copy, yes=True)] == [drawn.name]
+    assert [gone.name for gone in prune(copy, max_bytes=None)] == [drawn.name]
 
 
 def test_a_store_without_a_view_is_not_pruned(copy: Path) -> None:
     shutil.rmtree(copy / "evidence")
     with pytest.raises(StoreError, match=r"has no view of any evidence, .*: finish the extraction by the same command"):
-        prune(copy, yes=True)
+        prune(copy, max_bytes=None)
 
 
 def test_a_folder_that_is_no_store_is_an_error(tmp_path: Path) -> None:
@@ -257,4 +255,4 @@ def test_a_disk_that_refuses_to_remove_is_an_error(copy: Path, monkeypatch: pyte
 
     monkeypatch.setattr(Path, "unlink", unlink)
     with pytest.raises(StoreError, match=rf"{OTHER.name} cannot be removed \(Operation not permitted\)"):
-        prune(copy, yes=True)
+        prune(copy, max_bytes=None)

@@ -1,11 +1,11 @@
-"""The command line: decode the request, call a workflow, print or encode. Every decision is the workflow's."""
+"""The command line: read the flags, call a workflow, print or encode. Every decision is the workflow's."""
 
 from __future__ import annotations
 
 import io
 import sys
 
-from unprompt.cli.verbs import app
+from unprompt.cli.app import app
 
 __all__ = ["app", "main"]
 

@@ -1,53 +1,29 @@
-"""``unprompt audit``."""
+"""What ``audit`` found -> a table or JSON on stdout."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from unprompt.cli.options import TableFormat
+from unprompt.cli.flags import TableFormat
+from unprompt.cli.output import print_dataclasses, print_table
+from unprompt.report.words import printable
 
 if TYPE_CHECKING:
     from unprompt.auditing import Audit, Profile
 
 
-def audit(
-    data: Annotated[str, typer.Option(metavar="SPEC", help="What to read: `unprompt datasets` lists the words.")],
-    form: Annotated[TableFormat, typer.Option("--format", help="What is printed on stdout.")] = TableFormat.TABLE,
-    report: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Also write a page with plots into this folder.")
-    ] = None,
-    align: Annotated[
-        str | None,
-        typer.Option(metavar="jpeg:96,size:512", help="Also re-encode and size both classes alike, into --out."),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the aligned view.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Threads that read; by default one a core.")] = None,
-) -> None:
-    """Tell what a dataset's files betray: formats, sizes, compression, copies.
-
-    Exit code: 0 = audited, whatever was found.
-    """
-    from unprompt.cli.output import message, quiet_stdout
-    from unprompt.workflows.audit import audit as work
-
-    with quiet_stdout():
-        inventory = work(data, report=report, align=align, out=out, workers=workers)
-    if form is TableFormat.JSON:
-        typer.echo(json.dumps(inventory.to_dict(), indent=1, allow_nan=False))
+def show_audit(found: Audit, form: TableFormat) -> None:
+    """Print all of it."""
+    if form == "json":
+        typer.echo(json.dumps(found.to_dict(), indent=1, allow_nan=False))
     else:
-        _print(inventory)
-    if report is not None:
-        message(f"report: {report / 'index.html'}")
+        _print(found)
 
 
 def _print(inventory: Audit) -> None:
-    from unprompt.cli.output import print_dataclasses, print_table
-    from unprompt.report.words import printable
-
     auc = inventory.bias.generators if inventory.bias else {}
     header = ["truth", "generator", "pictures", "unreadable", "formats", "longer side", "commonest sizes", "quality"]
     header.append("metadata AUC")

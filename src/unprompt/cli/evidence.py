@@ -1,75 +1,43 @@
-"""``unprompt evidence ls``, ``verify`` and ``prune``."""
+"""What ``evidence ls``, ``verify`` and ``prune`` answer -> tables or JSON on stdout."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from unprompt.cli.options import TableFormat
+from unprompt.cli.flags import TableFormat
+from unprompt.cli.output import print_dataclasses, print_table
 
 if TYPE_CHECKING:
-    from unprompt.store import Contents
-
-Folder: TypeAlias = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `extract` wrote.")]
-Form: TypeAlias = Annotated[TableFormat, typer.Option("--format", help="What is printed on stdout.")]
-
-evidence = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Tell what a folder of evidence holds, check it, tidy it up."
-)
+    from unprompt.store import Contents, Unreferenced, Verification
 
 
-@evidence.command()
-def ls(folder: Folder, form: Form = TableFormat.TABLE) -> None:
-    """List methods, products with their rows and bytes, and what is missing."""
-    from unprompt.workflows.evidence import ls as work
-
-    contents = work(folder)
-    if form is TableFormat.JSON:
+def show_contents(contents: Contents, form: TableFormat) -> None:
+    """Methods, products with their rows and bytes, and what is missing."""
+    if form == "json":
         _print_json(asdict(contents))
     else:
         _print_contents(contents)
 
 
-@evidence.command()
-def verify(folder: Folder, form: Form = TableFormat.TABLE) -> None:
-    """Read every file and name each that is damaged or disagrees with the plan.
-
-    Exit code: 0 = all sound, 1 = some file is not.
-    """
-    from unprompt.cli.output import print_dataclasses
-    from unprompt.workflows.evidence import verify as work
-
-    proof = work(folder)
-    if form is TableFormat.JSON:
-        _print_json(asdict(proof))
+def show_verification(found: Verification, form: TableFormat) -> int:
+    """Every problem; 1 where there is one."""
+    if form == "json":
+        _print_json(asdict(found))
     else:
-        print_dataclasses(proof.problems)
-        old = f", {proof.without_checksum} of them written before there were checksums" * bool(proof.without_checksum)
-        typer.echo(f"{proof.files} files, {proof.bytes} bytes{old}: {len(proof.problems) or 'nothing'} wrong")
-    if proof.problems:
-        raise typer.Exit(1)
+        print_dataclasses(found.problems)
+        old = f", {found.without_checksum} of them written before there were checksums" * bool(found.without_checksum)
+        typer.echo(f"{found.files} files, {found.bytes} bytes{old}: {len(found.problems) or 'nothing'} wrong")
+    return 1 if found.problems else 0
 
 
-@evidence.command()
-def prune(
-    folder: Folder,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before anything is removed.")] = False,
-    form: Form = TableFormat.TABLE,
-) -> None:
-    """Remove products that no method's evidence names; they are told first.
-
-    Finish interrupted extractions before: what they made is not named yet.
-    """
-    from unprompt.cli.output import ask, print_dataclasses
-    from unprompt.workflows.evidence import prune as work
-    from unprompt.workflows.evidence import refuse
-
-    removed = work(folder, yes=yes, ask=lambda told: ask(told, refuse))
-    if form is TableFormat.JSON:
+def show_removed(removed: Sequence[Unreferenced], form: TableFormat) -> None:
+    """The product tables that are gone."""
+    if form == "json":
         _print_json([asdict(one) for one in removed])
     else:
         print_dataclasses(removed)
@@ -81,8 +49,6 @@ def _print_json(answer: Any) -> None:
 
 
 def _print_contents(contents: Contents) -> None:
-    from unprompt.cli.output import print_dataclasses
-
     unread = contents.shards - contents.shards_read
     typer.echo(
         f"{contents.rows} planned rows in {contents.shards} shards, {unread or 'none'} still to be read; "
@@ -97,8 +63,6 @@ def _print_contents(contents: Contents) -> None:
 
 
 def _print_views(contents: Contents) -> None:
-    from unprompt.cli.output import print_table
-
     options = [", ".join(f"{name}={value}" for name, value in view.options.items()) for view in contents.views]
     print_table(
         ["method", "suite", "version", "options"],

@@ -6,19 +6,18 @@ import json
 
 import typer
 
-from unprompt.cli.attributions import print_attribution_table
-from unprompt.cli.options import TableFormat
+from unprompt.cli.flags import TableFormat
 from unprompt.cli.output import print_table
 from unprompt.evaluation import AttributionTable, Bounds, Comparison, EvaluationTable, Interval, Verdicts
 from unprompt.report.results import METRICS, differences, words
 
 
-def print_evaluation(table: EvaluationTable | AttributionTable, form: TableFormat) -> None:
+def show_evaluation(table: EvaluationTable | AttributionTable, form: TableFormat) -> None:
     """All of it."""
-    if form is TableFormat.JSON:
+    if form == "json":
         typer.echo(json.dumps(table.to_dict(), indent=1, allow_nan=False))
     elif isinstance(table, AttributionTable):
-        print_attribution_table(table)
+        _print_attribution(table)
     else:
         _print_detection(table)
 
@@ -81,3 +80,32 @@ def _print_difference(comparison: Comparison) -> None:
 def _number(value: float | int, interval: Interval | None) -> str:
     text = f"{value:.3f}" if isinstance(value, float) else str(value)
     return f"{text} [{interval.low:.3f}, {interval.high:.3f}]" if interval else text
+
+
+def _print_attribution(table: AttributionTable) -> None:
+    """The confusion matrix, then each candidate against the rest."""
+    header = ["made by", *table.answers, "pictures", "failed", "accuracy"]
+    rows = [
+        [
+            name,
+            *(str(row.answers[answer]) for answer in table.answers),
+            str(row.n),
+            str(row.n_failed),
+            f"{row.accuracy:.3f}",
+        ]
+        for name, row in table.rows.items()
+    ]
+    print_table(header, rows, right=header[1:])
+    typer.echo()
+    against = ["candidate", "accuracy", "balanced accuracy", "auc", "ap"]
+    print_table(
+        against,
+        [[name, *(f"{value:.3f}" for value in vars(head).values())] for name, head in table.heads.items()],
+        right=against[1:],
+    )
+    typer.echo()
+    typer.echo(
+        f"Of all generated pictures {table.accuracy:.1%} got the right answer, mean of generators {table.macro:.1%}"
+    )
+    if table.outsiders is not None:
+        typer.echo(f"Of the outsiders' pictures {table.outsiders:.1%} are called none of these")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import astuple, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
     from unprompt.training.state import Report
+    from unprompt.workflows.doctor import Check
 
 UNCUT = 100_000
 """Columns of a console that is no terminal: wider than any row."""
@@ -57,16 +59,12 @@ def show_log() -> None:
         logger.addHandler(MessageHandler())
 
 
-def ask(told: str, otherwise: Callable[[str], None] | None = None) -> None:
-    """Put a question to the one at the terminal, whose no ends the command; without a terminal ``otherwise`` refuses.
-
-    It does so in the words of a run that takes long by default.
-    """
-    from unprompt.workflows.planning.costs import refuse
-
+def confirm(question: str) -> bool:
+    """Ask the one at the terminal, whose no ends the command; False where there is no terminal."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        (otherwise or refuse)(told)
-    typer.confirm(f"{told}. Go on?", abort=True, err=True)
+        return False
+    typer.confirm(f"{question}. Go on?", abort=True, err=True)
+    return True
 
 
 @contextmanager
@@ -77,8 +75,11 @@ def quiet_stdout() -> Iterator[None]:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[Report], None]]:
-    """A bar of a training's epochs on stderr, where that is a terminal; lines that are told meanwhile pass above it."""
+def progress(wanted: bool) -> Iterator[dict[str, Callable[[Report], None]]]:
+    """``watch`` for a training, which draws a bar of its epochs on a terminal's stderr; {} if not wanted."""
+    if not wanted:
+        yield {}
+        return
     columns = (TextColumn("epoch {task.completed:.1f}/{task.total:.0f}"), BarColumn(), TextColumn("{task.description}"))
     console = Console(stderr=True)
     bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)
@@ -89,7 +90,24 @@ def progress() -> Iterator[Callable[[Report], None]]:
             words = f"loss {report.loss:.4f}"
             bar.update(task, completed=report.epoch, total=report.epochs, description=words, visible=True)
 
-        yield watch
+        yield {"watch": watch}
+
+
+def show_path(path: Path) -> None:
+    """A file or folder that was made."""
+    typer.echo(path)
+
+
+def show_paths(paths: Sequence[Path]) -> None:
+    """Files that were made, a line each."""
+    for path in paths:
+        typer.echo(path)
+
+
+def show_checks(checks: Sequence[Check]) -> int:
+    """What ``doctor`` found; 1 where something fails."""
+    print_dataclasses(checks)
+    return int(any(check.status == "fail" for check in checks))
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:

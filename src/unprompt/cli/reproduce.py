@@ -4,81 +4,30 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from unprompt.cli.options import Device, Dtype, Settings, TableFormat, Yes, chosen
+from unprompt.cli.flags import TableFormat
+from unprompt.cli.output import message, print_table
 
 if TYPE_CHECKING:
     from unprompt.workflows.planning.dry_run import DryRun
     from unprompt.workflows.reproduce import Reproduction
 
 
-def reproduce(
-    table: Annotated[str, typer.Argument(metavar="PAPER/TABLE", help="sare/table1, item/table1, or a recipe's .toml.")],
-    data: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ROOT", help="The root of the paper's dataset, or a SPEC; may be given several times."),
-    ] = None,
-    suite: Annotated[str, typer.Option(help="The models to ask: `unprompt suites` lists them.")] = "paper",
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of all that is made; default: out/PAPER/TABLE/SUITE.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what is missing, and estimate hours and disk from a timed sample.")
-    ] = False,
-    pictures: Annotated[
-        int | None, typer.Option(metavar="N", help="Take N pictures of each label, generator and split at most.")
-    ] = None,
-    train_on: Annotated[
-        list[str] | None,
-        typer.Option(metavar="GENERATOR", help="Learn from another generator's; may be given several times."),
-    ] = None,
-    repeats: Annotated[int, typer.Option(help="Draws of the bootstrap; 0 = no intervals.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.")] = 0,
-    device: Device = "cpu",
-    dtype: Dtype = "float32",
-    settings: Settings = None,
-    yes: Yes = False,
-    form: Annotated[TableFormat, typer.Option("--format", help="What is printed on stdout.")] = TableFormat.TABLE,
-) -> None:
-    """Make a paper's table, with the paper's numbers beside ours.
-
-    An interrupted run goes on by the same command.
-    """
-    from unprompt.cli.output import ask, quiet_stdout
+def show_reproduction(found: Reproduction | DryRun, form: TableFormat) -> None:
+    """The tables of a run, or what it would take."""
     from unprompt.workflows.planning.dry_run import DryRun
-    from unprompt.workflows.reproduce import reproduce as work
 
-    with quiet_stdout():
-        found = work(
-            table,
-            data=data,
-            suite=suite,
-            out=out,
-            dry_run=dry_run,
-            pictures=pictures,
-            train_on=train_on,
-            repeats=repeats,
-            seed=seed,
-            device=device,
-            dtype=dtype,
-            options=chosen(settings),
-            yes=yes,
-            ask=ask,
-        )
     if isinstance(found, DryRun):
-        _print_rehearsal(found, form)
+        _print_dry_run(found, form)
     else:
         _print_reproduction(found, form)
 
 
 def _print_reproduction(found: Reproduction, form: TableFormat) -> None:
-    from unprompt.cli.output import message, print_table
-
-    if form is TableFormat.JSON:
+    if form == "json":
         facts = {"recipe": found.recipe, "absent": found.absent, "results": [asdict(row) for row in found.rows]}
         typer.echo(json.dumps(facts, indent=1, allow_nan=False))
     else:
@@ -89,10 +38,8 @@ def _print_reproduction(found: Reproduction, form: TableFormat) -> None:
         message(f"results: {path}")
 
 
-def _print_rehearsal(found: DryRun, form: TableFormat) -> None:
-    from unprompt.cli.output import print_table
-
-    if form is TableFormat.JSON:
+def _print_dry_run(found: DryRun, form: TableFormat) -> None:
+    if form == "json":
         typer.echo(json.dumps(found.to_dict(), indent=1, allow_nan=False))
         return
     rows = [

@@ -11,21 +11,34 @@ from typing import Any
 
 import typer
 
-from unprompt.cli.options import Format
+from unprompt.cli.flags import Format
 from unprompt.cli.output import print_table
+from unprompt.report.attribution import AttributionSummary
 from unprompt.report.report_item import Row
-from unprompt.report.summary import Summary
+from unprompt.report.summary import PredictionSummary, Summary
 from unprompt.types import Attribution, Prediction
+
+
+def show_predictions(rows: Sequence[Prediction], form: Format) -> int:
+    """What ``detect`` answers; 1 where a picture got no verdict."""
+    print_rows(rows, PredictionSummary, form)
+    return int(any(row.verdict is None for row in rows))
+
+
+def show_attributions(rows: Sequence[Attribution], form: Format) -> int:
+    """What ``attribute`` answers; 1 where a picture got no answer."""
+    print_rows(rows, AttributionSummary, form)
+    return int(any(row.generator is None for row in rows))
 
 
 def print_rows(rows: Sequence[Row], kind: type[Summary[Row]], form: Format) -> None:
     """Print all of them, in their order; the table ends with what ``kind`` sums up."""
     methods = list(dict.fromkeys(method for row in rows for method in row.scores))
-    if form is Format.TABLE:
+    if form == "table":
         _print_table(kind(rows), methods)
-    elif form is Format.CSV:
+    elif form == "csv":
         print(_csv(rows, kind.kind, methods), end="")  # typer.echo would drop escape sequences from names
-    elif form is Format.JSON:
+    elif form == "json":
         typer.echo(json.dumps([asdict(row) for row in rows], indent=1, allow_nan=False))
     else:
         for row in rows:

@@ -3,7 +3,6 @@
 from unprompt.evaluation.attribution import REAL_PICTURES, AttributionTable, evaluate_attribution
 from unprompt.evaluation.bootstrap import Interval, bootstrap, wilson
 from unprompt.evaluation.calibration import (
-    Map,
     fit_calibration,
     fit_isotonic,
     fit_platt,
@@ -41,7 +40,6 @@ __all__ = [
     "Difference",
     "EvaluationTable",
     "Interval",
-    "Map",
     "Metrics",
     "Printed",
     "Rates",

@@ -37,7 +37,7 @@ class AttributionRow:
 
 
 @dataclass(frozen=True)
-class Head:
+class CandidateFigures:
     """One candidate against all the rest, its calibrated probability cut at 0.5."""
 
     accuracy: float
@@ -54,7 +54,7 @@ class AttributionTable:
     candidates: tuple[str, ...]
     rows: Mapping[str, AttributionRow]
     """Origin -> row: the candidates, then the outsiders, then the real pictures."""
-    heads: Mapping[str, Head]
+    heads: Mapping[str, CandidateFigures]
     accuracy: float
     """Share of all generated pictures with the right answer, outsiders included."""
     macro: float
@@ -127,14 +127,14 @@ def _row(
     return AttributionRow(kind, shown, right / counts.total(), counts.total(), n_failed)
 
 
-def _head(name: str, own: Sequence[bool], probabilities: Floats) -> Head:
+def _head(name: str, own: Sequence[bool], probabilities: Floats) -> CandidateFigures:
     if not 0 < sum(own) < len(own):
         raise DataError(
             f"got {sum(own)} pictures by the candidate {name!r} and {len(own) - sum(own)} others, expected some of "
             "each: add pictures, and name each one's generator by its folder or a manifest"
         )
     labels, cut = np.asarray(own, np.int64), np.nextafter(LEAST, 0)  # a probability of 0.5 is a yes
-    return Head(
+    return CandidateFigures(
         accuracy=metrics.accuracy(labels, probabilities, cut),
         balanced_accuracy=metrics.balanced_accuracy(labels, probabilities, cut),
         auc=metrics.roc_auc(labels, probabilities),

@@ -7,25 +7,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import isotonic_regression
 
+from unprompt.choices import CalibrationMap
 from unprompt.detectors.calibration import Calibration, Isotonic, Thresholds, shares_above
 from unprompt.detectors.logistic import class_weights, minimise_cross_entropy
 from unprompt.errors import DataError, OptionError
 from unprompt.evaluation.arrays import Floats, checked_probabilities, checked_scores, require_both_classes
 
-Map: TypeAlias = Literal["platt", "isotonic", "temperature"]
 SLOPE_FLOOR: Final = 1e-3
 """Smallest slope, per standard deviation of the logits: a detector that points the wrong way is dulled, not turned."""
 SAME: Final = 1e-12
 """Logits that differ by less than this part of the largest are all one, up to rounding."""
 
 
-def fit_calibration(labels: npt.ArrayLike, logits: npt.ArrayLike, kind: Map = "platt") -> Calibration | Isotonic:
+def fit_calibration(
+    labels: npt.ArrayLike, logits: npt.ArrayLike, kind: CalibrationMap = "platt"
+) -> Calibration | Isotonic:
     """By :func:`fit_platt`, :func:`fit_isotonic` or :func:`fit_temperature`."""
     fits: dict[str, Callable[[npt.ArrayLike, npt.ArrayLike], Calibration | Isotonic]] = {
         "platt": fit_platt,

@@ -11,7 +11,7 @@ import jinja2
 
 from unprompt import images
 from unprompt.errors import StoreError
-from unprompt.report.report_item import Figure, ReportItem, Row
+from unprompt.report.report_item import Illustration, ReportItem, Row
 from unprompt.report.summary import Summary
 from unprompt.report.words import printable
 from unprompt.types import Attribution, Box, Prediction
@@ -47,7 +47,7 @@ class _StoredFigure:
 
 
 @dataclass(frozen=True)
-class _Card:
+class _PageCard:
     number: int
     row: Prediction | Attribution
     outcome: _Outcome
@@ -78,7 +78,7 @@ def write_page(folder: Path, items: Sequence[ReportItem[Row]], kind: type[Summar
     try:
         (folder / "pictures").mkdir(parents=True, exist_ok=True)
         cards = [
-            _Card(
+            _PageCard(
                 number=number,
                 row=item.row,
                 outcome=outcomes[summary.outcome(item.row)],
@@ -108,7 +108,7 @@ def write_page(folder: Path, items: Sequence[ReportItem[Row]], kind: type[Summar
     return page
 
 
-def _stored(folder: Path, number: int, figure: Figure) -> _StoredFigure:
+def _stored(folder: Path, number: int, figure: Illustration) -> _StoredFigure:
     """Store a picture, not longer than ``LONGEST``."""
     source = f"pictures/{number:03d}-{figure.name}.png"
     longest = max(figure.rgb.shape[:2])

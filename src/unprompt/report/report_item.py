@@ -18,7 +18,7 @@ GAIN: Final = 2
 
 
 @dataclass(frozen=True, eq=False)
-class Figure:
+class Illustration:
     """A picture that explains a row."""
 
     name: str
@@ -34,7 +34,7 @@ class ReportItem(Generic[Row]):
     """A row with the pictures that explain it; without any after an error, and where nobody asked for them."""
 
     row: Row
-    figures: tuple[Figure, ...] = ()
+    figures: tuple[Illustration, ...] = ()
 
 
 def detection_figures(
@@ -43,7 +43,7 @@ def detection_figures(
     sare_map: npt.NDArray[np.floating] | None = None,
     regeneration: RGB | None = None,
     boxes: tuple[Box, ...] = (),
-) -> tuple[Figure, ...]:
+) -> tuple[Illustration, ...]:
     """What ``detect`` shows, where it was made: ``sare_map`` is H x W x 3 in [0, 1] (SARE, equation 4).
 
     ``boxes`` are where the picture shows the phrases of its caption (TIDY and ITEM).
@@ -54,16 +54,16 @@ def detection_figures(
         ("map", f"What that changed (SARE map, brightness × {GAIN})", brighter),  # noqa: RUF001
         ("regeneration", "Made anew, from the caption alone", regeneration),
     )
-    shown = [Figure(name, title, rgb) for name, title, rgb in further if rgb is not None]
-    return Figure("picture", "The picture", picture, boxes), *shown
+    shown = [Illustration(name, title, rgb) for name, title, rgb in further if rgb is not None]
+    return Illustration("picture", "The picture", picture, boxes), *shown
 
 
-def attribution_figures(picture: RGB, regenerations: Mapping[str, RGB]) -> tuple[Figure, ...]:
+def attribution_figures(picture: RGB, regenerations: Mapping[str, RGB]) -> tuple[Illustration, ...]:
     """What ``attribute`` shows: the picture, and what each candidate draws of its caption."""
     drawn = enumerate(regenerations.items(), 1)
     return (
-        Figure("picture", "The picture", picture),
-        *(Figure(f"candidate-{i}", f"Drawn by {name}, from the caption alone", rgb) for i, (name, rgb) in drawn),
+        Illustration("picture", "The picture", picture),
+        *(Illustration(f"candidate-{i}", f"Drawn by {name}, from the caption alone", rgb) for i, (name, rgb) in drawn),
     )
 
 

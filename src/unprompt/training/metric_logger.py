@@ -10,14 +10,13 @@ import json
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, get_args
 
 import yaml
 
+from unprompt.choices import Logger
 from unprompt.errors import MissingExtra, OptionError
 from unprompt.training.state import Report
-
-Logger: TypeAlias = Literal["csv", "tensorboard", "wandb"]
 
 
 class MetricLogger:

@@ -7,12 +7,11 @@ devices and accumulation share it out, they do not enlarge it.
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
+from unprompt.choices import Precision
 from unprompt.errors import OptionError
 from unprompt.validation import Count, Size, checked
-
-Precision: TypeAlias = Literal["32", "bf16-mixed", "16-mixed"]
 
 
 @checked()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from unprompt.analysis import check_forms, read_numbers, write_figure
+from unprompt.choices import Split
 from unprompt.errors import OptionError
-from unprompt.types import Split
 from unprompt.workflows.data.labelled import stores
 from unprompt.workflows.figures.inputs import FigureInputs
 from unprompt.workflows.figures.numbers import FIGURES
-from unprompt.workflows.planning.costs import refuse
 
 VECTORS = ("svg", "pdf")
 
@@ -19,11 +18,11 @@ VECTORS = ("svg", "pdf")
 def analyse(
     figure: str,
     *,
-    out: str | Path,
-    evidence: str | Path | Sequence[str | Path] | None = None,
-    checkpoint: Sequence[str | Path] | None = None,
-    results: Sequence[str | Path] | None = None,
-    numbers: str | Path | None = None,
+    out: Path | str,
+    evidence: Sequence[Path | str] | Path | str | None = None,
+    checkpoint: Sequence[Path | str] | None = None,
+    results: Sequence[Path | str] | None = None,
+    numbers: Path | str | None = None,
     method: str | None = None,
     suite: str | Path | None = None,
     split: Split = "test",
@@ -33,19 +32,31 @@ def analyse(
     seed: int = 0,
     device: str = "cpu",
     dtype: str = "float32",
-    yes: bool = False,
-    ask: Callable[[str], None] = refuse,
+    max_minutes: float | None = 5.0,
 ) -> list[Path]:
-    """Write ``figure`` into the folder ``out``; the files: numbers as .parquet and .csv, a drawing in each ``suffix``.
-
-    Drawings are svg and pdf unless told otherwise; png is known too.
+    """Draw a figure of the papers from stored evidence, with its numbers beside it as .parquet and .csv.
 
     shift: LPIPS without and with caption and their gap (SARE figure 4). alignment: cosine of picture and caption
     (TIDY figure 1). consistency: CLIP score and PSNR of what was redrawn (SemGIR table 3). tsne: a method's vectors
-    (TIDY and ITEM figure 9), of ``pictures`` at most. roc, det, reliability: of one ``checkpoint`` by generator, of
-    several against each other. robustness: ``metric`` after perturbations, from ``results`` that ``evaluate`` wrote.
+    (TIDY and ITEM figure 9). roc, det, reliability: of one checkpoint by generator, of several against each other.
+    robustness: a metric after perturbations, from results of ``evaluate``.
 
-    With ``numbers``, a file that was written here before, the figure is drawn again and nothing is computed.
+    A run that would take longer than ``max_minutes`` on a CPU raises Unconfirmed before it begins; None = no limit.
+
+    Args:
+        figure: shift, alignment, consistency, tsne, roc, det, reliability or robustness.
+        out: Folder of the figure and of its numbers.
+        evidence: A folder that ``extract`` wrote; may be given several times.
+        checkpoint: What ``train`` wrote; may be given several times.
+        results: What ``evaluate`` wrote with robustness and out; may be given several times.
+        numbers: Draw a figure again from the numbers stored beside it; nothing is computed.
+        method: Whose evidence; default: the first that is there.
+        suite: The suite that made the evidence, if not the one it names.
+        split: The pictures to show.
+        metric: What robustness shows: auc, ap, accuracy, ...
+        pictures: Pictures that t-SNE places at most.
+        suffix: svg, pdf or png; may be given several times; default: svg and pdf.
+        seed: Seed of t-SNE.
     """
     if figure not in FIGURES:
         raise OptionError(f"got the figure {figure!r}, expected one of {', '.join(FIGURES)}")
@@ -69,7 +80,6 @@ def analyse(
         seed=seed,
         device=device,
         dtype=dtype,
-        yes=yes,
-        ask=ask,
+        max_minutes=max_minutes,
     )
     return write_figure(Path(out), figure, FIGURES[figure].draw, FIGURES[figure].collect(inputs), forms)

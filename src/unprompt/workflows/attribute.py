@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from unprompt.types import Attribution
-from unprompt.workflows.planning.costs import refuse
 
 if TYPE_CHECKING:
     from unprompt.workflows.prediction.heads import Head
@@ -18,27 +17,34 @@ METHOD: Final = "semgir-a"
 def attribute(
     paths: Sequence[str | Path] | str | Path,
     *,
-    generators: Sequence[str] | str | None = None,
+    generators: str | Sequence[str] | None = None,
     suite: str | Path = "auto",
     batch_size: int = 32,
     device: str = "cpu",
     dtype: str = "float32",
-    report: str | Path | None = None,
-    yes: bool = False,
-    ask: Callable[[str], None] = refuse,
+    report: Path | str | None = None,
+    max_minutes: float | None = 5.0,
 ) -> list[Attribution]:
-    """Tell who made pictures, folders and patterns as ``detect`` takes them; the answers come in the inputs' order.
+    """Say which generator made a picture, or none of these; the answers come in the inputs' order.
 
-    ``generators`` asks about some of the candidates alone (names, or one text with commas between them). The answer
-    is the candidate whose calibrated head is highest, or "none of these" when all are under 0.5 or the picture lies
-    outside the suite's world. Whether a picture is generated at all is the question of ``detect``: a real one should
-    be none of these. A picture that cannot be read is a row with ``status = "error"``. With ``report`` a page is
-    written into that folder. A run that takes long on a CPU goes to ``ask`` first; ``yes`` = go on without asking.
+    The answer is the candidate whose calibrated head is highest, or "none of these" when all are under 0.5 or the
+    picture is out of the suite's distribution. Whether a picture is generated at all is the question of ``detect``: a
+    real one should be none of these. A picture that cannot be read is a row with ``status = "error"``.
+
+    A run that would take longer than ``max_minutes`` on a CPU raises Unconfirmed before it begins; None = no limit.
+
+    Args:
+        paths: Pictures, folders of them, quoted patterns such as 'shots/**/*.png', or - for a list on stdin (one path
+            a line, or ended by NUL bytes).
+        generators: Ask about these candidates alone, as a,b,c; default: all of the suite's.
+        suite: The models to ask: ``unprompt suites`` lists them; auto = the first that has a head for it.
+        batch_size: Pictures at a time.
+        report: Also write a page with the pictures into this folder.
 
     >>> unprompt.attribute(["picture.jpg"])[0].generator  # doctest: +SKIP
     'diffusion'
     """
-    from unprompt.workflows.planning.costs import agree
+    from unprompt.workflows.planning.costs import check_cost
     from unprompt.workflows.prediction.attribution import AttributionPredictor
     from unprompt.workflows.prediction.inputs import inputs_of
     from unprompt.workflows.prediction.predictor import candidate_suites
@@ -46,7 +52,7 @@ def attribute(
     inputs = inputs_of(paths)
 
     def confirm(head: Head[Attribution]) -> None:
-        agree(head.suite, head.extractor, len(inputs), yes=yes, ask=ask)
+        check_cost(head.suite, head.extractor, len(inputs), max_minutes)
 
     names = None
     if generators is not None:

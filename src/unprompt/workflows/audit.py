@@ -25,16 +25,20 @@ CHUNK = 256
 def audit(
     data: str,
     *,
-    report: str | Path | None = None,
+    report: Path | str | None = None,
     align: str | None = None,
-    out: str | Path | None = None,
+    out: Path | str | None = None,
     workers: int | None = None,
 ) -> Audit:
-    """Read every picture of ``data`` once and tell what format, size, compression and copies betray.
+    """Report what a dataset's files reveal: formats, sizes, compression, copies.
 
-    With ``report`` a page is written into that folder. With ``align``, such as ``jpeg:96,size:512``, both classes are
-    also re-encoded and sized alike into the folder ``out``, whose ``manifest.csv`` every verb takes. ``workers``
-    threads read and write, by default one a core.
+    Args:
+        data: What to read, as NAME:ARGUMENT: ``unprompt datasets`` lists the names.
+        report: Also write a page with plots into this folder.
+        align: Also re-encode and size both classes alike, as jpeg:96,size:512, into the folder out, whose manifest.csv
+            every command takes.
+        out: Folder of the aligned view.
+        workers: Threads that read; by default one a core.
 
     >>> unprompt.audit("folder:pictures").bias.auc  # doctest: +SKIP
     0.97

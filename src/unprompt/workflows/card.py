@@ -33,20 +33,26 @@ README: Final = "README.md"
 
 
 def card(
-    checkpoint: str | Path,
+    checkpoint: Path | str,
     *,
-    to: str | Path,
+    to: Path | str,
     suite: str | Path | None = None,
     licence: str | None = None,
     data: str = "",
-    results: str | Path | None = None,
+    results: Path | str | None = None,
 ) -> Path:
-    """Write the folder ``to`` of a head, which ``from_pretrained`` reads and ``push_to_hub`` uploads; its path.
+    """Write a head as a model hub takes it, with a generated model card; the folder.
 
-    The head is loaded once with its suite, so that what is published is known to fit it. ``data`` says in words what
-    the pictures were, ``licence`` is that of the head's weights, as the hub spells it (apache-2.0); neither is guessed.
-    ``results`` is what ``evaluate --out`` wrote (.json or .parquet): figures with intervals instead of those of
-    validation alone.
+    ``hf upload OWNER/NAME DIR`` puts the folder on the hub, and unprompt.from_pretrained reads it. The head is loaded
+    once with its suite, so that what is published is known to fit it.
+
+    Args:
+        checkpoint: File that ``train`` wrote.
+        to: Folder that is written: weights, config.json, README.md.
+        suite: The suite that the head was trained on, if not the one it names.
+        licence: Licence of the head's weights as the hub spells it, as apache-2.0; default: not stated.
+        data: What the pictures were, in words.
+        results: What ``evaluate`` wrote (.json or .parquet): figures with intervals instead of those of validation.
     """
     path, folder = Path(checkpoint), Path(to)
     head = _loaded(path, suite)

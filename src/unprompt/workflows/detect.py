@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unprompt.types import Prediction
-from unprompt.workflows.planning.costs import refuse
 
 if TYPE_CHECKING:
     from unprompt.workflows.prediction.heads import Head
@@ -24,32 +23,40 @@ def detect(
     batch_size: int = 32,
     device: str = "cpu",
     dtype: str = "float32",
-    report: str | Path | None = None,
-    yes: bool = False,
-    ask: Callable[[str], None] = refuse,
+    report: Path | str | None = None,
+    max_minutes: float | None = 5.0,
 ) -> list[Prediction]:
-    """Judge pictures, folders and patterns such as ``"shots/**/*.png"``; the predictions come in the inputs' order.
+    """Judge pictures: generated, real or inconclusive; the predictions come in the inputs' order.
 
-    A folder is walked recursively and judged by content; a file whose own name holds ``[``, ``*`` or ``?`` wins over
-    the pattern. What cannot be judged is a row with ``status = "error"``, a pattern without a match too. Each input
-    gets its row; pixels that were judged before are not judged again, and their row names the first in
-    ``duplicate_of``. ``prior``, the share of generated pictures where they come from, moves the probability, not the
-    verdict; ``fpr`` moves the upper threshold to another false-positive rate. ``average`` is the number of draws of
-    the noise over which the logits are averaged: 1 is the plain score; further draws steady it, each at the full cost.
-    With ``report`` a page is written into that folder. Without a picture that can be read no model is loaded. What
-    takes long on a CPU goes to ``ask`` first, which raises to stop it; ``yes`` = go on.
+    A folder is walked recursively and judged by content; a file whose own name holds [, * or ? wins over the pattern.
+    Every input gets a row, with ``status = "error"`` where it cannot be judged, as a pattern without a match. Equal
+    pixels are judged once; their other rows name the first in ``duplicate_of``. Without a picture that can be read no
+    model is loaded.
+
+    A run that would take longer than ``max_minutes`` on a CPU raises Unconfirmed before it begins; None = no limit.
+
+    Args:
+        paths: Pictures, folders of them, quoted patterns such as 'shots/**/*.png', or - for a list on stdin (one path
+            a line, or ended by NUL bytes).
+        suite: The models to ask: ``unprompt suites`` lists them; auto = those that know pictures like this one.
+        method: The method that judges: ``unprompt methods`` lists them.
+        prior: Share of generated pictures to expect, in (0, 1); it moves the probability, not the verdict.
+        fpr: Call generated at this false-positive rate on validation pictures, in (0, 1).
+        average: Noise samples to average the logits over; each costs as much again.
+        batch_size: Pictures at a time.
+        report: Also write a page with the pictures into this folder.
 
     >>> unprompt.detect(["picture.jpg"])[0].verdict  # doctest: +SKIP
     'generated'
     """
-    from unprompt.workflows.planning.costs import agree
+    from unprompt.workflows.planning.costs import check_cost
     from unprompt.workflows.prediction.inputs import inputs_of
     from unprompt.workflows.prediction.predictor import Predictor, candidate_suites
 
     inputs = inputs_of(paths)
 
     def confirm(head: Head[Prediction]) -> None:
-        agree(head.suite, head.extractor, head.draws * len(inputs), yes=yes, ask=ask)
+        check_cost(head.suite, head.extractor, head.draws * len(inputs), max_minutes)
 
     predictor = Predictor(
         candidate_suites(suite, method, device, dtype),

@@ -34,10 +34,11 @@ class Check:
     fix: str = ""
 
 
-def doctor(selftest: bool = False) -> list[Check]:
-    """Look at Python, the libraries, the disk, and every embedded suite: what is shipped works, what else is here.
+def doctor(*, selftest: bool = False) -> list[Check]:
+    """Check Python, the libraries, the disk and every embedded suite, and say how to mend what fails.
 
-    With ``selftest`` the heads judge the pictures that are shipped beside them, and are held to their golden scores.
+    Args:
+        selftest: Also judge the shipped pictures and compare with their golden scores.
     """
     manifests = [Manifest.read(shipped(name)) for name in embedded()]
     looked = (row for manifest in manifests for row in (fetched(manifest) if remote(manifest) else _suite(manifest)))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import unprompt
+from unprompt.choices import Split
 from unprompt.detectors import ATTRIBUTORS, load, load_attributor
 from unprompt.detectors.base import Detector, Floats
 from unprompt.detectors.checkpoint import read_header
@@ -26,7 +27,6 @@ from unprompt.instruments import Suite
 from unprompt.perturbations import grid
 from unprompt.report.results import check_suffix, write_results
 from unprompt.store import Store
-from unprompt.types import Split
 from unprompt.workflows.data.labelled import Labelled, failures, logits_of, stores, suite_of
 from unprompt.workflows.data.perturbed import perturbed_store
 from unprompt.workflows.fitting.attribution import measure
@@ -35,38 +35,48 @@ log = logging.getLogger(__name__)
 
 
 def evaluate(
-    checkpoint: str | Path,
+    checkpoint: Path | str,
     *,
-    evidence: str | Path | Sequence[str | Path],
+    evidence: Sequence[Path | str] | Path | str,
     split: Split = "test",
     suite: str | Path | None = None,
     threshold: float = 0.5,
     fpr: float | None = None,
-    against: str | Path | None = None,
+    against: Path | str | None = None,
     robustness: Sequence[str] | None = None,
     pair: Sequence[str] | None = None,
-    out: Sequence[str | Path] | None = None,
+    out: Sequence[Path | str] | None = None,
     repeats: int = 1000,
     level: float = 0.95,
     seed: int = 0,
     device: str = "cpu",
     dtype: str = "float32",
 ) -> EvaluationTable | AttributionTable:
-    """Per generator, macro and pooled figures of one split; ``threshold`` cuts the calibrated probability.
+    """Measure a checkpoint: each generator, their mean, and all, with intervals.
 
-    The verdicts are counted by the checkpoint's own thresholds, which validation pictures gave it; ``fpr`` moves the
-    upper one to another false-positive rate, by those pictures too, never by the ones measured here.
+    The verdicts are counted by the checkpoint's own thresholds, which validation pictures gave it. Pictures that could
+    not be read are counted, and enter no figure; copies of a picture count once. A generator is measured against the
+    real pictures that its benchmark pairs it with, else all.
 
-    Pictures that could not be read are counted, and enter no figure; copies of a picture count once. A generator
-    meets the real pictures that its benchmark pairs it with, else all; ``pair``, GENERATOR=COLLECTION, names others.
+    Of an attributor: the confusion matrix, each generator's accuracy, and how often an unseen generator is called none
+    of these; it has no thresholds, and none of the options fpr, against, robustness, pair and out.
 
-    ``against`` is a second checkpoint, whose difference on the same pictures is told. ``robustness``, names of the
-    papers' grids or name:value[,name:value], extracts the split once more after each perturbation, into the
-    folder ``perturbed`` of the evidence, and measures it with the same thresholds. ``out`` names files for all
-    figures with all settings: .parquet, .json, .md, .html or .tex.
-
-    Of an attributor: the confusion matrix, each generator's accuracy, and how often an outsider is called none of
-    these; it has no thresholds, and none of the options above.
+    Args:
+        checkpoint: File that ``train`` wrote.
+        evidence: A folder that ``extract`` wrote; may be given several times.
+        split: The pictures to measure on.
+        suite: The suite that made the evidence, if not the one it names.
+        threshold: Calibrated probability above which a picture counts as generated.
+        fpr: Move the upper threshold of the verdicts to this false-positive rate, by the validation pictures.
+        against: Report the difference from this checkpoint, on the same pictures.
+        robustness: Measure after perturbations too, with the same thresholds: sare, sare-flips, semgir, tidy, item,
+            papers, or NAME:VALUE,...; the evidence goes into its folder ``perturbed``; may be given several times.
+        pair: The real pictures that a generator is measured against, as GENERATOR=COLLECTION; may be given several
+            times.
+        out: Write all figures with all settings: .parquet, .json, .md, .html or .tex; may be given several times.
+        repeats: Draws of the bootstrap; 0 = no intervals.
+        level: Share that the intervals are to cover.
+        seed: Seed of the draws.
     """
     folders, pairs = stores(evidence), _pairs(pair or ())
     if read_header(Path(checkpoint)).method in ATTRIBUTORS:
@@ -87,6 +97,7 @@ def evaluate(
         table = replace(table, against=job.compare(Path(checkpoint), Path(against)))
     for path in out or ():
         write_results(Path(path), table)
+        log.info(f"results: {path}")
     return table
 
 

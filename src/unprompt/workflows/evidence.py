@@ -3,50 +3,52 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 
-from unprompt.errors import OptionError, StoreError
+from unprompt.errors import StoreError, Unconfirmed
 from unprompt.store import Contents, Store, Unreferenced, Verification, remove, unreferenced, verify_store
 
 log = logging.getLogger(__name__)
 
 
-def refuse(told: str) -> None:
-    """Where nobody can be asked, the answer is no: OptionError with the flag that says yes."""
-    raise OptionError(f"{told}: add --yes (yes=True in Python) to remove them")
+def ls(folder: Path | str) -> Contents:
+    """List methods, products with their rows and bytes, and what is missing.
 
-
-def ls(folder: str | Path) -> Contents:
-    """List what ``folder``, filled by ``extract``, holds: views, products, further draws, and what is missing."""
+    Args:
+        folder: A folder that ``extract`` wrote.
+    """
     return Contents.of(_store(folder))
 
 
-def verify(folder: str | Path) -> Verification:
-    """Read every file of ``folder`` and list each that is not what was written, or disagrees with the plan.
+def verify(folder: Path | str) -> Verification:
+    """Read every file and name each that is damaged or disagrees with the plan.
 
     Shards that were not made yet are no problem: :func:`ls` counts them.
+
+    Args:
+        folder: A folder that ``extract`` wrote.
     """
     return verify_store(_store(folder))
 
 
-def prune(
-    folder: str | Path,
-    *,
-    yes: bool = False,
-    ask: Callable[[str], None] = refuse,
-) -> list[Unreferenced]:
-    """Remove from ``folder`` the product tables that no view names, and return them.
+def prune(folder: Path | str, *, max_bytes: int | None = 0) -> list[Unreferenced]:
+    """Remove products that no method's evidence names, and return them; they are logged first.
 
-    Each is logged before any is touched; ``ask`` is given the sum and raises to stop, unless ``yes``. What an
-    unfinished extraction made is not named by a view yet: finish it first.
+    Finish interrupted extractions before: what they made is not named yet. Where more than ``max_bytes`` would go,
+    Unconfirmed is raised and nothing is removed; None = no limit.
+
+    Args:
+        folder: A folder that ``extract`` wrote.
+        max_bytes: Do not ask before anything is removed.
     """
     store = _store(folder)
     found = unreferenced(store)
     for one in found:
         log.info(f"no view names {one.name}: {one.files} files, {one.bytes} bytes")
-    if found and not yes:
-        ask(f"{sum(one.bytes for one in found)} bytes in {len(found)} product tables of {store.root} would be removed")
+    size = sum(one.bytes for one in found)
+    if max_bytes is not None and size > max_bytes:
+        question = f"{size} bytes in {len(found)} product tables of {store.root} would be removed"
+        raise Unconfirmed(question, "add --yes (max_bytes=None in Python) to remove them")
     for one in found:
         remove(store, one)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from unprompt.perturbations import UNCHANGED, Chain, perturbed
 from unprompt.store import Shard, Shards, Store, sample_rows
 from unprompt.types import Picture, Sample
 from unprompt.workflows.fitting.spread import draw_again
-from unprompt.workflows.planning.costs import agree, members, refuse
+from unprompt.workflows.planning.costs import check_cost, members
 
 log = logging.getLogger(__name__)
 
@@ -29,30 +29,35 @@ def extract(
     method: str,
     *,
     data: str,
-    out: str | Path,
+    out: Path | str,
     suite: str | Path = "miniature",
     spread: int = 1,
     device: str = "cpu",
     dtype: str = "float32",
     perturb: str = "",
     options: Mapping[str, Any] | None = None,
-    yes: bool = False,
-    ask: Callable[[str], None] = refuse,
+    max_minutes: float | None = 5.0,
 ) -> Path:
-    """Store the evidence that ``method`` needs of all pictures of ``data`` in the folder ``out``, and return it.
+    """Let the frozen models make a method's evidence, once; what is stored already is not made again.
 
     ``panel`` extracts for its four members at once. Pictures that cannot be read become rows with an error.
-    ``options`` overrides the method's own defaults by name, as ``{"scope": "global"}``. ``perturb``,
-    name:value[,name:value], changes the decoded pictures before any instrument sees them. With ``spread`` above 1 some
-    validation pictures are drawn from that many seeds of the noise, so that ``train`` can measure how far a score
-    moves. What takes long on a CPU goes to ``ask`` first, which raises to stop it; ``yes`` = go on without asking.
+
+    A run that would take longer than ``max_minutes`` on a CPU raises Unconfirmed before it begins; None = no limit.
+
+    Args:
+        data: What to read, as NAME:ARGUMENT: ``unprompt datasets`` lists the names.
+        out: Folder of the evidence, which is returned.
+        suite: The models to ask: ``unprompt suites`` lists them.
+        spread: Noise samples of some validation pictures, so that ``train`` can measure how far scores move.
+        perturb: Change the decoded pictures first, as NAME:VALUE,...: jpeg:80, blur:2, noise:0.01, scale:0.75, flip:3,
+            and others.
     """
     if spread < 1:
         raise OptionError(f"--spread is {spread}, expected 1 or more draws of the noise")
     made, chain, samples = EVERY[method], Chain.parse(perturb), datasets.load(data)
     instruments = Suite.load(suite, device, dtype)
     extractor = _extractor(made, instruments, options)
-    agree(instruments, extractor, len(samples), yes=yes, ask=ask)
+    check_cost(instruments, extractor, len(samples), max_minutes)
     store = extract_samples(extractor, samples, Path(out), instruments, chain)
     if spread > 1:
         draw_again(store, store.plan(samples).numbers, members(extractor), instruments, spread)

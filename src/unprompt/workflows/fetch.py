@@ -49,14 +49,17 @@ def fetch(
     suite: str | Path,
     *,
     method: str | None = None,
-    to: str | Path | None = None,
+    to: Path | str | None = None,
 ) -> Path:
-    """Fetch what a suite's instruments need and this machine has not, and return where it lies.
+    """Fetch a suite's models from the hub; an interrupted fetch goes on by the same command.
 
-    Only configurations, vocabularies and safetensors; sizes are told first, and an interrupted fetch goes on by the
-    same command. ``method`` = only what that method needs. ``to`` = also a folder with every model and a
-    ``suite.toml`` that names them by path: ``--suite`` takes it, offline. What is there is never exchanged, though
-    the hub's branch may have moved on.
+    Only configurations, vocabularies and safetensors that this machine has not; sizes are logged first. What is there
+    is never exchanged, though the hub's branch may have moved on. Returns the folder where the models are.
+
+    Args:
+        suite: A suite's name or path: ``unprompt suites`` lists them.
+        method: Only what this method needs.
+        to: Also write a bundle, every model and a suite.toml that names them by path, which --suite takes offline.
     """
     from huggingface_hub import constants
 

@@ -6,13 +6,13 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unprompt.choices import Band, CalibrationMap
 from unprompt.detectors import METHODS, checkpoint
 from unprompt.detectors.public import PublicHead, fill, read_public
 from unprompt.errors import OptionError
-from unprompt.evaluation import Map
 from unprompt.instruments import Suite
 from unprompt.workflows.data.labelled import joined, stores
-from unprompt.workflows.fitting.calibration import Band, calibrate, validation_figures
+from unprompt.workflows.fitting.calibration import calibrate, validation_figures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,20 +22,30 @@ log = logging.getLogger(__name__)
 
 def import_checkpoint(
     method: str,
-    file: str | Path,
+    file: Path | str,
     *,
-    out: str | Path,
+    out: Path | str,
     suite: str | Path = "paper",
-    evidence: str | Path | Sequence[str | Path] | None = None,
+    evidence: Sequence[Path | str] | Path | str | None = None,
     fpr: float = 0.05,
     fnr: float = 0.05,
-    calibration: Map = "platt",
+    calibration: CalibrationMap = "platt",
     band: Band = "empirical",
 ) -> Path:
-    """Read the published weights of ``method`` from ``file``, tensors alone, and save them to ``out``.
+    """Import a head that its authors published: tensors alone, nothing in the file is run.
 
-    A published head has no calibration: with ``evidence``, of the same suite, it gets one and its two thresholds from
-    the validation split, as a trained one does. Without, neither ``detect`` nor ``evaluate`` takes it.
+    A published head has no calibration: with evidence, of the same suite, it gets one and its two thresholds from the
+    validation split, as a trained one does. Without, neither ``detect`` nor ``evaluate`` takes it.
+
+    Args:
+        file: The published weights: .pth, .pt or .safetensors.
+        out: File that the head is written to.
+        suite: The suite whose models the head is built on.
+        evidence: Calibrate on the validation split of this; may be given several times.
+        fpr: Share of real pictures that may be called generated, in (0, 1).
+        fnr: Share of generated pictures that may be called real, in (0, 1).
+        calibration: The map from the logit to a probability.
+        band: Whether fpr and fnr hold for the validation pictures or for new ones like them.
     """
     made, source = METHODS[method], Path(file)
     if not issubclass(made, PublicHead):

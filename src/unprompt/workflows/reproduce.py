@@ -8,7 +8,7 @@ import io
 import json
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +22,6 @@ from unprompt.report.results import write_rows
 from unprompt.store import write_aside
 from unprompt.workflows.evaluate import evaluate
 from unprompt.workflows.extract import extract
-from unprompt.workflows.planning.costs import refuse
 from unprompt.workflows.planning.dry_run import DryRun, estimate
 from unprompt.workflows.planning.recipes import RecipeSamples, recipe, select, specs_of
 from unprompt.workflows.train import train
@@ -53,7 +52,7 @@ def reproduce(
     *,
     data: Sequence[str] | str | None = None,
     suite: str | Path = "paper",
-    out: str | Path | None = None,
+    out: Path | str | None = None,
     dry_run: bool = False,
     pictures: int | None = None,
     train_on: Sequence[str] | None = None,
@@ -62,16 +61,26 @@ def reproduce(
     device: str = "cpu",
     dtype: str = "float32",
     options: Mapping[str, Any] | None = None,
-    yes: bool = False,
-    ask: Callable[[str], None] = refuse,
+    max_minutes: float | None = 5.0,
 ) -> Reproduction | DryRun:
-    """Extract, train and evaluate what PAPER/TABLE asks for; an interrupted run goes on by the same command.
+    """Make a paper's table, with the paper's numbers beside ours; an interrupted run goes on by the same command.
 
-    ``data`` is the root of the paper's dataset or one data specification or several; pictures of other generators may
-    stand in for the paper's, and are then measured without being compared. ``out`` (default: out/PAPER/TABLE/SUITE)
-    gets the index of what was taken, evidence, checkpoint, and the results as .parquet, .json, .md, .html and .tex.
-    ``pictures`` keeps so many of each label, generator and split; ``train_on`` names other generators to learn from;
-    ``options`` overrides the method's own. ``dry_run`` says what is missing, times a sample, and makes nothing else.
+    Extracts, trains and evaluates what the table asks for. Pictures of other generators may stand in for the paper's,
+    and are then measured without being compared.
+
+    A run that would take longer than ``max_minutes`` on a CPU raises Unconfirmed before it begins; None = no limit.
+
+    Args:
+        table: PAPER/TABLE, as sare/table1 or item/table1, or the path of a recipe's .toml.
+        data: The root of the paper's dataset, or a data specification; may be given several times.
+        suite: The models to ask: ``unprompt suites`` lists them.
+        out: Folder of all that is made: the index of what was taken, evidence, checkpoint, and the results as
+            .parquet, .json, .md, .html and .tex; default: out/PAPER/TABLE/SUITE.
+        dry_run: List what is missing, and estimate hours and disk from a timed sample.
+        pictures: Take so many pictures of each label, generator and split at most.
+        train_on: Learn from another generator's; may be given several times.
+        repeats: Draws of the bootstrap; 0 = no intervals.
+        seed: Seed of everything that is drawn.
     """
     wanted = recipe(table)
     manifest = Manifest.read(suite)
@@ -94,8 +103,7 @@ def reproduce(
         device=device,
         dtype=dtype,
         options=options,
-        yes=yes,
-        ask=ask,
+        max_minutes=max_minutes,
     )
     checkpoint = folder / f"{wanted.method}.safetensors"
     if checkpoint.exists():

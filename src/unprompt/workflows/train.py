@@ -7,18 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from unprompt.choices import Band, CalibrationMap, Logger, Precision
 from unprompt.detectors import ATTRIBUTORS, EVERY, METHODS
 from unprompt.detectors.base import Detector, Model
 from unprompt.detectors.methods.panel import MEMBERS
-from unprompt.evaluation import Map
 from unprompt.instruments import Suite
 from unprompt.training.fit import Validation, refuse_run
-from unprompt.training.metric_logger import Logger
-from unprompt.training.run import Precision, Run
+from unprompt.training.run import Run
 from unprompt.training.state import Callback, noop
 from unprompt.workflows.data.labelled import joined, stores, suite_of
 from unprompt.workflows.fitting.attribution import fit_attributor, names_in
-from unprompt.workflows.fitting.calibration import Band, calibrate, fit_panel, validation_figures
+from unprompt.workflows.fitting.calibration import calibrate, fit_panel, validation_figures
 from unprompt.workflows.fitting.head_training import FitCallback
 from unprompt.workflows.fitting.spread import spread_of
 
@@ -28,16 +27,16 @@ log = logging.getLogger(__name__)
 def train(
     method: str,
     *,
-    evidence: str | Path | Sequence[str | Path],
-    out: str | Path,
+    evidence: Sequence[Path | str] | Path | str,
+    out: Path | str,
     suite: str | Path | None = None,
     seed: int = 0,
     fpr: float = 0.05,
     fnr: float = 0.05,
-    calibration: Map = "platt",
+    calibration: CalibrationMap = "platt",
     band: Band = "empirical",
     half: bool = False,
-    generators: Sequence[str] | str | None = None,
+    generators: str | Sequence[str] | None = None,
     device: str = "cpu",
     devices: int = 1,
     precision: Precision = "32",
@@ -45,22 +44,36 @@ def train(
     workers: int = 0,
     patience: int | None = None,
     logger: Logger | None = None,
-    log_dir: str | Path | None = None,
+    log_dir: Path | str | None = None,
     options: Mapping[str, Any] | None = None,
     watch: Callback = noop,
 ) -> Path:
-    """Train ``method`` on the train split of ``evidence``, calibrate it on the validation split, save it to ``out``.
+    """Train a method's head on stored evidence.
 
-    ``panel`` is fitted on the validation split, over the members whose checkpoints lie beside ``out``. Pictures
-    whose index names no split get one from their hash. An interrupted training goes on by the same command.
-    ``fpr`` and ``fnr`` are what the two thresholds promise: of the validation pictures, or, with ``band``
-    "conformal", of new pictures of the same kind; an attributor has none. ``half`` stores float16; ``generators``
-    leaves out what other generators drew; ``options`` overrides the method's own defaults by name.
+    It learns on the train split; its calibration and its thresholds come from the validation split. ``panel`` is
+    fitted on the validation split, over the members whose checkpoints lie beside ``out``. Pictures whose index names no
+    split get one from their hash. An interrupted training goes on by the same command. ``watch`` is called after every
+    step.
 
-    ``devices`` are processes on this machine, each on a device of its own; they, ``precision``, ``accumulate`` and
-    ``workers`` never change how many pictures a step has. ``patience`` ends a training that many epochs after the best
-    one. ``logger`` (csv, or by an extra tensorboard, wandb) writes each epoch's losses below ``log_dir``, by default
-    ``OUT.logs``. ``watch`` is called after every step.
+    Args:
+        evidence: A folder that ``extract`` wrote; may be given several times.
+        out: File that the trained head is written to.
+        suite: The suite that made the evidence, if not the one it names.
+        seed: Seed of everything that is drawn.
+        fpr: Share of real pictures that may be called generated, in (0, 1).
+        fnr: Share of generated pictures that may be called real, in (0, 1).
+        calibration: The map from a head's logit to a probability.
+        band: Whether fpr and fnr hold for the validation pictures or for new ones like them.
+        half: Store the weights as float16.
+        generators: Leave out what other generators drew, as a,b,c; default: use all.
+        device: Where the head is trained, as torch names it: cpu, cuda, cuda:1.
+        devices: Processes on this machine that share each step, each on a device of its own.
+        precision: Numbers of the network's forward pass; its weights stay float32.
+        accumulate: Parts that a device takes its share of a step in, to save memory.
+        workers: Processes a device that prepare pictures ahead.
+        patience: End so many epochs after the best validation loss; default: all epochs.
+        logger: Log each epoch's losses; tensorboard and wandb need the extras train and wandb.
+        log_dir: Folder of the logs; default: CHECKPOINT.logs.
     """
     run = Run(device, devices, precision, accumulate, workers, patience)
     made, folders, path = EVERY[method], stores(evidence), Path(out)

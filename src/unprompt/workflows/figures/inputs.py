@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from unprompt.store import Store
 from unprompt.types import Split
 from unprompt.workflows.data.labelled import has_view, suite_of
 from unprompt.workflows.data.splits import assigned_split
-from unprompt.workflows.planning.costs import refuse
 
 Rows = list[dict[str, Any]]
 
@@ -34,8 +33,7 @@ class FigureInputs:
     seed: int = 0
     device: str = "cpu"
     dtype: str = "float32"
-    yes: bool = False
-    ask: Callable[[str], None] = refuse
+    max_minutes: float | None = 5.0
 
     def loaded(self, *methods: str) -> Suite:
         """The suite that is asked for, or that made the evidence of one of these methods."""

@@ -48,7 +48,7 @@ from unprompt.types import RGB, Caption
 from unprompt.workflows.data.labelled import has_view
 from unprompt.workflows.figures.curves import reliability, roc
 from unprompt.workflows.figures.inputs import FigureInputs, Rows, evidence_of, parts_of
-from unprompt.workflows.planning.costs import agree
+from unprompt.workflows.planning.costs import check_cost
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
@@ -175,7 +175,7 @@ def _make_free(inputs: FigureInputs, free: SareExtractor, suite: Suite) -> None:
     made = {store.root: store.product_table(recipe).shards() for store, _ in asked}
     lacking = [(store, part) for store, part in asked if part not in made[store.root]]
     counts = [len(ok_rows(store, part)) for store, part in lacking]
-    agree(suite, free, sum(counts), yes=inputs.yes, ask=inputs.ask)
+    check_cost(suite, free, sum(counts), inputs.max_minutes)
     for number, (store, part) in enumerate(lacking, 1):
         pictures = [reopened(row) for row in ok_rows(store, part)]
         free.extract(ProductCache(pictures, suite, ShardReader(store, part)))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from unprompt.choices import Band, CalibrationMap
 from unprompt.detectors import load
 from unprompt.detectors.base import Detector
 from unprompt.detectors.methods.panel import MEMBERS, Panel
 from unprompt.detectors.options import ClosedFormOptions
 from unprompt.errors import DataError, OptionError
-from unprompt.evaluation import Map, average_precision, fit_calibration, fit_thresholds, roc_auc
+from unprompt.evaluation import average_precision, fit_calibration, fit_thresholds, roc_auc
 from unprompt.instruments import Suite
 from unprompt.store import Store
 from unprompt.types import GENERATED, REAL
@@ -24,7 +25,6 @@ FOLDS = 5
 """A panel's calibration sees logits of members' weights that were fitted without the picture."""
 
 Floats = npt.NDArray[np.float64]
-Band: TypeAlias = Literal["empirical", "conformal"]
 
 
 def calibrate(
@@ -32,7 +32,7 @@ def calibrate(
     labels: npt.ArrayLike,
     logits: Floats,
     *,
-    calibration: Map = "platt",
+    calibration: CalibrationMap = "platt",
     band: Band = "empirical",
     fpr: float = 0.05,
     fnr: float = 0.05,

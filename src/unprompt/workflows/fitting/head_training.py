@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from unprompt.choices import Logger
 from unprompt.detectors.base import Model
 from unprompt.errors import OptionError
 from unprompt.training.fit import Validation, fit
-from unprompt.training.metric_logger import Logger, MetricLogger
+from unprompt.training.metric_logger import MetricLogger
 from unprompt.training.rows import Labels
 from unprompt.training.run import Run
 from unprompt.training.state import Callback, Report

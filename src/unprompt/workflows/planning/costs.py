@@ -1,4 +1,4 @@
-"""What a run asks of a machine: its models, and on a CPU its minutes, told and agreed to before it begins.
+"""What a run asks of a machine: its models, and on a CPU its minutes, estimated before it begins.
 
 The minutes come from a model: the work that the suite's file states for each instrument (TFLOP a picture, or one pass
 of a UNet), times its passes, over EFFICIENCY of the speed at which this machine multiplies matrices, measured now.
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from unprompt.detectors import EVERY
-from unprompt.errors import OptionError
+from unprompt.errors import Unconfirmed
 from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.manifest import Spec
 
@@ -22,33 +22,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 5.0
-"""Minutes of a whole run that nobody is asked about."""
+LONG = 5.0
+"""Minutes of a run that are worth a line in the log."""
 EFFICIENCY = 0.7
 """Share of a matrix product's speed that UNets and transformers reach on a CPU; measured: 0.6 to 0.8."""
 SIDE = 1024
 """Height and width of the matrices that are multiplied to measure."""
 
 
-def refuse(told: str) -> None:
-    """Where nobody can be asked, the answer is no: OptionError with the flag that says yes."""
-    raise OptionError(
-        f"{told}: add --yes (yes=True in Python) to go on, choose --device cuda where there is one, or use "
-        "--suite miniature, which is quick"
-    )
+def check_cost(suite: Suite, extractor: Extractor[Any], pictures: int, max_minutes: float | None) -> None:
+    """Log the minutes of a run on a CPU that takes more than a few; Unconfirmed when they pass ``max_minutes``.
 
-
-def agree(
-    suite: Suite,
-    extractor: Extractor[Any],
-    pictures: int,
-    *,
-    yes: bool,
-    ask: Callable[[str], None],
-) -> None:
-    """Nothing for a run that is quick or not on a CPU; else its minutes are logged with ``yes``, asked about without.
-
-    ``ask`` raises to stop the run. MissingWeights for a run that cannot begin, before anything is asked.
+    MissingWeights for a run that cannot begin, before anything is measured.
     """
     from unprompt.instruments.loading import device_of  # Here, since it loads torch.
 
@@ -58,12 +43,18 @@ def agree(
     if not (work and pictures) or device_of(suite.device).type != "cpu":
         return
     minutes = work / (EFFICIENCY * speed(suite.dtype)) / 60
-    if minutes * pictures > PATIENCE:
-        told = (
-            f"{extractor.method} with the suite {suite.name} takes about {minutes:.1f} minutes a picture on this CPU, "
-            f"{_spelt(minutes * pictures)} for {pictures}"
+    estimate = (
+        f"{extractor.method} with the suite {suite.name} takes about {minutes:.1f} minutes a picture on this CPU, "
+        f"{_spelt(minutes * pictures)} for {pictures}"
+    )
+    if max_minutes is not None and minutes * pictures > max_minutes:
+        raise Unconfirmed(
+            estimate,
+            "add --yes (max_minutes=None in Python) to go on, choose --device cuda where there is one, or use "
+            "--suite miniature, which is quick",
         )
-        log.info(told) if yes else ask(told)
+    if minutes * pictures > LONG:
+        log.info(estimate)
 
 
 def tflop(manifest: Manifest, extractor: Extractor[Any]) -> float:

@@ -1,4 +1,4 @@
-"""The public door: complete, sorted and light."""
+"""The public names: complete, sorted and light."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ VERBS = (
     "train",
 )
 NOUNS = ("Attribution", "Caption", "Prediction", "Picture", "Sample")
-ERRORS = tuple(name for name, value in vars(errors).items() if inspect.isclass(value))
+ERRORS = tuple(
+    name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, errors.UnpromptError)
+)
 
 
 def test_all_is_sorted_and_complete() -> None:

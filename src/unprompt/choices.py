@@ -1,0 +1,13 @@
+"""The words that options choose among. Importing this loads nothing else."""
+
+from typing import Literal, TypeAlias
+
+Split: TypeAlias = Literal["train", "validation", "test"]
+CalibrationMap: TypeAlias = Literal["platt", "isotonic", "temperature"]
+"""From a head's logit to a probability."""
+Band: TypeAlias = Literal["empirical", "conformal"]
+"""Whom the rates of two thresholds are promised of: the validation pictures, or new pictures like them."""
+Precision: TypeAlias = Literal["32", "bf16-mixed", "16-mixed"]
+"""Numbers of a training's forward pass."""
+Logger: TypeAlias = Literal["csv", "tensorboard", "wandb"]
+"""Where a training's losses are written."""

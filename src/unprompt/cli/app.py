@@ -1,0 +1,184 @@
+"""The commands: each is a workflow, what prints its answer, and a note on its exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+import unprompt
+from unprompt.cli.flags import LIMITS, Workflow, option, settings, signed
+from unprompt.errors import OptionError, Unconfirmed, UnpromptError
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of the line."""
+
+    work: str
+    """MODULE:FUNCTION below ``unprompt.workflows``."""
+    show: str
+    """MODULE:FUNCTION below ``unprompt.cli``: prints the answer and returns the exit code, None for 0."""
+    note: str = ""
+    form: str = ""
+    """The name of the choice of formats in ``flags`` that ``show`` takes; empty = it takes none."""
+
+
+_JUDGED: Final = "Exit code: 0 = every input got an answer, 1 = some did not, 2 = wrong usage."
+_SOUND: Final = "Exit code: 0 = all sound, 1 = some file is not."
+COMMANDS: Final[Mapping[str, Command | Mapping[str, Command]]] = {
+    "detect": Command("detect:detect", "rows:show_predictions", _JUDGED, "Format"),
+    "attribute": Command("attribute:attribute", "rows:show_attributions", _JUDGED, "Format"),
+    "extract": Command("extract:extract", "output:show_path"),
+    "train": Command("train:train", "output:show_path"),
+    "evaluate": Command("evaluate:evaluate", "figures:show_evaluation", form="TableFormat"),
+    "reproduce": Command("reproduce:reproduce", "reproduce:show_reproduction", form="TableFormat"),
+    "analyse": Command("analyse:analyse", "output:show_paths"),
+    "card": Command("card:card", "output:show_path"),
+    "audit": Command("audit:audit", "audit:show_audit", "Exit code: 0 = audited, whatever was found.", "TableFormat"),
+    "fetch": Command("fetch:fetch", "output:show_path"),
+    "import-checkpoint": Command("import_checkpoint:import_checkpoint", "output:show_path"),
+    "doctor": Command("doctor:doctor", "output:show_checks", "Exit code: 0 = nothing fails, 1 = something does."),
+    "suites": Command("catalogue:suites", "output:print_dataclasses"),
+    "methods": Command("catalogue:methods", "output:print_dataclasses"),
+    "datasets": Command("catalogue:datasets", "output:print_dataclasses"),
+    "evidence": {
+        "ls": Command("evidence:ls", "evidence:show_contents", form="TableFormat"),
+        "verify": Command(
+            "evidence:verify",
+            "evidence:show_verification",
+            "Exit code: 0 = all sound, 1 = some file is not.",
+            "TableFormat",
+        ),
+        "prune": Command("evidence:prune", "evidence:show_removed", form="TableFormat"),
+    },
+}
+EVIDENCE: Final = "List what a folder of evidence holds, check it, remove what nothing needs."
+
+
+class Commands(TyperGroup):
+    """Builds a command when it is called for; tells an error of the package in one line: 2 for an option, else 1."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self.table)
+
+    def get_command(self, ctx: Any, name: str) -> Any:
+        found = self.table.get(name)
+        if isinstance(found, Command):
+            app = typer.Typer(**LOOK)
+            app.command(name)(_function(found))
+            return typer.main.get_command(app)
+        return None if found is None else typer.main.get_command(group(found, EVIDENCE))
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Each with the first line of its workflow, of which nothing is imported."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name, Workflow(one.work).about.partition("\n")[0] if isinstance(one, Command) else EVIDENCE)
+                    for name, one in self.table.items()
+                ]
+            )
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UnpromptError as error:
+            from unprompt.cli.output import message
+
+            message(f"error: {error}")
+            raise typer.Exit(2 if isinstance(error, OptionError) else 1) from error
+
+    table: Mapping[str, Any] = COMMANDS
+
+
+LOOK: Final[dict[str, Any]] = {
+    "no_args_is_help": True,
+    "add_completion": False,
+    "rich_markup_mode": None,  # plain help: rich would be a third of the time to start
+    "pretty_exceptions_enable": False,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+
+
+def group(table: Mapping[str, Any], about: str) -> typer.Typer:
+    """A Typer of the commands of a table."""
+    app = typer.Typer(cls=type("Table", (Commands,), {"table": table}), help=about, **LOOK)
+    app.callback()(lambda: None)
+    return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"unprompt {unprompt.__version__}")
+        raise typer.Exit
+
+
+app = typer.Typer(name="unprompt", cls=Commands, **LOOK)
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Is this picture an answer to a prompt? Evidences for AI-generated pictures, from four papers."""
+
+
+def _function(command: Command) -> Callable[..., None]:
+    """What Typer calls: the workflow in quiet, then what shows its answer."""
+    workflow = Workflow(command.work)
+    parameters, positional = list(workflow.parameters()), workflow.positional
+
+    def run(**given: Any) -> None:
+        from unprompt.cli.output import message, progress, quiet_stdout, show_log
+
+        show_log()
+
+        own = {"form": given.pop("form")} if command.form else {}
+        if "options" in given:
+            given["options"] = settings(given["options"])
+        words = [given.pop(name) for name in positional]
+        if positional == ["paths"]:
+            from unprompt.workflows.prediction.inputs import listed
+
+            words = [listed(words[0], sys.stdin.buffer)]
+        with quiet_stdout(), progress(command.work == "train:train") as watch:
+            answer = _agreed(_loaded("workflows", command.work), words, {**given, **watch})
+        code = _loaded("cli", command.show)(answer, **own)
+        if given.get("report"):
+            message(f"report: {given['report'] / 'index.html'}")
+        if code:
+            raise typer.Exit(code)
+
+    if command.form:
+        choices = getattr(import_module("unprompt.cli.flags"), command.form)
+        parameters.append(option("form", choices, "table"))
+    return signed(run, parameters, f"{workflow.about}\n\n{command.note}".strip())
+
+
+def _agreed(work: Callable[..., Any], words: list[Any], given: dict[str, Any]) -> Any:
+    """The workflow's answer; what is costly or final is asked about first, at a terminal, unless ``--yes`` is given."""
+    lifted = {name: None for name in LIMITS if name in given}
+    if any([given.pop(name) for name in lifted]):
+        return work(*words, **given, **lifted)
+    try:
+        return work(*words, **given)
+    except Unconfirmed as waiting:
+        from unprompt.cli.output import confirm
+
+        if not confirm(waiting.question):
+            raise
+        return work(*words, **given, **lifted)
+
+
+def _loaded(package: str, place: str) -> Callable[..., Any]:
+    module, _, name = place.partition(":")
+    found: Callable[..., Any] = getattr(import_module(f"unprompt.{package}.{module}"), name)
+    return found

@@ -1,0 +1,152 @@
+"""The flags of a command, read from its workflow: names, types and defaults of the signature, help of ``Args:``.
+
+The workflow's source is parsed and not imported, so that ``--help`` needs neither torch nor numpy. Of a union the
+first member is what the command line takes; a sequence is a flag that may be given several times.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from types import GenericAlias, NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args, get_origin
+
+import typer
+
+from unprompt import choices
+
+Format: TypeAlias = Literal["table", "json", "jsonl", "csv"]
+TableFormat: TypeAlias = Literal["table", "json"]
+
+PYTHON_ONLY: Final = ("watch",)
+"""Parameters of workflows without a flag."""
+SHARED: Final = {
+    "device": "Where the models run, as torch names it: cpu, cuda, cuda:1, or auto.",
+    "dtype": "Numbers that the frozen models run in: float32, bfloat16, float16.",
+    "form": "What is printed on stdout.",
+    "method": "A method's name: `unprompt methods` lists them.",
+    "options": "Another value for one of the method's options, as epochs=30; may be given several times.",
+    "max_minutes": "Do not ask before a run that takes long on a CPU.",
+}
+"""Help of the flags that mean the same everywhere."""
+LIMITS: Final = ("max_minutes", "max_bytes")
+"""Parameters that ``--yes`` lifts."""
+_SPELLED: Final = {"form": "--format", "options": "--set", **dict.fromkeys(LIMITS, "--yes")}
+"""Flags that are not called like their parameters."""
+_NAMES: Final = {**vars(choices), "Any": Any, "Mapping": Mapping, "Path": Path, "Sequence": Sequence}
+"""What the annotations of a workflow may name."""
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """A function of ``unprompt.workflows`` by its place, MODULE:FUNCTION, as its source describes it."""
+
+    place: str
+
+    @cached_property
+    def _node(self) -> ast.FunctionDef:
+        module, _, name = self.place.partition(":")
+        source = files("unprompt.workflows").joinpath(f"{module}.py").read_text("utf-8")
+        return next(one for one in ast.parse(source).body if isinstance(one, ast.FunctionDef) and one.name == name)
+
+    @cached_property
+    def _sections(self) -> tuple[str, str]:
+        """The docstring before ``Args:``, and what stands there."""
+        text = (ast.get_docstring(self._node) or "").replace("``", "`")
+        about, _, rest = re.split(r"\n\n>>>", text)[0].partition("\n\nArgs:\n")
+        return about, rest
+
+    @property
+    def about(self) -> str:
+        """What the command does, in paragraphs; the first line is a sentence."""
+        return self._sections[0]
+
+    @property
+    def positional(self) -> list[str]:
+        """Names of the parameters that are arguments, not options."""
+        listed = self._node.args
+        return [one.arg for one in listed.args[: len(listed.args) - len(listed.defaults)]]
+
+    def parameters(self) -> Iterator[inspect.Parameter]:
+        """As Typer takes them: positional ones as arguments, the others as options."""
+        listed, helps = self._node.args, self._helps()
+        defaults = [None] * (len(listed.args) - len(listed.defaults)) + [*listed.defaults]
+        for argument, default in zip(listed.args, defaults, strict=True):
+            yield _parameter(argument, default, helps, positional=default is None)
+        for argument, default in zip(listed.kwonlyargs, listed.kw_defaults, strict=True):
+            if argument.arg not in PYTHON_ONLY:
+                yield _parameter(argument, default, helps)
+
+    def _helps(self) -> dict[str, str]:
+        entries = re.split(r"\n(?=    \w+: )", f"\n{self._sections[1].rstrip()}")[1:]
+        named = (entry.strip().partition(": ") for entry in entries)
+        return {**SHARED, **{name: " ".join(text.split()) for name, _, text in named}}
+
+
+def _parameter(
+    argument: ast.arg, default: ast.expr | None, helps: Mapping[str, str], positional: bool = False
+) -> inspect.Parameter:
+    name, known = argument.arg, helps.get(argument.arg)
+    if name == "options":
+        return option(name, list[str] | None, None, known)
+    if name in LIMITS:
+        return option(name, bool, False, known)
+    kind = taken(eval(ast.unparse(argument.annotation), dict(_NAMES))) if argument.annotation else str
+    if positional:
+        return _typed(name, kind, typer.Argument(help=known, show_default=False))
+    return option(name, kind, inspect.Parameter.empty if default is None else ast.literal_eval(default), known)
+
+
+def option(name: str, kind: Any, default: Any, known: str | None = None) -> inspect.Parameter:
+    """A flag; one that is yes or no has no opposite."""
+    spelled = [_SPELLED.get(name, f"--{name.replace('_', '-')}")] if kind is bool or name in _SPELLED else []
+    return _typed(name, kind, typer.Option(*spelled, help=known or SHARED.get(name)), default)
+
+
+def _typed(name: str, kind: Any, info: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+    annotation = Annotated[kind, info]
+    return inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=annotation)
+
+
+def taken(annotation: Any) -> Any:
+    """The type that a flag has: the first member of a union, None beside it, a list for a sequence.
+
+    >>> taken(Sequence[Path | str] | Path | str | None) == list[Path] | None
+    True
+    """
+    members = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    first = members[0]
+    kind: Any = first
+    if get_origin(first) is Sequence:
+        kind = GenericAlias(list, (taken(get_args(first)[0]),))
+    return kind | None if NoneType in members else kind
+
+
+def settings(pairs: Sequence[str] | None) -> dict[str, Any]:
+    """NAME=VALUE texts as a mapping; values are JSON (30, 0.5, true), anything else is a text."""
+    found: dict[str, Any] = {}
+    for pair in pairs or ():
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise typer.BadParameter(f"got {pair!r}, expected NAME=VALUE, as epochs=30", param_hint="--set")
+        try:
+            found[name] = json.loads(value)
+        except json.JSONDecodeError:
+            found[name] = value
+    return found
+
+
+def signed(function: Callable[..., None], parameters: Sequence[inspect.Parameter], about: str) -> Callable[..., None]:
+    """``function`` with the signature and help that Typer is to see."""
+    ordered = sorted(parameters, key=lambda one: one.default is not inspect.Parameter.empty)
+    function.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]
+    function.__annotations__ = {one.name: one.annotation for one in ordered}
+    function.__doc__ = about
+    return function
