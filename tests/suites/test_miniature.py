@@ -83,7 +83,7 @@ def test_the_suite_still_says_what_it_said_when_it_was_made() -> None:
 def test_the_card_says_what_it_is() -> None:
     manifest = Manifest.read("miniature")
     assert "Synthetic scenes" in manifest.title
-    assert "any other picture means nothing" in manifest.description
+    assert "any other picture mean nothing" in manifest.description
     assert not manifest.fake
     assert all(spec.digest for spec in manifest.instruments.values())
 

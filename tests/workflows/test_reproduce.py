@@ -254,7 +254,7 @@ def test_sare_runs_the_whole_way_on_genimage(run: tuple[Path, Reproduction]) -> 
 
 
 def test_tables_stand_as_the_paper_lays_them_out(run: tuple[Path, Reproduction]) -> None:
-    out, found, _ = run
+    out, found = run
     rows = {(row.generator, row.metric): row for row in found.rows}
     auc = found.tables[1]
     assert auc.header == ("method", "MJ", "SDv1.4", "SDv1.5", "ADM", "GLIDE", "Wukong", "VQDM", "BigGAN", "Avg.")

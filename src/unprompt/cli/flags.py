@@ -70,16 +70,16 @@ class Workflow:
 
     @property
     def positional(self) -> list[str]:
-        """Names of the parameters that are arguments, not options."""
+        """Names of the parameters that are arguments; ``--data`` is an option everywhere."""
         listed = self._node.args
-        return [one.arg for one in listed.args[: len(listed.args) - len(listed.defaults)]]
+        return [one.arg for one in listed.args[: len(listed.args) - len(listed.defaults)] if one.arg != "data"]
 
     def parameters(self) -> Iterator[inspect.Parameter]:
         """As Typer takes them: positional ones as arguments, the others as options."""
         listed, helps = self._node.args, self._helps()
         defaults = [None] * (len(listed.args) - len(listed.defaults)) + [*listed.defaults]
         for argument, default in zip(listed.args, defaults, strict=True):
-            yield _parameter(argument, default, helps, positional=default is None)
+            yield _parameter(argument, default, helps, argument.arg in self.positional)
         for argument, default in zip(listed.kwonlyargs, listed.kw_defaults, strict=True):
             if argument.arg not in PYTHON_ONLY:
                 yield _parameter(argument, default, helps)

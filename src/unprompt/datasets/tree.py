@@ -102,7 +102,7 @@ def walk(root: str, enter: Callable[[str], bool] = lambda name: True) -> Iterato
 def normalise_name(name: str) -> str:
     """``name`` in small letters and digits alone.
 
-    >>> folded("Stable_Diffusion_v_1_4")
+    >>> normalise_name("Stable_Diffusion_v_1_4")
     'stablediffusionv14'
     """
     return re.sub(r"[^a-z0-9]", "", name.casefold())
@@ -111,7 +111,7 @@ def normalise_name(name: str) -> str:
 def holdout_split(key: str) -> Split:
     """Validation for :data:`VALIDATION_SHARE` of all keys, else train: by the key's hash, so for ever and everywhere.
 
-    >>> carved("n01440764_10026"), carved("000_sdv4_00002")
+    >>> holdout_split("n01440764_10026"), holdout_split("000_sdv4_00002")
     ('train', 'validation')
     """
     share = int.from_bytes(hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()[:4], "big") / 2**32

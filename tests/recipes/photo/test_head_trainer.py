@@ -62,7 +62,7 @@ def test_heads_figures_and_page_are_written(made: Path) -> None:
     assert figures["conditions"]["aligned"]["pooled"]["n"] == 12
     assert figures["strangers"]["document"]["raw"]["n"] == 1
     text = " ".join((made / "photo.md").read_text("utf-8").split())
-    assert f"{figures['facts']['metadata']:.2f} as they lie" in text
+    assert f"{figures['facts']['metadata']:.2f} as they are" in text
     assert "{" not in text
 
 
