@@ -98,7 +98,7 @@ def _described(checked: Any, place: tuple[str, ...]) -> tuple[list[str], str]:
     inside, names, description = checked, [], ""
     for part in place:
         if fields := getattr(inside, "__pydantic_fields__", None):
-            names = [one.alias or name for name, one in fields.items()]
+            names = [one.alias or name for name, one in fields.items() if not one.exclude]
             found = next((one for name, one in fields.items() if part in (name, one.alias)), None)
             inside, description = (found.annotation, found.description or "") if found else (None, "")
         else:

@@ -200,6 +200,14 @@ def test_a_bundle_is_written_again_only_where_it_changed(hub: Hub, far: Path, tm
     assert Suite.load(bundle).encoder.width == 16
 
 
+def test_in_a_bundle_a_model_is_a_candidate_where_it_was_one(hub: Hub, far: Path, tmp_path: Path) -> None:
+    diffusion = FILE.partition("[generators.other]")[2]
+    far.write_text(f"{FILE}candidate = true\n[methods.semgir.instruments.diffusion]{diffusion}", "utf-8")
+    bundle = Manifest.read(fetch(far, to=tmp_path / "bundle"))
+    assert bundle.candidates_of() == ("other",)
+    assert bundle.methods["semgir"].instruments["diffusion"].key == bundle.generators["other"].key
+
+
 def test_a_bundle_that_cannot_be_written(hub: Hub, far: Path, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(SuiteError, match=r"the bundle .*taken cannot be written \(.*choose another --to"):

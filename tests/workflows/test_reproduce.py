@@ -151,8 +151,19 @@ def test_a_wrong_recipe_is_told(tmp_path: Path) -> None:
     for old, new, told in (
         ("91.19, 57.05, 48.63, 71.76", "91.19, 57.05, 71.76", "GramNet has 8 numbers; expected 8 columns and their av"),
         ('metric = "auc"', 'metric = "f1"', "table 2: metric 'f1'; expected one of"),
-        ('loader = "genimage"', 'lodaer = "genimage"', "the file has 'lodaer'; expected some of"),
+        (
+            'loader = "genimage"',
+            'lodaer = "genimage"',
+            "recipe mine: lodaer is unknown, expected one of claim, columns, loader",
+        ),
         ('own = "SARE (ours)"', 'own = "SARE"', "table 1: no row 'SARE' among GramNet, "),
+        ('heading = "MJ"', "heading = 3", "recipe mine: columns 0 heading is 3, expected a text"),
+        (
+            'generators = ["stable',
+            'generator = ["stable',
+            "train generator is unknown, expected one of generators, pic",
+        ),
+        ('["stable_diffusion_v_1_4"]', "[]", r"train generators is \[\], expected one or more"),
         ("title = ", "title ", r"mine\.toml cannot be read as a recipe"),
     ):
         (tmp_path / "mine.toml").write_text(text.replace(old, new, 1))

@@ -8,11 +8,14 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath, PurePosixPath
+from typing import Any, TypeVar
 
 from unprompt.errors import SuiteError
 from unprompt.instruments.cards import folder_digest
 from unprompt.instruments.manifest import Manifest, Spec
 from unprompt.instruments.suite_file import to_toml
+
+S = TypeVar("S", bound=Spec)
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +32,10 @@ def write_bundle(manifest: Manifest, specs: Sequence[Spec], folder: Path) -> Pat
             manifest,
             file=folder / "suite.toml",
             instruments=_only(manifest.instruments, kept),
-            methods={method: _only(own, kept) for method, own in manifest.methods.items()},
+            methods={
+                method: replace(own, instruments=_only(own.instruments, kept))
+                for method, own in manifest.methods.items()
+            },
             generators=_only(manifest.generators, kept),
             heads={method: _copied(head, folder / "heads") for method, head in manifest.heads.items()},
             world=_copied(manifest.world, folder) if manifest.world else None,
@@ -44,19 +50,18 @@ def write_bundle(manifest: Manifest, specs: Sequence[Spec], folder: Path) -> Pat
     return folder
 
 
-def _only(specs: Mapping[str, Spec], kept: Mapping[tuple[object, ...], Spec]) -> dict[str, Spec]:
-    return {name: kept[spec.key] for name, spec in specs.items() if spec.key in kept}
+def _only(specs: Mapping[str, S], kept: Mapping[tuple[object, ...], Mapping[str, Any]]) -> dict[str, S]:
+    return {name: replace(spec, **kept[spec.key]) for name, spec in specs.items() if spec.key in kept}
 
 
-def _carried(manifest: Manifest, spec: Spec, folder: Path) -> Spec:
-    """The spec of the same model inside the bundle."""
+def _carried(manifest: Manifest, spec: Spec, folder: Path) -> dict[str, str]:
+    """Write a model into the bundle; what its spec says there otherwise."""
     origin, files = manifest.origin(spec), spec.build().files
     name = _folder_name(spec)
     log.info(f"writing {folder / name}")
     for source in _matching(origin.folder, files):
         _copied(source, (folder / name / source.relative_to(origin.folder)).parent)
-    digest = folder_digest(folder / name, files)
-    return replace(spec, path=name, revision=origin.revision, digest=digest)
+    return {"path": name, "revision": origin.revision, "digest": folder_digest(folder / name, files)}
 
 
 def _folder_name(spec: Spec) -> str:

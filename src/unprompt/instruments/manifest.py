@@ -1,4 +1,4 @@
-"""A suite's file, parsed and checked without torch.
+"""A suite's file as data, checked without torch.
 
     name = "miniature"                      # also: title, description, version
     fake = false                            # true = random weights, refused as a verdict
@@ -25,15 +25,19 @@ path, the others say where they come from. ``needs`` = { disk, memory, work } sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import field
 from importlib import import_module, resources
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import AfterValidator, Field
+from pydantic.dataclasses import dataclass
 
 from unprompt.errors import MissingHead, MissingWeights, SuiteError
 from unprompt.instruments.cache import cache_folder
 from unprompt.instruments.cards import Origin, lacking
+from unprompt.validation import CONFIG, Flag, NotNegative
 
 CLASSES = {
     "blip": "unprompt.instruments.blip:BlipCaptioner",
@@ -68,23 +72,23 @@ FAKE = "fake"
 """The embedded suite of random weights, which are made in the user's cache at its first use."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CONFIG)
 class Needs:
     """What a model asks of a machine, as the suite's file states it; 0 = nothing worth a word."""
 
-    disk: float = 0.0
+    disk: NotNegative = 0.0
     """GB (10^9 bytes) to fetch."""
-    memory: float = 0.0
+    memory: NotNegative = 0.0
     """GB of weights in float32."""
-    work: float = 0.0
+    work: NotNegative = 0.0
     """TFLOP (10^12 floating-point operations) a picture; of a diffusion, one pass of its UNet."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CONFIG)
 class Spec:
     """One instrument as the file states it."""
 
-    kind: str
+    kind: Annotated[str, Field(alias="class")]
     """Key of CLASSES."""
     path: str = ""
     model: str = ""
@@ -92,8 +96,16 @@ class Spec:
     revision: str = ""
     digest: str = ""
     licence: str = ""
-    parameters: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Texts, numbers and truth values, which :class:`~unprompt.instruments.Suite` holds against the class."""
     needs: Needs = field(default_factory=Needs)
+
+    def __post_init__(self) -> None:
+        _known("class", [self.kind], CLASSES)
+        if not self.source:
+            raise ValueError("expected path, model or url, got none of them")
+        if self.model and self.url:
+            raise ValueError(f"expected model or url, got model = {self.model!r} and url = {self.url!r}")
 
     @property
     def source(self) -> str:
@@ -111,24 +123,52 @@ class Spec:
         module, _, name = CLASSES[self.kind].partition(":")
         return getattr(import_module(module), name)
 
-    candidate: bool = False
-    """Of a further generator: attribution asks whether it made a picture."""
+
+@dataclass(frozen=True, config=CONFIG)
+class GeneratorSpec(Spec):
+    """A further generator as the file states it."""
+
+    candidate: Flag = False
+    """Attribution asks whether it made a picture."""
 
 
-@dataclass(frozen=True)
+def _known(what: str, names: Iterable[str], known: Mapping[str, str]) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(f"unknown {what} {name!r}: expected one of {', '.join(known)}")
+
+
+def _of_roles(specs: Mapping[str, Spec]) -> Mapping[str, Spec]:
+    _known("role", specs, ROLES)
+    return specs
+
+
+ByRole: TypeAlias = Annotated[Mapping[str, Spec], AfterValidator(_of_roles)]
+"""Role -> the instrument that fills it."""
+
+
+@dataclass(frozen=True, config=CONFIG)
+class MethodTable:
+    """What the file gives to one method alone."""
+
+    instruments: ByRole = field(default_factory=dict)
+
+
+@dataclass(frozen=True, config=CONFIG)
 class Manifest:
-    """A suite's file as data."""
+    """A suite's file as data; ``unprompt.instruments.suite_file`` reads and writes it."""
 
-    file: Path
+    file: Annotated[Path, Field(exclude=True)]
+    """Where it was read; no field of the file."""
     name: str
     title: str = ""
     description: str = ""
     version: str = ""
-    fake: bool = False
-    instruments: Mapping[str, Spec] = field(default_factory=dict)
-    methods: Mapping[str, Mapping[str, Spec]] = field(default_factory=dict)
-    """Method -> role -> the instrument that this method uses instead."""
-    generators: Mapping[str, Spec] = field(default_factory=dict)
+    fake: Flag = False
+    instruments: ByRole = field(default_factory=dict)
+    methods: Mapping[str, MethodTable] = field(default_factory=dict)
+    """Method -> the instruments that it uses instead."""
+    generators: Mapping[str, GeneratorSpec] = field(default_factory=dict)
     heads: Mapping[str, Path] = field(default_factory=dict)
     """Method -> checkpoint, absolute; it need not exist yet."""
     world: Path | None = None
@@ -147,7 +187,7 @@ class Manifest:
 
     def instruments_of(self, method: str = "") -> Mapping[str, Spec]:
         """Role -> spec, with the method's own in place of the common ones."""
-        return {**self.instruments, **self.methods.get(method, {})}
+        return {**self.instruments, **self.methods.get(method, MethodTable()).instruments}
 
     def generators_of(self, method: str = "") -> Mapping[str, Spec]:
         """Name -> spec of all that draws: the diffusion first, when there is one."""
@@ -156,13 +196,12 @@ class Manifest:
 
     def candidates_of(self, method: str = "") -> tuple[str, ...]:
         """The generators that attribution asks about: the diffusion, and those that the file declares."""
-        return tuple(
-            name for name, spec in self.generators_of(method).items() if name not in self.generators or spec.candidate
-        )
+        further = self.generators
+        return tuple(name for name in self.generators_of(method) if name not in further or further[name].candidate)
 
     def specs(self) -> list[Spec]:
         """Every instrument that the file names, each once."""
-        named = [self.instruments, *self.methods.values(), self.generators]
+        named = [self.instruments, *(own.instruments for own in self.methods.values()), self.generators]
         return list({spec.key: spec for table in named for spec in table.values()}.values())
 
     def origin(self, spec: Spec) -> Origin:

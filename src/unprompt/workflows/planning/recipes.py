@@ -86,8 +86,7 @@ def specs_of(recipe: TableRecipe, data: Sequence[str], suite: str) -> list[str]:
         return [f"{MINIATURE}:"]
     if not data:
         raise OptionError(f"--data is missing, expected the root of {recipe.loader} or a data specification")
-    known = NAMES
-    return [one if one.partition(":")[0] in known and ":" in one else _rooted(recipe, one) for one in data]
+    return [one if one.partition(":")[0] in NAMES and ":" in one else _rooted(recipe, one) for one in data]
 
 
 def select(
@@ -100,15 +99,15 @@ def select(
     """
     if pictures is not None and pictures < 1:
         raise OptionError(f"--pictures is {pictures}, expected 1 or more of each label, generator and split")
-    told = {one.uri: one for spec in specs for one in datasets.load(spec) if one.label is not None}
-    there = _names(told.values(), GENERATED, "test")
+    labelled = list({one.uri: one for spec in specs for one in datasets.load(spec) if one.label is not None}.values())
+    there = _names(labelled, GENERATED, "test")
     columns = tuple(one for one in recipe.columns if one.generator in there)
     standing_in = not columns
     if standing_in:
         columns = tuple(Column(name, name) for name in sorted(there))
-    learned = tuple(train) if train else recipe.stand_in if standing_in else recipe.train
-    taken = _taken(list(told.values()), columns, learned)
-    kept = _fewer(_subset(taken, recipe.pictures), pictures)
+    learned = tuple(train or (recipe.train.stand_in if standing_in else recipe.train.generators))
+    taken = _taken(labelled, columns, learned)
+    kept = _fewer(_subset(taken, recipe.train.pictures), pictures)
     absent = tuple(one for one in recipe.columns if one.generator not in there)
     return RecipeSamples(tuple(kept), learned, columns, absent, standing_in, tuple(_problems(kept, learned, columns)))
 
