@@ -60,7 +60,10 @@ class DataError(UnpromptError):
 
 
 class StoreError(UnpromptError):
-    """Stored products or evidence are missing, damaged or cannot be written."""
+    """Stored products or evidence are missing, damaged or cannot be written; with a ``path``, it begins the message."""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {super().__str__()}" if self.path else super().__str__()
 
 
 class SuiteError(UnpromptError):

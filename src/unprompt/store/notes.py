@@ -26,7 +26,7 @@ def sound(path: Path, what: str, remedy: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"{path}: no sound {what} ({error!r}); {remedy}") from error
+        raise StoreError(f"no sound {what} ({error!r}); {remedy}", path=path) from error
 
 
 def check_note(path: Path) -> None:
@@ -34,8 +34,9 @@ def check_note(path: Path) -> None:
     data = path.read_bytes()
     if _encoded(json.loads(data)) != data:
         raise StoreError(
-            f"{path}: got other bytes than this content is spelt in: delete this file and run the same command again; "
-            "of a recipe delete the folder"
+            "got other bytes than this content is spelt in: delete this file and run the same command again; "
+            "of a recipe delete the folder",
+            path=path,
         )
 
 

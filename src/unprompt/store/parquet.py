@@ -46,11 +46,13 @@ def write_tables(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> N
 def fitted(path: Path, table: pa.Table, schema: pa.Schema) -> pa.Table:
     """``table`` with the columns, order and types of ``schema``, as it is to be stored in ``path``."""
     if sorted(table.column_names) != sorted(schema.names):
-        raise StoreError(f"{path}: got columns {', '.join(table.column_names)}; expected {', '.join(schema.names)}")
+        raise StoreError(f"got columns {', '.join(table.column_names)}; expected {', '.join(schema.names)}", path=path)
     try:
         return table.select(schema.names).cast(schema).combine_chunks()
     except (pa.ArrowException, ValueError) as error:
-        raise StoreError(f"{path}: the rows do not fit the schema ({error}); expected {_described(schema)}") from error
+        raise StoreError(
+            f"the rows do not fit the schema ({error}); expected {_described(schema)}", path=path
+        ) from error
 
 
 def read_table(path: Path, schema: pa.Schema, remedy: str = REMEDY) -> pa.Table | None:
@@ -101,17 +103,17 @@ def _translated(path: Path, remedy: str) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = " ".join(str(error).split())  # Arrow's reasons run over several lines
-        raise StoreError(f"{path}: no sound Parquet file ({reason}); {remedy}") from error
+        raise StoreError(f"no sound Parquet file ({reason}); {remedy}", path=path) from error
 
 
 def _sound(path: Path, table: pa.Table, schema: pa.Schema, remedy: str) -> pa.Table:
     table.validate(full=True)
     table = completed(table, schema)
     if not table.schema.equals(schema):
-        raise StoreError(f"{path}: got columns {_described(table.schema)}; expected {_described(schema)}; {remedy}")
+        raise StoreError(f"got columns {_described(table.schema)}; expected {_described(schema)}; {remedy}", path=path)
     got, expected = tag(table.schema), tag(schema)
     if got != expected:
-        raise StoreError(f"{path}: got a table of {got}; expected {expected}; {remedy}")
+        raise StoreError(f"got a table of {got}; expected {expected}; {remedy}", path=path)
     return table.replace_schema_metadata(schema.metadata)
 
 

@@ -110,8 +110,9 @@ class ProductTable:
             expected = fingerprint(made_by, row["pixels"])
             if row["fingerprint"] != expected:
                 raise StoreError(
-                    f"{path}: got fingerprint {row['fingerprint']} for pixels {row['pixels']}; "
-                    f"expected {expected} of recipe {self.recipe.name}; {REMEDY}"
+                    f"got fingerprint {row['fingerprint']} for pixels {row['pixels']}; expected {expected} of recipe "
+                    f"{self.recipe.name}; {REMEDY}",
+                    path=path,
                 )
 
 
@@ -134,5 +135,5 @@ def read_recipe(folder: Path, expected: ProductRecipe | None = None) -> ProductR
         recipe = ProductRecipe(**stored["recipe"])
         own = recipe.name == folder.name and recipe.fingerprint == stored["fingerprint"]
     if not own:
-        raise StoreError(f"{path}: got the recipe of {recipe.name}; expected that of {folder.name}; {remedy}")
+        raise StoreError(f"got the recipe of {recipe.name}; expected that of {folder.name}; {remedy}", path=path)
     return recipe

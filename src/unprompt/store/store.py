@@ -153,8 +153,8 @@ class Store:
         planned, uris = {sample.uri: sample for sample in shard.samples}, table["uri"].to_pylist()
         if strange := [uri for uri in uris if uri not in planned]:
             raise StoreError(
-                f"{self.root / 'samples' / shard_file(shard.index)}: got {strange[0]}; expected what the plan puts "
-                f"into this shard; {REMEDY}"
+                f"got {strange[0]}; expected what the plan puts into this shard; {REMEDY}",
+                path=self.root / "samples" / shard_file(shard.index),
             )
         for name in ("label", "generator", "split"):
             field = SAMPLES.field(name)

@@ -128,7 +128,7 @@ class _Verifier:
                 check_note(path)
             self.without_checksum += there and path.suffix == ".parquet" and not check_file(path)
         except StoreError as error:
-            self._report(path, shard, str(error).removeprefix(f"{path}: "))
+            self._report(path, shard, str(error.args[0] if error.path == path else error))
             return None
         return found
 

@@ -58,7 +58,7 @@ def read_view(folder: Path, method: str) -> EvidenceView:
     former = {key: fact for key, fact in facts.items() if key != "checksum"}
     if stored not in (facts, former) or view.method != method:
         raise StoreError(
-            f"{path}: got fingerprint {name}; expected {view.fingerprint} of {method!r} and its checksum; {remedy}"
+            f"got fingerprint {name}; expected {view.fingerprint} of {method!r} and its checksum; {remedy}", path=path
         )
     return view
 
