@@ -59,19 +59,10 @@ def _rows(table: EvaluationTable) -> Iterator[Result]:
     for generator, metrics in table.rows():
         counts = {name: getattr(metrics, name) for name in ("n_real", "n_generated", "n_failed", "n_copies")}
         common = {**shared, **counts, "generator": generator, "threshold": table.threshold, "settings": text}
-        for metric in NAMES:
-            found = table.intervals.get(generator, {}).get(metric)
-            yield Result(
-                metric=metric,
-                value=getattr(metrics, metric),
-                low=found.low if found else None,
-                high=found.high if found else None,
-                level=found.level if found else None,
-                interval=found.method if found else None,
-                **common,
-            )
+        intervals = table.intervals.get(generator, {})
+        cells = [(name, getattr(metrics, name), intervals.get(name)) for name in NAMES]
         if generator in table.verdicts:
-            for name, value in vars(table.verdicts[generator]).items():
-                yield Result(
-                    metric=f"verdict_{name}", value=value, low=None, high=None, level=None, interval=None, **common
-                )
+            cells += [(f"verdict_{name}", value, None) for name, value in vars(table.verdicts[generator]).items()]
+        for metric, value, found in cells:
+            low, high, level, method = (found.low, found.high, found.level, found.method) if found else (None,) * 4
+            yield Result(metric=metric, value=value, low=low, high=high, level=level, interval=method, **common)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from torch import Tensor
@@ -18,6 +17,7 @@ from unprompt.errors import SuiteError
 from unprompt.instruments.base import Backbone
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.loading import filled, from_folder, load_model, load_part, read_weights
+from unprompt.instruments.preprocessing import normalisation
 
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final = (0.229, 0.224, 0.225)
@@ -40,11 +40,13 @@ class ResNetBackbone(Backbone):
 
     def __init__(self, origin: Origin, device: str = "cpu", dtype: str = "float32") -> None:
         super().__init__(origin, device, dtype)
-        stated = load_part(lambda: _stated(origin.folder, "config.json"), origin)
+        stated = load_part(lambda: json.loads((origin.folder / "config.json").read_text("utf-8")), origin)
         self._timm = "architecture" in stated
         self._config = _timm_config(origin, stated) if self._timm else from_folder(ResNetConfig, origin)
         self.width = self._config.hidden_sizes[-1]
-        self.mean, self.std = _normalisation(origin.folder, stated)
+        own = stated.get("pretrained_cfg", {})
+        mean, std = own.get("mean", IMAGENET_MEAN), own.get("std", IMAGENET_STD)
+        self.mean, self.std = normalisation(origin.folder, mean, std)
 
     def _load(self) -> None:
         if not self._timm:
@@ -61,7 +63,7 @@ class ConvNextBackbone(Backbone):
     def __init__(self, origin: Origin, device: str = "cpu", dtype: str = "float32") -> None:
         super().__init__(origin, device, dtype)
         self.width = from_folder(ConvNextConfig, origin).hidden_sizes[-1]
-        self.mean, self.std = _normalisation(origin.folder, {})
+        self.mean, self.std = normalisation(origin.folder, IMAGENET_MEAN, IMAGENET_STD)
 
     def _load(self) -> None:
         self._model = load_model(ConvNextModel, self.origin, self.device, self._dtype)
@@ -97,17 +99,3 @@ def _timm_config(origin: Origin, stated: Mapping[str, Any]) -> Any:
             f"{', '.join(TIMM)}: choose one of these, or a ResNet that transformers saved"
         )
     return ResNetConfig(**TIMM[architecture])
-
-
-def _stated(folder: Path, name: str) -> dict[str, Any]:
-    stated: dict[str, Any] = json.loads((folder / name).read_text("utf-8"))
-    return stated
-
-
-def _normalisation(folder: Path, stated: Mapping[str, Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation as the folder says, ImageNet's where it says nothing."""
-    if (folder / "preprocessor_config.json").is_file():
-        said = _stated(folder, "preprocessor_config.json")
-        return tuple(said.get("image_mean", IMAGENET_MEAN)), tuple(said.get("image_std", IMAGENET_STD))
-    said = stated.get("pretrained_cfg", {})
-    return tuple(said.get("mean", IMAGENET_MEAN)), tuple(said.get("std", IMAGENET_STD))

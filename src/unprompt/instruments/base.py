@@ -43,6 +43,7 @@ class Instrument(ABC):
     batch_size: int = 32
     device: torch.device = torch.device("cpu")
     _loaded: bool = False
+    _model: Any = None
 
     def __init__(
         self,
@@ -67,6 +68,11 @@ class Instrument(ABC):
                 self._load()
                 self._loaded = True
         return self
+
+    @property
+    def model(self) -> Any:
+        """The network, whose parts are frozen: whoever wants to tune one takes a copy."""
+        return self.load()._model
 
     def _load(self) -> None:  # noqa: B027 - nothing to load is allowed
         """Set what the underscored methods use: the network, its tokenizer."""
@@ -234,9 +240,3 @@ class Backbone(Instrument):
     width: int
     mean: Sequence[float]
     std: Sequence[float]
-    _model: Any
-
-    @property
-    def model(self) -> Any:
-        """A torch.nn.Module, whose parts a method may take by name."""
-        return self.load()._model

@@ -31,6 +31,7 @@ class BlipCaptioner(Captioner):
         self._tokenizer = from_folder(AutoTokenizer, self.origin)
         config = self._model.config
         self._normalise = Normaliser.of(self.origin.folder, config.vision_config.image_size)
+        self._start = 1  # of the text: the decoder's own start goes first, which not every tokenizer counts as special
         most = min(self._tokens, config.text_config.max_position_embeddings - 1)
         self._search = GenerationConfig(do_sample=False, num_beams=self._beams, max_new_tokens=most)
 
@@ -38,6 +39,5 @@ class BlipCaptioner(Captioner):
         pixels = self._normalise.whole(pictures).to(self.device, self._dtype)
         with quietly():
             tokens = self._model.generate(pixel_values=pixels, generation_config=self._search)
-        # The first token is the decoder's start, which not every saved tokenizer counts as special.
-        texts: list[str] = self._tokenizer.batch_decode(tokens[:, 1:], skip_special_tokens=True)
+        texts: list[str] = self._tokenizer.batch_decode(tokens[:, self._start :], skip_special_tokens=True)
         return texts

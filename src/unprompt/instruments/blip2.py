@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from transformers import AutoTokenizer, Blip2ForConditionalGeneration, GenerationConfig
 
 from unprompt.errors import SuiteError
-from unprompt.instruments.base import Captioner, search
-from unprompt.instruments.cards import Origin
-from unprompt.instruments.loading import from_folder, load_model, quietly
+from unprompt.instruments.blip import BlipCaptioner
+from unprompt.instruments.loading import from_folder, load_model
 from unprompt.instruments.preprocessing import Normaliser
-from unprompt.types import RGB
 
 
-class Blip2Captioner(Captioner):
+class Blip2Captioner(BlipCaptioner):
     """Any saved ``Blip2ForConditionalGeneration`` with a decoder as language model (OPT): picture -> text.
 
     The whole picture, stretched to the model's square; no prompt. Greedy with ``beams = 1``, beam search above;
     never sampled. At most ``max_new_tokens`` tokens.
     """
-
-    def __init__(
-        self, origin: Origin, beams: int = 1, max_new_tokens: int = 30, device: str = "cpu", dtype: str = "float32"
-    ) -> None:
-        super().__init__(origin, device, dtype, search(beams, max_new_tokens))
-        self._beams, self._tokens = beams, max_new_tokens
 
     def _load(self) -> None:
         self._model = load_model(Blip2ForConditionalGeneration, self.origin, self.device, self._dtype)
@@ -38,6 +28,7 @@ class Blip2Captioner(Captioner):
             )
         self._tokenizer = from_folder(AutoTokenizer, self.origin)
         self._normalise = Normaliser.of(self.origin.folder, config.vision_config.image_size)
+        self._start = config.num_query_tokens + 1  # after the picture's tokens and the start of the text
         self._search = GenerationConfig(
             do_sample=False,
             num_beams=self._beams,
@@ -46,11 +37,3 @@ class Blip2Captioner(Captioner):
             eos_token_id=self._model.generation_config.eos_token_id,
             pad_token_id=config.text_config.pad_token_id,
         )
-
-    def _caption(self, pictures: Sequence[RGB]) -> list[str]:
-        pixels = self._normalise.whole(pictures).to(self.device, self._dtype)
-        start = self._model.config.num_query_tokens + 1  # The picture's tokens and the start of the text.
-        with quietly():
-            tokens = self._model.generate(pixel_values=pixels, generation_config=self._search)
-        texts: list[str] = self._tokenizer.batch_decode(tokens[:, start:], skip_special_tokens=True)
-        return texts

@@ -19,7 +19,7 @@ class ClipEncoder(Encoder):
     """Any saved ``CLIPModel``: projected features, not normalised.
 
     Pictures: short side to the model's size (224 in the papers), bicubic, central square. Texts are cut at the
-    model's context length. ``model`` is frozen: whoever wants to tune a part of it takes a copy.
+    model's context length.
     """
 
     def __init__(self, origin: Origin, device: str = "cpu", dtype: str = "float32") -> None:
@@ -31,13 +31,8 @@ class ClipEncoder(Encoder):
         self.side, self.mean, self.std = self._normalise.side, self._normalise.mean, self._normalise.std
 
     def _load(self) -> None:
-        self._model: CLIPModel = load_model(CLIPModel, self.origin, self.device, self._dtype)
+        self._model = load_model(CLIPModel, self.origin, self.device, self._dtype)
         self._tokenizer = from_folder(AutoTokenizer, self.origin)
-
-    @property
-    def model(self) -> CLIPModel:
-        """The network, whose parts are frozen."""
-        return self.load()._model
 
     def tower(self) -> tuple[torch.nn.Module, torch.nn.Module]:
         """What reads N x 3 x side x side, and what carries its pooled feature to the joint space."""

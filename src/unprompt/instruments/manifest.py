@@ -185,9 +185,13 @@ class Manifest:
         """What --suite and `unprompt fetch` are to be told: a shipped suite's name, the path of another."""
         return self.name if self.file == shipped(self.name) else str(self.file)
 
+    def overrides(self, method: str) -> Mapping[str, Spec]:
+        """Role -> spec of what the file gives to one method alone."""
+        return self.methods[method].instruments if method in self.methods else {}
+
     def instruments_of(self, method: str = "") -> Mapping[str, Spec]:
         """Role -> spec, with the method's own in place of the common ones."""
-        return {**self.instruments, **self.methods.get(method, MethodTable()).instruments}
+        return {**self.instruments, **self.overrides(method)}
 
     def generators_of(self, method: str = "") -> Mapping[str, Spec]:
         """Name -> spec of all that draws: the diffusion first, when there is one."""

@@ -48,11 +48,6 @@ class OpenClipEncoder(Encoder):
         self._model.to(self.device, self._dtype)
         self._tokenizer = open_clip.SimpleTokenizer(context_length=self._model.context_length)
 
-    @property
-    def model(self) -> Any:
-        """The network, whose parts are frozen."""
-        return self.load()._model
-
     def tower(self) -> tuple[nn.Module, nn.Module]:
         """What reads N x 3 x side x side; it ends in the joint space itself."""
         return self.model.visual, nn.Identity()

@@ -17,6 +17,18 @@ CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
+def normalisation(
+    folder: Path, mean: Sequence[float], std: Sequence[float]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of each channel from the folder's preprocessor file, else those that are given."""
+    for name in ("preprocessor_config.json", "processor_config.json"):
+        if (folder / name).is_file():
+            stated = json.loads((folder / name).read_text("utf-8"))
+            stated = stated.get("image_processor", stated)
+            return tuple(stated.get("image_mean", mean)), tuple(stated.get("image_std", std))
+    return tuple(mean), tuple(std)
+
+
 @dataclass(frozen=True)
 class Normaliser:
     """Pictures of ``side`` x ``side``, (x / 255 - mean) / std by channel."""
@@ -28,13 +40,7 @@ class Normaliser:
     @classmethod
     def of(cls, folder: Path, side: int) -> Normaliser:
         """Mean and deviation from the folder's preprocessor file, CLIP's where it has none."""
-        for name in ("preprocessor_config.json", "processor_config.json"):
-            if (folder / name).is_file():
-                stated = json.loads((folder / name).read_text("utf-8"))
-                stated = stated.get("image_processor", stated)
-                mean, std = stated.get("image_mean", CLIP_MEAN), stated.get("image_std", CLIP_STD)
-                return cls(side, tuple(mean), tuple(std))
-        return cls(side)
+        return cls(side, *normalisation(folder, CLIP_MEAN, CLIP_STD))
 
     def cropped(self, pictures: Sequence[RGB]) -> torch.Tensor:
         """Short side to ``side`` (bicubic), then the central square: N x 3 x side x side."""

@@ -70,7 +70,7 @@ class Suite:
 
     def has_override(self, role: str) -> bool:
         """Whether the method of this view has an instrument of its own in ``role``."""
-        return self.method in self.manifest.methods and role in self.manifest.methods[self.method].instruments
+        return role in self.manifest.overrides(self.method)
 
     def __repr__(self) -> str:
         return f"Suite.load({self.name!r}, device={self.device!r}, dtype={self.dtype!r})"

@@ -96,7 +96,7 @@ def estimate(
     lacking = _lacking(instruments, [extractor])
     sample = _sample(selection.samples)
     log.info(f"{recipe.name}: timing {len(sample)} pictures" if sample and not lacking else f"{recipe.name}: not timed")
-    timed = None if lacking or not sample else _timed(recipe, sample, instruments, suite, options, device, dtype)
+    timed = None if lacking or not sample else _timed(recipe.method, sample, instruments, options)
     epochs = None if lacking else getattr(made.fitting_options(instruments).override(options), "epochs", None)
     present = _present(folder)
     left = max(0, len(selection.samples) - present)
@@ -127,14 +127,14 @@ def estimate(
 
 
 def _lacking(suite: Suite, extractors: Sequence[Any]) -> tuple[str, ...]:
-    """What is said of each model whose weights are not here."""
-    told = []
+    """The message of each model whose weights are not here."""
+    messages = []
     for spec in specs_of(suite.manifest, extractors):
         try:
             suite.manifest.origin(spec)
         except MissingWeights as error:
-            told.append(str(error))
-    return tuple(told)
+            messages.append(str(error))
+    return tuple(messages)
 
 
 def _sample(samples: Sequence[Sample]) -> list[Sample]:
@@ -146,16 +146,8 @@ def _sample(samples: Sequence[Sample]) -> list[Sample]:
     return chosen or list(samples[:8])
 
 
-def _timed(
-    recipe: TableRecipe,
-    sample: Sequence[Sample],
-    instruments: Suite,
-    suite: str | Path,
-    options: Mapping[str, Any] | None,
-    device: str,
-    dtype: str,
-) -> _Timed:
-    made = EVERY[recipe.method]
+def _timed(method: str, sample: Sequence[Sample], instruments: Suite, options: Mapping[str, Any] | None) -> _Timed:
+    made = EVERY[method]
     extractor = made.evidence_of(made.fitting_options(instruments).override(options))
     with tempfile.TemporaryDirectory(prefix="unprompt-dry-run-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -165,29 +157,25 @@ def _timed(
         store = extract_samples(extractor, rest, folder / "rest", instruments)
         seconds = (time.perf_counter() - start) / len(rest)
         size = sum(path.stat().st_size for path in store.root.rglob("*") if path.is_file()) / len(rest)
-        places = [folder / "first", folder / "rest"]
-        return _Timed(
-            len(rest), seconds, size, _epoch(recipe.method, places, folder, suite, options, device, len(sample) // 2)
-        )
+        return _Timed(len(rest), seconds, size, _epoch(method, folder, instruments, options, len(sample) // 2))
 
 
 def _epoch(
-    method: str,
-    stores: Sequence[Path],
-    folder: Path,
-    suite: str | Path,
-    options: Mapping[str, Any] | None,
-    device: str,
-    learned: int,
+    method: str, folder: Path, instruments: Suite, options: Mapping[str, Any] | None, learned: int
 ) -> float | None:
     """Seconds a picture and pass; None where the sample does not suffice for a training."""
-    taken = []
+    stores, taken = [folder / "first", folder / "rest"], []
     for epochs in EPOCHS:
         start = time.perf_counter()
         try:
-            chosen = {**(options or {}), "epochs": epochs}
-            out = folder / f"{epochs}.safetensors"
-            train(method, evidence=stores, out=out, suite=suite, device=device, options=chosen)
+            train(
+                method,
+                evidence=stores,
+                out=folder / f"{epochs}.safetensors",
+                suite=instruments.manifest.file,
+                device=instruments.device,
+                options={**(options or {}), "epochs": epochs},
+            )
         except DataError:
             return None
         taken.append(time.perf_counter() - start)
