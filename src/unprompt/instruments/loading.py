@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
@@ -71,7 +71,7 @@ def load_model(build: Any, origin: Origin, device: torch.device, dtype: torch.dt
         ),
         origin,
     )
-    _all_set(build, found, origin, folder)
+    _all_set(build.__name__, _unset(found), replace(origin, folder=folder, model=origin.name))
     return model.eval().requires_grad_(False).to(device)
 
 
@@ -90,7 +90,7 @@ def fill_model(
         )
 
     model, found = load_part(load, origin)
-    _all_set(build, found, origin, origin.folder)
+    _all_set(build.__name__, _unset(found), origin)
     if foreign := sorted(found["unexpected_keys"]):
         raise SuiteError(
             f"model {origin.name!r} in {origin.folder} has no place for {len(foreign)} weights, {foreign[0]!r} first: "
@@ -106,10 +106,16 @@ def read_weights(folder: Path, origin: Origin) -> dict[str, torch.Tensor]:
     return {name: tensor for part in parts for name, tensor in part.items()}
 
 
-def _all_set(build: Any, found: Mapping[str, Any], origin: Origin, folder: Path) -> None:
-    unset = sorted([*found["missing_keys"], *(str(entry) for entry in found["mismatched_keys"])])
+def _unset(found: Mapping[str, Any]) -> list[str]:
+    return sorted([*found["missing_keys"], *map(str, found["mismatched_keys"])])
+
+
+def _all_set(model: str, unset: Sequence[str], origin: Origin) -> None:
     if unset:
-        raise SuiteError(_unset(replace(origin, folder=folder, model=origin.name), build.__name__, unset))
+        raise SuiteError(
+            f"the weights of model {origin.name!r} in {origin.folder} leave {len(unset)} parameters of {model} unset, "
+            f"{unset[0]!r} first: nothing is filled with random numbers; fetch it again"
+        )
 
 
 def filled(model: Any, weights: Mapping[str, torch.Tensor], origin: Origin) -> Any:
@@ -117,8 +123,7 @@ def filled(model: Any, weights: Mapping[str, torch.Tensor], origin: Origin) -> A
     held = {name for name, _ in model.named_parameters()}
     held |= {name for name, _ in model.named_buffers()} & set(model.state_dict())
     unset = sorted(name for name in held - set(weights) if not name.endswith("num_batches_tracked"))
-    if unset:
-        raise SuiteError(_unset(origin, type(model).__name__, unset))
+    _all_set(type(model).__name__, unset, origin)
     model.load_state_dict(weights, strict=False)
     return model.eval().requires_grad_(False)
 
@@ -132,13 +137,6 @@ def import_extra(module: str, extra: str, purpose: str) -> Any:
             f"{purpose} need the package {module}, which cannot be imported here ({error}): "
             f"pip install 'unprompt[{extra}]', with a torchvision that fits torch {torch.__version__}"
         ) from error
-
-
-def _unset(origin: Origin, model: str, names: list[str]) -> str:
-    return (
-        f"the weights of model {origin.name!r} in {origin.folder} leave {len(names)} parameters of {model} unset, "
-        f"{names[0]!r} first: nothing is filled with random numbers; fetch it again"
-    )
 
 
 def load_part(load: Callable[[], Any], origin: Origin) -> Any:

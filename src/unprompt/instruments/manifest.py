@@ -182,7 +182,7 @@ class Manifest:
 
     @property
     def cli_name(self) -> str:
-        """What --suite and `unprompt fetch` are to be told: a shipped suite's name, the path of another."""
+        """What --suite and `unprompt fetch` take: a shipped suite's name, the path of another."""
         return self.name if self.file == shipped(self.name) else str(self.file)
 
     def overrides(self, method: str) -> Mapping[str, Spec]:

@@ -77,7 +77,7 @@ def _sweep(path: Path) -> None:
     for name in strays:
         writer = name.removeprefix(stem).removesuffix(".tmp")
         if writer.isdecimal() and not _alive(int(writer)):
-            with suppress(OSError):  # Another user's: it stands in nobody's way.
+            with suppress(OSError):  # Another user's: it does no harm.
                 path.with_name(name).unlink()
 
 

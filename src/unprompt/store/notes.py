@@ -34,7 +34,7 @@ def check_note(path: Path) -> None:
     data = path.read_bytes()
     if _encoded(json.loads(data)) != data:
         raise StoreError(
-            "got other bytes than this content is spelt in: delete this file and run the same command again; "
+            "got other bytes than the store writes for this content: delete this file and run the same command again; "
             "of a recipe delete the folder",
             path=path,
         )

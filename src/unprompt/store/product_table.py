@@ -47,7 +47,7 @@ class ProductRecipe:
 
     @cached_property
     def document(self) -> dict[str, object]:
-        """What stands in the recipe's file, as plain JSON values."""
+        """The content of the recipe's file, as plain JSON values."""
         return {"fingerprint": self.fingerprint, "recipe": canonical(self)}
 
     @property

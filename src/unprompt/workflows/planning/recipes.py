@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path, PurePath
@@ -107,7 +107,8 @@ def select(
         columns = tuple(Column(name, name) for name in sorted(there))
     learned = tuple(train or (recipe.train.stand_in if standing_in else recipe.train.generators))
     taken = _taken(labelled, columns, learned)
-    kept = _fewer(_subset(taken, recipe.train.pictures), pictures)
+    of_class = _fewer(taken, recipe.train.pictures, lambda one: one.label if one.split == "train" else None)
+    kept = _fewer(of_class, pictures or 0, lambda one: (one.split, one.label, one.generator))
     absent = tuple(one for one in recipe.columns if one.generator not in there)
     return RecipeSamples(tuple(kept), learned, columns, absent, standing_in, tuple(_problems(kept, learned, columns)))
 
@@ -144,25 +145,16 @@ def _taken(samples: Sequence[Sample], columns: Sequence[Column], learned: Collec
     return [one for one in samples if one.label is not None and one.generator in wanted[one.split, one.label]]
 
 
-def _subset(samples: Sequence[Sample], pictures: int) -> list[Sample]:
-    """Of the train split so many pictures of each class, 0 = all; the rest whole."""
-    if not pictures:
-        return list(samples)
+def _fewer(samples: Sequence[Sample], count: int, key: Callable[[Sample], object]) -> list[Sample]:
+    """So many of those with one key, 0 = all; those whose key is None stay whole."""
+    groups: dict[object, list[Sample]] = defaultdict(list)
+    for one in samples:
+        groups[key(one)].append(one)
     chosen = {
         one.uri
-        for label in (REAL, GENERATED)
-        for one in _lowest([one for one in samples if (one.split, one.label) == ("train", label)], pictures)
+        for name, group in groups.items()
+        for one in (_lowest(group, count) if count and name is not None else group)
     }
-    return [one for one in samples if one.split != "train" or one.uri in chosen]
-
-
-def _fewer(samples: Sequence[Sample], pictures: int | None) -> list[Sample]:
-    if pictures is None:
-        return list(samples)
-    cells: dict[object, list[Sample]] = defaultdict(list)
-    for one in samples:
-        cells[one.split, one.label, one.generator].append(one)
-    chosen = {one.uri for cell in cells.values() for one in _lowest(cell, pictures)}
     return [one for one in samples if one.uri in chosen]
 
 
