@@ -32,7 +32,7 @@ def test_work_is_counted_as_the_papers_run_their_models() -> None:
     """SARE: a caption and 25 steps of two passes; SemGIR: a caption and 50; TIDY: BLIP-2 and CLIP."""
     paper = Manifest.read(shipped("paper"))
     blip, clip, sd = (paper.instruments[role].needs.work for role in ("captioner", "encoder", "diffusion"))
-    blip2 = paper.methods["tidy"]["captioner"].needs.work
+    blip2 = paper.overrides("tidy")["captioner"].needs.work
     found = {method: tflop(paper, extractors_of(method, paper)[0]) for method in ("sare", "semgir", "tidy", "item")}
     assert found["sare"] == pytest.approx(blip + 25 * 2 * sd)
     assert found["semgir"] == pytest.approx(blip + 50 * 2 * sd)
