@@ -133,8 +133,8 @@ def test_a_note_in_other_bytes_is_named(copy: Path) -> None:
     assert [(one.file, one.what) for one in verify(copy).problems] == [
         (
             "evidence/sare.json",
-            "got other bytes than the store writes for this content: delete this file and run the same command again; of a "
-            "recipe delete the folder",
+            "got other bytes than the store writes for this content: delete this file and run the same command again; "
+            "of a recipe delete the folder",
         )
     ]
 
