@@ -44,11 +44,11 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-def part(store: Store, files: list[Sample]) -> Shard:
-    """The one part of the store, its samples read."""
-    (part,) = store.plan(files)
-    store.write_samples(part.index, sample_rows(part, [_read(sample.uri) for sample in files]))
-    return part
+def shard(store: Store, files: list[Sample]) -> Shard:
+    """The one shard of the store, its samples read."""
+    (shard,) = store.plan(files)
+    store.write_samples(shard.index, sample_rows(shard, [_read(sample.uri) for sample in files]))
+    return shard
 
 
 def _read(uri: str) -> Picture | PictureError:

@@ -1,4 +1,4 @@
-"""Further draws of the noise: other drawings, the same captions, shelves of their own."""
+"""Further draws of the noise: other drawings, the same captions, tables of their own."""
 
 import hashlib
 
@@ -47,7 +47,7 @@ def test_another_draw_asks_for_no_second_caption(
     assert all((one.reconstruction == other.reconstruction).all() for one, other in zip(first, plain, strict=True))
 
 
-def test_only_drawings_get_shelves_of_their_own(suite: Suite) -> None:
+def test_only_drawings_get_tables_of_their_own(suite: Suite) -> None:
     for product in [*SareExtractor().products(), *SemgirExtractor(2).products()]:
         names = {product.recipe(suite, noise).name for noise in (0, 1, 2)}
         assert product.recipe(suite, 0) == product.recipe(suite)
@@ -55,14 +55,14 @@ def test_only_drawings_get_shelves_of_their_own(suite: Suite) -> None:
 
 
 def test_a_shelf_of_further_draws_may_hold_some_of_the_pictures(
-    suite: Suite, pictures: list[Picture], store: Store, part: Shard
+    suite: Suite, pictures: list[Picture], store: Store, shard: Shard
 ) -> None:
-    shelves = ShardReader(store, part.index)
+    reader = ShardReader(store, shard.index)
     few = ProductCache(pictures[:1], suite, noise=1)
-    ProductCache(pictures, suite, shelves).captions()
-    kept = ProductCache(pictures[:1], suite, shelves, noise=1).regenerations()
+    ProductCache(pictures, suite, reader).captions()
+    kept = ProductCache(pictures[:1], suite, reader, noise=1).regenerations()
     np.testing.assert_array_equal(kept, few.regenerations())
-    more = ProductCache(pictures, suite, shelves, noise=1).regenerations()
+    more = ProductCache(pictures, suite, reader, noise=1).regenerations()
     np.testing.assert_array_equal(more[0], kept[0])
     assert len(more) == 3
 

@@ -79,20 +79,20 @@ def test_each_fingerprint_is_computed_once(
         return fingerprint(*parts)
 
     monkeypatch.setattr(product_table, "fingerprint", counted)
-    (part,) = store.plan([Sample(picture.uri, 0) for picture in many])
-    store.write_samples(part.index, sample_rows(part, many))
+    (shard,) = store.plan([Sample(picture.uri, 0) for picture in many])
+    store.write_samples(shard.index, sample_rows(shard, many))
     extractors = [JointExtractor(EXTRACTORS), AttributionExtractor(("diffusion", "sibling"))]
     for extractor in extractors:
-        extractor.extract(ProductCache(many, suite, ShardReader(store, part.index)))
-    shelves = {name for extractor in extractors for name in extractor.view(suite).products.values()}
+        extractor.extract(ProductCache(many, suite, ShardReader(store, shard.index)))
+    names = {name for extractor in extractors for name in extractor.view(suite).products.values()}
     rows = asked.pop("row")
-    assert rows == COUNT * (len(shelves) + 2)  # each is written; captions and drawings are read by the second
+    assert rows == COUNT * (len(names) + 2)  # each is written; captions and drawings are read by the second
     assert set(asked.values()) <= {1}
-    assert len(asked) <= len(shelves)  # fewer where another test computed one
+    assert len(asked) <= len(names)  # fewer where another test computed one
 
-    def never(part: object) -> None:
-        raise AssertionError(f"{part!r} was spelt again")
+    def never(shard: object) -> None:
+        raise AssertionError(f"{shard!r} was spelt again")
 
     monkeypatch.setattr(import_module("unprompt.store.fingerprint"), "canonical", never)
     for extractor in extractors:
-        extractor.extract(StoredProductCache(ShardReader(store, part.index), suite, ok_rows(store, part.index)))
+        extractor.extract(StoredProductCache(ShardReader(store, shard.index), suite, ok_rows(store, shard.index)))

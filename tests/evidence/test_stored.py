@@ -11,7 +11,7 @@ import pytest
 from unprompt.errors import StoreError
 from unprompt.evidence.alignment import AlignmentExtractor, Objects
 from unprompt.evidence.attribution import AttributionExtractor
-from unprompt.evidence.base import Extractor, ok_rows, rows_by_part
+from unprompt.evidence.base import Extractor, ok_rows, rows_by_shard
 from unprompt.evidence.embedding import EmbeddingExtractor
 from unprompt.evidence.product_cache import ProductCache, ShardReader
 from unprompt.evidence.sare import SareExtractor
@@ -70,58 +70,58 @@ def test_what_comes_back_is_what_was_made(
     suite: Suite,
     pictures: list[Picture],
     store: Store,
-    part: Shard,
+    shard: Shard,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     extractor = build()
-    made = extractor.extract(ProductCache(pictures, suite, ShardReader(store, part.index)))
+    made = extractor.extract(ProductCache(pictures, suite, ShardReader(store, shard.index)))
     view = extractor.view(suite)
     store.write_view(view)
     assert set(view.products.values()) == {path.name for path in (store.root / "products").glob("*")}
     forbid(suite, monkeypatch)
-    found = extractor.load_part(store, store.read_view(extractor.method), part.index, suite)
+    found = extractor.load_shard(store, store.read_view(extractor.method), shard.index, suite)
     assert len(found) == len(pictures)
     assert all(same(a, b) for a, b in zip(made, found, strict=True))
-    rows = ok_rows(store, part.index)[::-1][:2]
-    turned = extractor.load_part(store, view, part.index, suite, rows)
+    rows = ok_rows(store, shard.index)[::-1][:2]
+    turned = extractor.load_shard(store, view, shard.index, suite, rows)
     assert all(same(a, b) for a, b in zip(made[::-1][:2], turned, strict=True))
 
 
 def test_a_second_run_makes_nothing(
-    suite: Suite, pictures: list[Picture], store: Store, part: Shard, monkeypatch: pytest.MonkeyPatch
+    suite: Suite, pictures: list[Picture], store: Store, shard: Shard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = SareExtractor().extract(ProductCache(pictures, suite, ShardReader(store, part.index)))
+    first = SareExtractor().extract(ProductCache(pictures, suite, ShardReader(store, shard.index)))
     forbid(suite, monkeypatch)
-    again = SareExtractor().extract(ProductCache(pictures, suite, ShardReader(store, part.index)))
+    again = SareExtractor().extract(ProductCache(pictures, suite, ShardReader(store, shard.index)))
     assert all(same(a, b) for a, b in zip(first, again, strict=True))
 
 
-def test_tidy_and_item_share_their_shelves(suite: Suite) -> None:
+def test_tidy_and_item_share_their_products(suite: Suite) -> None:
     assert AlignmentExtractor("tidy").view(suite).products == AlignmentExtractor("item").view(suite).products
 
 
 def test_a_store_of_both_scopes_serves_a_global_head_and_not_the_other_way_round(
-    suite: Suite, pictures: list[Picture], store: Store, part: Shard, monkeypatch: pytest.MonkeyPatch
+    suite: Suite, pictures: list[Picture], store: Store, shard: Shard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rich, poor = AlignmentExtractor("tidy", objects=True), AlignmentExtractor("tidy")
-    made = rich.extract(ProductCache(pictures, suite, ShardReader(store, part.index)))
+    made = rich.extract(ProductCache(pictures, suite, ShardReader(store, shard.index)))
     assert all(one.objects and one.objects.boxes for one in made)
     forbid(suite, monkeypatch)
-    found = poor.load_part(store, rich.view(suite), part.index, suite)
+    found = poor.load_shard(store, rich.view(suite), shard.index, suite)
     assert [one.objects for one in found] == [None] * len(pictures)
     assert all(np.array_equal(one.image, other.image) for one, other in zip(found, made, strict=True))
     with pytest.raises(StoreError, match=r"expected .*'boxes': 'boxes-[0-9a-f]{12}'.* of tidy from suite 'fake'"):
-        rich.load_part(store, poor.view(suite), part.index, suite)
+        rich.load_shard(store, poor.view(suite), shard.index, suite)
     assert not rich.view(suite).serves(AlignmentExtractor("item").view(suite))
 
 
 def test_pictures_in_which_nothing_is_found_come_back_so(
-    suite: Suite, pictures: list[Picture], store: Store, part: Shard, monkeypatch: pytest.MonkeyPatch
+    suite: Suite, pictures: list[Picture], store: Store, shard: Shard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(suite.grounder, "threshold", 0.9999)
     extractor = AlignmentExtractor("tidy", objects=True)
-    made = extractor.extract(ProductCache(pictures, suite, ShardReader(store, part.index)))
-    found = extractor.load_part(store, extractor.view(suite), part.index, suite)
+    made = extractor.extract(ProductCache(pictures, suite, ShardReader(store, shard.index)))
+    found = extractor.load_shard(store, extractor.view(suite), shard.index, suite)
     assert all(same(one, other) for one, other in zip(made, found, strict=True))
     for one in found:
         assert one.objects is not None
@@ -148,62 +148,62 @@ def test_an_unguided_reconstruction_does_not_depend_on_the_captioner(
 
 
 def test_a_changed_file_is_an_error(
-    suite: Suite, pictures: list[Picture], store: Store, part: Shard, files: list[Sample]
+    suite: Suite, pictures: list[Picture], store: Store, shard: Shard, files: list[Sample]
 ) -> None:
     extractor = SareExtractor()
-    extractor.extract(ProductCache(pictures, suite, ShardReader(store, part.index)))
+    extractor.extract(ProductCache(pictures, suite, ShardReader(store, shard.index)))
     Path(files[1].uri).write_bytes(encode_png(255 - pictures[1].rgb))
     with pytest.raises(StoreError, match=rf"1\.png shows other pixels .* \({pictures[1].pixels[:12]}\): put the file"):
-        extractor.load_part(store, extractor.view(suite), part.index, suite)
+        extractor.load_shard(store, extractor.view(suite), shard.index, suite)
     Path(files[1].uri).unlink()
     with pytest.raises(StoreError, match=r"1\.png cannot be opened again .*: put the file back"):
-        extractor.load_part(store, extractor.view(suite), part.index, suite)
+        extractor.load_shard(store, extractor.view(suite), shard.index, suite)
 
 
 def test_of_a_file_that_was_read_anew_only_the_last_state_counts(
-    store: Store, part: Shard, files: list[Sample], pictures: list[Picture], suite: Suite
+    store: Store, shard: Shard, files: list[Sample], pictures: list[Picture], suite: Suite
 ) -> None:
-    assert {index: [row["uri"] for row in rows] for index, rows in rows_by_part(store)} == {
+    assert {index: [row["uri"] for row in rows] for index, rows in rows_by_shard(store)} == {
         0: [sample.uri for sample in files[:3]]
     }
     Path(files[1].uri).write_bytes(encode_png(np.tile(pictures[1].rgb, (2, 1, 1))))
     _, new = store.plan(files)
     changed = read(Path(files[1].uri), files[1].uri)
     store.write_samples(new.index, sample_rows(new, [changed]))
-    found = dict(rows_by_part(store))
+    found = dict(rows_by_shard(store))
     assert [row["uri"] for row in found[0]] == [files[0].uri, files[2].uri]
     assert [row["pixels"] for row in found[1]] == [changed.pixels]
     extractor = SareExtractor()
-    extractor.extract(ProductCache(pictures, suite, ShardReader(store, part.index)))
-    assert len(extractor.load_part(store, extractor.view(suite), part.index, suite, found[0])) == 2
+    extractor.extract(ProductCache(pictures, suite, ShardReader(store, shard.index)))
+    assert len(extractor.load_shard(store, extractor.view(suite), shard.index, suite, found[0])) == 2
 
 
-def test_a_lacking_product_is_an_error_and_not_made(suite: Suite, store: Store, part: Shard) -> None:
+def test_a_lacking_product_is_an_error_and_not_made(suite: Suite, store: Store, shard: Shard) -> None:
     extractor = EmbeddingExtractor()
-    with pytest.raises(StoreError, match=r"no picture_embeddings of part 0 in products/embedding-[0-9a-f]{12}"):
-        extractor.load_part(store, extractor.view(suite), part.index, suite)
+    with pytest.raises(StoreError, match=r"no picture_embeddings of shard 0 in products/embedding-[0-9a-f]{12}"):
+        extractor.load_shard(store, extractor.view(suite), shard.index, suite)
 
 
-def test_a_part_that_was_never_read_is_an_error(store: Store, part: Shard) -> None:
-    with pytest.raises(StoreError, match="no samples of part 7: finish the extraction"):
+def test_a_part_that_was_never_read_is_an_error(store: Store, shard: Shard) -> None:
+    with pytest.raises(StoreError, match="no samples of shard 7: finish the extraction"):
         ok_rows(store, 7)
 
 
 def test_evidence_of_another_suite_is_an_error(
-    suite: Suite, store: Store, part: Shard, monkeypatch: pytest.MonkeyPatch
+    suite: Suite, store: Store, shard: Shard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     view = EmbeddingExtractor().view(suite)
     monkeypatch.setattr(suite.encoder, "card", replace(suite.encoder.card, digest="another"))
     with pytest.raises(StoreError, match=r"holds evidence of clip-probe from suite 'fake' .* extract it again"):
-        EmbeddingExtractor().load_part(store, view, part.index, suite)
+        EmbeddingExtractor().load_shard(store, view, shard.index, suite)
 
 
 def test_pictures_that_a_part_did_not_hold_are_an_error(
-    suite: Suite, pictures: list[Picture], store: Store, part: Shard
+    suite: Suite, pictures: list[Picture], store: Store, shard: Shard
 ) -> None:
-    ProductCache(pictures[:2], suite, ShardReader(store, part.index)).captions()
+    ProductCache(pictures[:2], suite, ShardReader(store, shard.index)).captions()
     with pytest.raises(StoreError, match=rf"holds 2 pictures, but not {pictures[2].pixels[:12]} \(1 lacking\)"):
-        ProductCache(pictures, suite, ShardReader(store, part.index)).captions()
+        ProductCache(pictures, suite, ShardReader(store, shard.index)).captions()
 
 
 def test_a_bench_of_nothing_asks_nobody(suite: Suite, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

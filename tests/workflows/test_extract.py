@@ -92,7 +92,7 @@ def test_evidence_that_shows_the_picture_shows_the_perturbed_one(pictures: Path,
     out = extract("sare", data=data, out=tmp_path / "out", suite=suite, perturb="noise:0.1")
     loaded, store = Suite.load(suite), Store(out)
     head = SareDetector(loaded)
-    stored = head.extractor.load_part(store, store.read_view("sare"), 0, loaded)
+    stored = head.extractor.load_shard(store, store.read_view("sare"), 0, loaded)
     row = store.read_shard(0).to_pylist()[0]
     changed = perturbed(read(Path(row["uri"]), row["uri"]), Chain.parse("noise:0.1"))
     (fresh,) = head.extractor.extract(ProductCache([changed], loaded))

@@ -93,14 +93,13 @@ class AlignmentExtractor(Extractor[AlignmentEvidence]):
         self.roles = ("captioner", "encoder", *(("grounder",) if objects else ()))
 
     def products(self) -> Sequence[Product[Any]]:
-        whole = CAPTIONS, PICTURE_EMBEDDINGS, CAPTION_EMBEDDINGS
-        return (*whole, BOXES, OBJECT_EMBEDDINGS, PHRASE_EMBEDDINGS) if self.objects else whole
+        both = CAPTIONS, PICTURE_EMBEDDINGS, CAPTION_EMBEDDINGS
+        return (*both, BOXES, OBJECT_EMBEDDINGS, PHRASE_EMBEDDINGS) if self.objects else both
 
     def _extract(self, cache: ProductCache) -> list[AlignmentEvidence]:
-        parts = self._objects(cache) if self.objects else [None] * len(cache.pixels)
-        made = zip(cache.picture_embeddings(), cache.caption_embeddings(), cache.captions(), parts, strict=True)
-        return [AlignmentEvidence(*row) for row in made]
-
-    def _objects(self, cache: ProductCache) -> list[Objects]:
-        made = zip(cache.boxes(), cache.object_embeddings(), cache.phrase_embeddings(), strict=True)
-        return [Objects(*row) for row in made]
+        objects: list[Any] = [None] * len(cache.pixels)
+        if self.objects:
+            rows = zip(cache.boxes(), cache.object_embeddings(), cache.phrase_embeddings(), strict=True)
+            objects = [Objects(*row) for row in rows]
+        columns = cache.picture_embeddings(), cache.caption_embeddings(), cache.captions(), objects
+        return [AlignmentEvidence(*row) for row in zip(*columns, strict=True)]

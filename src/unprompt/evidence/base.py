@@ -1,4 +1,4 @@
-"""What an extractor is: one paper's representation, made from the products on a bench."""
+"""What an extractor is: one paper's representation, made from the products of the instruments."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ E = TypeVar("E", covariant=True)
 
 
 class Extractor(ABC, Generic[E]):
-    """One method's road from pictures to evidence."""
+    """How one method's evidence is made of pictures."""
 
     method: str
     version: ClassVar[int] = 1
     """Raised when the same products make other evidence."""
-    roles: Sequence[str]
+    roles: Sequence[str] = ()
     """The suite's instruments that it needs."""
     of_files: bool = False
-    """The evidence tells of the file too (format, quality, native size), not of the pixels alone."""
+    """The evidence describes the file too (format, quality, native size), not the pixels alone."""
 
     @abstractmethod
     def products(self) -> Sequence[Product[Any]]:
-        """What it takes from the bench and has stored."""
+        """What it takes from the product cache and has stored."""
 
     @final
     def extract(self, cache: ProductCache) -> list[E]:
-        """One evidence a picture of the bench, in order, by the instruments that the suite gives this method."""
+        """One evidence a picture of the cache, in order, by the instruments that the suite gives this method."""
         return self._extract(cache.of(self.method))
 
     @abstractmethod
@@ -57,19 +57,19 @@ class Extractor(ABC, Generic[E]):
 
     def view(self, suite: Suite) -> EvidenceView:
         """What a store says of this evidence under this suite."""
-        shelves = {role: recipe.name for role, recipe in self.recipes(suite).items()}
-        return EvidenceView(self.method, self.version, self.options(), suite.name, shelves)
+        products = {role: recipe.name for role, recipe in self.recipes(suite).items()}
+        return EvidenceView(self.method, self.version, self.options(), suite.name, products)
 
-    def load_part(
+    def load_shard(
         self,
         store: Store,
         view: EvidenceView,
-        part: int,
+        shard: int,
         suite: Suite,
         rows: Sequence[Mapping[str, Any]] | None = None,
         noise: int = 0,
     ) -> list[E]:
-        """The stored evidence of ``rows`` (sample rows that are ok; all of the part by default), nothing made anew.
+        """The stored evidence of ``rows`` (sample rows that are ok; all of the shard by default), nothing made anew.
 
         ``noise`` is the draw of the noise; further ones are stored for some pictures alone. :class:`StoreError` when
         the view is not this extractor's under this suite, a product is missing, or a picture that the evidence shows
@@ -82,20 +82,30 @@ class Extractor(ABC, Generic[E]):
                 f"expected {dict(expected.products)} of {expected.method} from suite {suite.name!r}: extract it again "
                 "with this suite, or name the suite that made it"
             )
-        wanted = ok_rows(store, part) if rows is None else rows
-        return self.extract(StoredProductCache(ShardReader(store, part), suite, wanted, noise))
+        rows = ok_rows(store, shard) if rows is None else rows
+        return self.extract(StoredProductCache(ShardReader(store, shard), suite, rows, noise))
 
 
-def rows_by_part(store: Store) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+class PictureExtractor(Extractor[E]):
+    """Needs no instrument and stores no product: the pictures themselves are read again."""
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+
+    def products(self) -> Sequence[Product[Any]]:
+        return ()
+
+
+def rows_by_shard(store: Store) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     """Shard by shard its current sample rows that have a picture; of a file that was changed and read anew the last."""
-    for part, table in store.current():
+    for shard, table in store.current():
         if rows := [row for row in table.to_pylist() if row["status"] == "ok"]:
-            yield part, rows
+            yield shard, rows
 
 
-def ok_rows(store: Store, part: int) -> list[dict[str, Any]]:
-    """The part's sample rows that have a picture; :class:`StoreError` before it was read."""
-    table = store.read_shard(part)
+def ok_rows(store: Store, shard: int) -> list[dict[str, Any]]:
+    """The shard's sample rows that have a picture; :class:`StoreError` before it was read."""
+    table = store.read_shard(shard)
     if table is None:
-        raise StoreError(f"{store.root} has no samples of part {part}: finish the extraction by the same command")
+        raise StoreError(f"{store.root} has no samples of shard {shard}: finish the extraction by the same command")
     return [row for row in table.to_pylist() if row["status"] == "ok"]

@@ -31,5 +31,4 @@ class DireExtractor(Extractor[DireEvidence]):
         return (reconstructions(guided=False),)
 
     def _extract(self, cache: ProductCache) -> list[DireEvidence]:
-        made = zip(cache.prepared(), cache.reconstructions(guided=False), strict=True)
-        return [DireEvidence(picture, reconstruction) for picture, reconstruction in made]
+        return [DireEvidence(*row) for row in zip(cache.prepared(), cache.reconstructions(guided=False), strict=True)]

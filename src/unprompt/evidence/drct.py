@@ -1,6 +1,6 @@
 """What DRCT learns from: a picture, and the same picture drawn again by a diffusion model, which is a hard fake.
 
-Chen et al., 2024, https://proceedings.mlr.press/v235/chen24ay.html. To judge, the picture is enough.
+Chen et al., 2024, https://proceedings.mlr.press/v235/chen24ay.html. At inference the picture is enough.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class DrctEvidence:
 
     picture: RGB
     reconstruction: RGB | None = None
-    """None where the picture is only to be judged."""
+    """None at inference."""
 
 
 class DrctExtractor(Extractor[DrctEvidence]):
@@ -39,5 +39,5 @@ class DrctExtractor(Extractor[DrctEvidence]):
     def _extract(self, cache: ProductCache) -> list[DrctEvidence]:
         if not self.reconstructed:
             return [DrctEvidence(picture.rgb) for picture in cache.pictures]
-        made = zip(cache.pictures, cache.reconstructions(guided=False), strict=True)
-        return [DrctEvidence(picture.rgb, reconstruction) for picture, reconstruction in made]
+        pairs = zip(cache.pictures, cache.reconstructions(guided=False), strict=True)
+        return [DrctEvidence(picture.rgb, reconstruction) for picture, reconstruction in pairs]

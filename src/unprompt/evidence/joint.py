@@ -1,4 +1,4 @@
-"""What a panel looks at: the evidence of each of its members, from one bench."""
+"""What a panel looks at: the evidence of each of its members, from one product cache."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from unprompt.evidence.products import Product
 class JointEvidence:
     """One picture's evidence under several methods."""
 
-    parts: Mapping[str, Any]
+    by_method: Mapping[str, Any]
     """Method -> its evidence."""
 
 
 class JointExtractor(Extractor[JointEvidence]):
-    """Several extractors over one bench, so that products which they share are made once."""
+    """Several extractors over one cache, so that products which they share are made once."""
 
     method = "panel"
 
@@ -30,12 +30,9 @@ class JointExtractor(Extractor[JointEvidence]):
         self.of_files = any(one.of_files for one in self.extractors.values())
 
     def products(self) -> Sequence[Product[Any]]:
-        made = {product.role: product for one in self.extractors.values() for product in one.products()}
-        return tuple(made.values())
+        by_role = {product.role: product for one in self.extractors.values() for product in one.products()}
+        return tuple(by_role.values())
 
     def _extract(self, cache: ProductCache) -> list[JointEvidence]:
-        parts = {method: extractor.extract(cache) for method, extractor in self.extractors.items()}
-        return [
-            JointEvidence({method: part[index] for method, part in parts.items()})
-            for index in range(len(cache.pictures))
-        ]
+        columns = [extractor.extract(cache) for extractor in self.extractors.values()]
+        return [JointEvidence(dict(zip(self.extractors, row, strict=True))) for row in zip(*columns, strict=True)]

@@ -1,4 +1,4 @@
-"""The semantic objects p_1 ... p_n that a caption speaks of (TIDY section 3.2, ITEM eq. 5): its noun phrases.
+"""The semantic objects p_1 ... p_n that a caption names (TIDY section 3.2, ITEM eq. 5): its noun phrases.
 
 The papers leave this to GLIP, which is asked for the noun phrases of the caption. Here every grounder is asked for
 the same ones, one phrase at a time: what Grounding DINO itself calls a phrase are the tokens above a second
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Final
 
 VERSION: Final = 1
-"""Raised when a caption gets other phrases: part of the recipe of all that rests on them."""
+"""Raised when a caption gets other phrases: part of the recipe of all that is made of them."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -64,13 +64,13 @@ def noun_phrases(caption: str) -> tuple[str, ...]:
     >>> noun_phrases("A man riding a horse next to a black and white dog.")
     ('a man', 'a horse', 'a black and white dog')
     """
-    found = (phrase for part in re.split(r"[.,;:!?()\"\n]+", caption.lower()) for phrase in _chunks(part))
-    return tuple(dict.fromkeys(" ".join(phrase) for phrase in found if _names_something(phrase)))
+    chunks = (chunk for clause in re.split(r"[.,;:!?()\"\n]+", caption.lower()) for chunk in _chunks(clause))
+    return tuple(dict.fromkeys(" ".join(chunk) for chunk in chunks if _names_something(chunk)))
 
 
-def _chunks(part: str) -> Iterator[list[str]]:
+def _chunks(clause: str) -> Iterator[list[str]]:
     """Runs of words between the words that end a phrase."""
-    words = re.findall(r"[^\W_]+(?:[-'’][^\W_]+)*", part)  # noqa: RUF001
+    words = re.findall(r"[^\W_]+(?:[-'’][^\W_]+)*", clause)  # noqa: RUF001
     run: list[str] = []
     for place, word in enumerate(words):
         following = words[place + 1] if place + 1 < len(words) else ""
@@ -90,8 +90,7 @@ def _ends(word: str, following: str, run: list[str]) -> bool:
     """Whether a phrase ends before this word: a listed one, or a participle that does not open the phrase."""
     if word in _ENDERS:
         return True
-    opening = bool(run) and all(one in _OPENERS for one in run)
-    if opening:
+    if run and _OPENERS.issuperset(run):
         return False
     if word.endswith("ing"):
         return word not in _NOUNS_IN_ING

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from unprompt.evidence.base import Extractor
+from unprompt.evidence.base import PictureExtractor
 from unprompt.evidence.product_cache import ProductCache
-from unprompt.evidence.products import Product
 from unprompt.images import fit_long
 from unprompt.types import RGB
 
 LOSSLESS: Final = frozenset({"PNG", "WEBP", "GIF", "TIFF", "BMP"})
-"""Formats that keep pixels as a generator made them, or may: a WebP is not asked which of its two kinds it is."""
+"""Formats that keep pixels as a generator made them, or may: the two kinds of WebP are not told apart."""
 
 LONGEST: Final = 1600
 """Longer side, in pixels, above which a detector of traces sees a picture made smaller."""
@@ -30,19 +28,11 @@ class PixelEvidence:
 
     picture: RGB
     lossless: bool = False
-    """Its file may never have been compressed with loss: for the laundering of training pictures, and for no score."""
+    """Its file may never have been compressed with loss: for the degradation of training pictures, and for no score."""
 
 
-class PixelExtractor(Extractor[PixelEvidence]):
-    """Needs no instrument and stores no product: the pictures themselves are read again."""
-
-    roles: tuple[str, ...] = ()
-
-    def __init__(self, method: str) -> None:
-        self.method = method
-
-    def products(self) -> Sequence[Product[Any]]:
-        return ()
+class PixelExtractor(PictureExtractor[PixelEvidence]):
+    """The pictures as they are."""
 
     def _extract(self, cache: ProductCache) -> list[PixelEvidence]:
         return [PixelEvidence(picture.rgb, picture.format in LOSSLESS) for picture in cache.pictures]

@@ -1,7 +1,7 @@
-"""What the instruments made of one part's pictures, each product made once, whoever asks for it.
+"""What the instruments made of one shard's pictures, each product made once for all methods.
 
-With shelves a product is read from its file when it lies there and written when it was made; without, it
-lives in memory. A panel over one bench captions each picture once.
+With a reader a product is read from its file where there is one, and written when it was made; without, it stays in
+memory. A panel over one cache captions each picture once.
 """
 
 from __future__ import annotations
@@ -40,49 +40,47 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True)
 class ShardReader:
-    """A store, seen from one part: each recipe has its shelf there, and the part one file on each shelf."""
+    """One shard of a store, which has a file in each recipe's product table."""
 
     store: Store
-    part: int
+    shard: int
 
     def read(
         self, product: Product[Made], recipe: ProductRecipe, pixels: Sequence[str], some: bool = False
     ) -> list[Made] | None:
         """The products of the pictures with these hashes, in this order; None before any were stored.
 
-        With ``some`` a shelf may hold some of the part's pictures alone: None as well when one of these is lacking.
+        With ``some`` the file may hold some of the shard's pictures alone: None as well when one of these is lacking.
         """
-        table = self.store.product_table(recipe).read(self.part)
+        table = self.store.product_table(recipe).read(self.shard)
         if table is None:
             return None
-        made = dict(zip(table["pixels"].to_pylist(), product.codec.items(table), strict=True))
-        if lacking := [one for one in pixels if one not in made]:
+        stored = dict(zip(table["pixels"].to_pylist(), product.codec.items(table), strict=True))
+        if lacking := [one for one in pixels if one not in stored]:
             if some:
                 return None
             raise StoreError(
-                f"part {self.part} of {recipe.name} holds {len(made)} pictures, but not {lacking[0][:12]} "
-                f"({len(lacking)} lacking), which lies in this part now: a file was changed after it was planned; "
+                f"shard {self.shard} of {recipe.name} holds {len(stored)} pictures, but not {lacking[0][:12]} "
+                f"({len(lacking)} lacking), which belongs to this shard now: a file was changed after it was planned; "
                 "run extract again, or into a new folder"
             )
-        return [made[one] for one in pixels]
+        return [stored[one] for one in pixels]
 
     def write(self, product: Product[Made], recipe: ProductRecipe, pixels: Sequence[str], made: Sequence[Made]) -> None:
         """Store the products of the pictures with these hashes."""
-        self.store.product_table(recipe).write(self.part, product.codec.rows(recipe, pixels, made))
+        self.store.product_table(recipe).write(self.shard, product.codec.rows(recipe, pixels, made))
 
 
 class ProductCache:
-    """One part's pictures under one suite and one draw of the noise; draw 0 is the one that verdicts rest on."""
+    """One shard's pictures under one suite and one draw of the noise; draw 0 is the one that verdicts are made of."""
 
     def __init__(
-        self, pictures: Sequence[Picture], suite: Suite, shelves: ShardReader | None = None, noise: int = 0
+        self, pictures: Sequence[Picture], suite: Suite, reader: ShardReader | None = None, noise: int = 0
     ) -> None:
         self._pictures = tuple(pictures)
-        self.suite = suite
-        self.shelves = shelves
-        self.noise = noise
-        self._made: dict[str, list[Any]] = {}
-        """Name of a recipe -> its products; one for the benches of all methods and of all draws of the noise."""
+        self.suite, self.reader, self.noise = suite, reader, noise
+        self._products: dict[str, list[Any]] = {}
+        """Name of a recipe -> its products; shared by the caches of all methods and of all draws of the noise."""
         self._prepared: list[RGB] | None = None
 
     def of(self, method: str) -> Self:
@@ -101,14 +99,14 @@ class ProductCache:
         """Some of the pictures, with what was made of them."""
         cache = copy(self)
         cache._pictures, cache._prepared = tuple(self._pictures[place] for place in places), None
-        cache._made = {name: [made[place] for place in places] for name, made in self._made.items()}
+        cache._products = {name: [column[i] for i in places] for name, column in self._products.items()}
         return cache
 
     def once(self, name: str, make: Callable[[], list[Made]]) -> list[Made]:
         """What is quick to count in the pictures, so never stored: made at the first call, for whichever method."""
-        if name not in self._made:
-            self._made[name] = make()
-        return cast("list[Made]", self._made[name])
+        if name not in self._products:
+            self._products[name] = make()
+        return cast("list[Made]", self._products[name])
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -126,13 +124,13 @@ class ProductCache:
 
     def picture_embeddings(self) -> Vectors:
         """N x d float32, not normalised."""
-        made = self._product(PICTURE_EMBEDDINGS, lambda: list(self.suite.encoder.embed_pictures(self._rgbs())))
-        return self._stacked(made)
+        rows = self._product(PICTURE_EMBEDDINGS, lambda: list(self.suite.encoder.embed_pictures(self._rgbs())))
+        return self._stacked(rows)
 
     def caption_embeddings(self) -> Vectors:
         """N x d float32, not normalised."""
-        made = self._product(CAPTION_EMBEDDINGS, lambda: list(self.suite.encoder.embed_texts(self._texts())))
-        return self._stacked(made)
+        rows = self._product(CAPTION_EMBEDDINGS, lambda: list(self.suite.encoder.embed_texts(self._texts())))
+        return self._stacked(rows)
 
     def boxes(self) -> list[tuple[Box, ...]]:
         """Where each picture shows the phrases of its caption; () where it shows none."""
@@ -188,18 +186,16 @@ class ProductCache:
         if not self.pixels:
             return []
         recipe = product.recipe(self.suite, self.noise)
-        if recipe.name not in self._made:
-            self._made[recipe.name] = self._fetch(product, recipe, make)
-        return cast("list[Made]", self._made[recipe.name])
+        return self.once(recipe.name, lambda: self._fetch(product, recipe, make))
 
     def _fetch(self, product: Product[Made], recipe: ProductRecipe, make: Callable[[], list[Made]]) -> list[Made]:
-        if self.shelves is None:
+        if self.reader is None:
             return make()
-        stored = self.shelves.read(product, recipe, self.pixels, some=product.drawn and self.noise > 0)
-        if stored is None:
-            stored = make()
-            self.shelves.write(product, recipe, self.pixels, stored)
-        return stored
+        products = self.reader.read(product, recipe, self.pixels, some=product.drawn and self.noise > 0)
+        if products is None:
+            products = make()
+            self.reader.write(product, recipe, self.pixels, products)
+        return products
 
     def _rgbs(self) -> list[RGB]:
         return [picture.rgb for picture in self.pictures]

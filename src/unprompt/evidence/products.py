@@ -1,4 +1,4 @@
-"""The products that evidence is made of: who makes each from what, and how it lies in a table."""
+"""The products that evidence is made of: which instrument makes each from what, and how it is stored in a table."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ PICTURES: Codec[RGB] = Codec(
     lambda table: [decode_png(png) for png in store.pictures(table)],
 )
 
-SEVERAL: Codec[Vectors] = Codec(store.embeddings_rows, store.several_vectors)
-BOXED: Codec[tuple[Box, ...]] = Codec(store.box_rows, store.boxes)
+EMBEDDINGS: Codec[Vectors] = Codec(store.embeddings_rows, store.several_vectors)
+BOX_LISTS: Codec[tuple[Box, ...]] = Codec(store.box_rows, store.boxes)
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,20 @@ PICTURE_EMBEDDINGS = Product("picture_embeddings", VECTORS, "embedding", ["encod
 CAPTION_EMBEDDINGS = Product("caption_embeddings", VECTORS, "embedding", ["encoder", "captioner"], {"of": "caption"})
 
 _ON_PHRASES = {"phrases": phrases.VERSION}
-BOXES = Product("boxes", BOXED, "boxes", ["grounder", "captioner"], {"of": "phrases", **_ON_PHRASES})
+BOXES = Product("boxes", BOX_LISTS, "boxes", ["grounder", "captioner"], {"of": "phrases", **_ON_PHRASES})
 OBJECT_EMBEDDINGS = Product(
-    "object_embeddings", SEVERAL, "embeddings", ["grounder", "captioner", "encoder"], {"of": "objects", **_ON_PHRASES}
+    "object_embeddings",
+    EMBEDDINGS,
+    "embeddings",
+    ["grounder", "captioner", "encoder"],
+    {"of": "objects", **_ON_PHRASES},
 )
 PHRASE_EMBEDDINGS = Product(
-    "phrase_embeddings", SEVERAL, "embeddings", ["grounder", "captioner", "encoder"], {"of": "phrases", **_ON_PHRASES}
+    "phrase_embeddings",
+    EMBEDDINGS,
+    "embeddings",
+    ["grounder", "captioner", "encoder"],
+    {"of": "phrases", **_ON_PHRASES},
 )
 
 

@@ -44,5 +44,5 @@ class SareExtractor(Extractor[SareEvidence]):
         return CAPTIONS, reconstructions(self.guided)
 
     def _extract(self, cache: ProductCache) -> list[SareEvidence]:
-        made = zip(cache.prepared(), cache.reconstructions(self.guided), cache.captions(), strict=True)
-        return [SareEvidence(picture, reconstruction, caption) for picture, reconstruction, caption in made]
+        columns = cache.prepared(), cache.reconstructions(self.guided), cache.captions()
+        return [SareEvidence(*row) for row in zip(*columns, strict=True)]

@@ -42,5 +42,5 @@ class SemgirExtractor(Extractor[SemgirEvidence]):
 
     def _extract(self, cache: ProductCache) -> list[SemgirEvidence]:
         drawn = zip(*(cache.regenerations(index) for index in range(self.k)), strict=True)
-        made = zip(cache.pictures, drawn, cache.captions(), strict=True)
-        return [SemgirEvidence(picture.rgb, regenerations, caption) for picture, regenerations, caption in made]
+        rows = zip(cache.pictures, drawn, cache.captions(), strict=True)
+        return [SemgirEvidence(picture.rgb, regenerations, caption) for picture, regenerations, caption in rows]

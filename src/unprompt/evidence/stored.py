@@ -1,4 +1,4 @@
-"""A bench whose products were all made before: it reads, and makes nothing."""
+"""A product cache whose products were all made before: it reads, and makes nothing."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ Made = TypeVar("Made")
 class StoredProductCache(ProductCache):
     """The pictures of sample rows; each is opened again only when evidence shows the picture itself."""
 
-    def __init__(self, shelves: ShardReader, suite: Suite, rows: Sequence[Mapping[str, Any]], noise: int = 0) -> None:
-        super().__init__((), suite, noise=noise)
-        self._source, self._rows = shelves, tuple(rows)
+    reader: ShardReader
+
+    def __init__(self, reader: ShardReader, suite: Suite, rows: Sequence[Mapping[str, Any]], noise: int = 0) -> None:
+        super().__init__((), suite, reader, noise)
+        self._rows = tuple(rows)
 
     @cached_property
     def _opened(self) -> tuple[Picture, ...]:
@@ -41,10 +43,10 @@ class StoredProductCache(ProductCache):
         return [row["pixels"] for row in self._rows]
 
     def _fetch(self, product: Product[Made], recipe: ProductRecipe, make: Callable[[], list[Made]]) -> list[Made]:
-        stored = self._source.read(product, recipe, self.pixels)
+        stored = self.reader.read(product, recipe, self.pixels)
         if stored is None:
             raise StoreError(
-                f"{self._source.store.root} has no {product.role} of part {self._source.part} in "
+                f"{self.reader.store.root} has no {product.role} of shard {self.reader.shard} in "
                 f"products/{recipe.name}: finish the extraction by the same command"
             )
         return stored

@@ -1,18 +1,15 @@
-"""What a detector without any idea looks at: where one of these suffices, the data are too easy."""
+"""What the trivial baselines look at: where one of these suffices, the data are too easy."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from unprompt.evidence.alignment import Vector
-from unprompt.evidence.base import Extractor
+from unprompt.evidence.base import PictureExtractor
 from unprompt.evidence.product_cache import ProductCache
-from unprompt.evidence.products import Product
 from unprompt.images import FORMATS, resize
 from unprompt.types import RGB, Picture
 
@@ -47,17 +44,10 @@ def metadata(picture: Picture) -> Vector:
     return np.array([wide, high, wide - high, (picture.quality or 0) / 100, *one_hot], np.float32)
 
 
-class TrivialExtractor(Extractor[TrivialEvidence]):
-    """Needs no instrument and stores no product: the pictures themselves are read again."""
+class TrivialExtractor(PictureExtractor[TrivialEvidence]):
+    """All three descriptions."""
 
-    roles: tuple[str, ...] = ()
     of_files = True
-
-    def __init__(self, method: str) -> None:
-        self.method = method
-
-    def products(self) -> Sequence[Product[Any]]:
-        return ()
 
     def _extract(self, cache: ProductCache) -> list[TrivialEvidence]:
         return [_described(picture) for picture in cache.pictures]

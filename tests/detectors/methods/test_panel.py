@@ -46,7 +46,7 @@ def test_its_logit_is_a_weighted_sum_of_its_members(panel: Panel, cache: Product
     evidence = panel.extractor.extract(cache)
     labels = [0, 1, 1, 0, 1, 0, 0]
     panel.solve(evidence, labels)
-    members = [one.logits([row.parts[one.method] for row in evidence]) for one in panel.members]
+    members = [one.logits([row.by_method[one.method] for row in evidence]) for one in panel.members]
     weights, bias = logistic(np.stack(members, 1), labels, panel.options.l2)
     expected = sum(weight * logits for weight, logits in zip(weights, members, strict=True)) + bias
     np.testing.assert_allclose(panel.logits(evidence), expected, atol=1e-4)

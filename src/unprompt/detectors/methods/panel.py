@@ -56,7 +56,7 @@ class Panel(LinearDetector[JointEvidence]):
 
     def features(self, evidence: Sequence[JointEvidence]) -> Floats:
         """N x members: each member's logits, in the order of ``members``."""
-        return np.stack([one.logits([row.parts[one.method] for row in evidence]) for one in self.members], axis=1)
+        return np.stack([one.logits([row.by_method[one.method] for row in evidence]) for one in self.members], axis=1)
 
     def combined(self, features: Floats) -> Floats:
         """N logits from N x members logits, such as stored evidence gives without a common bench."""

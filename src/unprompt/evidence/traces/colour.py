@@ -1,4 +1,4 @@
-"""What the channels tell of each other, and what a picture keeps when it is halved; our own mix."""
+"""How the channels depend on each other, and what a picture keeps when it is halved; our own mix."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ def correlations(rgb: RGB) -> Floats:
     so that in the DCT-II each is a factor, and by Parseval nothing needs to be transformed back.
     """
     height, width = rgb.shape[:2]
-    found = scipy.fft.dctn(rgb.transpose(2, 0, 1).astype(np.float64), axes=(1, 2), norm="ortho").reshape(3, -1)
-    alone = _transfers(height, width) @ np.square(found).T
-    together = _transfers(height, width) @ (found * np.roll(found, -1, axis=0)).T  # RG, GB, BR
+    coefficients = scipy.fft.dctn(rgb.transpose(2, 0, 1).astype(np.float64), axes=(1, 2), norm="ortho").reshape(3, -1)
+    alone = _transfers(height, width) @ np.square(coefficients).T
+    together = _transfers(height, width) @ (coefficients * np.roll(coefficients, -1, axis=0)).T  # RG, GB, BR
     return np.asarray(together / np.sqrt(alone * np.roll(alone, -1, axis=1) + 1e-6))
 
 
@@ -74,12 +74,12 @@ def energies(luma: Floats) -> Floats:
 
     Halving takes the mean of 2 x 2; where the shorter side falls below 16 the step is 0.
     """
-    found: list[float] = []
+    levels: list[float] = []
     for _ in range(LEVELS):
         if min(luma.shape) < SHORTEST:
-            found.append(found[-1])
+            levels.append(levels[-1])
             continue
-        found.append(float(np.log(np.abs(square3(np.pad(luma, 1, mode="symmetric"))).mean() + 0.05)))
+        levels.append(float(np.log(np.abs(square3(np.pad(luma, 1, mode="symmetric"))).mean() + 0.05)))
         high, wide = luma.shape[0] // 2, luma.shape[1] // 2
         luma = luma[: 2 * high, : 2 * wide].reshape(high, 2, wide, 2).mean(axis=(1, 3))
-    return np.diff(found)
+    return np.diff(levels)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from unprompt.evidence.alignment import Vector
-from unprompt.evidence.base import Extractor
+from unprompt.evidence.base import PictureExtractor
 from unprompt.evidence.pixels import native
 from unprompt.evidence.product_cache import ProductCache
-from unprompt.evidence.products import Product
 from unprompt.evidence.traces.vector import traces
 from unprompt.types import RGB
 
@@ -26,16 +24,8 @@ class TraceEvidence:
     """WIDTH float32: see :func:`~unprompt.evidence.traces.traces`."""
 
 
-class TraceExtractor(Extractor[TraceEvidence]):
-    """Needs no instrument and stores no product: the pictures themselves are read again, and never resized."""
-
-    roles: tuple[str, ...] = ()
-
-    def __init__(self, method: str) -> None:
-        self.method = method
-
-    def products(self) -> Sequence[Product[Any]]:
-        return ()
+class TraceExtractor(PictureExtractor[TraceEvidence]):
+    """Statistics of the pixels as they are: nothing is resized."""
 
     def _extract(self, cache: ProductCache) -> list[TraceEvidence]:
         return [TraceEvidence(vector) for vector in trace_vectors(cache)]

@@ -24,7 +24,7 @@ SHARES: Final = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
 BANDS: Final = 8
 """Of brightness, 32 grey levels each."""
 FEW: Final = 8
-"""Blocks in a band of brightness below which it has nothing to say."""
+"""Blocks in a band of brightness below which it counts as 0."""
 
 
 def lags(field: Floats) -> Floats:
@@ -38,10 +38,10 @@ def lags(field: Floats) -> Floats:
     power = spectrum.real**2 + spectrum.imag**2
     turn = 2 * np.pi / height * np.outer(np.arange(LAGS), np.arange(height))
     rows = np.cos(turn) @ power + 1j * (np.sin(turn) @ power)
-    found = scipy.fft.irfft(rows, width, axis=1)[:, :LAGS]
-    if not found[0, 0] > 0:
+    correlation = scipy.fft.irfft(rows, width, axis=1)[:, :LAGS]
+    if not correlation[0, 0] > 0:
         return np.zeros(len(LAG_PAIRS[0]) - 1)
-    return np.asarray(((found + found.T) / (2 * found[0, 0]))[LAG_PAIRS][1:])
+    return np.asarray(((correlation + correlation.T) / (2 * correlation[0, 0]))[LAG_PAIRS][1:])
 
 
 def phases(strength: Floats, period: int) -> Floats:
@@ -52,8 +52,8 @@ def phases(strength: Floats, period: int) -> Floats:
     makes neighbours depend on each other with the period of the enlargement (Popescu and Farid); so do JPEG's blocks.
     """
     height, width = strength.shape
-    whole = np.pad(strength, ((0, -height % period), (0, -width % period)))
-    sums = whole.reshape(len(whole) // period, period, -1, period).sum(axis=0).sum(axis=1)
+    padded = np.pad(strength, ((0, -height % period), (0, -width % period)))
+    sums = padded.reshape(len(padded) // period, period, -1, period).sum(axis=0).sum(axis=1)
     rows, columns = (np.bincount(np.arange(size) % period, minlength=period) for size in (height, width))
     means = sums / np.outer(rows, columns)
     if not means.mean() > 0:
@@ -63,10 +63,10 @@ def phases(strength: Floats, period: int) -> Floats:
 
 
 def block_means(field: Floats) -> Floats:
-    """Means over the whole blocks of 8 x 8, row by row; what is left at the right and at the bottom is dropped."""
+    """Means over the padded blocks of 8 x 8, row by row; what is left at the right and at the bottom is dropped."""
     high, wide = field.shape[0] // BLOCK, field.shape[1] // BLOCK
-    whole = field[: high * BLOCK, : wide * BLOCK]
-    rows = whole.reshape(high, BLOCK, -1).sum(axis=1)
+    padded = field[: high * BLOCK, : wide * BLOCK]
+    rows = padded.reshape(high, BLOCK, -1).sum(axis=1)
     return np.asarray(rows.reshape(high, wide, BLOCK).sum(axis=2).ravel() / BLOCK**2)
 
 
@@ -92,7 +92,7 @@ def noise_by_brightness(active: Floats, brightness: Floats) -> Floats:
 
 
 def shared_activity(one: Floats, other: Floats) -> Floats:
-    """Correlation of two channels' activity over the blocks, [-1, 1]; 0 where one of them has none to speak of."""
+    """Correlation of two channels' activity over the blocks, [-1, 1]; 0 where one of them is constant."""
     if min(one.std(), other.std()) <= 1e-6:
         return np.zeros(1)
     return np.corrcoef(one, other)[:1, 1]

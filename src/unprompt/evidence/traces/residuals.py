@@ -1,4 +1,4 @@
-"""What neighbours do not tell of a pixel, quantised and counted: the co-occurrences of steganalysis.
+"""What neighbours do not predict of a pixel, quantised and counted: the co-occurrences of steganalysis.
 
 Fridrich and Kodovsky, 2012, "Rich models for steganalysis of digital images" (SRM), doi 10.1109/TIFS.2012.2190402.
 Theirs have four neighbours and fixed quantisation steps; runs of three and a step from the picture are our choice.

@@ -1,4 +1,4 @@
-"""What the frequencies of a channel tell: profiles, directions and peaks of its spectrum, and its cosines in blocks."""
+"""Frequencies of a channel: profiles, directions and peaks of its spectrum, and its cosine coefficients in blocks."""
 
 from __future__ import annotations
 
@@ -111,8 +111,8 @@ def cosines(x: Floats) -> tuple[Floats, Floats]:
     blocks = sliding_window_view(x - 128, (BLOCK, BLOCK))[::DOWN, ::ACROSS]
     sums = np.zeros((2, BLOCK**2 - 1))
     for row in blocks:  # row by row, which stays in the processor's cache
-        found = row.reshape(-1, BLOCK**2) @ BASIS
-        sums += np.abs(found).sum(axis=0), np.einsum("nk,nk->k", found, found)
+        coefficients = row.reshape(-1, BLOCK**2) @ BASIS
+        sums += np.abs(coefficients).sum(axis=0), np.einsum("nk,nk->k", coefficients, coefficients)
     means = sums / (blocks.shape[0] * blocks.shape[1])
     mean, spread = means[0] + LIFT, np.sqrt(means[1]) + LIFT
     size = np.log(mean)

@@ -70,20 +70,20 @@ def traces(rgb: RGB) -> Vector:
     """
     whole = _enlarged(rgb)
     planes = dict(zip(NAMES, channels(whole), strict=True))
-    found: dict[str, Floats] = {}
+    statistics: dict[str, Floats] = {}
     active: dict[str, Floats] = {}
     for name, plane in planes.items():
         third = square3(plane)
-        residual = third[1:-1, 1:-1]  # the part that the residual of 5 x 5 covers too
+        residual = third[1:-1, 1:-1]  # what the residual of 5 x 5 covers too
         active[name] = noise.activity(residual)
-        told = _counted(plane, third) | _field(residual, active[name]) | _frequencies(plane)
-        found |= {f"{name}.{group}": values for group, values in told.items()}
+        groups = _counted(plane, third) | _field(residual, active[name]) | _frequencies(plane)
+        statistics |= {f"{name}.{group}": values for group, values in groups.items()}
     brightness = noise.block_means(planes["Y"][2:-2, 2:-2])
-    found["Y.brightness"] = noise.noise_by_brightness(active["Y"], brightness)
-    found |= {f"{name}.shared-activity": noise.shared_activity(active["Y"], active[name]) for name in NAMES[1:]}
-    found |= dict(zip(BANDS, correlations(whole), strict=True))
-    found |= {"colours": colours(whole, *planes.values()), "energies": energies(planes["Y"])}
-    return np.concatenate([found[group] for group in GROUPS]).astype(np.float32)
+    statistics["Y.brightness"] = noise.noise_by_brightness(active["Y"], brightness)
+    statistics |= {f"{name}.shared-activity": noise.shared_activity(active["Y"], active[name]) for name in NAMES[1:]}
+    statistics |= dict(zip(BANDS, correlations(whole), strict=True))
+    statistics |= {"colours": colours(whole, *planes.values()), "energies": energies(planes["Y"])}
+    return np.concatenate([statistics[group] for group in GROUPS]).astype(np.float32)
 
 
 def _enlarged(rgb: RGB) -> RGB:
@@ -93,30 +93,30 @@ def _enlarged(rgb: RGB) -> RGB:
 
 def _counted(plane: Floats, third: Floats) -> dict[str, Floats]:
     """Co-occurrences of the quantised residuals, each with the logarithm of its step."""
-    found: dict[str, Floats] = {}
+    statistics: dict[str, Floats] = {}
     for order, (across, down) in (("first", first_order(plane)), ("second", second_order(plane))):
         step = step_of(across, down)
         levels = quantised(across, step), quantised(down, step)
-        found |= {f"{order}.along": runs(*levels, along=1), f"{order}.across": runs(*levels, along=0)}
-        found[f"{order}.step"] = np.log([step])
+        statistics |= {f"{order}.along": runs(*levels, along=1), f"{order}.across": runs(*levels, along=0)}
+        statistics[f"{order}.step"] = np.log([step])
     for order, residual in (("square3", third[1:-1, 1:-1]), ("square5", square5(third))):
         step = step_of(residual)
         level = quantised(residual, step)
-        found |= {f"{order}.along": runs(level, level, along=1), f"{order}.step": np.log([step])}
-    return found
+        statistics |= {f"{order}.along": runs(level, level, along=1), f"{order}.step": np.log([step])}
+    return statistics
 
 
 def _field(residual: Floats, active: Floats) -> dict[str, Floats]:
     """The residual of 3 x 3 as a field."""
     size = np.abs(residual)
-    found = {"lags": noise.lags(residual), "size-lags": noise.lags(np.abs(residual - residual.mean()))}
-    found |= {f"period{period}": noise.phases(size, period) for period in noise.PERIODS}
-    return found | {"activity": noise.activity_quantiles(active), "tails": noise.tails(residual)}
+    statistics = {"lags": noise.lags(residual), "size-lags": noise.lags(np.abs(residual - residual.mean()))}
+    statistics |= {f"period{period}": noise.phases(size, period) for period in noise.PERIODS}
+    return statistics | {"activity": noise.activity_quantiles(active), "tails": noise.tails(residual)}
 
 
 def _frequencies(plane: Floats) -> dict[str, Floats]:
     """The spectrum of windows and the cosines of blocks."""
     mean, median = spectrum.logarithms(spectrum.power(plane))
-    found = {"mean-profile": spectrum.profile(mean), "median-profile": spectrum.profile(median)}
-    found |= {"directions": spectrum.directions(mean), "peaks": spectrum.peaks(mean)}
-    return found | dict(zip(("cosines", "cosine-tails"), spectrum.cosines(plane), strict=True))
+    statistics = {"mean-profile": spectrum.profile(mean), "median-profile": spectrum.profile(median)}
+    statistics |= {"directions": spectrum.directions(mean), "peaks": spectrum.peaks(mean)}
+    return statistics | dict(zip(("cosines", "cosine-tails"), spectrum.cosines(plane), strict=True))

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from unprompt.detectors.base import Detector, Model
 from unprompt.detectors.methods.panel import Panel
 from unprompt.errors import DataError, StoreError
-from unprompt.evidence.base import Extractor, rows_by_part
+from unprompt.evidence.base import Extractor, rows_by_shard
 from unprompt.instruments import Suite
 from unprompt.store import Store
 from unprompt.types import GENERATED, REAL, Label, Split
@@ -156,7 +156,7 @@ def _collect(
     generators: Sequence[str] | None,
 ) -> None:
     view = store.read_view(extractor.method)
-    for part, rows in rows_by_part(store):
+    for part, rows in rows_by_shard(store):
         wanted = [
             row
             for row in rows
@@ -165,7 +165,7 @@ def _collect(
             and (generators is None or row["label"] == REAL or row["generator"] in generators)
         ]
         if wanted:
-            found.evidence.extend(extractor.load_part(store, view, part, suite, wanted))
+            found.evidence.extend(extractor.load_shard(store, view, part, suite, wanted))
             found.labels.extend(row["label"] for row in wanted)
             found.generators.extend(row["generator"] for row in wanted)
             found.pixels.extend(row["pixels"] for row in wanted)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from unprompt.errors import DataError, OptionError
-from unprompt.evidence.base import Extractor, rows_by_part
+from unprompt.evidence.base import Extractor, rows_by_shard
 from unprompt.instruments import Suite
 from unprompt.store import Store
 from unprompt.types import Split
@@ -56,7 +56,7 @@ def parts_of(inputs: FigureInputs, method: str) -> Iterator[tuple[Store, int, Ro
     having = [store for store in inputs.folders if has_view(store, method)] or list(inputs.folders[:1])
     for store in having:
         store.read_view(method)  # tells what is missing
-        for part, rows in rows_by_part(store):
+        for part, rows in rows_by_shard(store):
             chosen = []
             for row in rows:
                 key = (row["label"], row["original"] or row["pixels"])
@@ -82,7 +82,7 @@ def evidence_of(
     for store, part, rows in parts:
         if rows:
             found[0].extend(rows)
-            found[1].extend(extractor.load_part(store, store.read_view(extractor.method), part, suite, rows))
+            found[1].extend(extractor.load_shard(store, store.read_view(extractor.method), part, suite, rows))
     return found
 
 

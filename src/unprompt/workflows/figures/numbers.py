@@ -66,8 +66,8 @@ def shift(inputs: FigureInputs) -> pa.Table:
     distances: tuple[list[float], list[float]] = ([], [])
     for store, part, rows in parts_of(inputs, "sare"):
         view = store.read_view("sare")
-        guided = SareExtractor().load_part(store, view, part, suite, rows)
-        unguided = free.load_part(store, free.view(suite), part, suite, rows)
+        guided = SareExtractor().load_shard(store, view, part, suite, rows)
+        unguided = free.load_shard(store, free.view(suite), part, suite, rows)
         for found, evidence in zip(distances, (guided, unguided), strict=True):
             pairs = [one.picture for one in evidence], [one.reconstruction for one in evidence]
             found.extend(metric.distances(*pairs).tolist())
@@ -141,7 +141,7 @@ FIGURES: Final[Mapping[str, Figure]] = MappingProxyType(
 def _regenerated(inputs: FigureInputs, suite: Suite) -> Iterator[Redrawn]:
     for store, part, rows in parts_of(inputs, "semgir"):
         view = store.read_view("semgir")
-        evidence = SemgirExtractor(int(str(view.options["regenerations"]))).load_part(store, view, part, suite, rows)
+        evidence = SemgirExtractor(int(str(view.options["regenerations"]))).load_shard(store, view, part, suite, rows)
         drawn = [one.regenerations[0] for one in evidence]
         distances = [psnr(*alike(one.candidate, rgb)) for one, rgb in zip(evidence, drawn, strict=True)]
         yield from _redrawn("regeneration", rows, _scores(suite, drawn, [one.caption for one in evidence]), distances)
@@ -149,7 +149,7 @@ def _regenerated(inputs: FigureInputs, suite: Suite) -> Iterator[Redrawn]:
 
 def _reconstructed(inputs: FigureInputs, suite: Suite) -> Iterator[Redrawn]:
     for store, part, rows in parts_of(inputs, "sare"):
-        evidence = SareExtractor().load_part(store, store.read_view("sare"), part, suite, rows)
+        evidence = SareExtractor().load_shard(store, store.read_view("sare"), part, suite, rows)
         scores = _scores(suite, [one.reconstruction for one in evidence], [one.caption for one in evidence])
         distances = [psnr(one.picture, one.reconstruction) for one in evidence]
         yield from _redrawn("reconstruction", rows, scores, distances)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from unprompt.detectors.base import Detector
 from unprompt.detectors.methods.panel import Panel
 from unprompt.evaluation import spread
-from unprompt.evidence.base import Extractor, rows_by_part
+from unprompt.evidence.base import Extractor, rows_by_shard
 from unprompt.evidence.product_cache import ProductCache, ShardReader
 from unprompt.evidence.stored import reopened
 from unprompt.instruments import Suite
@@ -97,7 +97,7 @@ def _chosen(store: Store, parts: set[int]) -> Rows:
 def _validation(store: Store) -> Rows:
     return {
         part: [row for row in rows if row["label"] is not None and assigned_split(row) == "validation"]
-        for part, rows in rows_by_part(store)
+        for part, rows in rows_by_shard(store)
     }
 
 
@@ -155,6 +155,6 @@ def _drawn(store: Store, member: Detector[Any, Any], suite: Suite, rows: Rows, n
     evidence = [
         one
         for part, wanted in rows.items()
-        for one in member.extractor.load_part(store, view, part, suite, wanted, noise)
+        for one in member.extractor.load_shard(store, view, part, suite, wanted, noise)
     ]
     return member.logits(evidence)

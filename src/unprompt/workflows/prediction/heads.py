@@ -123,7 +123,7 @@ class DetectorHead(Head[Prediction]):
     def _item(
         self, picture: Picture, evidence: Any, numbers: dict[str, Any], outside: bool, explain: bool
     ) -> ReportItem[Prediction]:
-        parts = evidence.parts if isinstance(evidence, JointEvidence) else {self.detector.method: evidence}
+        parts = evidence.by_method if isinstance(evidence, JointEvidence) else {self.detector.method: evidence}
         caption = next((part.caption for part in parts.values() if hasattr(part, "caption")), None)
         boxes = next((part.objects.boxes for part in parts.values() if getattr(part, "objects", None)), None)
         withheld = {"probability": None, "spread": None, "verdict": "inconclusive"} if outside else {}
