@@ -1,4 +1,4 @@
-"""What an attributor is: evidence -> one logit a candidate, each candidate against all the rest.
+"""What an attributor is: evidence -> one logit a candidate, each candidate against all others.
 
 Its networks answer N x K logits, higher = more likely made by that candidate; each column has a calibration of
 its own, so that the columns can be compared.
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @checked()
 class AttributorOptions(TrainedOptions):
-    """Options of an attributor: whom it asks about, and against what."""
+    """Options of an attributor: its candidates, and what they are told apart from."""
 
     generators: Annotated[tuple[str, ...], Field(min_length=1, description="a list of one name or more")] = (
         "diffusion",
@@ -57,7 +57,7 @@ class Attributor(Model[E, A]):
 
     @property
     def candidates(self) -> tuple[str, ...]:
-        """The generators that it asks about, in the order of the logits."""
+        """The generators that it has a head for, in the order of the logits."""
         return self.options.generators
 
     def probabilities(self, logits: npt.ArrayLike) -> Floats:
@@ -67,15 +67,15 @@ class Attributor(Model[E, A]):
                 f"{self.method} has no calibration of {', '.join(lacking)}: train it with validation evidence"
             )
         columns = np.asarray(logits, np.float64).reshape(-1, len(self.candidates)).T
-        told = [self.calibrations[name].probability(row) for name, row in zip(self.candidates, columns, strict=True)]
-        return np.stack(told, axis=1)
+        pairs = zip(self.candidates, columns, strict=True)
+        return np.stack([self.calibrations[name].probability(column) for name, column in pairs], axis=1)
 
     def attribute(self, evidence: Sequence[E]) -> list[str]:
         """The candidate with the highest calibrated head, or :data:`~unprompt.types.NONE_OF_THESE`."""
         return answers(self.candidates, self.probabilities(self.logits(evidence)))
 
     def subset(self, generators: Sequence[str]) -> Self:
-        """The same, asked about some of its candidates alone: the others draw nothing."""
+        """The same with some of its candidates alone: the others draw nothing."""
         for name in generators:
             if name not in self.candidates:
                 raise OptionError(
@@ -102,7 +102,7 @@ class Attributor(Model[E, A]):
         calibration: dict[str, Any] = {name: one.to_dict() for name, one in self.calibrations.items()}
         return replace(super()._header(), calibration=calibration or None)
 
-    def _take(self, header: Header) -> None:
+    def _restore(self, header: Header) -> None:
         self.calibrations = {name: Calibration.from_dict(one) for name, one in (header.calibration or {}).items()}
 
 

@@ -46,11 +46,11 @@ class Model(ABC, Generic[E, O]):
     version: ClassVar[int] = 1
     Options: ClassVar[type[AnyOptions]]
     Evidence: ClassVar[type]
-    """What the extractor makes and the head understands."""
+    """What the extractor makes and the head takes."""
     roles: ClassVar[tuple[str, ...]] = ()
     """Instruments that the head itself is built on, beside those of its evidence."""
     cacheable_features: ClassVar[bool] = False
-    """``collate`` makes the same small rows at every call: a training asks it once, and takes rows out of memory."""
+    """``collate`` makes the same small rows at every call: a training calls it once, and keeps the rows in memory."""
 
     def __init__(self, suite: Suite, options: O | None = None, seed: int = 0) -> None:
         self.suite = suite.of(self.method)
@@ -61,7 +61,7 @@ class Model(ABC, Generic[E, O]):
             self.network = self._build().eval()
         self.figures: dict[str, Any] = {}
         self.training: dict[str, Any] = {}
-        """How it was trained, for the card: seed, epochs, pictures, what the run departed in."""
+        """How it was trained, for the card: seed, epochs, pictures, what the run changed."""
         self.digest: str | None = None
         """SHA-256 of the checkpoint that this was loaded from or saved to; None before."""
         self.path: Path | None = None
@@ -71,7 +71,7 @@ class Model(ABC, Generic[E, O]):
 
     @classmethod
     def options_for(cls, manifest: Manifest) -> O:
-        """The paper's options, with what a suite's file alone can tell: enough to know which evidence is needed."""
+        """The paper's options, as far as a suite's file determines them: enough to know which evidence is needed."""
         return cast(O, cls.Options())
 
     @classmethod
@@ -88,14 +88,14 @@ class Model(ABC, Generic[E, O]):
         """As :meth:`logits`, from what :meth:`collate` made of batch after batch."""
         self.network.eval()
         with torch.inference_mode():
-            rows = [self._forward(inputs) for inputs in batches]
-        found = np.concatenate(rows) if rows else np.zeros(0)
-        if not np.isfinite(found).all():
+            rows = [self.network(*(tensor.to(self.device) for tensor in inputs)).cpu().numpy() for inputs in batches]
+        logits = np.concatenate(rows, dtype=np.float64) if rows else np.zeros(0)
+        if bad := int((~np.isfinite(logits)).sum()):
             raise CheckpointError(
-                f"{self.method} answers {(~np.isfinite(found)).sum()} of {found.size} logits that are NaN or infinite: "
-                "its training diverged or its file is damaged; train it again"
+                f"{self.method} answers {bad} of {logits.size} logits that are NaN or infinite: its training diverged "
+                "or its file is damaged; train it again"
             )
-        return found
+        return logits
 
     def predict_evidence(self, evidence: Sequence[E]) -> Floats:
         """Scores in [0, 1], the sigmoid of the logits; not calibrated."""
@@ -167,13 +167,13 @@ class Model(ABC, Generic[E, O]):
                 f"{path} holds {header.method} version {header.version}, expected {cls.method} version {cls.version}: "
                 "give another checkpoint, or train it again with this edition"
             )
-        made = cls._from_header(header, path, suite)
-        _check_instruments(path, header.instruments, made.instruments())
-        checkpoint.restore(made.network, tensors, path)
-        made._take(header)
-        made.figures, made.training = dict(header.figures), dict(header.training)
-        made.path, made.digest = path, checkpoint.digest(path)
-        return made
+        model = cls._from_header(header, path, suite)
+        _check_instruments(path, header.instruments, model.instruments())
+        checkpoint.restore(model.network, tensors, path)
+        model._restore(header)
+        model.figures, model.training = dict(header.figures), dict(header.training)
+        model.path, model.digest = path, checkpoint.digest(path)
+        return model
 
     @classmethod
     def _from_header(cls, header: Header, path: Path, suite: Suite) -> Self:
@@ -190,12 +190,8 @@ class Model(ABC, Generic[E, O]):
         )
 
     @abstractmethod
-    def _take(self, header: Header) -> None:
+    def _restore(self, header: Header) -> None:
         """Take what was fitted on validation data from a checkpoint's header."""
-
-    def _forward(self, inputs: tuple[Tensor, ...]) -> Floats:
-        told = self.network(*(tensor.to(self.device) for tensor in inputs))
-        return np.asarray(told.cpu().numpy(), np.float64)
 
     def check(self, evidence: Sequence[E]) -> None:
         """:class:`DataError` for evidence of another method."""
@@ -228,19 +224,16 @@ class Detector(Model[E, O]):
             thresholds=self.thresholds.to_dict() if self.thresholds else None,
         )
 
-    def _take(self, header: Header) -> None:
+    def _restore(self, header: Header) -> None:
         self.calibration = stored_calibration(header.calibration) if header.calibration else None
         self.thresholds = Thresholds.from_dict(header.thresholds) if header.thresholds else None
 
 
 def _check_instruments(path: Path, stored: Mapping[str, str], present: Mapping[str, str]) -> None:
     for role in sorted(stored.keys() | present.keys()):
-        if stored.get(role) != present.get(role):
+        fitted, own = stored.get(role, "none"), present.get(role, "none")
+        if fitted != own:
             raise CheckpointError(
-                f"{path} was fitted with the {role} {_short(stored.get(role))}, this suite has "
-                f"{_short(present.get(role))}: use its own suite, or train it again on evidence of this one"
+                f"{path} was fitted with the {role} {fitted[:12]}, this suite has {own[:12]}: use its own suite, or "
+                "train it again on evidence of this one"
             )
-
-
-def _short(digest: str | None) -> str:
-    return digest[:12] if digest else "none"

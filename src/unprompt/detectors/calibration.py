@@ -121,7 +121,7 @@ class Thresholds(Stored):
             raise OptionError(f"thresholds are {self.lower} and {self.upper}, expected 0 <= lower <= upper <= 1")
         if self.n_real < 1 or self.n_generated < 1:
             raise OptionError(
-                f"thresholds rest on {self.n_real} real and {self.n_generated} generated pictures, "
+                f"thresholds come from {self.n_real} real and {self.n_generated} generated pictures, "
                 "expected at least one of each"
             )
         kept, expected = np.asarray(self.real_quantiles), min(self.n_real, QUANTILES)
@@ -144,9 +144,8 @@ class Thresholds(Stored):
     ) -> Thresholds:
         """Bounds and promises, with the quantiles taken from the ``real`` validation probabilities in any order."""
         ordered = np.sort(np.asarray(real, dtype=np.float64))
-        kept = ordered[_ranks(ordered.size)] if ordered.size else ordered
-        kept_values = tuple(kept.tolist())
-        return cls(float(lower), float(upper), fpr, fnr, ordered.size, int(n_generated), kept_values, conformal)
+        quantiles = tuple(ordered[_ranks(ordered.size)].tolist())
+        return cls(float(lower), float(upper), fpr, fnr, ordered.size, int(n_generated), quantiles, conformal)
 
     @property
     def coverage(self) -> tuple[float, float]:
@@ -155,11 +154,11 @@ class Thresholds(Stored):
 
     @property
     def finest_fpr(self) -> float:
-        """Smallest false-positive rate that the real validation pictures can vouch for."""
+        """Smallest false-positive rate that the real validation pictures support."""
         return 1 / min(self.n_real + self.conformal, QUANTILES - 1)
 
     def verdict(self, probability: float) -> Verdict:
-        """The word for one probability in [0, 1], taken at prior 0.5."""
+        """The verdict on one probability in [0, 1], taken at prior 0.5."""
         if not 0 <= probability <= 1:
             raise DataError(f"probability is {probability}, expected a number between 0 and 1: apply the calibration")
         if probability > self.upper:

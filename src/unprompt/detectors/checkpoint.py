@@ -25,7 +25,7 @@ KEY = "unprompt"
 
 @checked("")
 class Header:
-    """What a checkpoint says of itself."""
+    """Everything in a checkpoint but the weights."""
 
     method: str
     version: Whole
@@ -37,7 +37,7 @@ class Header:
     figures: Mapping[str, Any] = field(default_factory=dict)
     """What was measured, for the card: counts, AUC, data."""
     training: Mapping[str, Any] = field(default_factory=dict)
-    """How it was trained, for the card; empty in a head of before that was kept."""
+    """How it was trained, for the card; empty in an older head."""
     members: tuple[Mapping[str, str], ...] = ()
     """Of a panel: method, file beside this one, and digest of each member."""
 
@@ -82,7 +82,7 @@ def read(path: Path) -> tuple[Header, dict[str, Tensor]]:
 
 
 def read_header(path: Path) -> Header:
-    """Only what a checkpoint says of itself; no weights are read."""
+    """The header alone; no weights are read."""
     with _opened(path) as stored:
         metadata = dict(stored.metadata() or {})
     return _header(metadata, path)
@@ -98,22 +98,27 @@ def load(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
 
 def own(network: nn.Module) -> dict[str, Tensor]:
     """A network's state without the parameters that are not learned."""
-    held = {name for name, weight in network.named_parameters() if not weight.requires_grad}
-    return {name: tensor for name, tensor in network.state_dict().items() if name not in held}
+    frozen = {name for name, weight in network.named_parameters() if not weight.requires_grad}
+    return {name: tensor for name, tensor in network.state_dict().items() if name not in frozen}
 
 
 def restore(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     """Fill a network with stored tensors: all of its own names and shapes, and no others."""
-    wanted = {name: tuple(tensor.shape) for name, tensor in own(network).items()}
-    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    if wanted != found:
-        name = min(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+    if wrong := mismatched(own(network), tensors):
+        name, got, expected = wrong[0]
         raise CheckpointError(
-            f"{path}: tensor {name} has shape {found.get(name)}, expected {wanted.get(name)}: "
+            f"{path}: tensor {name} has shape {got}, expected {expected}: "
             "the file is damaged or its options were changed; train it again",
             path=path,
         )
     network.load_state_dict(dict(tensors), strict=False)
+
+
+def mismatched(expected: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> list[tuple[str, Any, Any]]:
+    """Name, shape that is there and shape that is expected of each tensor where they differ, by name; None = none."""
+    wanted, there = ({name: tuple(one.shape) for name, one in side.items()} for side in (expected, got))
+    names = sorted(wanted.keys() | there.keys())
+    return [(name, there.get(name), wanted.get(name)) for name in names if there.get(name) != wanted.get(name)]
 
 
 def digest(path: Path) -> str:

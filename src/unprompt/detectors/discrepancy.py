@@ -73,10 +73,10 @@ class DiscrepancyDetector(Detector[AlignmentEvidence, DiscrepancyOptions]):
                     f"({width},) like this suite's encoder: extract it again with this suite"
                 )
         image, text = np.stack([one.image for one in evidence]), np.stack([one.text for one in evidence])
-        whole = self.discrepancy(image, text)
+        distances = self.discrepancy(image, text)
         if self.options.scope == "global":
-            return (torch.from_numpy(combine(whole, w1=self.options.w1)),)
-        rows = [self._distance(index, Dg, one) for index, (Dg, one) in enumerate(zip(whole, evidence, strict=True))]
+            return (torch.from_numpy(combine(distances, w1=self.options.w1)),)
+        rows = [self._distance(i, Dg, one) for i, (Dg, one) in enumerate(zip(distances, evidence, strict=True))]
         return (torch.from_numpy(np.stack(rows)),)
 
     def _distance(self, index: int, Dg: Vector, one: AlignmentEvidence) -> Vector:

@@ -1,4 +1,4 @@
-"""The small networks that stand on the evidence; all answer N logits, higher = more likely generated."""
+"""Small networks on the evidence; all answer N logits, higher = more likely generated."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class LinearHead(nn.Module):
 class CrossAttention(nn.Module):
     """One query, many keys and values: CrossAttn(f_x W_Q, f_s W_K, f_s W_V) in several heads (SARE eq. 6).
 
-    The projections bear no bias, as printed; a bias of the keys would cancel in the softmax and never learn.
+    The projections have no bias, as printed; a bias of the keys would cancel in the softmax and never learn.
     """
 
     def __init__(self, width: int, key_width: int, heads: int) -> None:
@@ -95,8 +95,8 @@ class Combiner(nn.Module):
         """N x d and N x d -> N x d."""
         joined = torch.cat([self.dropout(F.relu(self.text(text))), self.dropout(F.relu(self.image(image)))], dim=-1)
         share = torch.sigmoid(self.share(self.dropout(F.relu(self.share_hidden(joined)))))
-        made = self.out(self.dropout(F.relu(self.hidden(joined))))
-        return F.normalize(made + share * text + (1 - share) * image, dim=-1)
+        new = self.out(self.dropout(F.relu(self.hidden(joined))))
+        return F.normalize(new + share * text + (1 - share) * image, dim=-1)
 
 
 def mean_score_logit(logits: Tensor) -> Tensor:

@@ -76,6 +76,6 @@ def logistic(features: Floats, labels: npt.ArrayLike, l2: float) -> tuple[Floats
         design = triangle.T
     design = np.column_stack([design, np.ones(len(design))])
     penalty = np.append(np.full(design.shape[1] - 1, l2), 0.0)
-    found = minimise_cross_entropy(design, generated.astype(np.float64), class_weights(generated), l2=penalty)
-    coefficients = (found[:-1] if basis is None else basis @ found[:-1]) / spread
-    return coefficients, float(found[-1] - coefficients @ centre)
+    x = minimise_cross_entropy(design, generated.astype(np.float64), class_weights(generated), l2=penalty)
+    coefficients = (x[:-1] if basis is None else basis @ x[:-1]) / spread
+    return coefficients, float(x[-1] - coefficients @ centre)

@@ -1,4 +1,4 @@
-"""What neighbouring pixels have in common after an upsampling (Tan et al., 2024), for all who look at it."""
+"""What neighbouring pixels have in common after an upsampling (Tan et al., 2024), for every method that uses it."""
 
 from __future__ import annotations
 

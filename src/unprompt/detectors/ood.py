@@ -1,9 +1,9 @@
-"""Does a picture belong to the world that a suite was made for? A head is not asked about any other.
+"""Is a picture in the distribution that a suite was made for? A head gives no verdict on any other.
 
 A suite with an encoder looks at two descriptions of the picture at the encoder's size, what the image tower makes of
 it and its plain colours and textures; a suite without one looks at the traces in its pixels. Each description is
-compared with many pictures of the world by a Mahalanobis distance: Lee et al., 2018, https://arxiv.org/abs/1807.03888.
-What is ordinary to all is inside.
+compared with many pictures in distribution by a Mahalanobis distance: Lee et al., 2018,
+https://arxiv.org/abs/1807.03888. A picture is in distribution that is so in every description.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 VERSION: Final = 1
 KIND: Final = "world"
 BANDS: Final = 4
-"""Horizontal bands that are described apart: a world has an above and a below."""
+"""Horizontal bands that are described apart: scenes have an above and a below."""
 RANK: Final = 160
 """Directions of a description whose variance is kept apart; the others share one."""
 FALSE_ALARMS: Final = 0.005
@@ -61,7 +61,7 @@ def texture_features(rgb: RGB) -> Floats:
     """64 numbers: by band the colours' mean and deviation, the lightest and darkest grey, and how neighbours differ.
 
     A step is the sum of a grey pixel's absolute differences to the right and downwards; ln(1 + step) is described
-    by five quantiles, of which the lowest tells a sensor's grain from a flat surface.
+    by five quantiles, of which the lowest separates a sensor's grain from a flat surface.
     """
     x = rgb.astype(np.float64)
     grey = np.pad(x.mean(axis=2), ((0, 1), (0, 1)), mode="edge")
@@ -104,24 +104,23 @@ class MahalanobisGaussian:
         values, vectors = np.linalg.eigh(x.T @ x / len(x))
         share = shrinkage(x)
         values = np.maximum((1 - share) * values + share * values.mean(), LEAST_VARIANCE)[::-1]
-        rest = values[rank:].mean() if len(values) > rank else LEAST_VARIANCE
+        others = values[rank:].mean() if len(values) > rank else LEAST_VARIANCE
         return cls(
             mean.astype(np.float32),
             scale.astype(np.float32),
             vectors.T[::-1][:rank].astype(np.float16),
-            np.append(values[:rank], rest).astype(np.float32),
+            np.append(values[:rank], others).astype(np.float32),
         )
 
     def distances(self, rows: Floats) -> Floats:
         """N Mahalanobis distances, of mean square F on pictures like those of the fit."""
         x = (rows - self.mean) / self.scale
         along = x @ self.axes.T.astype(np.float64)
-        squares: Floats = (np.square(along) / self.variances[:-1]).sum(axis=1)
+        squares = (np.square(along) / self.variances[:-1]).sum(axis=1)
         if len(self.axes) < x.shape[1]:
             across = np.square(x).sum(axis=1) - np.square(along).sum(axis=1)
             squares = squares + np.maximum(across, 0) / self.variances[-1]
-        distances: Floats = np.sqrt(squares)
-        return distances
+        return np.asarray(np.sqrt(squares))
 
 
 @checked("")
@@ -131,21 +130,21 @@ class OODHeader:
     encoder: str
     """Digest of the encoder that it was fitted with; empty = it looks at the traces in the pixels."""
     threshold: Number
-    """Greatest distance inside; a distance is counted in the views' own thresholds, so it lies near 1."""
+    """Greatest distance in distribution; distances are counted in the views' own thresholds, so it is near 1."""
     false_alarms: Number
-    """Share of held-out pictures of the world that it may call outside."""
+    """Share of held-out pictures that it may call out of distribution."""
     pictures: Whole
     held_out: Whole
     limits: tuple[Number, ...]
     """The same quantile of each view alone: tokens and texture, or traces."""
     least: Size = 0
-    """Shorter side, in pixels, below which a picture is outside whatever it shows."""
+    """Shorter side, in pixels, below which a picture is out of distribution whatever it shows."""
     version: Whole = VERSION
     kind: str = KIND
 
 
 class OODDetector:
-    """Pictures like those that a suite was made for; ``is_ood`` says of which others it cannot judge."""
+    """Pictures like those that a suite was made for, known from all others by their distance."""
 
     def __init__(self, encoder: Encoder | None, clouds: tuple[MahalanobisGaussian, ...], facts: OODHeader) -> None:
         self._encoder, self._clouds, self.facts = encoder, clouds, facts
@@ -154,7 +153,7 @@ class OODDetector:
     def fit(
         cls, encoder: Encoder, pictures: Sequence[RGB], held_out: Sequence[RGB], false_alarms: float = FALSE_ALARMS
     ) -> OODDetector:
-        """The clouds from ``pictures``, the threshold from ``held_out``: at most ``false_alarms`` of those outside."""
+        """Gaussians of ``pictures``, the threshold from ``held_out``, of which at most ``false_alarms`` lie beyond."""
         if not 0 < false_alarms < 1:
             raise OptionError(f"false_alarms must lie between 0 and 1, got {false_alarms}")
         if len(pictures) < 2 or len(held_out) * false_alarms < 1:
@@ -163,16 +162,16 @@ class OODDetector:
                 f"{np.ceil(1 / false_alarms):.0f} for a false-alarm rate of {false_alarms}: give more, or raise it"
             )
         clouds = tuple(MahalanobisGaussian.fit(rows) for rows in _views(encoder, pictures))
-        found = _distances(clouds, _views(encoder, held_out))
-        limits = tuple(distance_limit(one, false_alarms) for one in found)
-        threshold = distance_limit(_worst(found, limits), false_alarms)
+        distances = _distances(clouds, _views(encoder, held_out))
+        limits = tuple(distance_limit(one, false_alarms) for one in distances)
+        threshold = distance_limit(_worst(distances, limits), false_alarms)
         facts = OODHeader(encoder.card.digest, threshold, false_alarms, len(pictures), len(held_out), limits)
         return cls(encoder, clouds, facts)
 
     def distances(self, pictures: Sequence[RGB], vectors: Sequence[Vector] | None = None) -> Floats:
-        """N distances >= 0 from the middle of the world, of pictures of any size; the greatest of the views.
+        """N distances >= 0 from the mean, of pictures of any size; the greatest of the views.
 
-        ``vectors`` are the pictures' traces, where they were counted before; a suite without an encoder looks at them.
+        ``vectors`` are the pictures' traces, where they were computed before; a suite without an encoder uses them.
         """
         if not pictures:
             return np.zeros(0)
@@ -184,11 +183,11 @@ class OODDetector:
 
     def is_ood(self, pictures: Sequence[RGB], vectors: Sequence[Vector] | None = None) -> npt.NDArray[np.bool_]:
         """N answers: does the picture lie beyond the threshold, or is it too small or too flat to be judged?"""
-        mute = np.array([min(rgb.shape[:2]) < self.facts.least or self._flat(rgb) for rgb in pictures], np.bool_)
-        return mute | (self.distances(pictures, vectors) > self.facts.threshold)
+        unfit = np.array([min(rgb.shape[:2]) < self.facts.least or self._flat(rgb) for rgb in pictures], np.bool_)
+        return unfit | (self.distances(pictures, vectors) > self.facts.threshold)
 
     def _flat(self, rgb: RGB) -> bool:
-        """Nothing to look for traces in: the middle deviates from its mean by less than a grey level."""
+        """Without traces: the middle deviates from its mean by less than a grey level."""
         return self._encoder is None and float(middle(rgb).mean(axis=2).std()) < FLAT
 
     def save(self, path: Path | str) -> None:
@@ -249,9 +248,8 @@ def _distances(clouds: Sequence[MahalanobisGaussian], views: Sequence[Floats]) -
     return tuple(cloud.distances(rows) for cloud, rows in zip(clouds, views, strict=True))
 
 
-def _worst(found: Sequence[Floats], limits: Sequence[float]) -> Floats:
-    worst: Floats = np.max([distances / limit for distances, limit in zip(found, limits, strict=True)], axis=0)
-    return worst
+def _worst(distances: Sequence[Floats], limits: Sequence[float]) -> Floats:
+    return np.asarray(np.max([one / limit for one, limit in zip(distances, limits, strict=True)], axis=0))
 
 
 def distance_limit(distances: Floats, beyond: float) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any, Literal, Self
 
-from unprompt.errors import CheckpointError
+from unprompt.errors import CheckpointError, OptionError
 from unprompt.validation import Count, NotNegative, Positive, checked
 
 Optimiser = Literal["adam", "adamw"]
@@ -41,7 +41,7 @@ class TrainedOptions(Options):
     """Options of a detector that is trained by gradient steps."""
 
     epochs: Count = 50
-    """Passes over the training evidence."""
+    """Passes over the training evidence; the one with the lowest validation loss is kept."""
     batch: Count = 256
     """Pictures in a step."""
     rate: Positive = 1e-3
@@ -50,6 +50,20 @@ class TrainedOptions(Options):
     """Weight decay of the optimiser."""
     optimiser: Optimiser = "adamw"
     """adam or adamw."""
+
+
+@checked()
+class CropOptions(TrainedOptions):
+    """Options of a detector that sees a crop of a resized picture."""
+
+    resize: Count = 256
+    """Short side before the crop."""
+    crop: Count = 224
+    """Side of the crop: random in training, central otherwise."""
+
+    def __post_init__(self) -> None:
+        if self.resize < self.crop:
+            raise OptionError(f"--resize is {self.resize}, expected {self.crop} or more, as --crop")
 
 
 @checked()

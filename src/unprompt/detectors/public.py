@@ -10,7 +10,7 @@ import pickle
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +46,7 @@ def read_public(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise CheckpointError(f"{path} does not exist, expected the weights that the authors of the method published")
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path} holds more than weights, so nothing of it was read: ask its authors for a state dict, or save "
@@ -56,35 +56,27 @@ def read_public(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(
             f"{path} is damaged or no file of torch.save, expected a state dict: fetch it again ({_first_line(error)})"
         ) from error
-    return _tensors(found, path)
+    for key in _WRAPPED:
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping) or not content or not all(isinstance(one, Tensor) for one in content.values()):
+        raise CheckpointError(
+            f"{path} holds a {type(content).__name__}, expected a state dict: names and tensors alone"
+        )
+    return {str(name).removeprefix("module."): tensor for name, tensor in content.items()}
 
 
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     """Give a network weights by its own names; :class:`CheckpointError` for a missing, further or misshapen one."""
     own = network.state_dict()
-    wanted = {name: tuple(tensor.shape) for name, tensor in own.items()}
-    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    wrong = sorted(
-        name
-        for name in wanted.keys() | found.keys()
-        if wanted.get(name) != found.get(name) and not (name.endswith(_COUNTER) and name in wanted)
-    )
+    wrong = [row for row in checkpoint.mismatched(own, tensors) if not (row[0].endswith(_COUNTER) and row[0] in own)]
     if wrong:
-        name = wrong[0]
+        name, got, expected = wrong[0]
         raise CheckpointError(
-            f"{path}: {len(wrong)} weights do not fit, {name} first: it has shape {found.get(name)}, expected "
-            f"{wanted.get(name)}: give the head that was published for this method and a suite with its encoder"
+            f"{path}: {len(wrong)} weights do not fit, {name} first: it has shape {got}, expected {expected}: "
+            "give the head that was published for this method and a suite with its encoder"
         )
     network.load_state_dict({**own, **{name: tensors[name].to(own[name].dtype) for name in tensors}})
-
-
-def _tensors(found: Any, path: Path) -> dict[str, Tensor]:
-    for key in _WRAPPED:
-        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
-            found = found[key]
-    if not isinstance(found, Mapping) or not found or not all(isinstance(one, Tensor) for one in found.values()):
-        raise CheckpointError(f"{path} holds a {type(found).__name__}, expected a state dict: names and tensors alone")
-    return {str(name).removeprefix("module."): tensor for name, tensor in found.items()}
 
 
 def _first_line(error: Exception) -> str:

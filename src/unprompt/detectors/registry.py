@@ -1,4 +1,4 @@
-"""Which methods there are. Names load nothing; asking for a class imports its file, and torch with it.
+"""Which methods there are. Names load nothing; looking a class up imports its file, and torch with it.
 
 ``METHODS`` are the detectors, which tell generated pictures from real ones; ``ATTRIBUTORS`` tell generators apart.
 """
@@ -48,7 +48,7 @@ M_co = TypeVar("M_co", covariant=True)
 
 
 class Methods(Mapping[str, M_co]):
-    """Name -> class, imported when it is asked for; :class:`OptionError` for a name that is none."""
+    """Name -> class, imported when it is looked up; :class:`OptionError` for an unknown name."""
 
     def __init__(self, files: Mapping[str, str]) -> None:
         self._files = files
@@ -56,9 +56,9 @@ class Methods(Mapping[str, M_co]):
     def __getitem__(self, name: str) -> M_co:
         if name not in self._files:
             raise OptionError(f"method is {name!r}, expected one of {', '.join(self._files)}")
-        file, made = self._files[name].split(":")
-        found: M_co = getattr(import_module(f"unprompt.detectors.methods.{file}"), made)
-        return found
+        file, class_name = self._files[name].split(":")
+        method_class: M_co = getattr(import_module(f"unprompt.detectors.methods.{file}"), class_name)
+        return method_class
 
     def __contains__(self, name: object) -> bool:
         return name in self._files

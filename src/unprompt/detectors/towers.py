@@ -1,4 +1,4 @@
-"""CLIP's image and text encoders as parts that can be learned: copies, so that the suite's own stay frozen."""
+"""CLIP's image and text encoders as modules that can be learned: copies, so that the suite's own stay frozen."""
 
 from __future__ import annotations
 
@@ -89,14 +89,14 @@ class ImageTower(nn.Module):
         super().__init__()
         source = require_vision_tower(encoder)
         self.side, self.width = source.side, encoder.width
-        self.vision, self.projection = (copied(part) for part in source.tower())
+        self.vision, self.projection = (copied(module) for module in source.tower())
         freeze(self.vision, layers)
         self.register_buffer("mean", torch.tensor(source.mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(source.std).view(3, 1, 1), persistent=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        seen = self.vision((pixels.float() / 255 - self.mean) / self.std)
-        return cast(Tensor, self.projection(getattr(seen, "pooler_output", seen)))
+        output = self.vision((pixels.float() / 255 - self.mean) / self.std)
+        return cast(Tensor, self.projection(getattr(output, "pooler_output", output)))
 
 
 class TextTower(nn.Module):
@@ -104,26 +104,26 @@ class TextTower(nn.Module):
 
     def __init__(self, encoder: Encoder, layers: int = 0) -> None:
         super().__init__()
-        self.text, self.projection = (copied(part) for part in require_text_tower(encoder).reader())
+        self.text, self.projection = (copied(module) for module in require_text_tower(encoder).reader())
         freeze(self.text, layers)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        told = self.text(ids, mask)
-        return cast(Tensor, self.projection(getattr(told, "pooler_output", told)))
+        output = self.text(ids, mask)
+        return cast(Tensor, self.projection(getattr(output, "pooler_output", output)))
 
 
 def freeze(tower: nn.Module, layers: int) -> None:
     """Leave all but the last ``layers`` transformer layers, and what follows them, as the suite's encoder has them.
 
-    0 holds nothing. :class:`SuiteError` for a tower of another kind, or with fewer layers.
+    0 freezes nothing. :class:`SuiteError` for a tower of another kind, or with fewer layers.
     """
     if not layers:
         return
     stack = getattr(getattr(tower, "encoder", None), "layers", None)
     if not isinstance(stack, nn.ModuleList) or len(stack) < layers:
-        found = len(stack) if isinstance(stack, nn.ModuleList) else "no"
+        present = len(stack) if isinstance(stack, nn.ModuleList) else "no"
         raise SuiteError(
-            f"--layers is {layers}, but the encoder's {type(tower).__name__} has {found} transformer layers: "
+            f"--layers is {layers}, but the encoder's {type(tower).__name__} has {present} transformer layers: "
             "choose fewer, or 0 to learn the whole tower"
         )
     learned = {id(weight) for layer in stack[-layers:] for weight in layer.parameters()}
@@ -132,9 +132,9 @@ def freeze(tower: nn.Module, layers: int) -> None:
         weight.requires_grad_(id(weight) in learned)
 
 
-def copied(part: nn.Module) -> nn.Module:
+def copied(module: nn.Module) -> nn.Module:
     """A copy that can be learned, float32, on the CPU."""
-    return copy.deepcopy(part).cpu().float().requires_grad_(True)
+    return copy.deepcopy(module).cpu().float().requires_grad_(True)
 
 
 def as_pixels(pictures: Sequence[RGB]) -> Tensor:

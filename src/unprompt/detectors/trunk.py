@@ -1,7 +1,7 @@
 """What the convolutional baselines share: where their network comes from, how a picture is cut, how it is changed.
 
 A trunk that the paper takes from ImageNet is the suite's ``backbone``. A suite without one, as the embedded one,
-trains from nothing: the option ``backbone`` says so, and a checkpoint keeps it.
+trains from scratch: the option ``backbone`` records it in the checkpoint.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias, TypeVar, cast
 
 import numpy as np
 import torch
@@ -18,10 +18,10 @@ from transformers import ResNetModel
 
 from unprompt.detectors.base import Detector, Floats
 from unprompt.detectors.geometry import window
-from unprompt.detectors.options import Optimiser, TrainedOptions
+from unprompt.detectors.options import CropOptions, Optimiser
 from unprompt.detectors.resnet import ResNetSizes
 from unprompt.detectors.towers import as_pixels, copied, require_vision_tower
-from unprompt.errors import OptionError, SuiteError
+from unprompt.errors import SuiteError
 from unprompt.evidence.pixels import PixelEvidence, PixelExtractor
 from unprompt.instruments.backbones import IMAGENET_MEAN, IMAGENET_STD, from_torchvision
 from unprompt.perturbations import Augmentation
@@ -39,23 +39,14 @@ SMALL: Final = 112
 
 
 @checked()
-class TrunkOptions(TrainedOptions):
+class TrunkOptions(CropOptions):
     """Adam, rate 1e-4, batch 64, crops of 224 out of 256: CNNDet's, whose code the others took over."""
 
     epochs: Count = 20
-    """Passes over the training evidence; the one with the lowest validation loss is kept."""
     batch: Count = 64
-    """Pictures in a step."""
     rate: Positive = 1e-4
-    """Learning rate."""
     weight_decay: NotNegative = 0.0
-    """Weight decay of the optimiser."""
     optimiser: Optimiser = "adam"
-    """adam or adamw."""
-    resize: Count = 256
-    """Short side before the crop."""
-    crop: Count = 224
-    """Side of the crop, which is random in training."""
     view: View = "crop"
     """What is judged: the central crop, the central square that it is cut from, or the whole picture as it is."""
     backbone: Source = "suite"
@@ -64,10 +55,6 @@ class TrunkOptions(TrainedOptions):
     """Sizes of the network, where it is not a copy of the suite's backbone."""
     augmentation: Augmentation = field(default_factory=Augmentation.plain)
     """What training pictures go through."""
-
-    def __post_init__(self) -> None:
-        if self.resize < self.crop:
-            raise OptionError(f"--resize is {self.resize}, expected {self.crop} or more, as --crop")
 
 
 class Trunk(nn.Module):
@@ -103,8 +90,7 @@ class Trunk(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """N x width, the mean over the last stage."""
-        pooled: Tensor = self.net(self.normalised(pixels)).pooler_output
-        return pooled.flatten(1)
+        return cast(Tensor, self.net(self.normalised(pixels)).pooler_output.flatten(1))
 
 
 class TrunkClassifier(nn.Module):
@@ -117,8 +103,7 @@ class TrunkClassifier(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """N x 3 x H x W uint8 -> N logits."""
-        logits: Tensor = self.head(self.trunk(pixels)).squeeze(-1)
-        return logits
+        return cast(Tensor, self.head(self.trunk(pixels)).squeeze(-1))
 
 
 def trunk_weights(tensors: Mapping[str, Tensor], head: str) -> dict[str, Tensor]:
@@ -141,12 +126,12 @@ class PictureDetector(Detector[E, TrunkOptions]):
 
     @classmethod
     def options_for(cls, manifest: Manifest) -> TrunkOptions:
-        there = cls.pretrained and "backbone" in manifest.instruments_of(cls.method)
-        return cls.Options(backbone="suite" if there else "scratch", trunk=cls.sizes)
+        pretrained = cls.pretrained and "backbone" in manifest.instruments_of(cls.method)
+        return cls.Options(backbone="suite" if pretrained else "scratch", trunk=cls.sizes)
 
     @classmethod
     def fitting_options(cls, suite: Suite) -> TrunkOptions:
-        """The paper's; in a world of small pictures the same shares of them, and a small network."""
+        """The paper's; where the suite's pictures are small, the same shares of them, and a small network."""
         options, named = cls.options_for(suite.manifest), suite.manifest.instruments_of(cls.method)
         if "backbone" in named or "encoder" not in named:
             return options
@@ -158,7 +143,7 @@ class PictureDetector(Detector[E, TrunkOptions]):
 
     @classmethod
     def reduced(cls, side: int) -> ResNetSizes:
-        """The network for a world of pictures of ``side`` pixels, under 112."""
+        """The network for pictures of ``side`` pixels, under 112."""
         return ResNetSizes.small(side)
 
     def instruments(self) -> dict[str, str]:
@@ -171,21 +156,21 @@ class PictureDetector(Detector[E, TrunkOptions]):
 
     @abstractmethod
     def picture(self, evidence: E) -> RGB:
-        """What the network is to see, before it is cut."""
+        """What the network is given, before it is cut."""
 
     def collate(self, evidence: Sequence[E], rng: np.random.Generator | None = None) -> tuple[Tensor, ...]:
         side = self.options.resize if self.options.view == "square" and rng is None else self.options.crop
         rgbs = [self.picture(one) for one in evidence]
         if rng is None:
             return (as_pixels([window(rgb, self.options.resize, side) for rgb in rgbs]),)
-        return (as_pixels([self._changed(rgb, rng) for rgb in rgbs]),)
+        return (as_pixels([self._augmented(rgb, rng) for rgb in rgbs]),)
 
-    def _changed(self, rgb: RGB, rng: np.random.Generator) -> RGB:
+    def _augmented(self, rgb: RGB, rng: np.random.Generator) -> RGB:
         """Blur, JPEG and the like before the crop, as CNNDet has them; then the crop, and what moves its geometry."""
-        drawn, crop = self.options.augmentation.draw(rng), self.options.crop
-        short = max(1, round(self.options.resize * drawn.scale))
-        square = drawn.photometric(window(rgb, short, short, drawn.place), drawn.seed)
-        return drawn.shared(window(square, short, crop, drawn.place, drawn.mirrored), drawn.seed)
+        sample, crop = self.options.augmentation.draw(rng), self.options.crop
+        short = max(1, round(self.options.resize * sample.scale))
+        square = sample.photometric(window(rgb, short, short, sample.place), sample.seed)
+        return sample.shared(window(square, short, crop, sample.place, sample.mirrored), sample.seed)
 
     def logits(self, evidence: Sequence[E]) -> Floats:
         if self.options.view != "whole":

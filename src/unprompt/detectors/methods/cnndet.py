@@ -17,10 +17,10 @@ from unprompt.perturbations import Augmentation
 from unprompt.validation import checked
 
 
-def blur_and_jpeg(rng: float) -> Augmentation:
+def blur_and_jpeg(chance: float) -> Augmentation:
     """Blur of sigma U[0, 3] and then JPEG of quality U{30 .. 100}, each with this chance; mirrored half the time."""
     return Augmentation(
-        scale=0, rotate=0, noise=0, light=0, dropout=0, blur=rng, radii=(0.01, 3), jpeg=rng, qualities=(30, 100)
+        scale=0, rotate=0, noise=0, light=0, dropout=0, blur=chance, radii=(0.01, 3), jpeg=chance, qualities=(30, 100)
     )
 
 

@@ -25,15 +25,10 @@ class DefakeOptions(TrainedOptions):
     """Adam, rate 3e-4, batch 128, 100 epochs: the authors' code."""
 
     epochs: Count = 100
-    """Passes over the training evidence; the one with the lowest validation loss is kept."""
     batch: Count = 128
-    """Pictures in a step."""
     rate: Positive = 3e-4
-    """Learning rate."""
     weight_decay: NotNegative = 0.0
-    """Weight decay of the optimiser."""
     optimiser: Optimiser = "adam"
-    """adam or adamw."""
 
 
 class DefakeHead(nn.Module):
@@ -70,5 +65,5 @@ class DefakeDetector(Detector[AlignmentEvidence, DefakeOptions]):
     def collate(
         self, evidence: Sequence[AlignmentEvidence], rng: np.random.Generator | None = None
     ) -> tuple[Tensor, ...]:
-        image, text = (np.stack([getattr(one, part) for one in evidence]) for part in ("image", "text"))
-        return torch.from_numpy(image), torch.from_numpy(text)
+        columns = [one.image for one in evidence], [one.text for one in evidence]
+        return tuple(torch.from_numpy(np.stack(column)) for column in columns)

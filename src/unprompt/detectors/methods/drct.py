@@ -1,4 +1,4 @@
-"""DRCT: contrastive training in which the reconstruction of every picture, real or not, is a hard fake.
+"""DRCT: contrastive training in which the reconstruction of every picture, real or generated, is a hard fake.
 
 Chen et al., 2024, https://proceedings.mlr.press/v235/chen24ay.html.
 """
@@ -20,9 +20,9 @@ from torch.nn import functional as F
 from unprompt.detectors.base import Detector
 from unprompt.detectors.checkpoint import Header
 from unprompt.detectors.geometry import window
-from unprompt.detectors.options import TrainedOptions
+from unprompt.detectors.options import CropOptions
 from unprompt.detectors.towers import as_pixels, copied, require_vision_tower
-from unprompt.errors import DataError, OptionError
+from unprompt.errors import DataError
 from unprompt.evidence.drct import DrctEvidence, DrctExtractor
 from unprompt.perturbations import Augmentation
 from unprompt.types import RGB
@@ -37,33 +37,22 @@ ODDS: Final = math.log(3)
 
 
 @checked()
-class DrctOptions(TrainedOptions):
+class DrctOptions(CropOptions):
     """AdamW, rate 1e-4, weight decay 4e-5, batch 256 (64 with a backbone), 17 epochs: the authors' code."""
 
     epochs: Count = 17
-    """Passes over the training evidence; the one with the lowest validation loss is kept."""
     rate: Positive = 1e-4
-    """Learning rate."""
     weight_decay: NotNegative = 4e-5
-    """Weight decay of the optimiser."""
     features: Features = "clip"
-    """What is seen: the suite's encoder, frozen (the paper: CLIP ViT-L/14), or its backbone, learned (ConvNeXt-B)."""
+    """Features: the suite's encoder, frozen (the paper: CLIP ViT-L/14), or its backbone, learned (ConvNeXt-B)."""
     embedding: Count = 1024
     """Width of the space in which the classes are pulled apart."""
     alpha: Share = 0.3
     """Share of the contrastive loss in [0, 1]; the rest is cross-entropy."""
     margin: Annotated[Number, Field(gt=0, le=2, description="a distance above 0, up to 2")] = 1.0
     """Distance that real and generated are to have, of embeddings of length 1, in (0, 2]."""
-    resize: Count = 256
-    """Short side of picture and reconstruction before the crop."""
-    crop: Count = 224
-    """Side of the crop: random in training, central otherwise."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """What training pictures and reconstructions go through, each by itself."""
-
-    def __post_init__(self) -> None:
-        if self.resize < self.crop:
-            raise OptionError(f"--resize is {self.resize}, expected {self.crop} or more, as --crop")
 
 
 def contrastive(features: Tensor, target: Tensor, margin: float) -> Tensor:
@@ -84,7 +73,7 @@ def _mean_above_zero(terms: Tensor) -> Tensor:
 
 
 class DrctNetwork(nn.Module):
-    """What is seen -> embedding -> (real, generated), without a bend between, as in the authors' code."""
+    """Features -> embedding -> (real, generated), without a nonlinearity between, as in the authors' code."""
 
     mean: Tensor
     std: Tensor
@@ -100,20 +89,20 @@ class DrctNetwork(nn.Module):
         self.embedding = nn.Linear(width, options.embedding)
         self.head = nn.Linear(options.embedding, 2)
 
-    def embed(self, seen: Tensor) -> Tensor:
+    def embed(self, inputs: Tensor) -> Tensor:
         """N x width vectors of the encoder, or N x 3 x S x S uint8 for a backbone -> N x embedding."""
         if self.backbone is not None:
-            seen = self.backbone((seen.contiguous().float() / 255 - self.mean) / self.std).pooler_output.flatten(1)
-        return cast(Tensor, self.embedding(seen))
+            inputs = self.backbone((inputs.contiguous().float() / 255 - self.mean) / self.std).pooler_output.flatten(1)
+        return cast(Tensor, self.embedding(inputs))
 
-    def judge(self, features: Tensor) -> Tensor:
+    def classify(self, features: Tensor) -> Tensor:
         """N x embedding -> N logits."""
         real, generated = self.head(features).unbind(-1)
         return cast(Tensor, generated - real)
 
-    def forward(self, seen: Tensor, reconstructed: Tensor | None = None) -> Tensor:
+    def forward(self, inputs: Tensor, reconstructed: Tensor | None = None) -> Tensor:
         """N logits of the pictures; their reconstructions are for the loss alone."""
-        return self.judge(self.embed(seen))
+        return self.classify(self.embed(inputs))
 
 
 class DrctDetector(Detector[DrctEvidence, DrctOptions]):
@@ -137,9 +126,9 @@ class DrctDetector(Detector[DrctEvidence, DrctOptions]):
 
     @classmethod
     def _from_header(cls, header: Header, path: Path, suite: Suite) -> Self:
-        made = super()._from_header(header, path, suite)
-        made.extractor = DrctExtractor(reconstructed=False)  # what is trained has only to judge
-        return made
+        model = super()._from_header(header, path, suite)
+        model.extractor = DrctExtractor(reconstructed=False)  # inference needs none
+        return model
 
     def instruments(self) -> dict[str, str]:
         """The encoder or the backbone: no score depends on the diffusion, which made pictures to learn from."""
@@ -151,7 +140,7 @@ class DrctDetector(Detector[DrctEvidence, DrctOptions]):
         features = self.network.embed(torch.cat(list(inputs)))
         labels = torch.cat([target, *(torch.ones_like(target) for _ in inputs[1:])])
         # The logit stays that of prior 0.5, by which validation chooses the epoch: this moves the last bias alone.
-        cross = F.binary_cross_entropy_with_logits(self.network.judge(features).float() + ODDS, labels)
+        cross = F.binary_cross_entropy_with_logits(self.network.classify(features).float() + ODDS, labels)
         alpha = self.options.alpha
         return (1 - alpha) * cross + alpha * contrastive(features.float(), labels, self.options.margin)
 
@@ -160,23 +149,23 @@ class DrctDetector(Detector[DrctEvidence, DrctOptions]):
 
     def collate(self, evidence: Sequence[DrctEvidence], rng: np.random.Generator | None = None) -> tuple[Tensor, ...]:
         if rng is None:
-            return (self._seen([window(one.picture, self.options.resize, self.options.crop) for one in evidence]),)
+            return (self._inputs([window(one.picture, self.options.resize, self.options.crop) for one in evidence]),)
         for index, one in enumerate(evidence):
             if one.reconstruction is None:
                 raise DataError(
                     f"evidence[{index}] has no reconstruction, expected one to learn from: unprompt extract drct"
                 )
-        pictures = [self._changed(one.picture, rng) for one in evidence]
-        hard = [self._changed(cast(RGB, one.reconstruction), rng) for one in evidence]
-        return self._seen(pictures), self._seen(hard)
+        pictures = [self._augmented(one.picture, rng) for one in evidence]
+        hard = [self._augmented(cast(RGB, one.reconstruction), rng) for one in evidence]
+        return self._inputs(pictures), self._inputs(hard)
 
-    def _changed(self, rgb: RGB, rng: np.random.Generator) -> RGB:
-        drawn = self.options.augmentation.draw(rng)
-        short = max(1, round(self.options.resize * drawn.scale))
-        cut = window(rgb, short, self.options.crop, drawn.place, drawn.mirrored)
-        return drawn.shared(drawn.photometric(cut, drawn.seed), drawn.seed)
+    def _augmented(self, rgb: RGB, rng: np.random.Generator) -> RGB:
+        sample = self.options.augmentation.draw(rng)
+        short = max(1, round(self.options.resize * sample.scale))
+        cut = window(rgb, short, self.options.crop, sample.place, sample.mirrored)
+        return sample.shared(sample.photometric(cut, sample.seed), sample.seed)
 
-    def _seen(self, squares: Sequence[RGB]) -> Tensor:
+    def _inputs(self, squares: Sequence[RGB]) -> Tensor:
         if self.options.features == "backbone":
             return as_pixels(squares)
         return torch.from_numpy(self.suite.encoder.embed_pictures(squares))

@@ -38,7 +38,6 @@ class FredectOptions(ClosedFormOptions):
     """Ridge regression on crops of 128 pixels, as the authors' code cuts them."""
 
     l2: Positive = 1e-2
-    """Half the weight of the squared coefficients of the standardised features, per picture."""
     side: Count = 128
     """Side of the central crop; a smaller picture has its edge repeated."""
 
@@ -77,7 +76,7 @@ class FredectDetector(LinearDetector[PixelEvidence]):
 
     @classmethod
     def fitting_options(cls, suite: Suite) -> FredectOptions:
-        """The paper's; in a world of smaller pictures the whole of them."""
+        """The paper's; where the suite's pictures are smaller, all of them."""
         named = suite.manifest.instruments_of(cls.method)
         if "encoder" not in named or "backbone" in named:
             return FredectOptions()

@@ -1,11 +1,11 @@
-"""GramNet: a ResNet-18 beside six branches that see texture as Gram matrices, blind to where things lie.
+"""GramNet: a ResNet-18 beside six branches that see texture as Gram matrices, which keep no positions.
 
 Liu et al., 2020, https://arxiv.org/abs/2002.00133.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -30,22 +30,16 @@ class GramnetOptions(TrunkOptions):
     """Adam, rate 1e-5, weight decay 1e-4, batch 16, 5 epochs, 512 pixels: the authors' code."""
 
     epochs: Count = 5
-    """Passes over the training evidence; the one with the lowest validation loss is kept."""
     batch: Count = 16
-    """Pictures in a step."""
     rate: Positive = 1e-5
-    """Learning rate."""
     weight_decay: NotNegative = 1e-4
-    """Weight decay of the optimiser."""
     resize: Count = 512
-    """Short side before the crop."""
     crop: Count = 512
-    """Side of the crop."""
 
 
-def _step(channels: int, made: int, stride: int = 1) -> nn.Sequential:
-    convolution = nn.Conv2d(channels, made, 3, stride=stride, padding=1, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(made), nn.ReLU())
+def _step(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    convolution = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
 
 
 class GramBranch(nn.Module):
@@ -57,8 +51,7 @@ class GramBranch(nn.Module):
         self.read = nn.Sequential(_step(1, CHANNELS // 2, 2), _step(CHANNELS // 2, CHANNELS, 2))
 
     def forward(self, layer: Tensor) -> Tensor:
-        seen: Tensor = self.read(gram(self.maps(layer))[:, None])
-        return seen.mean((2, 3))
+        return cast(Tensor, self.read(gram(self.maps(layer))[:, None]).mean((2, 3)))
 
 
 class GramnetNetwork(nn.Module):
@@ -79,14 +72,11 @@ class GramnetNetwork(nn.Module):
         """N x 3 x H x W uint8 -> N logits."""
         net = self.trunk.net
         layers = [self.trunk.normalised(pixels)]
-        layers += [net.embedder.embedder(layers[0])]
-        layers += [net.embedder.pooler(layers[1])]
-        for stage in net.encoder.stages:
-            layers.append(stage(layers[-1]))
+        for module in (net.embedder.embedder, net.embedder.pooler, *net.encoder.stages):
+            layers.append(module(layers[-1]))
         texture = [branch(layer) * self.scale for branch, layer in zip(self.branches, layers[:-1], strict=True)]
         joined = torch.cat([layers[-1].mean((2, 3)), *texture], dim=1)
-        logits: Tensor = self.second(self.dropout(F.relu(self.first(joined)))).squeeze(-1)
-        return logits
+        return cast(Tensor, self.second(self.dropout(F.relu(self.first(joined)))).squeeze(-1))
 
 
 class GramnetDetector(PixelDetector):

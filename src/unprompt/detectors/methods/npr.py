@@ -6,7 +6,7 @@ Tan et al., 2024, https://arxiv.org/abs/2312.10461.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from torch import Tensor, nn
 
@@ -26,11 +26,8 @@ class NprOptions(TrunkOptions):
     """Adam, rate 2e-4, batch 32, 50 epochs, no augmentation but crop and mirror: the authors' code."""
 
     epochs: Count = 50
-    """Passes over the training evidence; the one with the lowest validation loss is kept."""
     batch: Count = 32
-    """Pictures in a step."""
     rate: Positive = 2e-4
-    """Learning rate."""
     view: View = "square"
     """What is judged: the central square, resized as in training and not cropped."""
     backbone: Source = "scratch"
@@ -52,9 +49,8 @@ class NprNetwork(TrunkClassifier):
         nn.init.kaiming_normal_(stem.convolution.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, pixels: Tensor) -> Tensor:
-        seen = self.trunk.net(GAIN * residual(self.trunk.normalised(pixels))).pooler_output
-        logits: Tensor = self.head(seen.flatten(1)).squeeze(-1)
-        return logits
+        pooled = self.trunk.net(GAIN * residual(self.trunk.normalised(pixels))).pooler_output
+        return cast(Tensor, self.head(pooled.flatten(1)).squeeze(-1))
 
 
 class NprDetector(PixelDetector, PublicHead):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from unprompt.instruments import Suite
 
 MEMBERS: Final = ("sare", "semgir", "tidy", "item")
-"""Who sits on a panel unless others are chosen."""
+"""The panel's members unless others are chosen."""
 
 
 class Panel(LinearDetector[JointEvidence]):
@@ -59,7 +59,7 @@ class Panel(LinearDetector[JointEvidence]):
         return np.stack([one.logits([row.by_method[one.method] for row in evidence]) for one in self.members], axis=1)
 
     def combined(self, features: Floats) -> Floats:
-        """N logits from N x members logits, such as stored evidence gives without a common bench."""
+        """N logits from N x members logits, such as stored evidence gives without a common cache."""
         with torch.inference_mode():
             return np.asarray(self.network(torch.from_numpy(features).float()).numpy(), np.float64)
 
@@ -78,9 +78,8 @@ class Panel(LinearDetector[JointEvidence]):
 
     @classmethod
     def evidence_of(cls, options: ClosedFormOptions) -> JointExtractor:
-        """The evidence of the four papers' methods, whatever the suite; a fitted panel asks its own members."""
-        methods = {method: METHODS[method] for method in MEMBERS}
-        return JointExtractor({method: made.evidence_of(made.Options()) for method, made in methods.items()})
+        """The evidence of the four papers' methods, whatever the suite; a fitted panel has that of its members."""
+        return JointExtractor({name: METHODS[name].evidence_of(METHODS[name].Options()) for name in MEMBERS})
 
     def _extractor(self) -> JointExtractor:
         return JointExtractor({member.method: member.extractor for member in self.members})
@@ -111,14 +110,14 @@ def _named(member: Detector[Any, Any]) -> dict[str, str]:
 
 
 def _member(entry: Mapping[str, str], path: Path, suite: Suite) -> Detector[Any, Any]:
-    found = path.parent / entry["file"]
-    if not found.is_file():
+    file = path.parent / entry["file"]
+    if not file.is_file():
         raise CheckpointError(
             f"{path} is a panel with {entry['method']} in {entry['file']}, which does not lie beside it"
         )
-    if (digest := checkpoint.digest(found)) != entry["digest"]:
+    if (digest := checkpoint.digest(file)) != entry["digest"]:
         raise CheckpointError(
-            f"{found} has the digest {digest[:12]}, the panel {path} was fitted with {entry['digest'][:12]}: "
+            f"{file} has the digest {digest[:12]}, the panel {path} was fitted with {entry['digest'][:12]}: "
             "train the panel again"
         )
-    return load(found, suite)
+    return load(file, suite)

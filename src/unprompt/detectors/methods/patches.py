@@ -1,6 +1,6 @@
 """Patches: several small networks on the residuals of native pixels, for photographs and without any instrument.
 
-Ours. What it is made of is the field's: learned high-pass residuals (Bayar and Stamm, 2016), NPR (Tan et al., 2024,
+Ours, of known components: learned high-pass residuals (Bayar and Stamm, 2016), NPR (Tan et al., 2024,
 https://arxiv.org/abs/2312.10461), and patches at native resolution, as a resize wipes out what a generator leaves.
 """
 
@@ -35,15 +35,15 @@ WIDTH: Final = 16
 LEARNED: Final = 12
 """Learned residuals, beside the 3 of NPR."""
 SPREAD: Final = 0.15
-"""Size of a learned residual that its bend brings to tanh(1)."""
+"""Size of a learned residual that becomes tanh(1)."""
 GAIN: Final = 3.0
 """Of the NPR residual."""
 LIGHT: Final = (0.9, 1.1)
 """Factor of each channel of a training patch."""
 TARGETS: Final = (0.025, 0.975)
-"""What real and generated are taught as."""
+"""Smoothed labels of real and generated in the loss."""
 SMALLEST: Final = 16
-"""Pixels a side that leave the last stage more than one cell, whose deviation it tells."""
+"""Pixels a side that leave the last stage more than one cell, over which it takes the deviation."""
 
 
 @checked()
@@ -51,13 +51,9 @@ class PatchesOptions(TrainedOptions):
     """AdamW, rate 3e-3, weight decay 1e-2, batch 64, 60 epochs; six networks."""
 
     epochs: Count = 60
-    """Passes over the training evidence; the one with the lowest validation loss is kept."""
     batch: Count = 64
-    """Pictures in a step."""
     rate: Positive = 3e-3
-    """Learning rate."""
     weight_decay: NotNegative = 1e-2
-    """Weight decay of the optimiser."""
     nets: Count = 6
     """Networks whose logits are averaged."""
     side: Count = 128
@@ -80,8 +76,8 @@ def places(length: int, side: int, most: int) -> npt.NDArray[np.int64]:
     >>> places(256, 128, 4), places(1000, 128, 4), places(200, 128, 4)
     (array([  0, 128]), array([  0, 291, 581, 872]), array([36]))
     """
-    count, room = min(most, length // side), max(0, length - side)
-    return np.rint(np.linspace(0, room, count)).astype(np.int64) if count > 1 else np.array([room // 2])
+    count, last = min(most, length // side), max(0, length - side)
+    return np.rint(np.linspace(0, last, count)).astype(np.int64) if count > 1 else np.array([last // 2])
 
 
 def patches(rgb: RGB, side: int, most: int) -> list[RGB]:
@@ -100,9 +96,9 @@ def cut(rgb: RGB, least: int, crop: int, rng: np.random.Generator) -> RGB:
     A side of the picture under ``least`` is enlarged to that first.
     """
     height, width = (max(least, length) for length in rgb.shape[:2])
-    whole = resize(rgb, width, height)
+    enlarged = resize(rgb, width, height)
     top, left = (int(rng.integers(length - crop + 1)) for length in (height, width))
-    patch = whole[top : top + crop, left : left + crop]
+    patch = enlarged[top : top + crop, left : left + crop]
     mirrored, transposed = rng.random(2) < 0.5
     patch = patch[:, ::-1] if mirrored else patch
     return patch.transpose(1, 0, 2) if transposed else patch
@@ -114,13 +110,13 @@ def lit(drawn: Sequence[RGB], rng: np.random.Generator) -> tuple[Tensor, Tensor]
     return _as_tensor(drawn) * factors, torch.ones(len(drawn), dtype=torch.int64)
 
 
-def _stage(channels: int, made: int, stride: int = 1) -> nn.Sequential:
-    convolution = nn.Conv2d(channels, made, 3, stride, 1, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(made), nn.ReLU(inplace=True))
+def _stage(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    convolution = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
 class PatchNet(nn.Module):
-    """Residuals, four small stages, and means and deviations of what they answer."""
+    """Residuals, four small stages, and means and deviations of their outputs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -194,13 +190,11 @@ class PatchesDetector(Detector[PixelEvidence, PatchesOptions]):
 
     @classmethod
     def fitting_options(cls, suite: Suite) -> PatchesOptions:
-        """Ours for photographs; in a world of smaller pictures patches of their size."""
+        """Ours for photographs; where the suite's pictures are smaller, patches of their size."""
         named = suite.manifest.instruments_of(cls.method)
         if "encoder" not in named or "backbone" in named:
             return PatchesOptions()
-        from unprompt.detectors.towers import (
-            require_vision_tower,  # here, since it brings transformers, which no score needs
-        )
+        from unprompt.detectors.towers import require_vision_tower  # here, since no score needs transformers
 
         side = max(SMALLEST, min(128, require_vision_tower(suite.of(cls.method).encoder).side))
         return PatchesOptions(side=side, crop=max(SMALLEST, side // 2))
@@ -213,24 +207,22 @@ class PatchesDetector(Detector[PixelEvidence, PatchesOptions]):
         return PatchNetwork(self.options.nets)
 
     def collate(self, evidence: Sequence[PixelEvidence], rng: np.random.Generator | None = None) -> tuple[Tensor, ...]:
-        """All patches of all pictures, and how many each has; in training one of each washed picture."""
+        """All patches of all pictures, and how many each has; in training one of each degraded picture."""
         if rng is None:
-            found = [patches(native(one.picture), self.options.side, self.options.grid) for one in evidence]
-            pixels = _as_tensor([patch for several in found for patch in several])
-            return pixels, torch.tensor([len(several) for several in found])
-        return lit([self._drawn(one, rng) for one in evidence], rng)
+            grids = [patches(native(one.picture), self.options.side, self.options.grid) for one in evidence]
+            return _as_tensor([patch for grid in grids for patch in grid]), torch.tensor([len(grid) for grid in grids])
+        return lit([self._patch(one, rng) for one in evidence], rng)
 
-    def _drawn(self, one: PixelEvidence, rng: np.random.Generator) -> RGB:
-        """A random patch of the washed picture."""
-        washed = self.options.augmentation.apply(native(one.picture), one.lossless, rng)
-        return cut(washed, self.options.side, self.options.crop, rng)
+    def _patch(self, one: PixelEvidence, rng: np.random.Generator) -> RGB:
+        degraded = self.options.augmentation.apply(native(one.picture), one.lossless, rng)
+        return cut(degraded, self.options.side, self.options.crop, rng)
 
     def loss(self, inputs: Sequence[Tensor], target: Tensor) -> Tensor:
         """Mean over the networks of the cross-entropy of each with targets .975 and .025: each learns by itself."""
         each = self.network.each(inputs[0], inputs[1]).float()
         low, high = TARGETS
-        taught = (low + (high - low) * target)[:, None].expand_as(each)
-        return F.binary_cross_entropy_with_logits(each, taught)
+        smoothed = (low + (high - low) * target)[:, None].expand_as(each)
+        return F.binary_cross_entropy_with_logits(each, smoothed)
 
     def logits(self, evidence: Sequence[PixelEvidence]) -> Floats:
         self.check(evidence)

@@ -19,11 +19,8 @@ class ResNet50Options(TrunkOptions):
     """AdamW, weight decay 4e-5, batch 64 of DRCT's code for plain networks; rate 1e-4, 17 epochs of its ConvNeXt."""
 
     epochs: Count = 17
-    """Passes over the training evidence; the one with the lowest validation loss is kept."""
     weight_decay: NotNegative = 4e-5
-    """Weight decay of the optimiser."""
     optimiser: Optimiser = "adamw"
-    """adam or adamw."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """What training pictures go through: DRCT's, where it has numbers."""
 

@@ -1,14 +1,14 @@
-"""SARE: the picture asks, the map of its reconstruction error answers (section 3.3).
+"""SARE: cross-attention of the picture (query) to the map of its reconstruction error (keys, values; section 3.3).
 
 The query is the pooled image feature; keys and values are the grid cells of the semantic encoder's last
-stage. With a single cell the softmax over one key would be 1 whatever the picture asks.
+stage. With a single cell the softmax over one key would be 1 whatever the query.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from unprompt.detectors.base import Detector
 from unprompt.detectors.geometry import window
 from unprompt.detectors.heads import CrossAttention
-from unprompt.detectors.options import TrainedOptions
+from unprompt.detectors.options import CropOptions
 from unprompt.detectors.resnet import CELLS, ResNetSizes
 from unprompt.detectors.towers import ImageTower, as_pixels, require_vision_tower
 from unprompt.errors import OptionError
@@ -30,23 +30,16 @@ if TYPE_CHECKING:
 
 
 @checked()
-class SareOptions(TrainedOptions):
+class SareOptions(CropOptions):
     """AdamW, rate 1e-4, batch 512, 17 epochs (section 4.1); CLIP's rate, residual and heads are ours."""
 
     epochs: Count = 17
-    """Passes over the training evidence."""
     batch: Count = 512
-    """Pictures in a step."""
     rate: Positive = 1e-4
     """Learning rate of all but the image encoder."""
     weight_decay: NotNegative = 1e-2
-    """Weight decay of the optimiser."""
     encoder_rate: Positive = 1e-5
     """Learning rate of the image encoder."""
-    resize: Count = 256
-    """Short side of picture and map before the crop."""
-    crop: Count = 224
-    """Side of the crop: random in training, central otherwise; the encoder's input size."""
     heads: Count = 8
     """Heads of the cross-attention."""
     residual: Flag = True
@@ -57,8 +50,7 @@ class SareOptions(TrainedOptions):
     """What training pictures and their maps go through (section 4.1)."""
 
     def __post_init__(self) -> None:
-        if self.resize < self.crop:
-            raise OptionError(f"--resize is {self.resize}, expected {self.crop} or more, as --crop")
+        super().__post_init__()
         if (grid := self.semantic.grid(self.crop)) < CELLS:
             raise OptionError(
                 f"--crop {self.crop} leaves {grid} x {grid} cells for the attention, expected {CELLS} x {CELLS} or "
@@ -67,7 +59,7 @@ class SareOptions(TrainedOptions):
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
-        # A head of before had no other augmentation than crop and mirror.
+        # An older head had no other augmentation than crop and mirror.
         return super().from_dict({"augmentation": Augmentation.plain(), **stored})
 
 
@@ -89,14 +81,13 @@ class SareNetwork(nn.Module):
         cells = self.semantic(sare_map.float() / 255).last_hidden_state  # N x d_s x 7 x 7
         attended = self.attention(image, cells.flatten(2).transpose(1, 2))
         fused = self.norm(image + attended if self.residual else attended)
-        logits: Tensor = self.head(fused).squeeze(-1)
-        return logits
+        return cast(Tensor, self.head(fused).squeeze(-1))
 
 
 class SareDetector(Detector[SareEvidence, SareOptions]):
     """SARE: what a reconstruction guided by the caption changes, fused with the picture by cross-attention.
 
-    A tuned CLIP image encoder asks, a residual network on |x - x_hat| answers (section 3).
+    A tuned CLIP image encoder gives the query, a residual network on |x - x_hat| keys and values (section 3).
     """
 
     method = "sare"
@@ -116,8 +107,8 @@ class SareDetector(Detector[SareEvidence, SareOptions]):
         """The image encoder at its own, lower rate."""
         tower = list(self.network.tower.parameters())
         own = {id(weight) for weight in tower}
-        rest = [weight for weight in self.network.parameters() if id(weight) not in own]
-        return [{"params": tower, "lr": self.options.encoder_rate}, {"params": rest}]
+        others = [weight for weight in self.network.parameters() if id(weight) not in own]
+        return [{"params": tower, "lr": self.options.encoder_rate}, {"params": others}]
 
     @classmethod
     def evidence_of(cls, options: SareOptions) -> SareExtractor:
@@ -132,16 +123,11 @@ class SareDetector(Detector[SareEvidence, SareOptions]):
         return SareNetwork(tower, self.options)
 
     def collate(self, evidence: Sequence[SareEvidence], rng: np.random.Generator | None = None) -> tuple[Tensor, ...]:
-        pictures: list[RGB] = []
-        maps: list[RGB] = []
-        for one in evidence:
-            drawn = self.options.augmentation.draw(rng) if rng else AugmentationSample()
-            short = max(1, round(self.options.resize * drawn.scale))
-            picture, sare_map = (
-                window(rgb, short, self.options.crop, drawn.place, drawn.mirrored)
-                for rgb in (one.picture, one.difference)
-            )
-            picture, sare_map = drawn.apply(picture, sare_map)
-            pictures.append(picture)
-            maps.append(sare_map)
-        return as_pixels(pictures), as_pixels(maps)
+        pairs = [self._pair(one, rng) for one in evidence]
+        return as_pixels([picture for picture, _ in pairs]), as_pixels([sare_map for _, sare_map in pairs])
+
+    def _pair(self, one: SareEvidence, rng: np.random.Generator | None) -> tuple[RGB, RGB]:
+        sample = self.options.augmentation.draw(rng) if rng else AugmentationSample()
+        short, crop = max(1, round(self.options.resize * sample.scale)), self.options.crop
+        both = (window(rgb, short, crop, sample.place, sample.mirrored) for rgb in (one.picture, one.difference))
+        return sample.apply(*both)

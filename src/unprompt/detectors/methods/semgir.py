@@ -27,15 +27,11 @@ class SemgirOptions(TrainedOptions):
     """Adam, rate 1e-4, batch 32 (section 4.1); the epochs are ours."""
 
     epochs: Count = 10
-    """Passes over the training evidence."""
     batch: Count = 32
-    """Pictures in a step."""
     rate: Positive = 1e-4
     """Learning rate, of the encoder too."""
     weight_decay: NotNegative = 0.0
-    """Weight decay of the optimiser."""
     optimiser: Optimiser = "adam"
-    """adam or adamw."""
     layers: Size = 0
     """Last layers of the encoder that are learned; 0 = all, as in the paper."""
     regenerations: Count = 1
@@ -54,8 +50,8 @@ class SemgirNetwork(nn.Module):
         """N x 3 x S x S and N x k x 3 x S x S uint8 -> N logits of the mean score."""
         count = regenerations.shape[1]
         drawn = self.tower(regenerations.flatten(0, 1)).unflatten(0, (-1, count))  # N x k x d
-        seen = self.tower(candidate)[:, None].expand_as(drawn)
-        return mean_score_logit(self.head(torch.cat([seen, drawn], dim=-1)))  # s_d = E_Ic || E_Ir (eq. 4)
+        image = self.tower(candidate)[:, None].expand_as(drawn)
+        return mean_score_logit(self.head(torch.cat([image, drawn], dim=-1)))  # s_d = E_Ic || E_Ir (eq. 4)
 
 
 class SemgirDetector(Detector[SemgirEvidence, SemgirOptions]):

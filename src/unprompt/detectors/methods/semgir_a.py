@@ -2,8 +2,8 @@
 
 Each candidate is a binary problem of its own: its pictures against all others. The paper trains one network a
 candidate; here the candidates share the encoders and the Combiner, and each has its own classifier. The Combiner's
-feature has length 1, CLIP's has some ten or more, which the paper leaves beside each other: the drawing would drown
-the picture, so by default both are brought to one length (``even``).
+feature has length 1, CLIP's some ten or more, and the paper scales neither: the drawing would outweigh the picture, so
+by default both are brought to one length (``even``).
 """
 
 from __future__ import annotations
@@ -41,15 +41,11 @@ class SemgirAOptions(AttributorOptions):
     """Adam, rate 1e-4, batch 32 (section 4.1); the epochs are ours."""
 
     epochs: Count = 10
-    """Passes over the training evidence."""
     batch: Count = 32
-    """Pictures in a step."""
     rate: Positive = 1e-4
     """Learning rate, of the encoders too."""
     weight_decay: NotNegative = 0.0
-    """Weight decay of the optimiser."""
     optimiser: Optimiser = "adam"
-    """adam or adamw."""
     layers: Size = 0
     """Last layers of each encoder that are learned; 0 = all, as in the paper."""
     learn_text: Flag = True
@@ -59,9 +55,9 @@ class SemgirAOptions(AttributorOptions):
     dropout: Annotated[Number, Field(ge=0, lt=1, description="a share from 0 to below 1")] = 0.5
     """Share of the Combiner's inner features that are left out in training."""
     mirror: Flag = False
-    """In training, mirror half of all pictures and drawings, by lot; the paper names no augmentation."""
+    """In training, mirror half of all pictures and drawings at random; the paper names no augmentation."""
     even: Flag = True
-    """Bring both features to the length sqrt(d), entries of about 1; False = as Combiner and encoder say them."""
+    """Bring both features to the length sqrt(d), entries of about 1; False = as Combiner and encoder give them."""
 
 
 class SemgirANetwork(nn.Module):
@@ -96,7 +92,7 @@ class SemgirAttributor(Attributor[AttributionEvidence, SemgirAOptions]):
 
     @classmethod
     def options_for(cls, manifest: Manifest) -> SemgirAOptions:
-        """Asks about the suite's candidates."""
+        """The suite's candidates."""
         return SemgirAOptions(generators=candidates_of(manifest, cls.method))
 
     @classmethod
@@ -119,8 +115,8 @@ class SemgirAttributor(Attributor[AttributionEvidence, SemgirAOptions]):
         return SemgirANetwork(image, text, combiner, heads, self.options.even)
 
     def _network_of(self, heads: Sequence[int]) -> SemgirANetwork:
-        own, kept = self.network, [self.network.heads[k] for k in heads]
-        return SemgirANetwork(own.image, own.text, own.combiner, kept, own.even).train(own.training)
+        own, chosen = self.network, [self.network.heads[k] for k in heads]
+        return SemgirANetwork(own.image, own.text, own.combiner, chosen, own.even).train(own.training)
 
     def collate(
         self, evidence: Sequence[AttributionEvidence], rng: np.random.Generator | None = None

@@ -1,4 +1,4 @@
-"""Traces: small networks on the forensic statistics of a picture's middle, for photographs without any big model.
+"""Traces: small networks on the forensic statistics of a picture's middle, for photographs without any large model.
 
 Ours; the statistics and their sources are in :mod:`unprompt.evidence.traces`.
 """
@@ -30,13 +30,9 @@ class TracesOptions(TrainedOptions):
     """AdamW, rate 2e-3, batch 128, 15 epochs: chosen on photographs, by leaving generators and collections out."""
 
     epochs: Count = 15
-    """Passes over the training evidence."""
     batch: Count = 128
-    """Pictures in a step."""
     rate: Positive = 2e-3
-    """Learning rate."""
     weight_decay: NotNegative = 1e-2
-    """Weight decay of the optimiser."""
     nets: Count = 6
     """Networks whose logits are averaged."""
     hidden: Count = 64
@@ -78,14 +74,14 @@ class TracesNetwork(nn.Module):
 
     def each(self, rows: Tensor) -> Tensor:
         """N x nets logits; in training every network sees noise of its own."""
-        seen = [((rows - mean) / scale).clamp(-REACH, REACH) for mean, scale in zip(self.mean, self.scale, strict=True)]
-        return torch.cat([net(self._disturbed(z)) for net, z in zip(self.nets, seen, strict=True)], dim=1)
+        logits = []
+        for net, mean, scale in zip(self.nets, self.mean, self.scale, strict=True):
+            z = ((rows - mean) / scale).clamp(-REACH, REACH)
+            logits.append(net(z + self.noise * torch.randn_like(z) if self.training else z))
+        return torch.cat(logits, dim=1)
 
     def forward(self, rows: Tensor) -> Tensor:
         return self.each(rows).mean(dim=1)
-
-    def _disturbed(self, z: Tensor) -> Tensor:
-        return z + self.noise * torch.randn_like(z) if self.training else z
 
 
 def _perceptron(width: int, hidden: int) -> nn.Sequential:

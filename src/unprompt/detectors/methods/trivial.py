@@ -1,4 +1,4 @@
-"""Three detectors without any idea, measured beside the methods: a world in which one suffices tests no claim."""
+"""Three trivial detectors, measured beside the methods: data on which one of them suffices test no claim."""
 
 from __future__ import annotations
 

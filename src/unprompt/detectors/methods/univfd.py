@@ -29,13 +29,9 @@ class UnivfdOptions(TrainedOptions):
     """Adam, rate 1e-4, batch 256, no weight decay, at most 100 epochs: the authors' code."""
 
     epochs: Count = 100
-    """Passes over the training evidence; the one with the lowest validation loss is kept."""
     rate: Positive = 1e-4
-    """Learning rate."""
     weight_decay: NotNegative = 0.0
-    """Weight decay of the optimiser."""
     optimiser: Optimiser = "adam"
-    """adam or adamw."""
 
 
 class UnivfdDetector(Detector[EmbeddingEvidence, UnivfdOptions], PublicHead):
@@ -73,7 +69,7 @@ class UnivfdDetector(Detector[EmbeddingEvidence, UnivfdOptions], PublicHead):
 
 @checked()
 class NearestOptions(Options):
-    """Nothing to choose: one neighbour, cosine distance."""
+    """No choices: one neighbour, cosine distance."""
 
     real: Count = 1
     """Vectors of real pictures that are kept; fitting sets it."""
@@ -91,8 +87,8 @@ class Bank(nn.Module):
 
     def forward(self, vectors: Tensor) -> Tensor:
         """N x d -> N: min over real of d(x, r) - min over generated of d(x, g), d = 1 - cos; in [-2, 2]."""
-        seen = F.normalize(vectors, dim=1)
-        return (seen @ self.generated.T).amax(1) - (seen @ self.real.T).amax(1)
+        unit = F.normalize(vectors, dim=1)
+        return (unit @ self.generated.T).amax(1) - (unit @ self.real.T).amax(1)
 
 
 class NearestDetector(ClosedForm[EmbeddingEvidence, NearestOptions]):
