@@ -78,7 +78,7 @@ def test_it_is_what_its_dictionary_says() -> None:
 
 
 def test_wrong_numbers_are_refused() -> None:
-    with pytest.raises(OptionError, match=r"augmentation noise is 1\.5, expected a chance from 0 to 1"):
+    with pytest.raises(OptionError, match=r"augmentation noise is 1\.5, expected a share from 0 to 1"):
         Augmentation(noise=1.5)
     with pytest.raises(OptionError, match="augmentation qualities is 90 to 30, expected the smaller first"):
         Augmentation(qualities=(90, 30))

@@ -38,7 +38,7 @@ class Watched:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.codes: list[tuple[str, int, str]] = []
         self.sigmas: list[float] = []
-        patch.setattr(degradation, "coded", self.jpeg)
+        patch.setattr(degradation, "recompressed", self.jpeg)
         patch.setattr(degradation, "encode_webp", self.webp)
         patch.setattr(degradation, "blur", self.blurred)
 

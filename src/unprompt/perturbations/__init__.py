@@ -1,4 +1,4 @@
-"""What happens to pictures on their way: seeded changes of decoded RGB, by name, in chains and in the papers' grids."""
+"""Seeded changes of decoded RGB: by name, in chains, in the papers' grids, and for training."""
 
 from unprompt.perturbations.augment import Augmentation, AugmentationSample
 from unprompt.perturbations.chain import UNCHANGED, Chain, Perturbation, perturbed

@@ -78,7 +78,7 @@ class Chain:
 
 
 UNCHANGED: Final = Chain()
-"""Nothing is done."""
+"""The empty chain."""
 
 
 def perturbed(picture: Picture, chain: Chain) -> Picture:

@@ -1,7 +1,7 @@
-"""What happens to a picture in the wild before anybody asks about it, and the conditions that cards are measured under.
+"""Degradation of training pictures as it happens in the wild, and the conditions that cards are measured under.
 
-Generated pictures come as pristine PNG and photographs as JPEG: a detector that learns from the files as they lie
-learns the file. So a lossless picture is first given the history of a JPEG, then all are degraded alike.
+Generated pictures come as pristine PNG and photographs as JPEG: a detector that is trained on the files as they are
+learns the format. So a lossless picture is first given a prior JPEG compression, then all are degraded alike.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from PIL.Image import Resampling
 from pydantic import Field
 
 from unprompt.errors import OptionError
-from unprompt.images import Chroma, encode_jpeg, encode_webp, read, resize
-from unprompt.perturbations.transforms import KINDS, blur
+from unprompt.images import Chroma, encode_webp, read, resize
+from unprompt.perturbations.transforms import KINDS, blur, recompressed
 from unprompt.types import RGB
 from unprompt.validation import Number, Range, Share, Whole, checked
 
@@ -32,49 +32,44 @@ CHROMAS: Final[tuple[Chroma, ...]] = ("4:2:0", "4:4:4")
 SHRINKING: Final = (Resampling.BICUBIC, Resampling.LANCZOS, Resampling.BILINEAR, Resampling.BOX)
 ENLARGING: Final = SHRINKING[:3]
 FORMER: Final = (70, 96)
-"""JPEG qualities of the history that a lossless file is given."""
+"""JPEG qualities of the prior compression that a lossless file is given."""
 SCREEN: Final = 800
 """Pixels of a picture's long side on a screen."""
 
 
 def prior_jpeg(rgb: RGB, rng: np.random.Generator, qualities: Range = FORMER) -> RGB:
     """The picture as JPEG of a drawn quality, bounds included, and chroma."""
-    return coded(rgb, _whole(qualities, rng), _chroma(rng))
-
-
-def coded(rgb: RGB, quality: int, chroma: Chroma = "4:2:0") -> RGB:
-    """The picture written as JPEG and opened again."""
-    return read(encode_jpeg(rgb, quality, chroma), "recompressed picture").rgb
+    return recompressed(rgb, _integer(qualities, rng), _chroma(rng))
 
 
 @checked("degradation ")
 class DegradationPipeline:
-    """Chances in [0, 1] of what is done to a training picture, and the ranges that its values are drawn from."""
+    """The probability of each degradation of a training picture, and the ranges that its values are drawn from."""
 
     side: Pixels = 256
     """Of the crop, at most."""
     history: Share = 0.8
-    """Chance that a lossless file was a JPEG before."""
+    """Probability of a prior JPEG compression of a lossless file."""
     histories: Range = FORMER
-    """Qualities of that JPEG, as of all others with bounds included."""
+    """Qualities of that JPEG; bounds are included, as everywhere here."""
     shrink: Share = 0.45
-    """Chance to be made smaller."""
+    """Probability of being made smaller."""
     least: Annotated[Number, Field(ge=_LEAST, le=1, description=f"a factor from {_LEAST} to 1")] = 0.4
     """Smallest factor."""
     kept: Pixels = 160
     """Pixels of the short side that shrinking leaves at least; a picture under 5/4 of it is not shrunk."""
     enlarge: Share = 0.1
-    """Chance to be made larger; a picture too small to be shrunk is enlarged in its stead."""
+    """Probability of being made larger; a picture too small to be shrunk is enlarged in its stead."""
     enlargements: Range = (1.0, 1.6)
     blur: Share = 0.08
     sigmas: Range = (0.2, 1.0)
     """Of the blur, in pixels."""
     mirror: Share = 0.5
     jpeg: Share = 0.6
-    """Chance to be published as JPEG."""
+    """Probability of being published as JPEG."""
     qualities: Range = (60, 98)
     webp: Share = 0.12
-    """Chance to be published as WebP instead."""
+    """Probability of being published as WebP instead."""
     webp_qualities: Range = (60, 97)
 
     def __post_init__(self) -> None:
@@ -89,15 +84,15 @@ class DegradationPipeline:
                 raise OptionError(f"degradation {first} and {second} add up to {both:g}, expected 1 at most")
 
     def apply(self, rgb: RGB, lossless: bool, rng: np.random.Generator) -> RGB:
-        """What became of the picture: a crop of at most side x side, at the resolution that it was spread in.
+        """The degraded picture: a crop of at most side x side, at the resolution that it was published in.
 
-        A file compressed with loss has a history of its own, and is given none.
+        A file compressed with loss is given no prior compression.
         """
-        former = None
+        compress = None
         if lossless and rng.random() < self.history:
-            former = partial(coded, quality=_whole(self.histories, rng), chroma=_chroma(rng))
+            compress = partial(recompressed, quality=_integer(self.histories, rng), chroma=_chroma(rng))
         factor, kernel = self._size(min(rgb.shape[:2]), rng)
-        crop = self._cut(rgb, former, factor, kernel, rng)
+        crop = self._cut(rgb, compress, factor, kernel, rng)
         if rng.random() < self.blur:
             crop = blur(crop, rng.uniform(*self.sigmas), rng)
         if rng.random() < self.mirror:
@@ -116,25 +111,25 @@ class DegradationPipeline:
     def _cut(
         self,
         rgb: RGB,
-        former: Callable[[RGB], RGB] | None,
+        compress: Callable[[RGB], RGB] | None,
         factor: float,
         kernel: Resampling,
         rng: np.random.Generator,
     ) -> RGB:
-        """History, resize and random crop; only what the crop is made of goes through them, to the same end."""
+        """Prior JPEG, resize and random crop; only the pixels of the crop go through them, with the same result."""
         rows = _Span.drawn(rgb.shape[0], factor, self.side, rng)
         columns = _Span.drawn(rgb.shape[1], factor, self.side, rng)
-        part = np.ascontiguousarray(rgb[rows.first : rows.last, columns.first : columns.last])
-        part = former(part) if former else part
+        region = np.ascontiguousarray(rgb[rows.first : rows.last, columns.first : columns.last])
+        region = compress(region) if compress else region
         box = (columns.start, rows.start, columns.stop, rows.stop)
-        return np.array(Image.fromarray(part).resize((columns.made, rows.made), kernel, box=box))
+        return np.array(Image.fromarray(region).resize((columns.pixels, rows.pixels), kernel, box=box))
 
     def _published(self, crop: RGB, rng: np.random.Generator) -> RGB:
         draw = rng.random()
         if draw < self.jpeg:
-            return coded(crop, _whole(self.qualities, rng), _chroma(rng))
+            return recompressed(crop, _integer(self.qualities, rng), _chroma(rng))
         if draw < self.jpeg + self.webp:
-            return read(encode_webp(crop, _whole(self.webp_qualities, rng)), "recompressed picture").rgb
+            return read(encode_webp(crop, _integer(self.webp_qualities, rng)), "recompressed picture").rgb
         return crop
 
 
@@ -148,65 +143,63 @@ class _Span:
     start: float
     stop: float
     """The crop, counted from ``first``."""
-    made: int
-    """Pixels of the crop."""
+    pixels: int
+    """Of the crop."""
 
     @classmethod
     def drawn(cls, length: int, factor: float, side: int, rng: np.random.Generator) -> _Span:
         scaled = max(1, round(length * factor))
-        made = min(scaled, side)
-        place, step = int(rng.integers(scaled - made + 1)), length / scaled
-        start, stop = place * step, min((place + made) * step, length)
+        pixels = min(scaled, side)
+        place, step = int(rng.integers(scaled - pixels + 1)), length / scaled
+        start, stop = place * step, min((place + pixels) * step, length)
         margin = math.ceil(3 * max(1.0, step)) + 2  # Lanczos's reach, and a pixel of half-size chroma
         first = max(0, math.floor(start) - margin) // BLOCK * BLOCK
         last = min(length, -(-(math.ceil(stop) + margin) // BLOCK) * BLOCK)
-        return cls(first, last, start - first, min(stop - first, last - first), made)
+        return cls(first, last, start - first, min(stop - first, last - first), pixels)
 
 
 Condition: TypeAlias = Callable[[RGB, bool, np.random.Generator], RGB]
-"""Picture, whether its file is lossless, and chance -> the whole picture, not cropped; the one given stays."""
+"""Picture, whether its file is lossless, and generator -> the whole picture, not cropped; the one given stays."""
 
 
-def _raw(rgb: RGB, lossless: bool, rng: np.random.Generator) -> RGB:
-    return rgb
-
-
-def _aged(rgb: RGB, lossless: bool, rng: np.random.Generator) -> RGB:
+def _with_prior_jpeg(rgb: RGB, lossless: bool, rng: np.random.Generator) -> RGB:
     return prior_jpeg(rgb, rng) if lossless else rgb
 
 
 def _aligned(rgb: RGB, lossless: bool, rng: np.random.Generator) -> RGB:
-    return coded(_aged(rgb, lossless, rng), 92, "4:4:4")
+    return recompressed(_with_prior_jpeg(rgb, lossless, rng), 92, "4:4:4")
 
 
 def _jpeg(quality: int, rgb: RGB, lossless: bool, rng: np.random.Generator) -> RGB:
-    return coded(_aged(rgb, lossless, rng), quality)
+    return recompressed(_with_prior_jpeg(rgb, lossless, rng), quality)
 
 
 def _halved(rgb: RGB, lossless: bool, rng: np.random.Generator) -> RGB:
     height, width = rgb.shape[:2]
     factor = min(1.0, max(0.5, 160 / min(height, width)))
-    smaller = resize(_aged(rgb, lossless, rng), max(1, round(width * factor)), max(1, round(height * factor)))
-    return coded(smaller, 90)
+    smaller = resize(
+        _with_prior_jpeg(rgb, lossless, rng), max(1, round(width * factor)), max(1, round(height * factor))
+    )
+    return recompressed(smaller, 90)
 
 
-def _shown(rgb: RGB, lossless: bool, rng: np.random.Generator) -> RGB:
+def _screenshot(rgb: RGB, lossless: bool, rng: np.random.Generator) -> RGB:
     height, width = rgb.shape[:2]
     factor = min(1.5, SCREEN / max(height, width))
     size = max(1, round(width * factor)), max(1, round(height * factor))
-    return np.array(Image.fromarray(_aged(rgb, lossless, rng)).resize(size, Resampling.BILINEAR))
+    return np.array(Image.fromarray(_with_prior_jpeg(rgb, lossless, rng)).resize(size, Resampling.BILINEAR))
 
 
 CONDITIONS: Final[Mapping[str, Condition]] = MappingProxyType(
     {
-        "raw": _raw,
-        "aligned": _aligned,  # with a history for every lossless file: all are JPEG of one quality, 92, 4:4:4
+        "raw": lambda rgb, lossless, rng: rgb,
+        "aligned": _aligned,  # all are JPEG of one quality, 92, 4:4:4
         **{f"jpeg:{quality}": cast(Condition, partial(_jpeg, quality)) for quality in (90, 70, 50)},  # 4:2:0
         "resize:0.5": _halved,  # or to a short side of 160, where that is less; then JPEG 90
-        "screenshot": _shown,  # its long side 800 pixels on the screen, enlarged by 1.5 at most; stored without loss
+        "screenshot": _screenshot,  # long side of 800 pixels, enlarged by 1.5 at most; stored without loss
     }
 )
-"""Name -> what a card's pictures go through; all but ``raw`` give lossless files a history first."""
+"""Name -> what a card's pictures go through; all but ``raw`` first give lossless files a prior JPEG compression."""
 
 
 def condition(name: str) -> Condition:
@@ -225,7 +218,7 @@ _BOUNDS: Final[Mapping[str, Range]] = MappingProxyType(
 )
 
 
-def _whole(bounds: Range, rng: np.random.Generator) -> int:
+def _integer(bounds: Range, rng: np.random.Generator) -> int:
     return int(rng.integers(round(bounds[0]), round(bounds[1]) + 1))
 
 

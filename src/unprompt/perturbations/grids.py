@@ -37,9 +37,9 @@ def grid(names: Iterable[str]) -> list[Chain]:
     >>> [str(chain) for chain in grid(["sare-flips", "flip:3", "jpeg:80,blur:1"])]
     ['flip:3', 'flip:6', 'jpeg:80,blur:1']
     """
-    asked = list(names)
-    for name in asked:
+    entries = list(names)
+    for name in entries:
         if name not in GRIDS and ":" not in name:
             raise OptionError(f"--robustness names {name!r}, expected one of {', '.join(GRIDS)}, or name:value")
-    texts = [text for name in asked for text in GRIDS.get(name, (name,))]
+    texts = [text for name in entries for text in GRIDS.get(name, (name,))]
     return list(dict.fromkeys(Chain.parse(text) for text in texts))

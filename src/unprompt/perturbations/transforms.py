@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from unprompt.images import Limits, encode_jpeg, read, resize
+from unprompt.images import Chroma, Limits, encode_jpeg, read, resize
 from unprompt.types import RGB
 
 GREYS: Final = np.arange(256, dtype=np.float64)
@@ -36,9 +36,14 @@ class Transform:
     """The value is a whole number."""
 
 
+def recompressed(rgb: RGB, quality: int, chroma: Chroma = "4:2:0") -> RGB:
+    """Written as JPEG and opened again."""
+    return read(encode_jpeg(rgb, quality, chroma), "recompressed picture").rgb
+
+
 def jpeg(rgb: RGB, quality: float, rng: np.random.Generator) -> RGB:
-    """Written as JPEG of this quality (4:2:0) and opened again."""
-    return read(encode_jpeg(rgb, int(quality)), "recompressed picture").rgb
+    """JPEG of this quality, 4:2:0."""
+    return recompressed(rgb, int(quality))
 
 
 def blur(rgb: RGB, sigma: float, rng: np.random.Generator) -> RGB:

@@ -77,11 +77,14 @@ class TracesNetwork(nn.Module):
         logits = []
         for net, mean, scale in zip(self.nets, self.mean, self.scale, strict=True):
             z = ((rows - mean) / scale).clamp(-REACH, REACH)
-            logits.append(net(z + self.noise * torch.randn_like(z) if self.training else z))
+            logits.append(net(self._disturbed(z)))
         return torch.cat(logits, dim=1)
 
     def forward(self, rows: Tensor) -> Tensor:
         return self.each(rows).mean(dim=1)
+
+    def _disturbed(self, z: Tensor) -> Tensor:
+        return z + self.noise * torch.randn_like(z) if self.training else z
 
 
 def _perceptron(width: int, hidden: int) -> nn.Sequential:
