@@ -143,7 +143,7 @@ def test_evaluate_shows_the_confusion_matrix(put: Callable[..., dict[str, Any]],
     assert [line.split()[0] for line in lines[6:9]] == ["candidate", "a", "b"]
     assert lines[-2:] == [
         "Of all generated pictures 75.0% got the right answer, mean of generators 83.3%",
-        "Of the outsiders' pictures 100.0% are called none of these",
+        "Of the unseen generators' pictures 100.0% are called none of these",
     ]
 
 

@@ -40,7 +40,7 @@ def alignment_table(labels: Sequence[int], generators: Sequence[str], values: Se
 
 
 def direction(real: npt.ArrayLike, generated: npt.ArrayLike) -> float:
-    """Chance that a real picture is aligned more than a generated one: above 0.5 as TIDY says, below as SARE says."""
+    """Chance that a real picture is aligned more than a generated one: above 0.5 as in TIDY, below as in SARE."""
     left, right = np.asarray(real, np.float64), np.asarray(generated, np.float64)
     labels = np.repeat([REAL, GENERATED], [left.size, right.size])
     return roc_auc(labels, -np.concatenate([left, right]))
@@ -67,8 +67,8 @@ def draw_alignment(table: pa.Table) -> Figure:
         range(len(keys)), [f"{words[key[0]]}: {key[1]}, n = {n}" for key, n in zip(keys, counts, strict=True)]
     )
     axes.invert_yaxis()
-    axes.set_xlabel("cosine of picture and caption")
-    axes.set_title(f"Alignment, n = {labels.count(REAL)} + {labels.count(GENERATED)}")
+    title = f"Alignment, n = {labels.count(REAL)} + {labels.count(GENERATED)}"
+    axes.set(xlabel="cosine of picture and caption", title=title)
     axes.annotate("P(real\nmore)", (1.02, 1.0), xycoords="axes fraction", va="bottom", fontsize=6)
     axes.grid(axis="x")
     return figure
@@ -79,5 +79,5 @@ def _chance(real: npt.NDArray[np.float64], generated: npt.NDArray[np.float64]) -
     if min(real.size, generated.size) < LEAST:
         return text
     labels = np.repeat([REAL, GENERATED], [real.size, generated.size])
-    found = auc_interval(labels, -np.concatenate([real, generated]), 0.95)
-    return f"{text}\n[{found.low:.2f}, {found.high:.2f}]"
+    interval = auc_interval(labels, -np.concatenate([real, generated]), 0.95)
+    return f"{text}\n[{interval.low:.2f}, {interval.high:.2f}]"

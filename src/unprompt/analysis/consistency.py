@@ -34,7 +34,7 @@ class Redrawn:
 
 
 def psnr(picture: RGB, drawn: RGB) -> float:
-    """10 log10(255^2 / MSE) in dB of two pictures of one size; equal ones count as one step wrong in one place."""
+    """10 log10(255^2 / MSE) in dB of two pictures of one size; equal ones count as one grey level off at one place."""
     if picture.shape != drawn.shape:
         raise DataError(f"got pictures of shape {picture.shape} and {drawn.shape}, expected one shape: crop them alike")
     error = float(np.mean((picture.astype(np.float64) - drawn.astype(np.float64)) ** 2))
@@ -47,12 +47,12 @@ def alike(picture: RGB, drawn: RGB) -> tuple[RGB, RGB]:
     return centre_square(picture, side), centre_square(drawn, side)
 
 
-def consistency_table(found: Sequence[Redrawn]) -> pa.Table:
+def consistency_table(redrawn: Sequence[Redrawn]) -> pa.Table:
     """A row for each group and kind: means, their standard errors (NaN of one picture), and n."""
-    keys = sorted({(one.label, one.generator, one.kind) for one in found})
+    keys = sorted({(one.label, one.generator, one.kind) for one in redrawn})
     rows = []
     for label, generator, kind in keys:
-        chosen = [one for one in found if (one.label, one.generator, one.kind) == (label, generator, kind)]
+        chosen = [one for one in redrawn if (one.label, one.generator, one.kind) == (label, generator, kind)]
         row: dict[str, object] = {"label": label, "generator": generator or UNKNOWN, "kind": kind, "n": len(chosen)}
         for name in ("score", "psnr"):
             values = np.array([getattr(one, name) for one in chosen])
@@ -83,9 +83,9 @@ def draw_consistency(table: pa.Table) -> Figure:
             elinewidth=0.8,
             label=f"{row['kind']}, {truth}: {row['generator']}, n = {row['n']}",
         )
-    axes.set_xlabel("PSNR to the picture (dB)")
-    axes.set_ylabel("CLIP score to its caption")
-    axes.set_title("What a redrawn picture keeps")
+    axes.set(
+        xlabel="PSNR to the picture (dB)", ylabel="CLIP score to its caption", title="What a redrawn picture keeps"
+    )
     axes.grid()
     legend_below(figure, axes)
     return figure

@@ -53,23 +53,14 @@ def draw_roc(table: pa.Table) -> Figure:
     axes.plot([0, 1], [0, 1], color=COLOURS[7], linewidth=0.8)
     for place, (name, rows) in enumerate(_lines(table).items()):
         looks = {**look(place), "marker": None}
-        axes.plot(
-            [row["fpr"] for row in rows],
-            [row["tpr"] for row in rows],
-            **looks,
-            label=f"{name}, AUC {rows[0]['auc']:.3f}",
-        )
-    axes.set_xlabel("false-positive rate (real called generated)")
-    axes.set_ylabel("true-positive rate")
-    axes.set_title("ROC, n = real + generated")
-    axes.set_aspect("equal")
-    axes.grid()
-    legend_below(figure, axes)
-    return figure
+        across, up = [row["fpr"] for row in rows], [row["tpr"] for row in rows]
+        axes.plot(across, up, **looks, label=f"{name}, AUC {rows[0]['auc']:.3f}")
+    axes.set(xlabel="false-positive rate (real called generated)", ylabel="true-positive rate")
+    return _finished(figure, "ROC")
 
 
 def draw_det(table: pa.Table) -> Figure:
-    """Misses against false alarms on normal deviates (Martin et al. 1997); rates of 0 and 1 have no place there."""
+    """Misses against false alarms on normal deviates (Martin et al. 1997), on which rates of 0 and 1 are infinite."""
     figure, (axes,) = canvas(COLUMN, 3.6)
     for place, (name, rows) in enumerate(_lines(table).items()):
         corners = [(row["fpr"], 1 - row["tpr"]) for row in rows if 0 < row["fpr"] < 1 and 0 < row["tpr"] < 1]
@@ -79,15 +70,9 @@ def draw_det(table: pa.Table) -> Figure:
     ticks = ndtri(RATES)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_ticks(ticks, [f"{100 * rate:g}" for rate in RATES])
-    axes.set_xlim(ticks[0] - 0.1, ticks[-1] + 0.2)
-    axes.set_ylim(ticks[0] - 0.1, ticks[-1] + 0.2)
-    axes.set_xlabel("real called generated (%)")
-    axes.set_ylabel("generated called real (%)")
-    axes.set_title("DET, n = real + generated")
-    axes.set_aspect("equal")
-    axes.grid()
-    legend_below(figure, axes)
-    return figure
+    limits = (ticks[0] - 0.1, ticks[-1] + 0.2)
+    axes.set(xlim=limits, ylim=limits, xlabel="real called generated (%)", ylabel="generated called real (%)")
+    return _finished(figure, "DET")
 
 
 def reliability_table(lines: Mapping[str, Scored]) -> pa.Table:
@@ -115,31 +100,26 @@ def draw_reliability(table: pa.Table) -> Figure:
     axes.plot([0, 1], [0, 1], color=COLOURS[7], linewidth=0.8)
     for place, (name, rows) in enumerate(_lines(table).items()):
         across, up = [row["probability"] for row in rows], [row["share"] for row in rows]
-        looks = look(place)
-        axes.plot(across, up, color=looks["color"], linestyle=looks["linestyle"], linewidth=0.8)
-        sizes = [10 + 120 * row["weight"] for row in rows]
-        axes.scatter(
-            across,
-            up,
-            s=sizes,
-            color=looks["color"],
-            marker=looks["marker"],
-            alpha=0.8,
-            label=f"{name}, ECE {rows[0]['ece']:.3f}",
-        )
-    axes.set_xlabel("predicted probability of “generated”")
-    axes.set_ylabel("share that was generated, at prior 0.5")
-    axes.set_title("Reliability, n = real + generated")
-    axes.set_xlim(-0.02, 1.02)
-    axes.set_ylim(-0.02, 1.02)
-    axes.set_aspect("equal")
+        looks, sizes = look(place), [10 + 120 * row["weight"] for row in rows]
+        shared, label = {"color": looks["color"]}, f"{name}, ECE {rows[0]['ece']:.3f}"
+        axes.plot(across, up, linestyle=looks["linestyle"], linewidth=0.8, **shared)
+        axes.scatter(across, up, s=sizes, marker=looks["marker"], alpha=0.8, label=label, **shared)
+    axes.set(xlabel="predicted probability of “generated”", ylabel="share that was generated, at prior 0.5")
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    return _finished(figure, "Reliability")
+
+
+def _finished(figure: Figure, name: str) -> Figure:
+    """Title, grid and legend of a figure with one square plot."""
+    (axes,) = figure.axes
+    axes.set(title=f"{name}, n = real + generated", aspect="equal")
     axes.grid()
     legend_below(figure, axes)
     return figure
 
 
 def _lines(table: pa.Table) -> dict[str, list[dict[str, float]]]:
-    found: dict[str, list[dict[str, float]]] = {}
+    lines: dict[str, list[dict[str, float]]] = {}
     for row in table.to_pylist():
-        found.setdefault(str(row["line"]), []).append(row)
-    return found
+        lines.setdefault(str(row["line"]), []).append(row)
+    return lines

@@ -22,7 +22,7 @@ LEVEL: Final = 0.95
 GUIDED: Final = "with caption"
 FREE: Final = "without caption"
 SIDE_BY_SIDE: Final = 3
-"""Names that have room under a panel as they are."""
+"""Names that fit under a panel without a slant."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ def shift_table(
     rows = []
     for condition, distances in ((FREE, free), (GUIDED, guided)):
         for group in groups(labels, generators, distances):
-            found = gap(group.real, group.generated)
-            rows.append({"generator": group.generator, "condition": condition, **asdict(found), "level": LEVEL})
+            numbers = asdict(gap(group.real, group.generated))
+            rows.append({"generator": group.generator, "condition": condition, **numbers, "level": LEVEL})
     return pa.Table.from_pylist(rows)
 
 
@@ -80,12 +80,11 @@ def draw_shift(table: pa.Table) -> Figure:
             {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if len(names) > SIDE_BY_SIDE else {}
         )
         axes.set_xticks(range(len(names)), [_counted(rows, name) for name in names], **slant)
-        axes.set_ylabel(label)
-        axes.set_title(title)
+        axes.set(ylabel=label, title=title)
         axes.grid(axis="y")
         axes.legend(loc="upper left", ncols=2)
     deltas.axhline(0, color="black", linewidth=0.6)
-    deltas.margins(y=0.3)  # room for the legend
+    deltas.margins(y=0.3)  # space for the legend
     return figure
 
 
@@ -101,7 +100,7 @@ def _means(axes: Axes, place: int, condition: str, rows: Sequence[dict[str, floa
             hatch=None if condition == GUIDED else "////",
             label=f"{truth}, {condition}",
         )
-    axes.set_ylim(0, 1.3 * max(1e-9, axes.dataLim.y1))  # room for the legend
+    axes.set_ylim(0, 1.3 * max(1e-9, axes.dataLim.y1))  # space for the legend
 
 
 def _deltas(axes: Axes, place: int, condition: str, rows: Sequence[dict[str, float]]) -> None:

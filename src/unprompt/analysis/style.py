@@ -1,4 +1,4 @@
-"""How figures look: a column's width, type that can be read there, colours that all eyes can tell apart, vectors."""
+"""How figures look: a column's width, type that can be read there, colours for the colour-blind, vectors."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ FORMATS: Final = tuple(_UNDATED)
 
 def looks() -> AbstractContextManager[None]:
     """The settings under which figures are drawn and saved; MissingExtra without matplotlib."""
-    found: AbstractContextManager[None] = drawing("matplotlib").rc_context(_LOOKS)
-    return found
+    context: AbstractContextManager[None] = drawing("matplotlib").rc_context(_LOOKS)
+    return context
 
 
 def drawing(module: str) -> Any:
@@ -79,7 +79,7 @@ def legend_below(figure: Figure, axes: Axes, columns: int = 1) -> None:
 
 
 def saver(figure: Figure, form: str) -> Callable[[BinaryIO], None]:
-    """What writes the figure into an open file; nothing of the hour enters."""
+    """What writes the figure into an open file, without the time."""
 
     def save(file: BinaryIO) -> None:
         figure.savefig(file, format=form, metadata=_UNDATED[form])

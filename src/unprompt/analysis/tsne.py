@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -30,46 +30,31 @@ def embedded(features: npt.NDArray[np.floating], seed: int = 0) -> npt.NDArray[n
     """N x d -> N x 2 by scikit-learn's t-SNE from the first two principal components; the same seed, the same place."""
     if len(features) < LEAST:
         raise DataError(f"got {len(features)} pictures, expected {LEAST} or more for t-SNE: add pictures")
-    made = drawing("sklearn.manifold").TSNE(
+    tsne = drawing("sklearn.manifold").TSNE(
         n_components=2, perplexity=perplexity_for(len(features)), init="pca", learning_rate="auto", random_state=seed
     )
-    found: npt.NDArray[np.float64] = np.asarray(made.fit_transform(np.asarray(features, np.float32)), np.float64)
-    return found
+    return np.asarray(tsne.fit_transform(np.asarray(features, np.float32)), np.float64)
 
 
 def tsne_table(labels: Sequence[int], generators: Sequence[str], places: npt.NDArray[np.float64]) -> pa.Table:
     """A row for each picture."""
     names = [name or UNKNOWN for name in generators]
-    columns = {"label": pa.array(labels, pa.int64()), "generator": names, "x": places[:, 0], "y": places[:, 1]}
-    return pa.table(columns)
+    return pa.table({"label": pa.array(labels, pa.int64()), "generator": names, "x": places[:, 0], "y": places[:, 1]})
 
 
 def draw_tsne(table: pa.Table) -> Figure:
     """A mark for each picture: real ones are blue rings, each generator has a colour and a shape."""
     rows = table.to_pylist()
-    names = list(
-        dict.fromkeys(row["generator"] for row in sorted(rows, key=lambda row: str(row["generator"])) if row["label"])
-    )
+    names = sorted({str(row["generator"]) for row in rows if row["label"]})
     figure, (axes,) = canvas(COLUMN, 3.2)
     real = [row for row in rows if row["label"] == REAL]
-    axes.plot(
-        *_axes(real), "o", markersize=3, markerfacecolor="none", color=REAL_COLOUR, label=f"real, n = {len(real)}"
-    )
+    hollow: dict[str, Any] = {"markersize": 3, "markerfacecolor": "none", "color": REAL_COLOUR}
+    axes.plot(*_axes(real), "o", **hollow, label=f"real, n = {len(real)}")
     for place, name in enumerate(names, 1):
         chosen = [row for row in rows if row["label"] != REAL and row["generator"] == name]
-        looks = look(place)
-        axes.plot(
-            *_axes(chosen),
-            looks["marker"],
-            markersize=3,
-            markeredgewidth=0,
-            alpha=0.8,
-            color=looks["color"],
-            label=f"{name}, n = {len(chosen)}",
-        )
-    axes.set_title(f"t-SNE, n = {len(rows)}, perplexity {perplexity_for(len(rows)):.3g}")
-    axes.set_xticks([])
-    axes.set_yticks([])
+        filled: dict[str, Any] = {"markersize": 3, "markeredgewidth": 0, "alpha": 0.8, "color": look(place)["color"]}
+        axes.plot(*_axes(chosen), look(place)["marker"], **filled, label=f"{name}, n = {len(chosen)}")
+    axes.set(title=f"t-SNE, n = {len(rows)}, perplexity {perplexity_for(len(rows)):.3g}", xticks=[], yticks=[])
     legend_below(figure, axes, 2)
     return figure
 

@@ -1,4 +1,4 @@
-"""What a dataset's files say before any model looks: formats, sizes, copies, and how well they predict the label."""
+"""Audit of a dataset's files, without a model: formats, sizes, copies, and how well they predict the label."""
 
 from unprompt.auditing.audit import Audit, Finding, Unreadable
 from unprompt.auditing.bias import LIMIT, Bias, metadata_bias

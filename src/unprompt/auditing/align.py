@@ -57,13 +57,13 @@ class Alignment:
         >>> Alignment.parse("jpeg:96,size:512")
         Alignment(jpeg=96, size=512)
         """
-        found: dict[str, int] = {}
+        options: dict[str, int] = {}
         for word in filter(None, text.split(",")):
             name, _, value = word.strip().partition(":")
-            if name not in ("jpeg", "size") or name in found or not value.isdecimal():
+            if name not in ("jpeg", "size") or name in options or not value.isdecimal():
                 raise OptionError(f"--align has {word!r}; expected jpeg:QUALITY and size:PIXELS, each once")
-            found[name] = int(value)
-        return cls(**found)
+            options[name] = int(value)
+        return cls(**options)
 
     def apply(self, picture: Picture) -> bytes:
         """The picture's new file: the short side becomes ``size``, a square of it is cut out, then it is encoded.
@@ -88,32 +88,32 @@ def write_aligned(items: Sequence[Item], alignment: Alignment, out: Path, pool: 
     """
     _claim(out / RECIPE, alignment)
     rows: list[dict[str, object]] = []
-    made = 0
+    written = 0
     for start in range(0, len(items), CHUNK):
-        part = items[start : start + CHUNK]
-        made += sum(pool.map(partial(_make, alignment=alignment, out=out), part))
-        rows += [_row(item, alignment) for item in part]
+        chunk = items[start : start + CHUNK]
+        written += sum(pool.map(partial(_write, alignment=alignment, out=out), chunk))
+        rows += [_row(item, alignment) for item in chunk]
         log.info(f"aligned {len(rows)} of {len(items)}")
     _warn_of_enlarged(items, alignment)
     manifest = out / MANIFEST
     write_aside(manifest, lambda file: file.write(_table(rows)))
-    log.info(f"made {made}, there already or unreadable {len(items) - made}; now: --data manifest:{manifest}")
+    log.info(f"made {written}, there already or unreadable {len(items) - written}; now: --data manifest:{manifest}")
     return manifest
 
 
 def _square(picture: Picture, side: int) -> RGB:
     rgb = fit_short(picture.rgb, side)
-    draws = np.random.default_rng(picture.seed)
-    top, left = (int(draws.integers(0, room - side + 1)) for room in rgb.shape[:2])
+    rng = np.random.default_rng(picture.seed)
+    top, left = (int(rng.integers(0, length - side + 1)) for length in rgb.shape[:2])
     return rgb[top : top + side, left : left + side]
 
 
 def _claim(path: Path, alignment: Alignment) -> None:
-    """Write down what the folder is made with, or see that it is the same."""
+    """Store the folder's options, or check that they are the same."""
     recipe = {"version": VERSION, **asdict(alignment)}
     if path.is_file():
-        if (there := json.loads(path.read_text("utf-8"))) != recipe:
-            raise DataError(f"{path.parent} was aligned with {there}, not with {recipe}: name another --out")
+        if (stored := json.loads(path.read_text("utf-8"))) != recipe:
+            raise DataError(f"{path.parent} was aligned with {stored}, not with {recipe}: name another --out")
         return
     write_aside(path, lambda file: file.write(json.dumps(recipe, indent=1).encode()))
 
@@ -126,7 +126,7 @@ def _place(item: Item, alignment: Alignment) -> str | None:
     return f"pictures/{name[:2]}/{name}{alignment.suffix}"
 
 
-def _make(item: Item, alignment: Alignment, out: Path) -> bool:
+def _write(item: Item, alignment: Alignment, out: Path) -> bool:
     """Write the aligned picture; False when it is there already, or cannot be."""
     place = _place(item, alignment)
     if place is None or (out / place).is_file():

@@ -1,4 +1,4 @@
-"""All that an audit found, and what it makes of it."""
+"""The results of an audit, and its findings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """One check."""
 
     name: str
     status: Literal["pass", "warn", "skip"]
@@ -56,7 +56,7 @@ class Audit:
 
     @classmethod
     def of(cls, data: str, items: Sequence[Item]) -> Audit:
-        """Look at all items together."""
+        """From all items together."""
         groups = copies(items)
         crossing = [group for group in groups if group.across_classes or group.across_splits]
         return cls(
@@ -73,17 +73,17 @@ class Audit:
         )
 
     def findings(self) -> list[Finding]:
-        """What to think of it, in one line each."""
+        """The conclusions, in one line each."""
         return [self._bias(), *self._copies(), self._prompts(), self._unreadable(), self._misnamed()]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready fields, with the findings and the version of this layout."""
-        found = asdict(self)
+        fields = asdict(self)
         if self.bias is not None:
-            found["bias"]["auc"] = self.bias.auc
-        for group, row in zip(self.copies, found["copies"], strict=True):
+            fields["bias"]["auc"] = self.bias.auc
+        for group, row in zip(self.copies, fields["copies"], strict=True):
             row |= {"across_classes": group.across_classes, "across_splits": group.across_splits}
-        return {"version": VERSION, **found, "findings": [asdict(finding) for finding in self.findings()]}
+        return {"version": VERSION, **fields, "findings": [asdict(finding) for finding in self.findings()]}
 
     def _bias(self) -> Finding:
         if self.bias is None:

@@ -1,4 +1,4 @@
-"""How well the classes are told apart without a look at any pixel: by format, size and JPEG quality alone."""
+"""How well format, size and JPEG quality alone predict the class, without any pixel."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Bias:
     """AUC of two metadata-only classifiers on pictures that they were not fitted to; chance is 0.5."""
 
     linear: float
-    """Logistic regression, the detector ``trivial-metadata``: sees trends of size and quality, and the format."""
+    """Logistic regression, the detector ``trivial-metadata``: trends of size and quality, and the format."""
     exact: float
-    """Naive Bayes on exact values: sees that 512 x 512 is suspicious and 500 x 375 is not."""
+    """Naive Bayes on exact values: 512 x 512 is suspicious and 500 x 375 is not."""
     stronger: Literal["linear", "exact"]
     low: float
     """Lower end of the stronger one's 95 % bootstrap interval."""

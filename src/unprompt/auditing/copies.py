@@ -89,8 +89,8 @@ def near(hashes: Hashes, radius: int = RADIUS) -> tuple[Indices, Indices]:
     compared, all at once: 100,000 hashes take about a second.
     """
     ends = np.linspace(0, 64, radius + 2).astype(int)
-    found = [_in_band(hashes, int(low), int(high), radius) for low, high in pairwise(ends)]
-    first, second = (np.concatenate([pair[side] for pair in found]) for side in (0, 1))
+    by_band = [_in_band(hashes, int(low), int(high), radius) for low, high in pairwise(ends)]
+    first, second = (np.concatenate([pair[side] for pair in by_band]) for side in (0, 1))
     pairs = np.unique(np.stack([first, second], axis=1), axis=0)
     return pairs[:, 0], pairs[:, 1]
 
@@ -114,7 +114,7 @@ def _in_band(hashes: Hashes, low: int, high: int, radius: int) -> tuple[Indices,
 
 
 def linked(number: int, pairs: tuple[Indices, Indices]) -> Indices:
-    """Number of the group of each of ``number`` things, when those of each pair belong together."""
+    """The group of each of ``number`` items, when those of each pair belong together."""
     ones = np.ones(len(pairs[0]), np.int8)
     _, groups = connected_components(coo_array((ones, pairs), shape=(number, number)), directed=False)
     return np.asarray(groups, np.int64)
@@ -129,8 +129,8 @@ def shared_prompts(items: Iterable[Item]) -> list[SharedPrompt]:
             key = " ".join(item.sample.prompt.casefold().split())
             spelt.setdefault(key, item.sample.prompt)
             uses.setdefault(key, Counter())[item.split] += 1
-    found = [SharedPrompt(spelt[key], dict(sorted(splits.items()))) for key, splits in uses.items() if len(splits) > 1]
-    return sorted(found, key=lambda one: -sum(one.splits.values()))
+    shared = [SharedPrompt(spelt[key], dict(sorted(splits.items()))) for key, splits in uses.items() if len(splits) > 1]
+    return sorted(shared, key=lambda one: -sum(one.splits.values()))
 
 
 def _gathered(known: Sequence[tuple[Item, FileFacts]], group: Indices) -> list[list[tuple[Item, FileFacts]]]:

@@ -1,4 +1,4 @@
-"""What one file of a dataset says of itself, without its pixels."""
+"""Format, size and hashes of one file of a dataset."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SUFFIXES: Final = {
 
 @dataclass(frozen=True, eq=False)
 class FileFacts:
-    """What a picture's file says of itself."""
+    """The facts of a picture's file."""
 
     sha256: str
     pixels: str
@@ -37,16 +37,9 @@ class FileFacts:
     @classmethod
     def of(cls, picture: Picture) -> FileFacts:
         """All that is kept of a picture."""
-        return cls(
-            picture.sha256,
-            picture.pixels,
-            picture.width,
-            picture.height,
-            picture.format,
-            picture.quality,
-            perceptual_hash(picture.rgb),
-            metadata(picture),
-        )
+        names = ("sha256", "pixels", "width", "height", "format", "quality")
+        stated = {name: getattr(picture, name) for name in names}
+        return cls(**stated, hash=perceptual_hash(picture.rgb), features=metadata(picture))
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,6 @@ class Command:
 
 
 _JUDGED: Final = "Exit code: 0 = every input got an answer, 1 = some did not, 2 = wrong usage."
-_SOUND: Final = "Exit code: 0 = all sound, 1 = some file is not."
 COMMANDS: Final[Mapping[str, Command | Mapping[str, Command]]] = {
     "detect": Command("detect:detect", "rows:show_predictions", _JUDGED, "Format"),
     "attribute": Command("attribute:attribute", "rows:show_attributions", _JUDGED, "Format"),
@@ -62,18 +61,18 @@ EVIDENCE: Final = "List what a folder of evidence holds, check it, remove what n
 
 
 class Commands(TyperGroup):
-    """Builds a command when it is called for; tells an error of the package in one line: 2 for an option, else 1."""
+    """Builds a command when it is called; prints an error of the package in one line and exits: 2 = option, else 1."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.table)
 
     def get_command(self, ctx: Any, name: str) -> Any:
-        found = self.table.get(name)
-        if isinstance(found, Command):
+        entry = self.table.get(name)
+        if isinstance(entry, Command):
             app = typer.Typer(**LOOK)
-            app.command(name)(_function(found))
+            app.command(name)(_function(entry))
             return typer.main.get_command(app)
-        return None if found is None else typer.main.get_command(group(found, EVIDENCE))
+        return None if entry is None else typer.main.get_command(group(entry, EVIDENCE))
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Each with the first line of its workflow, of which nothing is imported."""
@@ -132,7 +131,7 @@ def root(
 
 
 def _function(command: Command) -> Callable[..., None]:
-    """What Typer calls: the workflow in quiet, then what shows its answer."""
+    """What Typer calls: the workflow with a quiet stdout, then what shows its answer."""
     workflow = Workflow(command.work)
     parameters, positional = list(workflow.parameters()), workflow.positional
 
@@ -140,18 +139,17 @@ def _function(command: Command) -> Callable[..., None]:
         from unprompt.cli.output import message, progress, quiet_stdout, show_log
 
         show_log()
-
         own = {"form": given.pop("form")} if command.form else {}
         if "options" in given:
             given["options"] = settings(given["options"])
-        words = [given.pop(name) for name in positional]
+        arguments = [given.pop(name) for name in positional]
         if positional == ["paths"]:
             from unprompt.workflows.prediction.inputs import listed
 
-            words = [listed(words[0], sys.stdin.buffer)]
+            arguments = [listed(arguments[0], sys.stdin.buffer)]
         with quiet_stdout(), progress(command.work == "train:train") as watch:
-            answer = _agreed(_loaded("workflows", command.work), words, {**given, **watch})
-        code = _loaded("cli", command.show)(answer, **own)
+            answer = _confirmed(_imported("workflows", command.work), arguments, {**given, **watch})
+        code = _imported("cli", command.show)(answer, **own)
         if given.get("report"):
             message(f"report: {given['report'] / 'index.html'}")
         if code:
@@ -163,22 +161,22 @@ def _function(command: Command) -> Callable[..., None]:
     return signed(run, parameters, f"{workflow.about}\n\n{command.note}".strip())
 
 
-def _agreed(work: Callable[..., Any], words: list[Any], given: dict[str, Any]) -> Any:
-    """The workflow's answer; what is costly or final is asked about first, at a terminal, unless ``--yes`` is given."""
+def _confirmed(work: Callable[..., Any], arguments: list[Any], given: dict[str, Any]) -> Any:
+    """The answer; what is costly or irreversible is confirmed first, at a terminal, unless by ``--yes``."""
     lifted = {name: None for name in LIMITS if name in given}
     if any([given.pop(name) for name in lifted]):
-        return work(*words, **given, **lifted)
+        return work(*arguments, **given, **lifted)
     try:
-        return work(*words, **given)
+        return work(*arguments, **given)
     except Unconfirmed as waiting:
         from unprompt.cli.output import confirm
 
         if not confirm(waiting.question):
             raise
-        return work(*words, **given, **lifted)
+        return work(*arguments, **given, **lifted)
 
 
-def _loaded(package: str, place: str) -> Callable[..., Any]:
+def _imported(package: str, place: str) -> Callable[..., Any]:
     module, _, name = place.partition(":")
-    found: Callable[..., Any] = getattr(import_module(f"unprompt.{package}.{module}"), name)
-    return found
+    function: Callable[..., Any] = getattr(import_module(f"unprompt.{package}.{module}"), name)
+    return function

@@ -1,55 +1,54 @@
-"""What ``audit`` found -> a table or JSON on stdout."""
+"""An audit -> a table or JSON on stdout."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from unprompt.cli.flags import TableFormat
 from unprompt.cli.output import print_dataclasses, print_table
-from unprompt.report.words import printable
+from unprompt.report.words import TRUTHS, printable
+from unprompt.types import Label
 
 if TYPE_CHECKING:
     from unprompt.auditing import Audit, Profile
 
 
-def show_audit(found: Audit, form: TableFormat) -> None:
+_TRUTHS: Final[dict[Label | None, str]] = {0: TRUTHS[0], 1: TRUTHS[1], None: "unknown"}
+
+
+def show_audit(audit: Audit, form: TableFormat) -> None:
     """Print all of it."""
     if form == "json":
-        typer.echo(json.dumps(found.to_dict(), indent=1, allow_nan=False))
-    else:
-        _print(found)
-
-
-def _print(inventory: Audit) -> None:
-    auc = inventory.bias.generators if inventory.bias else {}
+        typer.echo(json.dumps(audit.to_dict(), indent=1, allow_nan=False))
+        return
+    auc = audit.bias.generators if audit.bias else {}
     header = ["truth", "generator", "pictures", "unreadable", "formats", "longer side", "commonest sizes", "quality"]
     header.append("metadata AUC")
     rows = [
         [*_cells(one), f"{auc[one.generator]:.2f}" if one.label and one.generator in auc else ""]
-        for one in inventory.profiles
+        for one in audit.profiles
     ]
     print_table(header, rows, right=["pictures", "unreadable", "metadata AUC"])
-    for group in inventory.copies:
+    for group in audit.copies:
         across = " and ".join(word for word in ("classes", "splits") if getattr(group, f"across_{word}"))
         typer.echo(f"{group.kind} across {across}:")
         for one in group.pictures:
-            truth = {0: "real", 1: "generated", None: "unknown"}[one.label]
-            typer.echo(printable(f"  {truth}, {one.generator or 'no name'}, {one.split}: {one.uri}"))
-    for shared in inventory.prompts:
+            typer.echo(printable(f"  {_TRUTHS[one.label]}, {one.generator or 'no name'}, {one.split}: {one.uri}"))
+    for shared in audit.prompts:
         typer.echo(printable(f"prompt in {', '.join(shared.splits)}: {shared.prompt}"))
-    for uri in inventory.misnamed:
+    for uri in audit.misnamed:
         typer.echo(printable(f"wrong suffix: {uri}"))
-    for bad in inventory.unreadable:
+    for bad in audit.unreadable:
         typer.echo(printable(f"unreadable: {bad.error}"))
-    print_dataclasses(inventory.findings())
+    print_dataclasses(audit.findings())
 
 
 def _cells(profile: Profile) -> list[str]:
     return [
-        {0: "real", 1: "generated", None: "unknown"}[profile.label],
+        _TRUTHS[profile.label],
         profile.generator,
         str(profile.pictures),
         str(profile.unreadable),

@@ -8,7 +8,7 @@ import typer
 
 from unprompt.cli.flags import TableFormat
 from unprompt.cli.output import print_table
-from unprompt.evaluation import AttributionTable, Bounds, Comparison, EvaluationTable, Interval, Verdicts
+from unprompt.evaluation import AttributionTable, Bounds, EvaluationTable, Interval, Verdicts
 from unprompt.report.results import METRICS, differences, words
 
 
@@ -19,15 +19,13 @@ def show_evaluation(table: EvaluationTable | AttributionTable, form: TableFormat
     elif isinstance(table, AttributionTable):
         _print_attribution(table)
     else:
-        _print_detection(table)
-
-
-def _print_detection(table: EvaluationTable) -> None:
-    _print_figures(table)
-    if table.perturbed:
-        _print_perturbed(table)
-    if table.against:
-        _print_difference(table.against)
+        _print_figures(table)
+        if table.perturbed:
+            _print_perturbed(table)
+        if table.against:
+            grid = differences(table.against)
+            typer.echo(f"\n{grid.title}:")
+            print_table(grid.header, grid.rows, right=grid.header[1:])
 
 
 def _print_figures(table: EvaluationTable) -> None:
@@ -50,14 +48,14 @@ def _print_figures(table: EvaluationTable) -> None:
         _print_promise(table.bounds, table.verdicts["pooled"])
 
 
-def _print_promise(bounds: Bounds, found: Verdicts) -> None:
-    told = {name: f"{100 * share:.1f} %" for name, share in vars(found).items()}
+def _print_promise(bounds: Bounds, verdicts: Verdicts) -> None:
+    share = {name: f"{100 * value:.1f} %" for name, value in vars(verdicts).items()}
     whose = "new pictures like those of validation (conformal)" if bounds.conformal else "the validation pictures"
     typer.echo(
         f"Verdicts by the checkpoint's thresholds, {bounds.lower:.3f} and {bounds.upper:.3f}: "
-        f"{told['real_called_generated']} of real ones called generated (promised: {100 * bounds.fpr:g} % or less), "
-        f"{told['generated_called_real']} of generated ones called real ({100 * bounds.fnr:g} % or less), "
-        f"{told['real_inconclusive']} and {told['generated_inconclusive']} inconclusive; promised of {whose}"
+        f"{share['real_called_generated']} of real ones called generated (promised: {100 * bounds.fpr:g} % or less), "
+        f"{share['generated_called_real']} of generated ones called real ({100 * bounds.fnr:g} % or less), "
+        f"{share['real_inconclusive']} and {share['generated_inconclusive']} inconclusive; promised of {whose}"
     )
 
 
@@ -69,12 +67,6 @@ def _print_perturbed(table: EvaluationTable) -> None:
         rows.append([name, *(_number(getattr(one.pooled, metric), bounds.get(metric)) for metric in METRICS)])
     header = ["perturbation", *map(words, METRICS)]
     print_table(header, rows, right=header[1:])
-
-
-def _print_difference(comparison: Comparison) -> None:
-    grid = differences(comparison)
-    typer.echo(f"\n{grid.title}:")
-    print_table(grid.header, grid.rows, right=grid.header[1:])
 
 
 def _number(value: float | int, interval: Interval | None) -> str:
@@ -103,9 +95,7 @@ def _print_attribution(table: AttributionTable) -> None:
         [[name, *(f"{value:.3f}" for value in vars(head).values())] for name, head in table.heads.items()],
         right=against[1:],
     )
-    typer.echo()
-    typer.echo(
-        f"Of all generated pictures {table.accuracy:.1%} got the right answer, mean of generators {table.macro:.1%}"
-    )
+    right = f"{table.accuracy:.1%} got the right answer, mean of generators {table.macro:.1%}"
+    typer.echo(f"\nOf all generated pictures {right}")
     if table.outsiders is not None:
-        typer.echo(f"Of the outsiders' pictures {table.outsiders:.1%} are called none of these")
+        typer.echo(f"Of the unseen generators' pictures {table.outsiders:.1%} are called none of these")

@@ -33,7 +33,7 @@ SHARED: Final = {
     "form": "What is printed on stdout.",
     "method": "A method's name: `unprompt methods` lists them.",
     "options": "Another value for one of the method's options, as epochs=30; may be given several times.",
-    "max_minutes": "Do not ask before a run that takes long on a CPU.",
+    "max_minutes": "Do not ask for confirmation of a run that takes long on a CPU.",
 }
 """Help of the flags that mean the same everywhere."""
 LIMITS: Final = ("max_minutes", "max_bytes")
@@ -58,7 +58,7 @@ class Workflow:
 
     @cached_property
     def _sections(self) -> tuple[str, str]:
-        """The docstring before ``Args:``, and what stands there."""
+        """The docstring before ``Args:``, and that section."""
         text = (ast.get_docstring(self._node) or "").replace("``", "`")
         about, _, rest = re.split(r"\n\n>>>", text)[0].partition("\n\nArgs:\n")
         return about, rest
@@ -76,38 +76,38 @@ class Workflow:
 
     def parameters(self) -> Iterator[inspect.Parameter]:
         """As Typer takes them: positional ones as arguments, the others as options."""
-        listed, helps = self._node.args, self._helps()
+        listed, help_texts = self._node.args, self._help_texts()
         defaults = [None] * (len(listed.args) - len(listed.defaults)) + [*listed.defaults]
         for argument, default in zip(listed.args, defaults, strict=True):
-            yield _parameter(argument, default, helps, argument.arg in self.positional)
+            yield _parameter(argument, default, help_texts, argument.arg in self.positional)
         for argument, default in zip(listed.kwonlyargs, listed.kw_defaults, strict=True):
             if argument.arg not in PYTHON_ONLY:
-                yield _parameter(argument, default, helps)
+                yield _parameter(argument, default, help_texts)
 
-    def _helps(self) -> dict[str, str]:
+    def _help_texts(self) -> dict[str, str]:
         entries = re.split(r"\n(?=    \w+: )", f"\n{self._sections[1].rstrip()}")[1:]
         named = (entry.strip().partition(": ") for entry in entries)
         return {**SHARED, **{name: " ".join(text.split()) for name, _, text in named}}
 
 
 def _parameter(
-    argument: ast.arg, default: ast.expr | None, helps: Mapping[str, str], positional: bool = False
+    argument: ast.arg, default: ast.expr | None, help_texts: Mapping[str, str], positional: bool = False
 ) -> inspect.Parameter:
-    name, known = argument.arg, helps.get(argument.arg)
+    name, help_text = argument.arg, help_texts.get(argument.arg)
     if name == "options":
-        return option(name, list[str] | None, None, known)
+        return option(name, list[str] | None, None, help_text)
     if name in LIMITS:
-        return option(name, bool, False, known)
-    kind = taken(eval(ast.unparse(argument.annotation), dict(_NAMES))) if argument.annotation else str
+        return option(name, bool, False, help_text)
+    kind = flag_type(eval(ast.unparse(argument.annotation), dict(_NAMES))) if argument.annotation else str
     if positional:
-        return _typed(name, kind, typer.Argument(help=known, show_default=False))
-    return option(name, kind, inspect.Parameter.empty if default is None else ast.literal_eval(default), known)
+        return _typed(name, kind, typer.Argument(help=help_text, show_default=False))
+    return option(name, kind, inspect.Parameter.empty if default is None else ast.literal_eval(default), help_text)
 
 
-def option(name: str, kind: Any, default: Any, known: str | None = None) -> inspect.Parameter:
+def option(name: str, kind: Any, default: Any, help_text: str | None = None) -> inspect.Parameter:
     """A flag; one that is yes or no has no opposite."""
     spelled = [_SPELLED.get(name, f"--{name.replace('_', '-')}")] if kind is bool or name in _SPELLED else []
-    return _typed(name, kind, typer.Option(*spelled, help=known or SHARED.get(name)), default)
+    return _typed(name, kind, typer.Option(*spelled, help=help_text or SHARED.get(name)), default)
 
 
 def _typed(name: str, kind: Any, info: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
@@ -115,32 +115,31 @@ def _typed(name: str, kind: Any, info: Any, default: Any = inspect.Parameter.emp
     return inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=annotation)
 
 
-def taken(annotation: Any) -> Any:
+def flag_type(annotation: Any) -> Any:
     """The type that a flag has: the first member of a union, None beside it, a list for a sequence.
 
-    >>> taken(Sequence[Path | str] | Path | str | None) == list[Path] | None
+    >>> flag_type(Sequence[Path | str] | Path | str | None) == list[Path] | None
     True
     """
     members = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
-    first = members[0]
-    kind: Any = first
-    if get_origin(first) is Sequence:
-        kind = GenericAlias(list, (taken(get_args(first)[0]),))
+    kind: Any = members[0]
+    if get_origin(kind) is Sequence:
+        kind = GenericAlias(list, (flag_type(get_args(kind)[0]),))
     return kind | None if NoneType in members else kind
 
 
 def settings(pairs: Sequence[str] | None) -> dict[str, Any]:
     """NAME=VALUE texts as a mapping; values are JSON (30, 0.5, true), anything else is a text."""
-    found: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     for pair in pairs or ():
         name, equals, value = pair.partition("=")
         if not (name and equals):
             raise typer.BadParameter(f"got {pair!r}, expected NAME=VALUE, as epochs=30", param_hint="--set")
         try:
-            found[name] = json.loads(value)
+            options[name] = json.loads(value)
         except json.JSONDecodeError:
-            found[name] = value
-    return found
+            options[name] = value
+    return options
 
 
 def signed(function: Callable[..., None], parameters: Sequence[inspect.Parameter], about: str) -> Callable[..., None]:

@@ -46,7 +46,7 @@ class MessageHandler(logging.Handler):
     """What the package logs, as lines on stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the record's message, told to be a warning where it is one."""
+        """Write the record's message, marked as a warning where it is one."""
         prefix = "warning: " if record.levelno >= logging.WARNING else ""
         message(f"{prefix}{record.getMessage()}")
 
@@ -60,7 +60,7 @@ def show_log() -> None:
 
 
 def confirm(question: str) -> bool:
-    """Ask the one at the terminal, whose no ends the command; False where there is no terminal."""
+    """Ask at the terminal, where no ends the command; False without a terminal."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     typer.confirm(f"{question}. Go on?", abort=True, err=True)
@@ -87,8 +87,8 @@ def progress(wanted: bool) -> Iterator[dict[str, Callable[[Report], None]]]:
         task = bar.add_task("", total=1, visible=False)
 
         def watch(report: Report) -> None:
-            words = f"loss {report.loss:.4f}"
-            bar.update(task, completed=report.epoch, total=report.epochs, description=words, visible=True)
+            loss = f"loss {report.loss:.4f}"
+            bar.update(task, completed=report.epoch, total=report.epochs, description=loss, visible=True)
 
         yield {"watch": watch}
 
@@ -132,9 +132,8 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Seq
 def print_dataclasses(rows: Sequence[DataclassInstance]) -> None:
     """A table on stdout with a column for each field; nothing without a row."""
     if rows:
-        print_table(
-            [field.name for field in fields(rows[0])], [[_cell(value) for value in astuple(row)] for row in rows]
-        )
+        cells = [[_cell(value) for value in astuple(row)] for row in rows]
+        print_table([field.name for field in fields(rows[0])], cells)
 
 
 def _cell(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""``unprompt reproduce``."""
+"""What ``reproduce`` prints: the tables of a run, or the estimate of a dry run."""
 
 from __future__ import annotations
 
@@ -22,11 +22,7 @@ def show_reproduction(found: Reproduction | DryRun, form: TableFormat) -> None:
 
     if isinstance(found, DryRun):
         _print_dry_run(found, form)
-    else:
-        _print_reproduction(found, form)
-
-
-def _print_reproduction(found: Reproduction, form: TableFormat) -> None:
+        return
     if form == "json":
         facts = {"recipe": found.recipe, "absent": found.absent, "results": [asdict(row) for row in found.rows]}
         typer.echo(json.dumps(facts, indent=1, allow_nan=False))
@@ -61,7 +57,7 @@ def _print_dry_run(found: DryRun, form: TableFormat) -> None:
 
 
 def _estimates(found: DryRun) -> list[str]:
-    """What the timed sample says, in words."""
+    """Times and disk, extrapolated from the timed sample."""
     if found.seconds is None or found.extract_hours is None or found.kilobytes is None or found.gigabytes is None:
         return ["not timed: no picture could be sampled, or weights are missing"]
     lines = [
@@ -71,8 +67,8 @@ def _estimates(found: DryRun) -> list[str]:
     ]
     if found.train_hours is None or found.epoch_seconds is None:
         return [*lines, "to train: not timed, the sample lacks a class"]
-    told = f"{found.epochs} epochs at {1000 * found.epoch_seconds:.2g} ms a picture"
-    return [*lines, f"to train: {_hours(found.train_hours)}, {told}, by the device that trained the sample"]
+    speed = f"{found.epochs} epochs at {1000 * found.epoch_seconds:.2g} ms a picture"
+    return [*lines, f"to train: {_hours(found.train_hours)}, {speed}, by the device that trained the sample"]
 
 
 def _hours(hours: float) -> str:

@@ -32,7 +32,7 @@ def show_attributions(rows: Sequence[Attribution], form: Format) -> int:
 
 
 def print_rows(rows: Sequence[Row], kind: type[Summary[Row]], form: Format) -> None:
-    """Print all of them, in their order; the table ends with what ``kind`` sums up."""
+    """Print all of them, in their order; the table ends with the counts of ``kind``."""
     methods = list(dict.fromkeys(method for row in rows for method in row.scores))
     if form == "table":
         _print_table(kind(rows), methods)
