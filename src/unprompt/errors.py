@@ -96,3 +96,9 @@ class Unconfirmed(OptionError):
 
 class MissingExtra(UnpromptError, ImportError):  # type: ignore[misc]  # both have a path
     """An optional dependency is not installed."""
+
+
+def first_cause(error: Exception) -> str:
+    """Class and words of an error's cause, or of itself, on one line: for a library's error within another's."""
+    cause = error.__cause__ or error
+    return f"{type(cause).__name__}: {' '.join(str(cause).split())}"

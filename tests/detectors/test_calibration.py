@@ -174,7 +174,7 @@ def test_both_come_back_from_json() -> None:
         ({"upper": float("nan")}, r"thresholds are 0\.3 and nan"),
         ({"fpr": 1.0}, r"fpr is 1\.0, expected a rate from 0 to below 1"),
         ({"fnr": -0.1}, r"fnr is -0\.1"),
-        ({"n_generated": 0}, "rest on 3 real and 0 generated pictures"),
+        ({"n_generated": 0}, "come from 3 real and 0 generated pictures"),
         ({"n_real": 4}, "got 3 real quantiles, expected 4 for 4 real pictures"),
         ({"real_quantiles": (0.3, 0.2, 0.4)}, r"real quantiles go from 0\.3 to 0\.4, expected rising values"),
         ({"real_quantiles": (0.3, 0.4, 1.4)}, r"real quantiles go from 0\.3 to 1\.4"),
@@ -198,7 +198,7 @@ def test_a_checkpoint_with_other_fields_is_damaged() -> None:
 
 
 def test_no_real_picture_no_thresholds() -> None:
-    with pytest.raises(OptionError, match="rest on 0 real and 20 generated pictures"):
+    with pytest.raises(OptionError, match="come from 0 real and 20 generated pictures"):
         thresholds(np.array([]))
 
 

@@ -12,7 +12,7 @@ import pytest
 from unprompt.auditing import Audit, FileFacts, Item
 from unprompt.errors import StoreError
 from unprompt.images import encode_jpeg, encode_png, read
-from unprompt.report.audit_page import write_inventory
+from unprompt.report.audit_page import write_audit
 from unprompt.types import Label, Sample, Split
 
 ATTACK = "<script>alert(1)</script>\"'&amp;"
@@ -40,7 +40,7 @@ def items(tmp_path: Path) -> list[Item]:
 
 def page_of(folder: Path, items: list[Item]) -> tuple[str, str]:
     """The page as it is, and its words."""
-    html = write_inventory(folder, Audit.of(f"folder:{ATTACK}", items), items).read_text(encoding="utf-8")
+    html = write_audit(folder, Audit.of(f"folder:{ATTACK}", items), items).read_text(encoding="utf-8")
     return html, re.sub(r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]*>", " ", html, flags=re.DOTALL))
 
 
@@ -114,4 +114,4 @@ def test_unlabelled_or_unreadable_data_have_a_page_too(tmp_path: Path) -> None:
 def test_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(StoreError, match=r"taken: the report cannot be written .* name another --report"):
-        write_inventory(tmp_path / "taken", Audit.of("x", []), [])
+        write_audit(tmp_path / "taken", Audit.of("x", []), [])

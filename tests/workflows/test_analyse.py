@@ -53,7 +53,7 @@ def test_shift_measures_both_reconstructions_of_the_same_pictures(
         delta = np.mean(distances[condition, 0]) - np.mean(distances[condition, 1])
         assert row["delta"] == pytest.approx(delta, abs=2e-3)
         assert row["real"] == pytest.approx(np.mean(distances[condition, 0]), abs=2e-3)
-    assert any("without the caption, part 1 of" in line for line in caplog.messages)
+    assert any("without the caption, shard 1 of" in line for line in caplog.messages)
     caplog.clear()
     again = analyse("shift", evidence=own, suite=suite, out=tmp_path / "again", suffix=["svg"])
     assert numbers(again) == numbers(files)
@@ -107,7 +107,7 @@ def test_tsne_places_what_a_head_looks_at(store: Path, heads: Path, suite: Path,
         "tsne", evidence=store, suite=suite, out=tmp_path / "b", checkpoint=[heads / "tidy.safetensors"], suffix=["svg"]
     )
     assert len(numbers(trained)) == 20
-    with pytest.raises(OptionError, match="sare looks at pictures, not at one vector each"):
+    with pytest.raises(OptionError, match="sare takes pictures, not one vector each"):
         analyse("tsne", evidence=store, suite=suite, out=tmp_path, checkpoint=[heads / "sare.safetensors"])
 
 

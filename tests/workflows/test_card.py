@@ -30,24 +30,24 @@ COMMIT = "0123456789abcdef" * 2 + "01234567"
 
 
 class Hub:
-    """Stands for ``HfApi``: keeps what it is told."""
+    """Stands for ``HfApi``: keeps what it is calls."""
 
-    def __init__(self, told: list[Any], refuses: Exception | None = None) -> None:
-        self.told, self.refuses = told, refuses
+    def __init__(self, calls: list[Any], refuses: Exception | None = None) -> None:
+        self.calls, self.refuses = calls, refuses
 
     def __call__(self, **settings: Any) -> Hub:
-        self.told.append(settings)
+        self.calls.append(settings)
         return self
 
     def create_repo(self, name: str, **settings: Any) -> str:
         if self.refuses:
             raise self.refuses
-        self.told.append((name, settings))
+        self.calls.append((name, settings))
         return f"https://hub.example/{name}"
 
     def upload_folder(self, repo_id: str, folder_path: Path, commit_message: str) -> None:
         files = {path.name: path.read_bytes() for path in Path(folder_path).iterdir()}
-        self.told.append((repo_id, files, commit_message))
+        self.calls.append((repo_id, files, commit_message))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -74,8 +74,8 @@ def test_the_card_is_one_that_the_hub_reads(method: str, heads: Path, suite: Pat
         "image-classification",
     )
     head = load(heads / f"{method}.safetensors", Suite.load(suite))
-    told = {one.metric_type: one.metric_value for one in found.data.eval_results}
-    assert told["roc_auc"] == pytest.approx(head.figures["auc"], abs=1e-6)
+    calls = {one.metric_type: one.metric_value for one in found.data.eval_results}
+    assert calls["roc_auc"] == pytest.approx(head.figures["auc"], abs=1e-6)
     text = found.text
     assert head.thresholds is not None
     for words in (
@@ -124,8 +124,8 @@ def test_an_evaluation_brings_intervals(suffix: str, heads: Path, store: Path, s
     table = evaluate(heads / "item.safetensors", evidence=store, suite=suite, out=[results], repeats=50)
     folder = card(heads / "item.safetensors", to=tmp_path / "hub", suite=suite, results=results)
     found = ModelCard.load(folder / "README.md")
-    told = {(one.metric_type, one.dataset_split): one.metric_value for one in found.data.eval_results}
-    assert told["roc_auc", "test"] == pytest.approx(table.pooled.auc, abs=1e-6)
+    calls = {(one.metric_type, one.dataset_split): one.metric_value for one in found.data.eval_results}
+    assert calls["roc_auc", "test"] == pytest.approx(table.pooled.auc, abs=1e-6)
     bounds = table.intervals["pooled"]["auc"]
     assert f"{table.pooled.auc:.3f} [{bounds.low:.3f}, {bounds.high:.3f}]" in found.text
     assert str(tmp_path) not in found.content
@@ -144,7 +144,7 @@ def test_a_file_without_results(text: str, words: str, heads: Path, suite: Path,
 
 def test_the_suite_is_the_one_that_the_head_names(tmp_path: Path) -> None:
     head = Manifest.read(shipped("miniature")).head("tidy")  # from before heads named one
-    with pytest.raises(OptionError, match=r"tidy\.safetensors does not say which suite .* name it with --suite"):
+    with pytest.raises(OptionError, match=r"tidy\.safetensors does not name the suite .* give it with --suite"):
         card(head, to=tmp_path)
     folder = card(head, to=tmp_path, suite="miniature", licence="apache-2.0")
     assert from_pretrained(folder).suite.name == "miniature"
@@ -190,12 +190,12 @@ def test_a_folder_that_is_no_head(config: str, words: str, tmp_path: Path) -> No
 
 
 def test_what_is_pushed_is_the_folder(candidate_suites: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[Any] = []
-    monkeypatch.setattr(huggingface_hub, "HfApi", Hub(told))
+    calls: list[Any] = []
+    monkeypatch.setattr(huggingface_hub, "HfApi", Hub(calls))
     head = candidate_suites / "heads" / "panel.safetensors"
     address = push_to_hub(head, "owner/panel", suite=candidate_suites, licence="apache-2.0", private=True, token="t")
     assert address == "https://hub.example/owner/panel"
-    settings, (name, asked), (repo, files, message) = told
+    settings, (name, asked), (repo, files, message) = calls
     assert settings == {"token": "t", "library_name": "unprompt"}
     assert (name, asked) == ("owner/panel", {"private": True, "exist_ok": True})
     assert (repo, message) == ("owner/panel", "Upload panel")
@@ -211,11 +211,11 @@ def test_a_hub_that_refuses_is_told(candidate_suites: Path, monkeypatch: pytest.
 
 
 def test_random_weights_are_not_published(heads: Path, suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[Any] = []
-    monkeypatch.setattr(huggingface_hub, "HfApi", Hub(told))
-    with pytest.raises(SuiteError, match=r"tidy\.safetensors stands on suite .*, whose weights are random"):
+    calls: list[Any] = []
+    monkeypatch.setattr(huggingface_hub, "HfApi", Hub(calls))
+    with pytest.raises(SuiteError, match=r"tidy\.safetensors is built on suite .*, whose weights are random"):
         push_to_hub(heads / "tidy.safetensors", "owner/tidy", suite=suite)
-    assert told == []
+    assert calls == []
 
 
 def test_a_panel_without_its_members(heads: Path, suite: Path, tmp_path: Path) -> None:

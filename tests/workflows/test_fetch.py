@@ -160,7 +160,7 @@ def test_without_network_it_says_how_to_bring_it(hub: Hub, far: Path) -> None:
 
 def test_no_room_is_told_before_anything_is_fetched(hub: Hub, far: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=1000))
-    with pytest.raises(SuiteError, match=r"needs 0\.0 GB more, .* has 0\.0 GB free: make room, set HF_HOME"):
+    with pytest.raises(SuiteError, match=r"needs 0\.0 GB more, .* has 0\.0 GB free: free some, set HF_HOME"):
         fetch(far)
     assert hub.asked == []
 

@@ -54,7 +54,7 @@ def test_without_evidence_it_says_that_it_cannot_be_asked_yet(
     out = tmp_path / "univfd.safetensors"
     words = ["import-checkpoint", "univfd", str(published), "--out", str(out), "--suite", str(suite)]
     done = CliRunner().invoke(app, words, catch_exceptions=False)
-    assert "no calibration: give --evidence before it is asked" in done.stderr
+    assert "no calibration: give --evidence before it is used" in done.stderr
     with pytest.raises(CheckpointError, match="univfd has no calibration: train it with validation evidence"):
         evaluate(out, evidence=evidence, suite=suite)
 

@@ -76,7 +76,7 @@ def test_a_folder_that_cannot_be_walked_is_a_row(here: Path) -> None:
     first, second, third = inputs_of(["empty", "odd", "real/a.png"])
     assert "'empty' holds no visible file" in refusal(first)
     assert "'real' and 'fake' tell two labels" in refusal(second)
-    assert third.refusal is None
+    assert third.error is None
 
 
 def test_labels_come_from_folders_as_ever(here: Path) -> None:

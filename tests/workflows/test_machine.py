@@ -32,4 +32,4 @@ def test_doctor_says_that_memory_is_unknown(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(doctor, "memory", lambda: None)
     *_, check = doctor.fetched(Manifest.read(shipped("paper")))
     assert check.status == "warn"
-    assert check.message.endswith("this machine does not tell how much it has")
+    assert check.message.endswith("this machine does not report its memory")

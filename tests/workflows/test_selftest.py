@@ -81,7 +81,9 @@ def test_a_small_difference_passes_and_is_told(folder: Path, shift: Shift) -> No
 @pytest.mark.parametrize("by", [1.5 * TOLERANCE, -1.5 * TOLERANCE])
 def test_a_large_difference_fails_and_names_the_picture(folder: Path, shift: Shift, by: float) -> None:
     shift("tidy", by)
-    with pytest.raises(SuiteError, match=r"tidy says 0\.\d{4} of 1\.png, expected -?0\.\d{4} \+- 0\.02: these are not"):
+    with pytest.raises(
+        SuiteError, match=r"tidy gives 0\.\d{4} for 1\.png, expected -?0\.\d{4} \+- 0\.02: these are not"
+    ):
         run(folder, "tidy")
     assert run(folder, "item")
 

@@ -35,7 +35,7 @@ class _Thumbnail:
     uri: str
 
 
-def write_inventory(folder: Path, inventory: Audit, items: Sequence[Item]) -> Path:
+def write_audit(folder: Path, inventory: Audit, items: Sequence[Item]) -> Path:
     """Write ``folder/index.html`` with plots of ``items`` and thumbnails of copies; the page's path.
 
     The page is written last, so that it never names a picture that is not there. Raises StoreError when the folder

@@ -1,1 +1,1 @@
-"""One verb a file: the only place where the rooms meet. Each verb is a plain function, here and on the command line."""
+"""One verb a file, on top of all other packages. Each verb is a plain function, here and on the command line."""

@@ -54,7 +54,7 @@ def analyse(
         suite: The suite that made the evidence, if not the one it names.
         split: The pictures to show.
         metric: What robustness shows: auc, ap, accuracy, ...
-        pictures: Pictures that t-SNE places at most.
+        pictures: Pictures of t-SNE at most.
         suffix: svg, pdf or png; may be given several times; default: svg and pdf.
         seed: Seed of t-SNE.
     """

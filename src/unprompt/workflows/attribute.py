@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from unprompt.types import Attribution
-
-if TYPE_CHECKING:
-    from unprompt.workflows.prediction.heads import Head
 
 METHOD: Final = "semgir-a"
 
@@ -25,7 +22,7 @@ def attribute(
     report: Path | str | None = None,
     max_minutes: float | None = 5.0,
 ) -> list[Attribution]:
-    """Say which generator made a picture, or none of these; the answers come in the inputs' order.
+    """Name the generator that made a picture, or none of these; the answers come in the inputs' order.
 
     The answer is the candidate whose calibrated head is highest, or "none of these" when all are under 0.5 or the
     picture is out of the suite's distribution. Whether a picture is generated at all is the question of ``detect``: a
@@ -36,8 +33,8 @@ def attribute(
     Args:
         paths: Pictures, folders of them, quoted patterns such as 'shots/**/*.png', or - for a list on stdin (one path
             a line, or ended by NUL bytes).
-        generators: Ask about these candidates alone, as a,b,c; default: all of the suite's.
-        suite: The models to ask: ``unprompt suites`` lists them; auto = the first that has a head for it.
+        generators: Only these candidates, as a,b,c; default: all of the suite's.
+        suite: The models to use: ``unprompt suites`` lists them; auto = the first that has a head for it.
         batch_size: Pictures at a time.
         report: Also write a page with the pictures into this folder.
 
@@ -49,16 +46,16 @@ def attribute(
     from unprompt.workflows.prediction.inputs import inputs_of
     from unprompt.workflows.prediction.predictor import candidate_suites
 
-    inputs = inputs_of(paths)
-
-    def confirm(head: Head[Attribution]) -> None:
-        check_cost(head.suite, head.extractor, len(inputs), max_minutes)
-
-    names = None
+    inputs, names = inputs_of(paths), None
     if generators is not None:
         from unprompt.workflows.fitting.attribution import names_in  # Here, since it loads torch.
 
         names = names_in(generators)
-    asked = candidate_suites(suite, METHOD, device, dtype)[0]
-    predictor = AttributionPredictor(asked, METHOD, generators=names, batch_size=batch_size, confirm=confirm)
+    predictor = AttributionPredictor(
+        candidate_suites(suite, METHOD, device, dtype)[0],
+        METHOD,
+        generators=names,
+        batch_size=batch_size,
+        confirm=lambda head: check_cost(head.suite, head.extractor, len(inputs), max_minutes),
+    )
     return predictor.predict(inputs) if report is None else predictor.report(inputs, Path(report))

@@ -1,4 +1,4 @@
-"""``unprompt audit``: what a dataset's files betray before any model looks, and a view of it that betrays less."""
+"""``unprompt audit``: metadata leakage and copies in a dataset's files, and a view of it with less leakage."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from unprompt.workflows.planning.machine import usable_cores
 log = logging.getLogger(__name__)
 
 CHUNK = 256
-"""Pictures that are asked for at a time, so that an interruption is heeded and progress told."""
+"""Pictures that are submitted at a time, so that an interruption is noticed and progress logged."""
 
 
 def audit(
@@ -52,14 +52,14 @@ def audit(
     samples = datasets.load(data)
     with ThreadPoolExecutor(threads) as pool:
         items = list(_items(samples, pool))
-        inventory = Audit.of(data, items)
+        result = Audit.of(data, items)
         if alignment is not None and out is not None:
             write_aligned(items, alignment, Path(out), pool)
     if report is not None:
-        from unprompt.report.audit_page import write_inventory  # without a page no template is needed
+        from unprompt.report.audit_page import write_audit  # without a page no template is needed
 
-        write_inventory(Path(report), inventory, items)
-    return inventory
+        write_audit(Path(report), result, items)
+    return result
 
 
 def _items(samples: Sequence[Sample], pool: ThreadPoolExecutor) -> Iterator[Item]:
@@ -69,8 +69,8 @@ def _items(samples: Sequence[Sample], pool: ThreadPoolExecutor) -> Iterator[Item
 
 
 def _item(sample: Sample) -> Item:
-    found = read_or_error(sample)
-    if isinstance(found, PictureError):
-        return Item(sample, sample.split, None, str(found))
-    row = {"split": sample.split, "pixels": found.pixels, "sha256": found.sha256}
-    return Item(sample, assigned_split(row), FileFacts.of(found))
+    picture = read_or_error(sample)
+    if isinstance(picture, PictureError):
+        return Item(sample, sample.split, None, str(picture))
+    row = {"split": sample.split, "pixels": picture.pixels, "sha256": picture.sha256}
+    return Item(sample, assigned_split(row), FileFacts.of(picture))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +19,6 @@ from unprompt.detectors.checkpoint import Header
 from unprompt.errors import CheckpointError, DataError, OptionError, StoreError
 from unprompt.evaluation import Result
 from unprompt.instruments import Manifest, Suite
-from unprompt.instruments.manifest import Spec
 from unprompt.report.card import ANSWERS, CardRow, HeadCard
 from unprompt.report.results import read_rows
 from unprompt.store import write_aside
@@ -41,7 +40,7 @@ def card(
     data: str = "",
     results: Path | str | None = None,
 ) -> Path:
-    """Write a head as a model hub takes it, with a generated model card; the folder.
+    """Write a head as a model hub takes it, with a generated model card; returns the folder.
 
     ``hf upload OWNER/NAME DIR`` puts the folder on the hub, and unprompt.from_pretrained reads it. The head is loaded
     once with its suite, so that what is published is known to fit it.
@@ -55,24 +54,38 @@ def card(
         results: What ``evaluate`` wrote (.json or .parquet): figures with intervals instead of those of validation.
     """
     path, folder = Path(checkpoint), Path(to)
-    head = _loaded(path, suite)
-    rows = _rows(Path(results), head) if results is not None else ()
-    header = files.read_header(path)
-    page = _page(head, header, licence, data, rows)
-    for source, name in _weights(path, header):
-        _copy(source, folder / name)
-    _write(folder / CONFIG, json.dumps(_config(head, header), indent=1, sort_keys=True) + "\n")
-    _write(folder / README, page.to_markdown())
-    log.info(f"{head.method}: {', '.join(sorted(one.name for one in folder.iterdir()))} in {folder}")
-    return folder
-
-
-def _loaded(path: Path, suite: str | Path | None) -> Model[Any, Any]:
     header = files.read_header(path)
     named = suite if suite is not None else header.training.get("suite")
     if named is None:
-        raise OptionError(f"{path} does not say which suite it was trained on: name it with --suite")
-    return EVERY[header.method].load(path, Suite.load(named))
+        raise OptionError(f"{path} does not name the suite it was trained on: give it with --suite")
+    head = EVERY[header.method].load(path, Suite.load(named))
+    rows = _rows(Path(results), head) if results is not None else ()
+    manifest = head.suite.manifest
+    page = HeadCard(
+        header,
+        " ".join((type(head).__doc__ or "").split()),
+        manifest.name,
+        manifest.title,
+        manifest.fake,
+        tuple(_card_row(role, digest, header.method, manifest) for role, digest in sorted(header.instruments.items())),
+        _answers(head),
+        licence,
+        data.strip(),
+        rows,
+    )
+    # A panel's members lie beside it under their own names.
+    weights = [(path, WEIGHTS), *((path.parent / one["file"], one["file"]) for one in header.members)]
+    try:
+        for source, name in weights:
+            with source.open("rb") as opened:
+                write_aside(folder / name, partial(shutil.copyfileobj, opened))
+        config = json.dumps(_config(head, header), indent=1, sort_keys=True) + "\n"
+        for name, text in ((CONFIG, config), (README, page.to_markdown())):
+            write_aside(folder / name, lambda file, text=text: file.write(text.encode("utf-8")))  # type: ignore[misc]
+    except StoreError as error:
+        raise CheckpointError(str(error)) from error
+    log.info(f"{head.method}: {', '.join(sorted(one.name for one in folder.iterdir()))} in {folder}")
+    return folder
 
 
 def _rows(path: Path, head: Model[Any, Any]) -> tuple[Result, ...]:
@@ -87,72 +100,30 @@ def _rows(path: Path, head: Model[Any, Any]) -> tuple[Result, ...]:
     return rows
 
 
-def _page(head: Model[Any, Any], header: Header, licence: str | None, data: str, rows: Sequence[Result]) -> HeadCard:
-    manifest = head.suite.manifest
-    parts = tuple(_part(role, digest, header.method, manifest) for role, digest in sorted(header.instruments.items()))
-    about = " ".join((type(head).__doc__ or "").split())
-    return HeadCard(
-        header,
-        about,
-        manifest.name,
-        manifest.title,
-        manifest.fake,
-        parts,
-        _answers(head),
-        licence,
-        data.strip(),
-        tuple(rows),
-    )
-
-
 def _answers(head: Model[Any, Any]) -> tuple[str, ...]:
     return (*head.candidates, NONE_OF_THESE) if isinstance(head, Attributor) else ANSWERS
 
 
-def _part(role: str, digest: str, method: str, manifest: Manifest) -> CardRow:
-    spec = _spec(role, method, manifest)
+def _card_row(role: str, digest: str, method: str, manifest: Manifest) -> CardRow:
+    """Of ``encoder``, of a panel's ``semgir.encoder``, or of ``generators.NAME``."""
+    first, _, second = role.partition(".")
+    if first == "generators":
+        spec = manifest.generators[second]
+    else:
+        spec = manifest.instruments_of(first if second else method)[second or first]
     return CardRow(role, spec.source, spec.revision, spec.licence, digest)
 
 
-def _spec(role: str, method: str, manifest: Manifest) -> Spec:
-    """What the suite's file says of ``encoder``, of a panel's ``semgir.encoder``, or of ``generators.NAME``."""
-    first, _, rest = role.partition(".")
-    if first == "generators":
-        return manifest.generators[rest]
-    return manifest.instruments_of(first if rest else method)[rest or first]
-
-
-def _weights(path: Path, header: Header) -> list[tuple[Path, str]]:
-    """The head's file, and those of a panel's members, which lie beside it under their own names."""
-    return [(path, WEIGHTS), *((path.parent / one["file"], one["file"]) for one in header.members)]
-
-
 def _config(head: Model[Any, Any], header: Header) -> dict[str, Any]:
-    """The header as JSON, for those who read without loading; the file of the weights bears the truth."""
-    told = asdict(header)
+    """The header as JSON, for readers without safetensors; the weights' own header decides."""
+    fields = asdict(header)
     if header.thresholds:
-        told["thresholds"] = {name: one for name, one in header.thresholds.items() if name != "real_quantiles"}
+        fields["thresholds"] = {name: one for name, one in header.thresholds.items() if name != "real_quantiles"}
     return {
-        **told,
+        **fields,
         "library_name": "unprompt",
         "unprompt_version": __version__,
         "suite": head.suite.manifest.name,
         "digest": head.digest,
         "id2label": dict(enumerate(_answers(head))),
     }
-
-
-def _copy(source: Path, target: Path) -> None:
-    with source.open("rb") as opened:
-        _fill(target, lambda file: shutil.copyfileobj(opened, file))
-
-
-def _write(path: Path, text: str) -> None:
-    _fill(path, lambda file: file.write(text.encode("utf-8")))
-
-
-def _fill(path: Path, write: Callable[[Any], object]) -> None:
-    try:
-        write_aside(path, write)
-    except StoreError as error:
-        raise CheckpointError(str(error)) from error

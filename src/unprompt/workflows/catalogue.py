@@ -26,11 +26,8 @@ class Listing:
 def suites() -> list[Listing]:
     """The embedded suites, with the methods that each has heads for, and what its models may be used for."""
     manifests = [Manifest.read(shipped(name)) for name in embedded()]
-    return [Listing(one.name, one.title, _heads(one), _licences(one)) for one in manifests]
-
-
-def _heads(manifest: Manifest) -> str:
-    return ", ".join(sorted(name for name, head in manifest.heads.items() if head.is_file()))
+    heads = [", ".join(sorted(name for name, head in one.heads.items() if head.is_file())) for one in manifests]
+    return [Listing(one.name, one.title, own, _licences(one)) for one, own in zip(manifests, heads, strict=True)]
 
 
 def _licences(manifest: Manifest) -> str:
@@ -43,11 +40,11 @@ def _licences(manifest: Manifest) -> str:
 
 
 def methods() -> list[Listing]:
-    """The methods: the first line of what each says of itself, and how far its scores move with the noise."""
+    """The methods: the first line of each one's docstring, and how far its scores move with the noise."""
     manifests = [Manifest.read(shipped(name)) for name in embedded()]
     return [
-        Listing(name, _first_line(made.__doc__), "; ".join(line for one in manifests for line in _moves(one, name)))
-        for name, made in EVERY.items()
+        Listing(name, _first_line(method.__doc__), "; ".join(line for one in manifests for line in _moves(one, name)))
+        for name, method in EVERY.items()
     ]
 
 
@@ -57,11 +54,11 @@ def datasets() -> list[Listing]:
 
 
 def _moves(manifest: Manifest, method: str) -> Iterator[str]:
-    """What the card of a suite's head says of the noise; nothing when that was not measured."""
+    """The spread in the card of a suite's head; nothing when it was not measured."""
     head = manifest.heads.get(method)
-    found = read_header(head).figures.get("spread") if head is not None and head.is_file() else None
-    if found is not None:
-        yield f"{manifest.name}: {Spread(**found)}"
+    spread = read_header(head).figures.get("spread") if head is not None and head.is_file() else None
+    if spread is not None:
+        yield f"{manifest.name}: {Spread(**spread)}"
 
 
 def _first_line(text: str | None) -> str:

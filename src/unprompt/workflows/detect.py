@@ -1,15 +1,11 @@
-"""``unprompt detect``: pictures in, one prediction each out; nothing lost, nothing invented."""
+"""``unprompt detect``: pictures in, one prediction each out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from unprompt.types import Prediction
-
-if TYPE_CHECKING:
-    from unprompt.workflows.prediction.heads import Head
 
 
 def detect(
@@ -38,7 +34,7 @@ def detect(
     Args:
         paths: Pictures, folders of them, quoted patterns such as 'shots/**/*.png', or - for a list on stdin (one path
             a line, or ended by NUL bytes).
-        suite: The models to ask: ``unprompt suites`` lists them; auto = those that know pictures like this one.
+        suite: The models to use: ``unprompt suites`` lists them; auto = those made for pictures like this one.
         method: The method that judges: ``unprompt methods`` lists them.
         prior: Share of generated pictures to expect, in (0, 1); it moves the probability, not the verdict.
         fpr: Call generated at this false-positive rate on validation pictures, in (0, 1).
@@ -54,10 +50,6 @@ def detect(
     from unprompt.workflows.prediction.predictor import Predictor, candidate_suites
 
     inputs = inputs_of(paths)
-
-    def confirm(head: Head[Prediction]) -> None:
-        check_cost(head.suite, head.extractor, head.draws * len(inputs), max_minutes)
-
     predictor = Predictor(
         candidate_suites(suite, method, device, dtype),
         method,
@@ -65,6 +57,6 @@ def detect(
         fpr=fpr,
         average=average,
         batch_size=batch_size,
-        confirm=confirm,
+        confirm=lambda head: check_cost(head.suite, head.extractor, head.draws * len(inputs), max_minutes),
     )
     return predictor.predict(inputs) if report is None else predictor.report(inputs, Path(report))

@@ -26,7 +26,7 @@ LIBRARIES = ("torch", "transformers", "diffusers", "safetensors", "pyarrow", "pi
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str
     status: Literal["pass", "warn", "fail"]
@@ -35,21 +35,18 @@ class Check:
 
 
 def doctor(*, selftest: bool = False) -> list[Check]:
-    """Check Python, the libraries, the disk and every embedded suite, and say how to mend what fails.
+    """Check Python, the libraries, the disk and every embedded suite, with a fix for what fails.
 
     Args:
         selftest: Also judge the shipped pictures and compare with their golden scores.
     """
     manifests = [Manifest.read(shipped(name)) for name in embedded()]
-    looked = (row for manifest in manifests for row in (fetched(manifest) if remote(manifest) else _suite(manifest)))
-    found = [_python(), *map(_library, LIBRARIES), _disk(), *looked]
+    python = Check("python", "pass", f"{platform.python_version()} on {sys.platform}, {usable_cores()} cores")
+    suites = (row for manifest in manifests for row in (fetched(manifest) if remote(manifest) else _suite(manifest)))
+    results = [python, *map(_library, LIBRARIES), _disk(), *suites]
     if selftest:
-        found += [_tried(*check) for manifest in manifests for check in checks(Suite(manifest))]
-    return found
-
-
-def _python() -> Check:
-    return Check("python", "pass", f"{platform.python_version()} on {sys.platform}, {usable_cores()} cores")
+        results += [_tried(*check) for manifest in manifests for check in checks(Suite(manifest))]
+    return results
 
 
 def _library(name: str) -> Check:
@@ -62,7 +59,7 @@ def _library(name: str) -> Check:
 def _disk() -> Check:
     free = shutil.disk_usage(".").free / 2**30
     if free < FREE_GIB:
-        return Check("disk", "warn", f"{free:.1f} GiB free here", f"evidence needs room: free {FREE_GIB} GiB or more")
+        return Check("disk", "warn", f"{free:.1f} GiB free here", f"evidence needs space: free {FREE_GIB} GiB or more")
     return Check("disk", "pass", f"{free:.0f} GiB free here")
 
 
@@ -75,9 +72,9 @@ def fetched(manifest: Manifest) -> Iterator[Check]:
     """A suite whose models come from the hub: which are here, and what disk and memory each method asks for."""
     for spec in manifest.specs():
         needs = f"{spec.needs.disk:.1f} GB of disk, {spec.needs.memory:.1f} GB of memory in float32"
-        there = manifest.present(spec)
-        state = f"fetched, {manifest.origin(spec).revision or 'of one edition'}" if there else "not fetched"
-        fix = "" if there else f"unprompt fetch {manifest.cli_name}"
+        present = manifest.present(spec)
+        state = f"fetched, {manifest.origin(spec).revision or 'of one edition'}" if present else "not fetched"
+        fix = "" if present else f"unprompt fetch {manifest.cli_name}"
         yield Check(f"{manifest.name}: {spec.source.split('/')[-1]}", "pass", f"{state}; {needs}; {spec.licence}", fix)
     gigabytes = {
         method: sum(spec.needs.memory for spec in specs_of(manifest, extractors_of(method, manifest)))
@@ -86,7 +83,7 @@ def fetched(manifest: Manifest) -> Iterator[Check]:
     needs = ", ".join(f"{method} {need:.1f}" for method, need in gigabytes.items())
     here = memory()
     enough = here is not None and here / GB > max(gigabytes.values())
-    has = "does not tell how much it has" if here is None else f"has {here / GB:.0f} GB"
+    has = "does not report its memory" if here is None else f"has {here / GB:.0f} GB"
     yield Check(
         f"{manifest.name}: memory",
         "pass" if enough else "warn",
@@ -103,19 +100,11 @@ def _suite(manifest: Manifest) -> Iterator[Check]:
         return
     suite = Suite(manifest)
     for role in manifest.instruments:
-        yield _tried(f"{name}: {role}", partial(_instrument, suite, role))
-    for generator in manifest.generators:
-        yield _tried(f"{name}: {generator}", partial(_generator, suite, generator))
+        yield _tried(f"{name}: {role}", lambda role=role: repr(getattr(suite, role).load()))  # type: ignore[misc]
+    for key in manifest.generators:
+        yield _tried(f"{name}: {key}", lambda key=key: repr(suite.generator(key).load()))  # type: ignore[misc]
     for method in sorted(manifest.heads):
         yield _tried(f"{name}: head {method}", partial(_head, suite, method))
-
-
-def _instrument(suite: Suite, role: str) -> str:
-    return repr(getattr(suite, role).load())
-
-
-def _generator(suite: Suite, name: str) -> str:
-    return repr(suite.generator(name).load())
 
 
 def _head(suite: Suite, method: str) -> str:
@@ -126,8 +115,8 @@ def _head(suite: Suite, method: str) -> str:
     return f"AUC {figures['auc']:.3f} on {figures['n_real'] + figures['n_generated']} validation pictures"
 
 
-def _tried(name: str, look: Callable[[], str]) -> Check:
+def _tried(name: str, check: Callable[[], str]) -> Check:
     try:
-        return Check(name, "pass", look())
+        return Check(name, "pass", check())
     except UnpromptError as error:
         return Check(name, "fail", str(error), "reinstall the package, or make the suite again: make miniature")

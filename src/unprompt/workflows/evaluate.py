@@ -1,4 +1,4 @@
-"""``unprompt evaluate``: a checkpoint's figures on stored evidence, by the thresholds that validation data gave it."""
+"""``unprompt evaluate``: a checkpoint's figures on stored evidence, at the thresholds fitted on validation data."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def evaluate(
     """
     folders, pairs = stores(evidence), _pairs(pair or ())
     if read_header(Path(checkpoint)).method in ATTRIBUTORS:
-        asked = {"fpr": fpr, "against": against, "robustness": robustness, "pair": pair, "out": out}
-        return _attribution(Path(checkpoint), folders, split, suite, [name for name, value in asked.items() if value])
+        unused = {"fpr": fpr, "against": against, "robustness": robustness, "pair": pair, "out": out}
+        return _attribution(Path(checkpoint), folders, split, suite, [name for name, value in unused.items() if value])
     job = _Evaluation(folders, split, suite, threshold, fpr, pairs, repeats, level, seed, device, dtype)
     chains = grid(robustness or ())
     for path in out or ():
@@ -102,23 +102,23 @@ def evaluate(
 
 
 def _attribution(
-    checkpoint: Path, folders: list[Store], split: Split, suite: str | Path | None, asked: Sequence[str]
+    checkpoint: Path, folders: list[Store], split: Split, suite: str | Path | None, unused: Sequence[str]
 ) -> AttributionTable:
     method = read_header(checkpoint).method
-    if asked:
-        raise OptionError(f"--{asked[0]} is of no use to {method}, which tells generators apart: leave it out")
+    if unused:
+        raise OptionError(f"--{unused[0]} is of no use to {method}, which tells generators apart: leave it out")
     instruments = Suite.load(suite if suite is not None else suite_of(folders, (method,)))
     return measure(load_attributor(checkpoint, instruments), folders, split)
 
 
 @dataclass(frozen=True)
 class _Scores:
-    """What a checkpoint says of the labelled pictures of one split."""
+    """A checkpoint's probabilities of the labelled pictures of one split."""
 
     detector: Detector[Any, Any]
     suite: str
     probabilities: Floats
-    found: Labelled
+    pictures: Labelled
 
 
 @dataclass(frozen=True)
@@ -145,11 +145,11 @@ class _Evaluation:
         labels, generators = failures(folders, self.split)
         bounds = self._bounds(scored.detector)
         table = evaluate_scores(
-            scored.found.labels + labels,
+            scored.pictures.labels + labels,
             [*scored.probabilities.tolist(), *[None] * len(labels)],
-            scored.found.generators + generators,
+            scored.pictures.generators + generators,
             self.threshold,
-            pixels=[*scored.found.originals, *[None] * len(labels)],
+            pixels=[*scored.pictures.originals, *[None] * len(labels)],
             pairs=self.pairs,
             bounds=bounds,
             repeats=self.repeats,
@@ -161,7 +161,7 @@ class _Evaluation:
     def compare(self, first: Path, second: Path) -> Comparison:
         """The difference on the pictures that both have evidence of."""
         one, other = (self._scored(path, self.folders) for path in (first, second))
-        keys = [list(zip(each.found.labels, each.found.pixels, strict=True)) for each in (one, other)]
+        keys = [list(zip(each.pictures.labels, each.pictures.pixels, strict=True)) for each in (one, other)]
         theirs = dict(zip(keys[1], other.probabilities.tolist(), strict=True))
         kept = [place for place, key in enumerate(keys[0]) if key in theirs]
         if not kept:
@@ -169,13 +169,13 @@ class _Evaluation:
                 f"{first} and {second} have evidence of no picture in common: extract both from the same data"
             )
         return compare_scores(
-            [one.found.labels[place] for place in kept],
+            [one.pictures.labels[place] for place in kept],
             one.probabilities[kept],
             [theirs[keys[0][place]] for place in kept],
-            [one.found.generators[place] for place in kept],
+            [one.pictures.generators[place] for place in kept],
             self.threshold,
             names=(str(first), str(second)),
-            pixels=[one.found.originals[place] for place in kept],
+            pixels=[one.pictures.originals[place] for place in kept],
             pairs=self.pairs,
             repeats=max(1, self.repeats),
             level=self.level,
@@ -187,8 +187,8 @@ class _Evaluation:
         name = self.suite if self.suite is not None else suite_of(folders, MEMBERS if method == "panel" else (method,))
         suite = Suite.load(name, self.device, self.dtype)
         detector = load(checkpoint, suite)
-        logits, found = logits_of(folders, detector, suite, self.split)
-        return _Scores(detector, suite.name, detector.probability(logits), found)
+        logits, pictures = logits_of(folders, detector, suite, self.split)
+        return _Scores(detector, suite.name, detector.probability(logits), pictures)
 
     def _settings(
         self, checkpoint: Path, folders: Sequence[Store], scored: _Scores, perturbation: str
@@ -221,10 +221,10 @@ class _Evaluation:
 
 
 def _pairs(texts: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    pairs: dict[str, str] = {}
     for text in texts:
         generator, equals, collection = text.partition("=")
         if not (generator and equals and collection):
             raise OptionError(f"--pair is {text!r}, expected GENERATOR=COLLECTION, as ldm_200=laion")
-        found[generator] = collection
-    return found
+        pairs[generator] = collection
+    return pairs

@@ -1,4 +1,4 @@
-"""``unprompt evidence``: what a folder of evidence holds, whether it is sound, and what of it nobody needs."""
+"""``unprompt evidence``: what a folder of evidence holds, whether it is sound, and what of it is unreferenced."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ def prune(folder: Path | str, *, max_bytes: int | None = 0) -> list[Unreferenced
 
     Args:
         folder: A folder that ``extract`` wrote.
-        max_bytes: Do not ask before anything is removed.
+        max_bytes: Do not ask for confirmation before anything is removed.
     """
     store = _store(folder)
-    found = unreferenced(store)
-    for one in found:
+    tables = unreferenced(store)
+    for one in tables:
         log.info(f"no view names {one.name}: {one.files} files, {one.bytes} bytes")
-    size = sum(one.bytes for one in found)
+    size = sum(one.bytes for one in tables)
     if max_bytes is not None and size > max_bytes:
-        question = f"{size} bytes in {len(found)} product tables of {store.root} would be removed"
+        question = f"{size} bytes in {len(tables)} product tables of {store.root} would be removed"
         raise Unconfirmed(question, "add --yes (max_bytes=None in Python) to remove them")
-    for one in found:
+    for one in tables:
         remove(store, one)
-    return found
+    return tables
 
 
 def _store(folder: str | Path) -> Store:

@@ -1,4 +1,4 @@
-"""``unprompt extract``: the costly half, once; a second run only makes what is missing."""
+"""``unprompt extract``: evidence from the frozen models, once; a second run only makes what is missing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def extract(
     options: Mapping[str, Any] | None = None,
     max_minutes: float | None = 5.0,
 ) -> Path:
-    """Let the frozen models make a method's evidence, once; what is stored already is not made again.
+    """Make a method's evidence by the frozen models, once; what is stored already is not made again.
 
     ``panel`` extracts for its four members at once. Pictures that cannot be read become rows with an error.
 
@@ -47,16 +47,16 @@ def extract(
     Args:
         data: What to read, as NAME:ARGUMENT: ``unprompt datasets`` lists the names.
         out: Folder of the evidence, which is returned.
-        suite: The models to ask: ``unprompt suites`` lists them.
+        suite: The models to use: ``unprompt suites`` lists them.
         spread: Noise samples of some validation pictures, so that ``train`` can measure how far scores move.
         perturb: Change the decoded pictures first, as NAME:VALUE,...: jpeg:80, blur:2, noise:0.01, scale:0.75, flip:3,
             and others.
     """
     if spread < 1:
         raise OptionError(f"--spread is {spread}, expected 1 or more draws of the noise")
-    made, chain, samples = EVERY[method], Chain.parse(perturb), datasets.load(data)
+    method_class, chain, samples = EVERY[method], Chain.parse(perturb), datasets.load(data)
     instruments = Suite.load(suite, device, dtype)
-    extractor = _extractor(made, instruments, options)
+    extractor = _extractor(method_class, instruments, options)
     check_cost(instruments, extractor, len(samples), max_minutes)
     store = extract_samples(extractor, samples, Path(out), instruments, chain)
     if spread > 1:
@@ -74,13 +74,13 @@ def extract_samples(
     """As :func:`extract`, from samples, a suite and an extractor at hand, which may be a panel's."""
     store, extractors = Store(out), members(extractor)
     store.check_perturbation(str(chain))
-    parts = store.plan(samples)
-    gaps = [(one, _missing(store, parts, one, instruments)) for one in extractors]
-    rest = iter(parts.only({index for _, missing in gaps for index in missing}))
-    for number, index in enumerate(parts.numbers, 1):
+    shards = store.plan(samples)
+    gaps = [(one, _missing(store, shards, one, instruments)) for one in extractors]
+    incomplete = iter(shards.only({index for _, missing in gaps for index in missing}))
+    for number, index in enumerate(shards.numbers, 1):
         lacking = [one for one, missing in gaps if index in missing]
-        made = bool(lacking) and _make(store, next(rest), lacking, instruments, chain)
-        log.info(f"part {number} of {len(parts)}: {'made' if made else 'already there'}")
+        made = bool(lacking) and _make(store, next(incomplete), lacking, instruments, chain)
+        log.info(f"shard {number} of {len(shards)}: {'made' if made else 'already there'}")
     for one in extractors:
         store.write_view(one.view(instruments))
     return store
@@ -88,34 +88,34 @@ def extract_samples(
 
 def _extractor(method: type[Model[Any, Any]], suite: Suite, options: Mapping[str, Any] | None) -> Extractor[Any]:
     """The method's own, or those of all members with the options that fit each."""
-    made = method.evidence_of(method.fitting_options(suite).override(options))
-    if not isinstance(made, JointExtractor):
-        return made
-    return JointExtractor({name: _extractor(EVERY[name], suite, None) for name in made.extractors})
+    extractor = method.evidence_of(method.fitting_options(suite).override(options))
+    if not isinstance(extractor, JointExtractor):
+        return extractor
+    return JointExtractor({name: _extractor(EVERY[name], suite, None) for name in extractor.extractors})
 
 
-def _missing(store: Store, parts: Shards, extractor: Extractor[Any], suite: Suite) -> frozenset[int]:
-    return store.missing(
-        parts.numbers, [store.product_table(recipe).name for recipe in extractor.recipes(suite).values()]
-    )
+def _missing(store: Store, shards: Shards, extractor: Extractor[Any], suite: Suite) -> frozenset[int]:
+    tables = [store.product_table(recipe).name for recipe in extractor.recipes(suite).values()]
+    return store.missing(shards.numbers, tables)
 
 
-def _make(store: Store, part: Shard, extractors: Sequence[Extractor[Any]], suite: Suite, chain: Chain) -> bool:
-    """Make what a part lacks; False when nothing, since it was read and has no picture."""
-    if store.read_shard(part.index) is not None and not ok_rows(store, part.index):
+def _make(store: Store, shard: Shard, extractors: Sequence[Extractor[Any]], suite: Suite, chain: Chain) -> bool:
+    """Make what a shard lacks; False when nothing, since it was read and has no picture."""
+    unread = store.read_shard(shard.index) is None
+    if not unread and not ok_rows(store, shard.index):
         return False
-    found = [read_or_error(sample, chain) for sample in part.samples]
-    if store.read_shard(part.index) is None:
-        store.write_samples(part.index, sample_rows(part, found, str(chain)))
-    pictures = [picture for picture in found if isinstance(picture, Picture)]
-    cache = ProductCache(pictures, suite, ShardReader(store, part.index))
+    results = [read_or_error(sample, chain) for sample in shard.samples]
+    if unread:
+        store.write_samples(shard.index, sample_rows(shard, results, str(chain)))
+    pictures = [picture for picture in results if isinstance(picture, Picture)]
+    cache = ProductCache(pictures, suite, ShardReader(store, shard.index))
     for extractor in extractors:
         extractor.extract(cache)
     return True
 
 
 def read_or_error(sample: Sample, chain: Chain = UNCHANGED) -> Picture | PictureError:
-    """The picture after ``chain``, or what stood in its way."""
+    """The picture after ``chain``, or the error."""
     try:
         return perturbed(read(Path(sample.uri), sample.uri), chain)
     except PictureError as error:

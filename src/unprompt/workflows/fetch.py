@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unprompt.errors import MissingWeights, SuiteError
+from unprompt.errors import MissingWeights, SuiteError, first_cause
 from unprompt.instruments import Manifest
 from unprompt.instruments.bundle import write_bundle
 from unprompt.instruments.cards import lacking
@@ -37,7 +37,7 @@ class Download:
         return self.model or self.url
 
     def failed(self, why: str, suite: str) -> MissingWeights:
-        """The error of a download that did not come about."""
+        """The error of a download that failed."""
         return MissingWeights(
             f"model {self.name!r} is not on this machine and cannot be fetched: {why}; run `unprompt fetch {suite}` "
             f"where there is network, with --to DIR for a bundle that --suite DIR takes here, or use "
@@ -70,7 +70,7 @@ def fetch(
     _announce(downloads, manifest.cli_name, Path(constants.HF_HUB_CACHE))
     for download in downloads:
         log.info(f"fetching {download.name}")
-        _fetch(download, manifest.cli_name)
+        (_convert if download.url else _snapshot)(download, manifest.cli_name)
     for spec in wanted:
         origin = manifest.origin(spec)
         if files := lacking(origin.folder, spec.build().files):
@@ -83,20 +83,19 @@ def fetch(
 
 def _downloads(specs: Sequence[Spec], manifest: Manifest) -> list[Download]:
     """What to fetch for these specs; one for all specs of a model."""
-    found: dict[tuple[str, str, str], Download] = {}
+    downloads: dict[tuple[str, str, str], Download] = {}
     for spec in specs:
         if not (spec.model or spec.url) or spec.path:
             raise manifest.origin(spec).missing()
-        known = found.get((spec.model, spec.revision, spec.url))
+        key = (spec.model, spec.revision, spec.url)
+        known = downloads.get(key)
         files = dict.fromkeys([*(known.files if known else ()), *spec.build().files])
-        stated = max(spec.needs.disk, known.stated if known else 0)
-        made = Download(spec.model, spec.revision, spec.url, tuple(files), stated)
-        found[spec.model, spec.revision, spec.url] = made
-    return list(found.values())
+        downloads[key] = Download(*key, tuple(files), max(spec.needs.disk, known.stated if known else 0))
+    return list(downloads.values())
 
 
 def _announce(downloads: Sequence[Download], suite: str, cache: Path) -> None:
-    """The size of each download and of all; SuiteError when the disk has no room for them."""
+    """The size of each download and of all; SuiteError when the disk has no space for them."""
     total = 0.0
     for download in downloads:
         size = _size(download, suite)
@@ -104,32 +103,25 @@ def _announce(downloads: Sequence[Download], suite: str, cache: Path) -> None:
         log.info(f"to fetch: {download.name}, {size:.1f} GB")
     if not downloads:
         return
-    standing = next(folder for folder in (cache, *cache.parents) if folder.is_dir())
-    free = shutil.disk_usage(standing).free / GB
-    log.info(f"to fetch in all: {total:.1f} GB; free in {standing}: {free:.1f} GB")
+    folder = next(folder for folder in (cache, *cache.parents) if folder.is_dir())
+    free = shutil.disk_usage(folder).free / GB
+    log.info(f"to fetch in all: {total:.1f} GB; free in {folder}: {free:.1f} GB")
     if total > free:
         raise SuiteError(
-            f"suite {suite!r} needs {total:.1f} GB more, {standing} has {free:.1f} GB free: make room, set HF_HOME to "
+            f"suite {suite!r} needs {total:.1f} GB more, {folder} has {free:.1f} GB free: free some, set HF_HOME to "
             "a folder on a larger disk, or fetch what one method needs by --method"
         )
 
 
 def _size(download: Download, suite: str) -> float:
-    """GB that are not there yet, by the hub; by the suite's file for an address, which tells no size beforehand."""
+    """GB that are not there yet, by the hub; by the suite's file for an address, whose size is not known beforehand."""
     if download.url:
         return download.stated
-    files = _asked(download, suite, dry_run=True)
+    files = _snapshot(download, suite, dry_run=True)
     return sum(file.file_size or 0 for file in files if file.will_download) / GB
 
 
-def _fetch(download: Download, suite: str) -> None:
-    if download.url:
-        _convert(download, suite)
-    else:
-        _asked(download, suite)
-
-
-def _asked(download: Download, suite: str, dry_run: bool = False) -> Any:
+def _snapshot(download: Download, suite: str, dry_run: bool = False) -> Any:
     """The hub's answer; every error of its client becomes MissingWeights."""
     from huggingface_hub import snapshot_download
 
@@ -137,8 +129,7 @@ def _asked(download: Download, suite: str, dry_run: bool = False) -> Any:
     try:
         return snapshot_download(download.model, revision=revision, allow_patterns=files, dry_run=dry_run)
     except Exception as error:  # It raises what its HTTP library does, which differs between editions.
-        cause = error.__cause__ or error
-        raise download.failed(f"{type(cause).__name__}: {' '.join(str(cause).split())}", suite) from error
+        raise download.failed(first_cause(error), suite) from error
 
 
 def _convert(download: Download, suite: str) -> None:

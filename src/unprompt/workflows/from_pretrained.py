@@ -8,7 +8,7 @@ from typing import Any
 
 from unprompt.detectors import EVERY
 from unprompt.detectors.base import Model
-from unprompt.errors import CheckpointError
+from unprompt.errors import CheckpointError, first_cause
 from unprompt.instruments import Suite
 from unprompt.workflows.card import CONFIG, WEIGHTS
 
@@ -47,11 +47,9 @@ def _fetched(repository: str, revision: str | None) -> Path:
     try:
         return Path(snapshot_download(repository, revision=revision, allow_patterns=[CONFIG, "*.safetensors"]))
     except Exception as error:  # It raises what its HTTP library does, which differs between editions.
-        cause = error.__cause__ or error
         raise CheckpointError(
-            f"{repository!r} is no folder here, and as a repository it cannot be fetched: {type(cause).__name__}: "
-            f"{' '.join(str(cause).split())}; give the folder that `unprompt card` wrote, or fetch it where there is "
-            "network"
+            f"{repository!r} is no folder here, and as a repository it cannot be fetched: {first_cause(error)}; "
+            "give the folder that `unprompt card` wrote, or fetch it where there is network"
         ) from error
 
 

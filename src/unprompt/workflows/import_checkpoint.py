@@ -47,22 +47,22 @@ def import_checkpoint(
         calibration: The map from the logit to a probability.
         band: Whether fpr and fnr hold for the validation pictures or for new ones like them.
     """
-    made, source = METHODS[method], Path(file)
-    if not issubclass(made, PublicHead):
+    method_class, source = METHODS[method], Path(file)
+    if not issubclass(method_class, PublicHead):
         names = [name for name in METHODS if issubclass(METHODS[name], PublicHead)]
         raise OptionError(f"method is {method!r}, expected one whose published head can be read: {', '.join(names)}")
     instruments = Suite.load(suite)
-    detector = made(instruments, made.public_options())
-    fill(detector.network, made.public_weights(read_public(source)), source)
-    reached = "no calibration: give --evidence before it is asked"
+    detector = method_class(instruments, method_class.public_options())
+    fill(detector.network, method_class.public_weights(read_public(source)), source)
+    result = "no calibration: give --evidence before it is used"
     if evidence is not None:
-        found = joined(stores(evidence), detector, instruments, "validation")
-        logits = detector.logits(found.evidence)
-        calibrate(detector, found.labels, logits, calibration=calibration, band=band, fpr=fpr, fnr=fnr)
-        detector.figures = validation_figures(found.labels, logits, found.generators)
-        reached = f"validation AUC {detector.figures['auc']:.3f} on {len(found)} pictures"
+        held_out = joined(stores(evidence), detector, instruments, "validation")
+        logits = detector.logits(held_out.evidence)
+        calibrate(detector, held_out.labels, logits, calibration=calibration, band=band, fpr=fpr, fnr=fnr)
+        detector.figures = validation_figures(held_out.labels, logits, held_out.generators)
+        result = f"validation AUC {detector.figures['auc']:.3f} on {len(held_out)} pictures"
     detector.figures |= {"imported": source.name, "imported_sha256": checkpoint.digest(source)}
     detector.training["suite"] = instruments.manifest.name
     detector.save(out)
-    log.info(f"{method}: imported {source}; {reached}; saved {out}")
+    log.info(f"{method}: imported {source}; {result}; saved {out}")
     return Path(out)

@@ -7,7 +7,7 @@ import logging
 import tempfile
 from pathlib import Path
 
-from unprompt.errors import CheckpointError, SuiteError
+from unprompt.errors import CheckpointError, SuiteError, first_cause
 from unprompt.instruments import Manifest
 from unprompt.workflows.card import CONFIG, card
 
@@ -25,7 +25,7 @@ def push_to_hub(
     private: bool = False,
     token: str | None = None,
 ) -> str:
-    """Upload what :func:`unprompt.card` writes to ``repo_id`` (owner/name), which is made if need be; its address.
+    """Upload what :func:`unprompt.card` writes to ``repo_id`` (owner/name), created if need be; returns its address.
 
     ``token`` defaults to that of ``hf auth login``. :class:`SuiteError` for a head on random weights.
 
@@ -38,14 +38,14 @@ def push_to_hub(
         folder = card(checkpoint, to=temporary, suite=suite, licence=licence, data=data, results=results)
         named = json.loads((folder / CONFIG).read_text("utf-8"))["suite"]
         if Manifest.read(suite if suite is not None else named).fake:
-            raise SuiteError(f"{checkpoint} stands on suite {named!r}, whose weights are random: it is not published")
+            raise SuiteError(f"{checkpoint} is built on suite {named!r}, whose weights are random: it is not published")
         api = HfApi(token=token, library_name="unprompt")
         try:
             address = api.create_repo(repo_id, private=private, exist_ok=True)
             api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=f"Upload {Path(checkpoint).stem}")
         except Exception as error:  # It raises what its HTTP library does, which differs between editions.
             raise CheckpointError(
-                f"{checkpoint} cannot be pushed to {repo_id}: {type(error).__name__}: {' '.join(str(error).split())}; "
+                f"{checkpoint} cannot be pushed to {repo_id}: {first_cause(error)}; "
                 "log in with `hf auth login`, or write the folder with `unprompt card` and upload it where there is "
                 "network"
             ) from error

@@ -35,7 +35,7 @@ TABLE: Final = "table"
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What a run found; the files hold all of it."""
+    """The results of a run; the files hold all of them."""
 
     recipe: str
     rows: tuple[Result, ...]
@@ -65,7 +65,7 @@ def reproduce(
 ) -> Reproduction | DryRun:
     """Make a paper's table, with the paper's numbers beside ours; an interrupted run goes on by the same command.
 
-    Extracts, trains and evaluates what the table asks for. Pictures of other generators may stand in for the paper's,
+    Extracts, trains and evaluates what the table needs. Pictures of other generators may stand in for the paper's,
     and are then measured without being compared.
 
     A run that would take longer than ``max_minutes`` on a CPU raises Unconfirmed before it begins; None = no limit.
@@ -73,7 +73,7 @@ def reproduce(
     Args:
         table: PAPER/TABLE, as sare/table1 or item/table1, or the path of a recipe's .toml.
         data: The root of the paper's dataset, or a data specification; may be given several times.
-        suite: The models to ask: ``unprompt suites`` lists them.
+        suite: The models to use: ``unprompt suites`` lists them.
         out: Folder of all that is made: the index of what was taken, evidence, checkpoint, and the results as
             .parquet, .json, .md, .html and .tex; default: out/PAPER/TABLE/SUITE.
         dry_run: List what is missing, and estimate hours and disk from a timed sample.
@@ -109,15 +109,7 @@ def reproduce(
     if checkpoint.exists():
         log.info(f"{wanted.method}: already trained, {checkpoint}")
     else:
-        train(
-            wanted.method,
-            evidence=evidence,
-            out=checkpoint,
-            suite=suite,
-            seed=seed,
-            device=device,
-            options=options,
-        )
+        train(wanted.method, evidence=evidence, out=checkpoint, suite=suite, seed=seed, device=device, options=options)
     measured = evaluate(
         checkpoint,
         evidence=evidence,
@@ -135,14 +127,14 @@ def reproduce(
 def _begin(
     folder: Path, recipe: TableRecipe, selection: RecipeSamples, manifest: Manifest, settings: Mapping[str, Any]
 ) -> Path:
-    """Write down what is taken and how; OptionError when the folder holds a run of something else."""
+    """Store the index and the settings; OptionError when the folder holds another run."""
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(["path", "label", "generator", "split"])
     for one in selection.samples:
         lines.writerow([os.path.abspath(one.uri), one.label, one.generator, one.split or ""])
     index = text.getvalue().encode("utf-8")
-    told = {
+    settings = {
         "recipe": recipe.name,
         "recipe_digest": _digest(json.dumps(asdict(recipe), sort_keys=True).encode()),
         "suite": manifest.name,
@@ -151,22 +143,17 @@ def _begin(
         "index_digest": _digest(index),
         **settings,
     }
-    _check_same(folder / SETTINGS, told)
-    write_aside(folder / INDEX, lambda file: file.write(index))
-    write_aside(folder / SETTINGS, lambda file: file.write(json.dumps(told, indent=1, sort_keys=True).encode()))
-    return folder / INDEX
-
-
-def _check_same(path: Path, told: Mapping[str, Any]) -> None:
-    if not path.exists():
-        return
-    stored = json.loads(path.read_text("utf-8"))
-    for name, value in told.items():
+    path = folder / SETTINGS
+    stored = json.loads(path.read_text("utf-8")) if path.exists() else settings
+    for name, value in settings.items():
         if stored.get(name) != value:
             raise OptionError(
-                f"{path.parent} holds a run with {name} {stored.get(name)!r}, this one has {value!r}: "
+                f"{folder} holds a run with {name} {stored.get(name)!r}, this one has {value!r}: "
                 "name another folder with --out, or delete that one"
             )
+    write_aside(folder / INDEX, lambda file: file.write(index))
+    write_aside(path, lambda file: file.write(json.dumps(settings, indent=1, sort_keys=True).encode()))
+    return folder / INDEX
 
 
 def _written(folder: Path, recipe: TableRecipe, selection: RecipeSamples, measured: EvaluationTable) -> Reproduction:

@@ -76,33 +76,32 @@ def train(
         log_dir: Folder of the logs; default: CHECKPOINT.logs.
     """
     run = Run(device, devices, precision, accumulate, workers, patience)
-    made, folders, path = EVERY[method], stores(evidence), Path(out)
+    method_class, folders, path = EVERY[method], stores(evidence), Path(out)
     learn = FitCallback(path, seed, run, logger, log_dir, watch)
-    instruments = Suite.load(
-        suite if suite is not None else suite_of(folders, MEMBERS if method == "panel" else (method,))
-    )
-    chosen, names = made.fitting_options(instruments).override(options), names_in(generators)
+    named = suite if suite is not None else suite_of(folders, MEMBERS if method == "panel" else (method,))
+    instruments = Suite.load(named)
+    chosen, names = method_class.fitting_options(instruments).override(options), names_in(generators)
 
     fitted: Model[Any, Any]
     if method == "panel":
         refuse_run(run, method)
-        fitted, logits, found = fit_panel(folders, path, instruments, chosen, names)
+        fitted, logits, held_out = fit_panel(folders, path, instruments, chosen, names)
     elif method in ATTRIBUTORS:
         fitted = attributor = ATTRIBUTORS[method](instruments, chosen, seed)
-        reached = fit_attributor(attributor, folders, names, learn)
+        result = fit_attributor(attributor, folders, names, learn)
     else:
         fitted = detector = METHODS[method](instruments, chosen, seed)
-        learned, found = (joined(folders, detector, instruments, split, names) for split in ("train", "validation"))
-        learn(detector, learned.evidence, learned.labels, Validation(found.evidence, found.labels))
-        logits = detector.logits(found.evidence)
+        seen, held_out = (joined(folders, detector, instruments, split, names) for split in ("train", "validation"))
+        learn(detector, seen.evidence, seen.labels, Validation(held_out.evidence, held_out.labels))
+        logits = detector.logits(held_out.evidence)
     if isinstance(fitted, Detector):
-        calibrate(fitted, found.labels, logits, calibration=calibration, band=band, fpr=fpr, fnr=fnr)
-        fitted.figures = validation_figures(found.labels, logits, found.generators)
-        reached = f"AUC {fitted.figures['auc']:.3f} on {len(found)} pictures"
+        calibrate(fitted, held_out.labels, logits, calibration=calibration, band=band, fpr=fpr, fnr=fnr)
+        fitted.figures = validation_figures(held_out.labels, logits, held_out.generators)
+        result = f"AUC {fitted.figures['auc']:.3f} on {len(held_out)} pictures"
         if (moves := spread_of(folders, fitted, instruments)) is not None:
             fitted.figures["spread"] = moves.to_dict()
     fitted.training["suite"] = instruments.manifest.name
     fitted.save(path, half=half)
     learn.partial.unlink(missing_ok=True)
-    log.info(f"{method}: validation {reached}; saved {path}")
+    log.info(f"{method}: validation {result}; saved {path}")
     return path

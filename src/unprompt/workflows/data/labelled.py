@@ -13,11 +13,11 @@ import numpy.typing as npt
 from unprompt.detectors.base import Detector, Model
 from unprompt.detectors.methods.panel import Panel
 from unprompt.errors import DataError, StoreError
-from unprompt.evidence.base import Extractor, rows_by_shard
+from unprompt.evidence.base import rows_by_shard
 from unprompt.instruments import Suite
 from unprompt.store import Store
 from unprompt.types import GENERATED, REAL, Label, Split
-from unprompt.workflows.data.splits import assigned_split
+from unprompt.workflows.data.splits import in_split
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,7 +31,7 @@ class Labelled:
     generators: list[str]
     pixels: list[str]
     originals: list[str]
-    """``pixels`` before a perturbation: what tells copies."""
+    """``pixels`` before a perturbation: equal for copies."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -65,13 +65,26 @@ def gathered(
     has evidence of the method, DataError for a generator that drew none of the pictures.
     """
     extractor = fitted.extractor
-    having = [store for store in folders if has_view(store, extractor.method)] or list(folders[:1])
+    having = stores_with(folders, extractor.method)
     if generators is not None:
         _check_names(having, generators)
-    found = Labelled([], [], [], [], [])
+    labelled = Labelled([], [], [], [], [])
     for store in having:
-        _collect(found, store, extractor, suite, split, generators)
-    return found
+        view = store.read_view(extractor.method)
+        for shard, rows in rows_by_shard(store):
+            chosen = [
+                row
+                for row in rows
+                if in_split(row, split)
+                and (generators is None or row["label"] == REAL or row["generator"] in generators)
+            ]
+            if chosen:
+                labelled.evidence.extend(extractor.load_shard(store, view, shard, suite, chosen))
+                labelled.labels.extend(row["label"] for row in chosen)
+                labelled.generators.extend(row["generator"] for row in chosen)
+                labelled.pixels.extend(row["pixels"] for row in chosen)
+                labelled.originals.extend(row["original"] or row["pixels"] for row in chosen)
+    return labelled
 
 
 def joined(
@@ -82,14 +95,15 @@ def joined(
     generators: Sequence[str] | None = None,
 ) -> Labelled:
     """As :func:`gathered`; DataError when a class is missing."""
-    found = gathered(folders, detector, suite, split, generators)
-    if set(found.labels) != {REAL, GENERATED}:
+    labelled = gathered(folders, detector, suite, split, generators)
+    real, generated = (labelled.labels.count(label) for label in (REAL, GENERATED))
+    if not (real and generated):
         places = ", ".join(str(store.root) for store in folders)
         raise DataError(
-            f"the {split} split of {places} has {found.labels.count(REAL)} real and {found.labels.count(GENERATED)} "
-            "generated pictures, expected some of each: label them by folder names or a manifest, and extract again"
+            f"the {split} split of {places} has {real} real and {generated} generated pictures, expected some of each: "
+            "label them by folder names or a manifest, and extract again"
         )
-    return found
+    return labelled
 
 
 def member_logits(
@@ -101,19 +115,19 @@ def member_logits(
 ) -> tuple[Floats, Labelled]:
     """N x members logits of the pictures that every member has evidence of, joined by ``pixels``."""
     each = [joined(folders, member, suite, split, generators) for member in members]
-    told = [
+    logits = [
         dict(zip(one.pixels, member.logits(one.evidence), strict=True))
         for one, member in zip(each, members, strict=True)
     ]
     first = each[0]
-    kept = [i for i, pixels in enumerate(first.pixels) if all(pixels in column for column in told)]
+    kept = [i for i, pixels in enumerate(first.pixels) if all(pixels in column for column in logits)]
     columns = (first.labels, first.generators, first.pixels, first.originals)
-    found = Labelled([], *([column[i] for i in kept] for column in columns))  # type: ignore[arg-type]
-    return np.array([[column[pixels] for column in told] for pixels in found.pixels]), found
+    shared = Labelled([], *([column[i] for i in kept] for column in columns))  # type: ignore[arg-type]
+    return np.array([[column[pixels] for column in logits] for pixels in shared.pixels]), shared
 
 
 def sample_rows(folders: Sequence[Store]) -> Iterator[dict[str, Any]]:
-    """The current sample rows of all stores, of which one part is in memory at a time."""
+    """The current sample rows of all stores, of which one shard is in memory at a time."""
     for store in folders:
         for _, table in store.current():
             yield from table.to_pylist()
@@ -124,19 +138,15 @@ def logits_of(
 ) -> tuple[Floats, Labelled]:
     """N logits of a detector, or of a panel from its members' evidence, with the pictures that they are of."""
     if isinstance(detector, Panel):
-        features, found = member_logits(folders, detector.members, suite, split)
-        return detector.combined(features), found
-    found = joined(folders, detector, suite, split)
-    return detector.logits(found.evidence), found
+        features, labelled = member_logits(folders, detector.members, suite, split)
+        return detector.combined(features), labelled
+    labelled = joined(folders, detector, suite, split)
+    return detector.logits(labelled.evidence), labelled
 
 
 def failures(folders: Sequence[Store], split: Split) -> tuple[list[Label], list[str]]:
     """Labels and generators of the labelled pictures of one split that could not be read."""
-    failed = [
-        row
-        for row in sample_rows(folders)
-        if row["status"] == "error" and row["label"] is not None and assigned_split(row) == split
-    ]
+    failed = [row for row in sample_rows(folders) if row["status"] == "error" and in_split(row, split)]
     return [row["label"] for row in failed], [row["generator"] for row in failed]
 
 
@@ -147,29 +157,9 @@ def _check_names(folders: Sequence[Store], generators: Sequence[str]) -> None:
             raise DataError(f"--generators names {name!r}, the generated pictures are by {', '.join(there) or 'none'}")
 
 
-def _collect(
-    found: Labelled,
-    store: Store,
-    extractor: Extractor[Any],
-    suite: Suite,
-    split: Split,
-    generators: Sequence[str] | None,
-) -> None:
-    view = store.read_view(extractor.method)
-    for part, rows in rows_by_shard(store):
-        wanted = [
-            row
-            for row in rows
-            if row["label"] is not None
-            and assigned_split(row) == split
-            and (generators is None or row["label"] == REAL or row["generator"] in generators)
-        ]
-        if wanted:
-            found.evidence.extend(extractor.load_shard(store, view, part, suite, wanted))
-            found.labels.extend(row["label"] for row in wanted)
-            found.generators.extend(row["generator"] for row in wanted)
-            found.pixels.extend(row["pixels"] for row in wanted)
-            found.originals.extend(row["original"] or row["pixels"] for row in wanted)
+def stores_with(folders: Sequence[Store], method: str) -> list[Store]:
+    """Those that hold evidence of the method; without any the first, whose view then raises StoreError."""
+    return [store for store in folders if has_view(store, method)] or list(folders[:1])
 
 
 def has_view(store: Store, method: str) -> bool:

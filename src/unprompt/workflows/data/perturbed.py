@@ -1,4 +1,4 @@
-"""The pictures of stored evidence once more, after a perturbation: a store of their own, filled where it lacks."""
+"""The pictures of stored evidence once more, after a perturbation: in a store of their own, made where missing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from unprompt.perturbations import Chain
 from unprompt.store import Store
 from unprompt.types import Sample, Split
 from unprompt.workflows.data.labelled import sample_rows
-from unprompt.workflows.data.splits import assigned_split
+from unprompt.workflows.data.splits import in_split
 from unprompt.workflows.extract import extract_samples
 
 FOLDER = "perturbed"
@@ -23,14 +23,9 @@ def perturbed_store(folders: Sequence[Store], detector: Detector[Any, Any], spli
     Unreadable pictures are tried again, so that they are counted there too.
     """
     place = folders[0].root / FOLDER / str(chain).replace(":", "-").replace(",", "+")
-    samples = _samples(folders, split)
-    return extract_samples(detector.extractor, samples, place, detector.suite, chain)
-
-
-def _samples(folders: Sequence[Store], split: Split) -> list[Sample]:
-    found = {
+    samples = {
         row["uri"]: Sample(row["uri"], row["label"], row["generator"], split)
         for row in sample_rows(folders)
-        if row["label"] is not None and assigned_split(row) == split
+        if in_split(row, split)
     }
-    return list(found.values())
+    return extract_samples(detector.extractor, list(samples.values()), place, detector.suite, chain)

@@ -20,3 +20,8 @@ def assigned_split(row: Mapping[str, Any]) -> Split:
         return row["split"]  # type: ignore[no-any-return]
     share = int((row.get("original") or row["pixels"] or row["sha256"] or "0" * 8)[:8], 16) / 16**8
     return SPLITS[0] if share < SHARES[0] else SPLITS[1] if share < SHARES[0] + SHARES[1] else SPLITS[2]
+
+
+def in_split(row: Mapping[str, Any], split: Split) -> bool:
+    """Whether a sample row has a label and belongs to the split."""
+    return row["label"] is not None and assigned_split(row) == split

@@ -32,12 +32,12 @@ def _lines(inputs: FigureInputs) -> dict[str, Scored]:
     """Of one checkpoint a line a generator and one of all; of several one each, of all their pictures."""
     if not inputs.checkpoints:
         raise OptionError("--checkpoint is missing, expected one file or several that train wrote")
-    found = {str(path): _scored(inputs, path) for path in inputs.checkpoints}
-    if len(found) == 1:
-        return next(iter(found.values()))
-    stems = [Path(name).stem for name in found]
-    names = stems if len(set(stems)) == len(stems) else list(found)
-    return {name: lines[POOLED] for name, lines in zip(names, found.values(), strict=True)}
+    scored = {str(path): _scored(inputs, path) for path in inputs.checkpoints}
+    if len(scored) == 1:
+        return next(iter(scored.values()))
+    stems = [Path(name).stem for name in scored]
+    names = stems if len(set(stems)) == len(stems) else list(scored)
+    return {name: lines[POOLED] for name, lines in zip(names, scored.values(), strict=True)}
 
 
 def _scored(inputs: FigureInputs, path: Path) -> dict[str, Scored]:
@@ -45,9 +45,9 @@ def _scored(inputs: FigureInputs, path: Path) -> dict[str, Scored]:
     method = read_header(path).method
     suite = inputs.loaded(*(MEMBERS if method == "panel" else (method,)))
     detector = load(path, suite)
-    logits, found = logits_of(inputs.folders, detector, suite, inputs.split)
-    probabilities, generated = detector.probability(logits), np.asarray(found.labels) != REAL
-    rows = group_rows(generated, np.zeros_like(generated), found.generators, found.originals)
+    logits, pictures = logits_of(inputs.folders, detector, suite, inputs.split)
+    probabilities, generated = detector.probability(logits), np.asarray(pictures.labels) != REAL
+    rows = group_rows(generated, np.zeros_like(generated), pictures.generators, pictures.originals)
     lines = {
         name: Scored(rows.generated[row.members], probabilities[rows.places][row.members])
         for name, row in rows.rows.items()

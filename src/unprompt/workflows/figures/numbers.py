@@ -45,9 +45,9 @@ from unprompt.evidence.semgir import SemgirExtractor
 from unprompt.evidence.stored import reopened
 from unprompt.instruments import Suite
 from unprompt.types import RGB, Caption
-from unprompt.workflows.data.labelled import has_view
+from unprompt.workflows.data.labelled import has_view, stores_with
 from unprompt.workflows.figures.curves import reliability, roc
-from unprompt.workflows.figures.inputs import FigureInputs, Rows, evidence_of, parts_of
+from unprompt.workflows.figures.inputs import FigureInputs, Rows, evidence_of, shards_of
 from unprompt.workflows.planning.costs import check_cost
 
 if TYPE_CHECKING:
@@ -64,13 +64,13 @@ def shift(inputs: FigureInputs) -> pa.Table:
     labels: list[int] = []
     generators: list[str] = []
     distances: tuple[list[float], list[float]] = ([], [])
-    for store, part, rows in parts_of(inputs, "sare"):
+    for store, shard, rows in shards_of(inputs, "sare"):
         view = store.read_view("sare")
-        guided = SareExtractor().load_shard(store, view, part, suite, rows)
-        unguided = free.load_shard(store, free.view(suite), part, suite, rows)
-        for found, evidence in zip(distances, (guided, unguided), strict=True):
+        guided = SareExtractor().load_shard(store, view, shard, suite, rows)
+        unguided = free.load_shard(store, free.view(suite), shard, suite, rows)
+        for column, evidence in zip(distances, (guided, unguided), strict=True):
             pairs = [one.picture for one in evidence], [one.reconstruction for one in evidence]
-            found.extend(metric.distances(*pairs).tolist())
+            column.extend(metric.distances(*pairs).tolist())
         labels += [row["label"] for row in rows]
         generators += [row["generator"] for row in rows]
         log.info(f"shift: {len(labels)} pictures")
@@ -88,20 +88,20 @@ def alignment(inputs: FigureInputs) -> pa.Table:
 def consistency(inputs: FigureInputs) -> pa.Table:
     """SemGIR's table 3, of its regenerations; and of SARE's reconstructions where there is evidence of them."""
     suite = inputs.loaded("semgir")
-    found = list(_regenerated(inputs, suite))
+    redrawn = list(_regenerated(inputs, suite))
     if any(has_view(store, "sare") for store in inputs.folders):
-        found += _reconstructed(inputs, suite)
-    return consistency_table(found)
+        redrawn += _reconstructed(inputs, suite)
+    return consistency_table(redrawn)
 
 
 def tsne(inputs: FigureInputs) -> pa.Table:
-    """The vectors that a method's head looks at, of so many pictures as are asked for, in the plane."""
+    """The vectors that a method's head takes, of so many pictures as are chosen, in the plane."""
     detector = _reader(inputs)
     rows, evidence = evidence_of(inputs, detector.extractor, detector.suite, inputs.pictures)
     vectors = detector.collate(evidence)
     if len(vectors) != 1 or vectors[0].ndim != 2:
         raise OptionError(
-            f"{detector.method} looks at pictures, not at one vector each: expected a method such as tidy, item or "
+            f"{detector.method} takes pictures, not one vector each: expected a method such as tidy, item or "
             "clip-probe with --method"
         )
     places = embedded(vectors[0].numpy(), inputs.seed)
@@ -139,17 +139,17 @@ FIGURES: Final[Mapping[str, Figure]] = MappingProxyType(
 
 
 def _regenerated(inputs: FigureInputs, suite: Suite) -> Iterator[Redrawn]:
-    for store, part, rows in parts_of(inputs, "semgir"):
+    for store, shard, rows in shards_of(inputs, "semgir"):
         view = store.read_view("semgir")
-        evidence = SemgirExtractor(int(str(view.options["regenerations"]))).load_shard(store, view, part, suite, rows)
+        evidence = SemgirExtractor(int(str(view.options["regenerations"]))).load_shard(store, view, shard, suite, rows)
         drawn = [one.regenerations[0] for one in evidence]
         distances = [psnr(*alike(one.candidate, rgb)) for one, rgb in zip(evidence, drawn, strict=True)]
         yield from _redrawn("regeneration", rows, _scores(suite, drawn, [one.caption for one in evidence]), distances)
 
 
 def _reconstructed(inputs: FigureInputs, suite: Suite) -> Iterator[Redrawn]:
-    for store, part, rows in parts_of(inputs, "sare"):
-        evidence = SareExtractor().load_shard(store, store.read_view("sare"), part, suite, rows)
+    for store, shard, rows in shards_of(inputs, "sare"):
+        evidence = SareExtractor().load_shard(store, store.read_view("sare"), shard, suite, rows)
         scores = _scores(suite, [one.reconstruction for one in evidence], [one.caption for one in evidence])
         distances = [psnr(one.picture, one.reconstruction) for one in evidence]
         yield from _redrawn("reconstruction", rows, scores, distances)
@@ -168,34 +168,32 @@ def _redrawn(kind: str, rows: Rows, scores: Sequence[float], distances: Sequence
 
 
 def _make_free(inputs: FigureInputs, free: SareExtractor, suite: Suite) -> None:
-    """Reconstructions without the caption, of whole parts, so that others can share them."""
+    """Reconstructions without the caption, of whole shards, so that other methods can share them."""
     (_, product) = free.products()
     recipe = product.recipe(suite.of("sare"))
-    asked = [(store, part) for store, part, _ in parts_of(inputs, "sare")]
-    made = {store.root: store.product_table(recipe).shards() for store, _ in asked}
-    lacking = [(store, part) for store, part in asked if part not in made[store.root]]
-    counts = [len(ok_rows(store, part)) for store, part in lacking]
+    shards = [(store, shard) for store, shard, _ in shards_of(inputs, "sare")]
+    present = {store.root: store.product_table(recipe).shards() for store, _ in shards}
+    lacking = [(store, shard) for store, shard in shards if shard not in present[store.root]]
+    counts = [len(ok_rows(store, shard)) for store, shard in lacking]
     check_cost(suite, free, sum(counts), inputs.max_minutes)
-    for number, (store, part) in enumerate(lacking, 1):
-        pictures = [reopened(row) for row in ok_rows(store, part)]
-        free.extract(ProductCache(pictures, suite, ShardReader(store, part)))
-        log.info(f"shift: reconstructions without the caption, part {number} of {len(lacking)}")
+    for number, (store, shard) in enumerate(lacking, 1):
+        pictures = [reopened(row) for row in ok_rows(store, shard)]
+        free.extract(ProductCache(pictures, suite, ShardReader(store, shard)))
+        log.info(f"shift: reconstructions without the caption, shard {number} of {len(lacking)}")
 
 
 def _reader(inputs: FigureInputs) -> Detector[Any, Any]:
-    """A detector that knows how its evidence becomes vectors: that of the checkpoint, or an untrained one."""
+    """A detector that turns its evidence into vectors: that of the checkpoint, or an untrained one."""
     if inputs.checkpoints:
         path = inputs.checkpoints[0]
         return load(path, inputs.loaded(read_header(path).method))
     method = inputs.named("item", "tidy", "clip-probe")
     suite = inputs.loaded(method)
-    made = METHODS[method]
-    options = made.fitting_options(suite)
+    options = METHODS[method].fitting_options(suite)
     if method != "clip-probe":
-        having = next((store for store in inputs.folders if has_view(store, method)), inputs.folders[0])
-        shelves = having.read_view(method).products
-        options = options.override({"scope": "both" if "boxes" in shelves else "global"})
-    return made(suite, options)
+        products = stores_with(inputs.folders, method)[0].read_view(method).products
+        options = options.override({"scope": "both" if "boxes" in products else "global"})
+    return METHODS[method](suite, options)
 
 
 def _results(path: Path) -> Rows:

@@ -1,4 +1,4 @@
-"""What ``train``, ``evaluate`` and ``attribute`` do where generators are told apart."""
+"""Attribution in ``train``, ``evaluate`` and ``attribute``."""
 
 from __future__ import annotations
 
@@ -31,33 +31,33 @@ def names_in(generators: Sequence[str] | str | None) -> list[str] | None:
 def fit_attributor(
     attributor: Attributor[Any, Any], folders: Sequence[Store], generators: Sequence[str] | None, learn: Learn
 ) -> str:
-    """Train each candidate's head against the rest, calibrate it on the validation split, and tell what was reached."""
-    learned, learned_makers = attributable(attributor, folders, "train", generators)
-    found, makers = attributable(attributor, folders, "validation", generators)
-    labels = targets(attributor.candidates, learned_makers, "the train split")
+    """Train each candidate's head against the rest and calibrate it on the validation split; returns the accuracy."""
+    evidence, train_makers = attributable(attributor, folders, "train", generators)
+    held_out, makers = attributable(attributor, folders, "validation", generators)
+    labels = targets(attributor.candidates, train_makers, "the train split")
     truth = targets(attributor.candidates, makers, "the validation split")
-    learn(attributor, learned, labels, Validation(found, truth))
-    logits = attributor.logits(found)
+    learn(attributor, evidence, labels, Validation(held_out, truth))
+    logits = attributor.logits(held_out)
     attributor.calibrations = {
         name: fit_platt(truth[:, k], logits[:, k]) for k, name in enumerate(attributor.candidates)
     }
     table = evaluate_attribution(attributor.candidates, makers, attributor.probabilities(logits))
-    attributor.figures = {"data": "validation", "n": len(found), **table.to_dict()}
-    return f"accuracy {table.accuracy:.3f} on {len(found)} pictures"
+    attributor.figures = {"data": "validation", "n": len(held_out), **table.to_dict()}
+    return f"accuracy {table.accuracy:.3f} on {len(held_out)} pictures"
 
 
 def attributable(
     attributor: Attributor[Any, Any], folders: Sequence[Store], split: Split, generators: Sequence[str] | None
 ) -> tuple[list[Any], list[str | None]]:
     """Evidence and makers of one split's pictures, without the real ones where the attributor learns from none."""
-    found = gathered(folders, attributor, attributor.suite, split, generators)
-    makers = makers_of(found.labels, found.generators, split)
+    pictures = gathered(folders, attributor, attributor.suite, split, generators)
+    makers = makers_of(pictures.labels, pictures.generators, split)
     kept = [i for i, maker in enumerate(makers) if maker is not None or attributor.options.reals]
-    return [found.evidence[i] for i in kept], [makers[i] for i in kept]
+    return [pictures.evidence[i] for i in kept], [makers[i] for i in kept]
 
 
 def makers_of(labels: Sequence[Label], generators: Sequence[str], split: Split) -> list[str | None]:
-    """Who made each picture, None for a real one; DataError for a generated one whose generator has no name."""
+    """The generator of each picture, None for a real one; DataError for a generated one whose generator has no name."""
     nameless = sum(label == GENERATED and not name for label, name in zip(labels, generators, strict=True))
     if nameless:
         raise DataError(
@@ -68,9 +68,9 @@ def makers_of(labels: Sequence[Label], generators: Sequence[str], split: Split) 
 
 
 def measure(attributor: Attributor[Any, Any], folders: Sequence[Store], split: Split) -> AttributionTable:
-    """The attributor's figures on one split; real pictures and outsiders are none of its candidates."""
-    found = gathered(folders, attributor, attributor.suite, split)
-    told = attributor.probabilities(attributor.logits(found.evidence)).tolist()
+    """The attributor's figures on one split; real pictures and unseen generators are none of its candidates."""
+    pictures = gathered(folders, attributor, attributor.suite, split)
+    probabilities = attributor.probabilities(attributor.logits(pictures.evidence)).tolist()
     labels, generators = failures(folders, split)
-    makers = makers_of(found.labels + labels, found.generators + generators, split)
-    return evaluate_attribution(attributor.candidates, makers, [*told, *[None] * len(labels)])
+    makers = makers_of(pictures.labels + labels, pictures.generators + generators, split)
+    return evaluate_attribution(attributor.candidates, makers, [*probabilities, *[None] * len(labels)])

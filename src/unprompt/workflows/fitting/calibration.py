@@ -78,12 +78,12 @@ def fit_panel(
             f"{', '.join(file.name for file in present)}: train them there first"
         )
     panel = Panel(suite, members, options)
-    features, found = member_logits(folders, members, suite, "validation", generators)
-    labels, logits = np.asarray(found.labels), np.empty(len(found))
-    fold = np.asarray([int(one[-8:], 16) % FOLDS for one in found.pixels])
+    features, pictures = member_logits(folders, members, suite, "validation", generators)
+    labels, logits = np.asarray(pictures.labels), np.empty(len(pictures))
+    fold = np.asarray([int(one[-8:], 16) % FOLDS for one in pictures.pixels])
     for number in range(FOLDS):
-        held = fold == number
-        panel.solve_features(features[~held], labels[~held])
-        logits[held] = panel.combined(features[held])
+        held_out = fold == number
+        panel.solve_features(features[~held_out], labels[~held_out])
+        logits[held_out] = panel.combined(features[held_out])
     panel.solve_features(features, labels)
-    return panel, logits, found
+    return panel, logits, pictures

@@ -1,4 +1,4 @@
-"""What ``train`` does with a head that learns: fit it, log it, and note on the head how it was done."""
+"""The training of a head in ``train``: fit it, log its losses, and record on the head how it was done."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ class FitCallback:
             if metrics:
                 metrics(report)
 
-        found = fit(
+        trained = fit(
             fitted, evidence, labels, self.seed, on_epoch, held, self.partial, run=self.run, on_step=self.on_step
         )
-        fitted.training = {"seed": self.seed, **asdict(found), **_counts(labels), **self.run.to_dict()}
+        fitted.training = {"seed": self.seed, **asdict(trained), **_counts(labels), **self.run.to_dict()}
         if metrics:
             metrics.close()
 

@@ -19,7 +19,7 @@ from unprompt.evidence.stored import reopened
 from unprompt.instruments import Suite
 from unprompt.store import NoiseSamples, Store
 from unprompt.workflows.data.labelled import has_view
-from unprompt.workflows.data.splits import assigned_split
+from unprompt.workflows.data.splits import in_split
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ PICTURES = 64
 
 Floats = npt.NDArray[np.float64]
 Rows = dict[int, list[dict[str, Any]]]
-"""Number of a part -> sample rows."""
+"""Shard -> sample rows."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Spread:
     """A card's figure: standard deviations from draw to draw of the noise, on validation pictures."""
 
     draws: int
-    """0 = no noise enters the score, which is always the same."""
+    """0 = the score depends on no noise and is always the same."""
     pictures: int
     logit: float
     probability: float
@@ -53,23 +53,23 @@ class Spread:
 
 
 STILL = Spread(0, 0, 0.0, 0.0)
-"""That of a method without noise."""
+"""Of a method without noise."""
 
 
 def draw_again(
     store: Store,
-    parts: Collection[int],
+    shards: Collection[int],
     extractors: Sequence[Extractor[Any]],
     suite: Suite,
     number: int,
 ) -> None:
-    """Store ``number`` draws, the first included, of up to ``PICTURES`` labelled validation pictures of ``parts``."""
-    chosen = _chosen(store, set(parts))
+    """Store ``number`` draws, the first included, of up to ``PICTURES`` labelled validation pictures of ``shards``."""
+    chosen = _chosen(store, set(shards))
     for one in (extractor for extractor in extractors if extractor.noisy):
-        for part, rows in chosen.items():
-            made = _draw_part(store, part, rows, one, suite, number)
-            log.info(f"{one.method}: {number} draws of part {part} {'made' if made else 'already there'}")
-        pictures = {str(part): [row["pixels"] for row in rows] for part, rows in chosen.items()}
+        for shard, rows in chosen.items():
+            made = _draw_part(store, shard, rows, one, suite, number)
+            log.info(f"{one.method}: {number} draws of shard {shard} {'made' if made else 'already there'}")
+        pictures = {str(shard): [row["pixels"] for row in rows] for shard, rows in chosen.items()}
         store.write_noise_samples(NoiseSamples(one.method, one.view(suite).fingerprint, number, pictures))
 
 
@@ -78,48 +78,45 @@ def spread_of(folders: Sequence[Store], detector: Detector[Any, Any], suite: Sui
     members = detector.members if isinstance(detector, Panel) else (detector,)
     if not any(member.extractor.noisy for member in members):
         return STILL
-    found = [one for store in folders if (one := _logits(store, members, suite)) is not None]
-    if not found:
+    by_store = [one for store in folders if (one := _logits(store, members, suite)) is not None]
+    if not by_store:
         return None
-    number = min(len(one) for one in found)
-    features = np.concatenate([one[:number] for one in found], axis=1)
+    number = min(len(one) for one in by_store)
+    features = np.concatenate([one[:number] for one in by_store], axis=1)
     logits = np.stack([detector.combined(one) if isinstance(detector, Panel) else one[:, 0] for one in features])
     return Spread(number, logits.shape[1], spread(logits), spread(detector.probability(logits)))
 
 
-def _chosen(store: Store, parts: set[int]) -> Rows:
-    """The labelled validation pictures with the lowest hashes, which is as good as by lot."""
+def _chosen(store: Store, shards: set[int]) -> Rows:
+    """The labelled validation pictures with the lowest hashes, which is as good as a random choice."""
     known = _validation(store)
-    lowest = sorted({row["pixels"] for part in parts & known.keys() for row in known[part]})[:PICTURES]
-    return _only(known, {part: frozenset(lowest) for part in parts})
+    lowest = sorted({row["pixels"] for shard in shards & known.keys() for row in known[shard]})[:PICTURES]
+    return _only(known, {shard: frozenset(lowest) for shard in shards})
 
 
 def _validation(store: Store) -> Rows:
-    return {
-        part: [row for row in rows if row["label"] is not None and assigned_split(row) == "validation"]
-        for part, rows in rows_by_shard(store)
-    }
+    return {shard: [row for row in rows if in_split(row, "validation")] for shard, rows in rows_by_shard(store)}
 
 
 def _only(known: Rows, wanted: dict[int, frozenset[str]]) -> Rows:
-    """The rows whose pixels are wanted in their part; parts without any are left out."""
-    kept = {part: [row for row in rows if row["pixels"] in wanted.get(part, ())] for part, rows in known.items()}
-    return {part: rows for part, rows in kept.items() if rows}
+    """The rows whose pixels are wanted in their shard; shards without any are left out."""
+    kept = {shard: [row for row in rows if row["pixels"] in wanted.get(shard, ())] for shard, rows in known.items()}
+    return {shard: rows for shard, rows in kept.items() if rows}
 
 
 def _draw_part(
-    store: Store, part: int, rows: Sequence[dict[str, Any]], extractor: Extractor[Any], suite: Suite, number: int
+    store: Store, shard: int, rows: Sequence[dict[str, Any]], extractor: Extractor[Any], suite: Suite, number: int
 ) -> bool:
-    """Make the draws of one part that are not there yet; whether there were any."""
-    shelves, pixels = ShardReader(store, part), [row["pixels"] for row in rows]
+    """Make the draws of one shard that are not there yet; whether there were any."""
+    reader, pixels = ShardReader(store, shard), [row["pixels"] for row in rows]
     drawn = [product for product in extractor.products() if product.drawn]
     lacking = [
         noise
         for noise in range(1, number)
-        if any(shelves.read(one, one.recipe(suite, noise), pixels, some=True) is None for one in drawn)
+        if any(reader.read(one, one.recipe(suite, noise), pixels, some=True) is None for one in drawn)
     ]
     if lacking:
-        cache = ProductCache([reopened(row) for row in rows], suite, shelves)
+        cache = ProductCache([reopened(row) for row in rows], suite, reader)
         for noise in lacking:
             extractor.extract(cache.at_noise(noise))
     return bool(lacking)
@@ -134,7 +131,7 @@ def _logits(store: Store, members: Sequence[Detector[Any, Any]], suite: Suite) -
     if not present or len(present) < len(notes):
         return None
     known = _validation(store)
-    rows = _only(known, {part: frozenset.intersection(*(note.of(part) for note in present)) for part in known})
+    rows = _only(known, {shard: frozenset.intersection(*(note.of(shard) for note in present)) for shard in known})
     if not rows:
         return None
     number = min(note.number for note in present)
@@ -154,7 +151,7 @@ def _drawn(store: Store, member: Detector[Any, Any], suite: Suite, rows: Rows, n
     view = store.read_view(member.extractor.method)
     evidence = [
         one
-        for part, wanted in rows.items()
-        for one in member.extractor.load_shard(store, view, part, suite, wanted, noise)
+        for shard, wanted in rows.items()
+        for one in member.extractor.load_shard(store, view, shard, suite, wanted, noise)
     ]
     return member.logits(evidence)

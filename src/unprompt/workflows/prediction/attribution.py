@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class AttributionPredictor(RowPredictor[Attribution]):
-    """Which generator made it? ``generators`` asks about some of the suite's candidates alone; None = about all."""
+    """Which generator made it? ``generators`` are some of the suite's candidates; None = all."""
 
     summary = AttributionSummary
     title = "Whose answer is this picture?"

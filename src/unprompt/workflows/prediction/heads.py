@@ -28,7 +28,7 @@ from unprompt.workflows.prediction.predictor import NO_CAPTION, OUTSIDE, UNGROUN
 
 
 class Head(ABC, Generic[Row]):
-    """A suite's head, and the suite's check of which pictures it may be asked about."""
+    """A suite's head, and the suite's out-of-distribution check."""
 
     draws = 1
     """Of the noise, for each picture."""
@@ -39,7 +39,7 @@ class Head(ABC, Generic[Row]):
 
     @cached_property
     def ood(self) -> OODDetector | None:
-        """None = the suite has no check, and answers about any picture."""
+        """None = the suite has no check, and every picture gets an answer."""
         return OODDetector.load(self.suite.world, self.suite) if self.suite.world else None
 
     def is_ood(self, cache: ProductCache) -> npt.NDArray[np.bool_]:
@@ -51,7 +51,7 @@ class Head(ABC, Generic[Row]):
 
     @abstractmethod
     def probabilities(self, cache: ProductCache) -> Floats:
-        """N at prior 0.5, whatever the check says: of "generated", or of an attributor's highest candidate."""
+        """N at prior 0.5, in distribution or not: of "generated", or of an attributor's highest candidate."""
 
     @abstractmethod
     def answer(self, cache: ProductCache, ood: Sequence[bool], explain: bool) -> list[ReportItem[Row]]:
@@ -71,7 +71,7 @@ class DetectorHead(Head[Prediction]):
 
     @cached_property
     def thresholds(self) -> Thresholds:
-        """Those of the checkpoint, at the false-positive rate that was asked for."""
+        """Those of the checkpoint, at the chosen false-positive rate."""
         stored = self.detector.thresholds
         if stored is None:
             raise CheckpointError(
@@ -93,7 +93,7 @@ class DetectorHead(Head[Prediction]):
         return [self._item(*row, explain=explain) for row in zip(cache.pictures, evidence, numbers, ood, strict=True)]
 
     def _logits(self, evidence: Sequence[Any]) -> dict[str, Floats]:
-        """Method -> N logits: the detector's own, and of a panel those of its members, each asked once."""
+        """Method -> N logits: the detector's own, and of a panel those of its members, each run once."""
         if not isinstance(self.detector, Panel):
             return {self.detector.method: self.detector.logits(evidence)}
         features = self.detector.features(evidence)
@@ -121,24 +121,24 @@ class DetectorHead(Head[Prediction]):
         return [dict(zip(("score", "probability", "spread", "verdict", "scores"), row, strict=True)) for row in rows]
 
     def _item(
-        self, picture: Picture, evidence: Any, numbers: dict[str, Any], outside: bool, explain: bool
+        self, picture: Picture, evidence: Any, numbers: dict[str, Any], ood: bool, explain: bool
     ) -> ReportItem[Prediction]:
-        parts = evidence.by_method if isinstance(evidence, JointEvidence) else {self.detector.method: evidence}
-        caption = next((part.caption for part in parts.values() if hasattr(part, "caption")), None)
-        boxes = next((part.objects.boxes for part in parts.values() if getattr(part, "objects", None)), None)
-        withheld = {"probability": None, "spread": None, "verdict": "inconclusive"} if outside else {}
+        by_method = evidence.by_method if isinstance(evidence, JointEvidence) else {self.detector.method: evidence}
+        caption = next((one.caption for one in by_method.values() if hasattr(one, "caption")), None)
+        boxes = next((one.objects.boxes for one in by_method.values() if getattr(one, "objects", None)), None)
+        withheld = {"probability": None, "spread": None, "verdict": "inconclusive"} if ood else {}
         row = Prediction(
             **facts(picture),
             status="ok",
             method=self.detector.method,
             suite=self.suite.name,
             caption=caption.text if caption else None,
-            warnings=(*warnings(outside, caption), *((UNGROUNDED,) if boxes == () else ())),
+            warnings=(*warnings(ood, caption), *((UNGROUNDED,) if boxes == () else ())),
             **(numbers | withheld),
         )
         if not explain:
             return ReportItem(row)
-        sare, semgir = parts.get("sare"), parts.get("semgir")
+        sare, semgir = by_method.get("sare"), by_method.get("semgir")
         figures = detection_figures(
             sare.picture if sare else picture.rgb,
             sare.reconstruction if sare else None,
@@ -153,37 +153,36 @@ class AttributorHead(Head[Attribution]):
     """Which of the candidates made it?"""
 
     def __init__(self, suite: Suite, method: str, generators: Sequence[str] | None = None) -> None:
-        whole = load_attributor(suite.head(method), suite)
-        self.attributor = whole if generators is None else whole.subset(generators)
+        attributor = load_attributor(suite.head(method), suite)
+        self.attributor = attributor if generators is None else attributor.subset(generators)
         super().__init__(suite, self.attributor)
 
     def probabilities(self, cache: ProductCache) -> Floats:
-        found: Floats = self._probabilities(self.extractor.extract(cache)).max(axis=1)
-        return found
+        return np.asarray(self._probabilities(self.extractor.extract(cache)).max(axis=1))
 
     def _probabilities(self, evidence: Sequence[Any]) -> Floats:
         return self.attributor.probabilities(self.attributor.logits(evidence))
 
     def answer(self, cache: ProductCache, ood: Sequence[bool], explain: bool) -> list[ReportItem[Attribution]]:
         evidence, candidates = self.extractor.extract(cache), self.attributor.candidates
-        found = self._probabilities(evidence)
+        table = self._probabilities(evidence)
         items = []
-        rows = zip(cache.pictures, evidence, found.tolist(), answers(candidates, found), ood, strict=True)
-        for picture, one, probabilities, answer, outside in rows:
+        rows = zip(cache.pictures, evidence, table.tolist(), answers(candidates, table), ood, strict=True)
+        for picture, one, probabilities, answer, is_ood in rows:
             row = Attribution(
                 **facts(picture),
                 status="ok",
                 method=self.attributor.method,
                 suite=self.suite.name,
-                generator=NONE_OF_THESE if outside else answer,
+                generator=NONE_OF_THESE if is_ood else answer,
                 scores=dict(zip(candidates, probabilities, strict=True)),
                 caption=one.caption.text,
-                warnings=warnings(outside, one.caption),
+                warnings=warnings(is_ood, one.caption),
             )
             items.append(ReportItem(row, attribution_figures(picture.rgb, one.regenerations) if explain else ()))
         return items
 
 
-def warnings(outside: bool, caption: Caption | None) -> tuple[str, ...]:
-    """What a row warns of, whichever the method."""
-    return (*((OUTSIDE,) if outside else ()), *((NO_CAPTION,) if caption and caption.fallback else ()))
+def warnings(ood: bool, caption: Caption | None) -> tuple[str, ...]:
+    """A row's warnings, whichever the method."""
+    return (*((OUTSIDE,) if ood else ()), *((NO_CAPTION,) if caption and caption.fallback else ()))

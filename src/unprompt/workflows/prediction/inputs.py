@@ -1,4 +1,4 @@
-"""What ``detect`` and ``attribute`` are given: paths, folders, patterns and lists, each becoming rows."""
+"""The inputs of ``detect`` and ``attribute``: paths, folders, patterns and lists, each becoming rows."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ STDIN = "-"
 
 @dataclass(frozen=True)
 class Input:
-    """One row to be: a picture's sample, or what is known to stand in its way."""
+    """The input of one row: a picture's sample, or the error that is known already."""
 
     sample: Sample
-    refusal: PictureError | None = None
+    error: PictureError | None = None
 
     def read(self) -> Picture | PictureError:
-        """The picture, or what stood in its way."""
-        if self.refusal is not None:
-            return self.refusal
+        """The picture, or the error."""
+        if self.error is not None:
+            return self.error
         try:
             return read(Path(self.sample.uri), self.sample.uri)
         except PictureError as error:
@@ -63,7 +63,7 @@ def _named(path: str) -> Iterator[Input]:
     elif found := sorted(glob(path, recursive=True)):
         yield from _once(found)
     else:
-        message = f"{path}: no file or folder matches this pattern; expected one or more: mend it, or leave it out"
+        message = f"{path}: no file or folder matches this pattern; expected one or more: correct it, or leave it out"
         yield Input(Sample(path), UnreadablePicture(message))
 
 

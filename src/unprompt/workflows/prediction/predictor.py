@@ -26,14 +26,14 @@ log = logging.getLogger(__name__)
 
 AUTO: Final = "auto"
 EMBEDDED: Final = ("miniature", "photo")
-"""What ``auto`` asks, in this order: each suite's own check tells which pictures it knows."""
+"""What ``auto`` tries, in this order: each suite's own check decides which pictures are in its distribution."""
 OUTSIDE: Final = "outside this suite's world"
 NO_CAPTION: Final = "the captioner found no words; its caption is a stand-in"
 UNGROUNDED: Final = "no phrase of the caption was found in the picture; only the whole picture was compared"
 
 
 def candidate_suites(name: str | Path, method: str, device: str = "cpu", dtype: str = "float32") -> list[Suite]:
-    """The suites that are to give an answer, in the order in which they are asked; no model is loaded.
+    """The suites that are to give an answer, in the order in which they are tried; no model is loaded.
 
     ``auto`` is every embedded suite of ``EMBEDDED`` with a head of ``method``. SuiteError for one of random weights,
     OptionError for a device or numbers that cannot be used here.
@@ -53,18 +53,18 @@ def candidate_suites(name: str | Path, method: str, device: str = "cpu", dtype: 
 
 
 class RowPredictor(ABC, Generic[Row]):
-    """The heads of one method in one or several suites: the first whose check knows a picture answers, else the last.
+    """The heads of one method in one or several suites: the first that a picture is in distribution of, else the last.
 
     Making one checks what can be checked without a model. The heads are loaded once, for the first picture that can be
-    read. Several threads may ask one predictor: pictures are read side by side, and the models run for one at a time.
-    ``confirm`` is called with each head before it is first asked, and raises to stop.
+    read. Several threads may share one predictor: pictures are read side by side, and the models run for one at a time.
+    ``confirm`` is called with each head before it is first used, and raises to stop.
     """
 
     summary: ClassVar[type[Summary[Any]]]
     title: ClassVar[str]
     """Of the page."""
     done: ClassVar[str]
-    """What a picture is when it has its row."""
+    """The verb of the progress in the log."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class RowPredictor(ABC, Generic[Row]):
 
     @property
     def heads(self) -> tuple[Head[Row], ...]:
-        """In the order in which they are asked; loaded at the first call."""
+        """In the order in which they are tried; loaded at the first call."""
         with self._lock:
             if not self._heads:
                 heads = tuple(self._head(suite) for suite in self.suites)
@@ -115,14 +115,14 @@ class RowPredictor(ABC, Generic[Row]):
         first: dict[str, ReportItem[Row]] = {}
         for start in range(0, len(inputs), self.batch_size):
             batch = inputs[start : start + self.batch_size]
-            found = [one.read() for one in batch]
+            pictures = [one.read() for one in batch]
             fresh: dict[str, Picture] = {}
-            for picture in found:
+            for picture in pictures:
                 if isinstance(picture, Picture) and self._key(picture) not in first:
                     fresh.setdefault(self._key(picture), picture)
             with self._lock:  # an instrument is loaded at its first use, and transformers loads in one thread at a time
                 first |= zip(fresh, self._answers(list(fresh.values()), explain), strict=True)
-            for given, picture in zip(batch, found, strict=True):
+            for given, picture in zip(batch, pictures, strict=True):
                 if isinstance(picture, PictureError):
                     item = ReportItem(cast(Row, self.summary.kind(given.sample.uri, "error", str(picture))))
                 else:
@@ -145,7 +145,7 @@ class RowPredictor(ABC, Generic[Row]):
         for head in self.heads:
             cache = ProductCache([pictures[place] for place in waiting], head.suite)
             ood = head.is_ood(cache).tolist()
-            chosen = [i for i, outside in enumerate(ood) if not outside or head is self.heads[-1]]
+            chosen = [i for i, is_ood in enumerate(ood) if not is_ood or head is self.heads[-1]]
             answered = head.answer(cache.subset(chosen), [ood[i] for i in chosen], explain) if chosen else []
             items |= zip([waiting[i] for i in chosen], answered, strict=True)
             waiting = [place for place in waiting if place not in items]
@@ -159,7 +159,7 @@ class RowPredictor(ABC, Generic[Row]):
         """The field of the row that holds what is known of an input."""
 
     def _copied(self, first: ReportItem[Row], picture: Picture) -> ReportItem[Row]:
-        """What was answered for an equal picture before, with the facts of this file."""
+        """The answer to an equal picture, with the facts of this file."""
         return replace(first, row=replace(first.row, **facts(picture)))
 
 

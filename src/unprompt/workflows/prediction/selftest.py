@@ -1,4 +1,4 @@
-"""``unprompt doctor --selftest``: do a suite's heads answer here as they did where it was made?"""
+"""``unprompt doctor --selftest``: do a suite's heads give the same scores here as where it was made?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from unprompt.workflows.prediction.heads import AttributorHead, DetectorHead, He
 
 
 def checks(suite: Suite) -> Iterator[tuple[str, Callable[[], str]]]:
-    """Name and check of the suite's pictures and of each head; a check returns what it saw, or raises.
+    """Name and check of the suite's pictures and of each head; a check returns its result in words, or raises.
 
     A suite without heads has nothing to compare. Passed is a head whose probabilities all lie within ``TOLERANCE``
     of the golden ones.
@@ -32,8 +32,8 @@ def checks(suite: Suite) -> Iterator[tuple[str, Callable[[], str]]]:
 def measure(suite: Suite, folder: Path, names: Sequence[str]) -> Golden:
     """Golden scores of the pictures of these names in ``folder``, by all of the suite's heads."""
     cache = ProductCache([read(folder / name, name) for name in names], suite)
-    found = {method: probabilities(suite, method, cache) for method in sorted(suite.heads)}
-    return Golden(dict(zip(names, cache.pixels, strict=True)), found)
+    by_method = {method: probabilities(suite, method, cache) for method in sorted(suite.heads)}
+    return Golden(dict(zip(names, cache.pixels, strict=True)), by_method)
 
 
 def probabilities(suite: Suite, method: str, cache: ProductCache) -> dict[str, float]:
@@ -74,12 +74,12 @@ class Selftest:
         """The largest difference in words; SuiteError for one above ``TOLERANCE``."""
         if (expected := self.golden.probabilities.get(method)) is None:
             raise SuiteError(f"{self.folder} has no golden scores of {method}; {REMEDY}")
-        found = probabilities(self.suite, method, self.cache)
-        name = max(expected, key=lambda one: abs(found[one] - expected[one]))
-        difference = abs(found[name] - expected[name])
+        scores = probabilities(self.suite, method, self.cache)
+        name = max(expected, key=lambda one: abs(scores[one] - expected[one]))
+        difference = abs(scores[name] - expected[name])
         if difference > TOLERANCE:
             raise SuiteError(
-                f"{method} says {found[name]:.4f} of {name}, expected {expected[name]:.4f} +- {TOLERANCE}: these are "
-                f"not the weights, or not the libraries, that the suite was made with; {REMEDY}"
+                f"{method} gives {scores[name]:.4f} for {name}, expected {expected[name]:.4f} +- {TOLERANCE}: these "
+                f"are not the weights, or not the libraries, that the suite was made with; {REMEDY}"
             )
         return f"largest difference {difference:.1e} on {len(expected)} pictures, at most {TOLERANCE} is expected"
