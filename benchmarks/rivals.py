@@ -49,10 +49,10 @@ def main() -> None:
     trainer = HeadTrainer(photographs(chosen.data, chosen.packages), chosen.cache, SUITE, 1)
     ours, grids = trainer.judged(), []
     for condition in chosen.condition or CONDITIONS:
-        theirs = answered(chosen.sahu65, trainer.taught, condition, chosen.cache / f"sahu65-{condition}.json")
+        theirs = answered(chosen.sahu65, trainer.trained_on, condition, chosen.cache / f"sahu65-{condition}.json")
         answers = {"photo": ours[condition], "sahu65": theirs}
-        for title, kept in groups(trainer.taught).items():
-            rows = tuple((name, *line(trainer.taught, judged, kept)) for name, judged in answers.items())
+        for title, kept in groups(trainer.trained_on).items():
+            rows = tuple((name, *line(trainer.trained_on, judged, kept)) for name, judged in answers.items())
             header = ("detector", "macro AUC", "macro TPR at 3 % FPR", "pooled AUC", "pooled TPR at 3 % FPR",
                       "called generated", "false alarms")  # fmt: skip
             grids.append(Grid(f"{condition}: {title}", header, rows))

@@ -30,7 +30,7 @@ COMMIT = "0123456789abcdef" * 2 + "01234567"
 
 
 class Hub:
-    """Stands for ``HfApi``: keeps what it is calls."""
+    """Stands for ``HfApi``: records its calls."""
 
     def __init__(self, calls: list[Any], refuses: Exception | None = None) -> None:
         self.calls, self.refuses = calls, refuses
@@ -74,8 +74,8 @@ def test_the_card_is_one_that_the_hub_reads(method: str, heads: Path, suite: Pat
         "image-classification",
     )
     head = load(heads / f"{method}.safetensors", Suite.load(suite))
-    calls = {one.metric_type: one.metric_value for one in found.data.eval_results}
-    assert calls["roc_auc"] == pytest.approx(head.figures["auc"], abs=1e-6)
+    metrics = {one.metric_type: one.metric_value for one in found.data.eval_results}
+    assert metrics["roc_auc"] == pytest.approx(head.figures["auc"], abs=1e-6)
     text = found.text
     assert head.thresholds is not None
     for words in (
@@ -124,8 +124,8 @@ def test_an_evaluation_brings_intervals(suffix: str, heads: Path, store: Path, s
     table = evaluate(heads / "item.safetensors", evidence=store, suite=suite, out=[results], repeats=50)
     folder = card(heads / "item.safetensors", to=tmp_path / "hub", suite=suite, results=results)
     found = ModelCard.load(folder / "README.md")
-    calls = {(one.metric_type, one.dataset_split): one.metric_value for one in found.data.eval_results}
-    assert calls["roc_auc", "test"] == pytest.approx(table.pooled.auc, abs=1e-6)
+    metrics = {(one.metric_type, one.dataset_split): one.metric_value for one in found.data.eval_results}
+    assert metrics["roc_auc", "test"] == pytest.approx(table.pooled.auc, abs=1e-6)
     bounds = table.intervals["pooled"]["auc"]
     assert f"{table.pooled.auc:.3f} [{bounds.low:.3f}, {bounds.high:.3f}]" in found.text
     assert str(tmp_path) not in found.content

@@ -43,7 +43,7 @@ class Validation:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training came to."""
+    """The result of a training."""
 
     epochs: int
     """Epochs that were gone through; 0 for what is solved."""
@@ -113,14 +113,14 @@ def prepare(
 
 def optimiser(detector: Model[Any, Any], options: TrainedOptions) -> torch.optim.Optimizer:
     """Adam or AdamW over what the method moves, at its rates."""
-    made = torch.optim.Adam if options.optimiser == "adam" else torch.optim.AdamW
-    return made(detector.parameter_groups(), lr=options.rate, weight_decay=options.weight_decay)
+    kind = torch.optim.Adam if options.optimiser == "adam" else torch.optim.AdamW
+    return kind(detector.parameter_groups(), lr=options.rate, weight_decay=options.weight_decay)
 
 
 def refuse_run(run: Run, method: str) -> None:
-    """:class:`OptionError` where a method that is solved in one go is asked to be trained in some special way."""
-    if moot := [name for name in run.changed if name != "device"]:
-        raise OptionError(f"--{moot[0]} is given, and {method} is solved in one go, without steps: leave it out")
+    """:class:`OptionError` for options of a training by steps where the method is solved in closed form."""
+    if unused := [name for name in run.changed if name != "device"]:
+        raise OptionError(f"--{unused[0]} is given, and {method} is solved in one go, without steps: leave it out")
 
 
 @dataclass(frozen=True)
@@ -142,9 +142,9 @@ class _HeadBatches:
 def _identity(detector: Model[Any, Any], evidence: Sequence[Any], labels: npt.NDArray[np.float32], seed: int) -> str:
     """SHA-256 of options, labels, seed and starting weights; of the evidence its number, first and last inputs."""
     plain = [FORMAT, detector.method, detector.version, detector.options.to_dict(), seed, len(evidence)]
-    total = hashlib.sha256(json.dumps(plain, sort_keys=True).encode())
-    total.update(labels.tobytes())
+    digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode())
+    digest.update(labels.tobytes())
     start = [tensor.detach().cpu() for tensor in detector.network.state_dict().values()]
     for tensor in (*detector.collate([evidence[0], evidence[-1]]), *start):
-        total.update(tensor.contiguous().numpy().tobytes())
-    return total.hexdigest()
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()

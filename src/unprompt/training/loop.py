@@ -29,7 +29,7 @@ from unprompt.training.run import Run
 from unprompt.training.state import TrainingState
 
 PRECISIONS: Final = {"32": "no", "bf16-mixed": "bf16", "16-mixed": "fp16"}
-"""Our words -> accelerate's."""
+"""Our precisions -> accelerate's."""
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,10 @@ class MetricLogger:
         try:
             self.writer = _WRITERS[kind](folder, name, options)
         except ImportError as error:
-            wanted = "wandb" if kind == "wandb" else "train"
+            extra = "wandb" if kind == "wandb" else "train"
             raise MissingExtra(
                 f"--logger {kind} needs a package that cannot be imported here ({error}): "
-                f"pip install 'unprompt[{wanted}]', or leave it out"
+                f"pip install 'unprompt[{extra}]', or leave it out"
             ) from error
 
     def __call__(self, report: Report) -> None:

@@ -17,7 +17,7 @@ Labels: TypeAlias = Sequence[int] | npt.NDArray[np.integer] | npt.NDArray[np.flo
 """N zeros and ones; for an attributor N x K, one column a candidate."""
 
 CHUNK = 4096
-"""Evidence that is collated at a time where it is collated once."""
+"""Evidence that is collated at a time, where that is done once."""
 WIDE = 1024
 """Rows out of memory that go through a network at once when it is measured."""
 
@@ -29,7 +29,7 @@ class Rows:
         self.detector, self.evidence = detector, evidence
         self.labels = np.asarray(labels, np.float32)
         detector.check(evidence)
-        self.whole = self._collated() if detector.cacheable_features and len(evidence) else None
+        self.cached = self._collated() if detector.cacheable_features and len(evidence) else None
 
     def __len__(self) -> int:
         return len(self.evidence)
@@ -37,10 +37,10 @@ class Rows:
     def batch(self, index: npt.NDArray[np.int64], rng: np.random.Generator) -> tuple[tuple[Tensor, ...], Tensor]:
         """The network's inputs of these rows, augmented where the method augments, and their labels."""
         target = torch.from_numpy(self.labels[index])
-        if self.whole is None:
+        if self.cached is None:
             return self.detector.collate([self.evidence[i] for i in index], rng), target
         where = torch.from_numpy(index)
-        return tuple(column.index_select(0, where) for column in self.whole), target
+        return tuple(column.index_select(0, where) for column in self.cached), target
 
     def loss(self, first: int = 0, stride: int = 1) -> float:
         """Sum of the cross-entropies of each ``stride``-th row; divided by the number of labels it is their mean."""
@@ -51,9 +51,9 @@ class Rows:
         return float(F.binary_cross_entropy_with_logits(logits, target, reduction="sum"))
 
     def _logits(self, first: int, stride: int) -> npt.NDArray[np.float64]:
-        if self.whole is None:
+        if self.cached is None:
             return self.detector.logits(self.evidence[first::stride])
-        return self.detector.answers(self._wide([column[first::stride] for column in self.whole]))
+        return self.detector.answers(self._wide([column[first::stride] for column in self.cached]))
 
     def _wide(self, columns: list[Tensor]) -> Iterator[tuple[Tensor, ...]]:
         for start in range(0, len(columns[0]), WIDE):

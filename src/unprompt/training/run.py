@@ -43,5 +43,5 @@ class Run:
         return tuple(field.name for field in fields(self) if getattr(self, field.name) != field.default)
 
     def to_dict(self) -> dict[str, Any]:
-        """The changed fields, JSON-ready; how many processes prepare pictures moves nothing and is left out."""
+        """The changed fields, JSON-ready, without ``workers``, which changes no result."""
         return {name: getattr(self, name) for name in self.changed if name != "workers"}

@@ -1,4 +1,4 @@
-"""A training on its way: what it moves, how far it is, which weights are kept, and what is reported."""
+"""The state of a training: network, optimiser, progress, the weights to keep, and the reports."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Callback: TypeAlias = Callable[[Report], None]
 
 
 def noop(report: Report) -> None:
-    """The callback of those who do not ask."""
+    """The callback that does nothing."""
 
 
 @dataclass
@@ -60,7 +60,7 @@ class TrainingState:
     path: Path | None = None
     """Of the file from which an interrupted training goes on."""
     identity: str = ""
-    """What tells this training's file from another's."""
+    """What this training's file is known by."""
     on_epoch: Callback = noop
     on_step: Callback = noop
     progress: Progress = field(default_factory=Progress)

@@ -70,10 +70,10 @@ def test_the_suite_speaks_and_knows_what_is_too_small(made: Path) -> None:
     Image.fromarray(np.zeros((40, 90, 3), np.uint8)).save(made / "tiny.png")
     rows = detect([made / "manifest.csv", *sorted(made.glob("*.png"))], suite=made / "suite")
     assert [row.status for row in rows[:1]] == ["error"]
-    told = {Path(row.uri).name: row for row in rows[1:]}
-    assert told["tiny.png"].warnings == ("outside this suite's world",)
-    assert {row.status for row in told.values()} == {"ok"}
-    assert all(set(row.scores) == {"traces", "patches"} and row.caption is None for row in told.values())
+    by_name = {Path(row.uri).name: row for row in rows[1:]}
+    assert by_name["tiny.png"].warnings == ("outside this suite's world",)
+    assert {row.status for row in by_name.values()} == {"ok"}
+    assert all(set(row.scores) == {"traces", "patches"} and row.caption is None for row in by_name.values())
     suite = Suite.load(made / "suite")
     assert suite.world is not None
     assert OODDetector.load(suite.world, suite).facts.least == 64

@@ -82,14 +82,8 @@ def card(figures: Table) -> str:
     conditions = {name: stored[name] for name in CONDITIONS if name in stored}
     real = conditions["aligned"]["real"]["accused"]
     facts = {**facts, "alarms": f"{_percent(real['value'])} (upper bound {_percent(real['high'])})"}
-    return "\n".join(
-        [
-            HEAD.format(**facts),
-            MADE.format(**facts),
-            markdown([_conditions(conditions), _generators(conditions), *_alarms(conditions, figures["strangers"])]),
-            FROM.format(**facts),
-        ]
-    )
+    tables = [_conditions(conditions), _generators(conditions), *_alarms(conditions, figures["strangers"])]
+    return "\n".join([HEAD.format(**facts), MADE.format(**facts), markdown(tables), FROM.format(**facts)])
 
 
 def _conditions(conditions: Table) -> Grid:
@@ -115,14 +109,8 @@ def _conditions(conditions: Table) -> Grid:
 
 def _generators(conditions: Table) -> Grid:
     header = (
-        "generator (unseen)",
-        "n",
-        "AUC aligned",
-        "TPR at 3 % aligned",
-        "called generated",
-        "AUC raw",
-        "TPR at 3 % raw",
-    )
+        "generator (unseen)", "n", "AUC aligned", "TPR at 3 % aligned", "called generated", "AUC raw", "TPR at 3 % raw"
+    )  # fmt: skip
     raw = conditions["raw"]["generators"]
     rows = tuple(
         (
@@ -139,19 +127,19 @@ def _generators(conditions: Table) -> Grid:
     return Grid("Generators with 15 pictures or more", header, rows)
 
 
-def _alarms(conditions: Table, strangers: Table) -> Iterator[Grid]:
-    for part, title in (("collections", "False alarms by unseen collection"), ("contents", "False alarms by content")):
-        names = conditions["aligned"]["real"][part]
+def _alarms(conditions: Table, out_of_distribution: Table) -> Iterator[Grid]:
+    for group, title in (("collections", "False alarms by unseen collection"), ("contents", "False alarms by content")):
+        names = conditions["aligned"]["real"][group]
         rows = [
-            (name, str(one["n"]), *(_of(each["real"][part][name]["accused"]) for each in conditions.values()))
+            (name, str(one["n"]), *(_of(each["real"][group][name]["accused"]) for each in conditions.values()))
             for name, one in names.items()
         ]
-        if part == "contents":
+        if group == "contents":
             rows += [
                 (name, str(one["raw"]["n"]), *(_of(one[each]["accused"]) if each in one else "" for each in conditions))
-                for name, one in strangers.items()
+                for name, one in out_of_distribution.items()
             ]
-        yield Grid(title, (part[:-1], "n", *conditions), tuple(rows))
+        yield Grid(title, (group[:-1], "n", *conditions), tuple(rows))
 
 
 def _between(figure: Mapping[str, float]) -> str:

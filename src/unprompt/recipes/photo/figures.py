@@ -1,4 +1,4 @@
-"""What the card tells, from every picture's probability by nets, weights and thresholds that never saw its source."""
+"""The card's figures, from every picture's probability by nets, weights and thresholds that never saw its source."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def condition(rows: Sequence[Photograph], judged: Judged, seed: int = 0) -> dict
 
 
 def kind(one: Photograph) -> str:
-    """What a real picture shows, as far as the card tells kinds apart."""
+    """What a real picture shows, by the kinds of the card."""
     if one.source in PRODUCTS:
         return "product"
     return one.sample.content or "photo"
@@ -76,9 +76,9 @@ def _alarms(judged: Judged, members: Flags) -> dict[str, Any]:
 
 
 def share(flags: Flags) -> dict[str, float]:
-    """How many of the flags are up: count, share and Wilson's interval."""
-    found = wilson(flags, LEVEL)
-    return {"count": int(flags.sum()), "value": found.estimate, "low": found.low, "high": found.high}
+    """How many of the flags are set: count, share and Wilson's interval."""
+    interval = wilson(flags, LEVEL)
+    return {"count": int(flags.sum()), "value": interval.estimate, "low": interval.low, "high": interval.high}
 
 
 def intervals(real: Floats, groups: Mapping[str, Floats], seed: int) -> dict[str, dict[str, dict[str, float]]]:
@@ -90,17 +90,18 @@ def intervals(real: Floats, groups: Mapping[str, Floats], seed: int) -> dict[str
 
     def curves(counts: Counts) -> Floats:
         """Groups x figures: area under the ROC curve, and the TPR where 3 % of these very real pictures lie above."""
-        found = [ranking.curve(counts[own]) for ranking, own in zip(rankings, members, strict=True)]
-        return np.array([(one.auc(), one.tpr_at_fpr(RATE)) for one in found])
+        curved = [ranking.curve(counts[own]) for ranking, own in zip(rankings, members, strict=True)]
+        return np.array([(one.auc(), one.tpr_at_fpr(RATE)) for one in curved])
 
-    found = curves(np.ones(len(scores), np.int64))
-    drawn = np.array([curves(counts) for counts in resamples(strata, REPEATS, seed)])
-    rows = {name: _around(found[i], drawn[:, i]) for i, name in enumerate(groups)}
-    return {**rows, MACRO: _around(found.mean(axis=0), drawn.mean(axis=1))}
+    estimates = curves(np.ones(len(scores), np.int64))
+    draws = np.array([curves(counts) for counts in resamples(strata, REPEATS, seed)])
+    rows = {name: _around(estimates[i], draws[:, i]) for i, name in enumerate(groups)}
+    return {**rows, MACRO: _around(estimates.mean(axis=0), draws.mean(axis=1))}
 
 
-def _around(found: Floats, drawn: Floats) -> dict[str, dict[str, float]]:
-    made = [percentile(value, column, LEVEL) for value, column in zip(found.tolist(), drawn.T, strict=True)]
-    return {
-        name: {"value": one.estimate, "low": one.low, "high": one.high} for name, one in zip(CURVES, made, strict=True)
-    }
+def _around(estimates: Floats, draws: Floats) -> dict[str, dict[str, float]]:
+    rows = {}
+    for name, value, column in zip(CURVES, estimates.tolist(), draws.T, strict=True):
+        interval = percentile(value, column, LEVEL)
+        rows[name] = {"value": interval.estimate, "low": interval.low, "high": interval.high}
+    return rows

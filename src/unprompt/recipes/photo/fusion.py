@@ -1,4 +1,4 @@
-"""From two methods' logits to one probability and two thresholds; and the same fold by fold, to be honest."""
+"""From two methods' logits to one probability and two thresholds; and the same fold by fold, for unbiased figures."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def fuse(logits: Mapping[str, Floats], labels: npt.NDArray[np.int64]) -> Fusion:
 
 
 def thresholds(fusion: Fusion, logits: Mapping[str, Floats], labels: npt.NDArray[np.int64]) -> Thresholds:
-    """What a checkpoint keeps: the bounds, and the real probabilities of all conditions that they rest on."""
+    """What a checkpoint keeps: the bounds, and the real probabilities of all conditions that they come from."""
     real = np.concatenate([fusion.probability(one[labels == 0]) for one in logits.values()])
     return Thresholds.from_validation(
         fusion.lower,
@@ -81,13 +81,13 @@ class Judged:
 def judge(logits: Mapping[str, Floats], labels: npt.NDArray[np.int64], folds: Sequence[int]) -> dict[str, Judged]:
     """Each picture by weights, calibration and thresholds that were fitted without its fold."""
     numbers = np.asarray(folds)
-    made = {name: Judged(np.zeros(len(labels)), *np.zeros((2, len(labels)), np.bool_)) for name in logits}
+    judged = {name: Judged(np.zeros(len(labels)), *np.zeros((2, len(labels)), np.bool_)) for name in logits}
     for fold in np.unique(numbers):
-        held = numbers == fold
-        fusion = fuse({name: one[~held] for name, one in logits.items()}, labels[~held])
+        held_out = numbers == fold
+        fusion = fuse({name: one[~held_out] for name, one in logits.items()}, labels[~held_out])
         for name, one in logits.items():
-            found = fusion.probability(one[held])
-            made[name].probabilities[held] = found
-            made[name].flagged[held] = found > fusion.upper
-            made[name].passed[held] = found < fusion.lower
-    return made
+            probabilities = fusion.probability(one[held_out])
+            judged[name].probabilities[held_out] = probabilities
+            judged[name].flagged[held_out] = probabilities > fusion.upper
+            judged[name].passed[held_out] = probabilities < fusion.lower
+    return judged

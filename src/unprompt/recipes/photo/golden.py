@@ -1,4 +1,4 @@
-"""Drawn pictures beside the suite, and what its heads say of them, for ``doctor --selftest``."""
+"""Drawn pictures beside the suite, and its heads' scores of them, for ``doctor --selftest``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From pictures to the suite's heads: one net a fold and method, joined, fused, given thresholds and a world check."""
+"""From pictures to the suite's heads: one net a fold and method, joined, fused, with thresholds and an OOD check."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ SCHEDULES: Final = {
 CROP: Final = 64
 """Side of a patch in a training step."""
 RANK: Final = 60
-"""Directions of the traces whose variance the world check keeps apart."""
+"""Directions of the traces whose variance the OOD check keeps apart."""
 OUTSIDE: Final = 0.02
-"""Share of held-out pictures that the world check may call outside."""
+"""Share of held-out pictures that may be called out of distribution."""
 LEAST: Final = 64
-"""Shorter side, in pixels, below which a picture is outside."""
+"""Shorter side, in pixels, below which a picture is out of distribution."""
 
 
 @dataclass(frozen=True)
@@ -65,22 +65,22 @@ class HeadTrainer:
     suite: Path
     workers: int
     shorten: int = 1
-    """Each training takes this part of its steps: above 1 the chain is proved and nothing learned."""
+    """Each training takes one in so many of its steps: above 1 the recipe is tested and nothing learned."""
 
     @cached_property
-    def taught(self) -> list[Photograph]:
+    def trained_on(self) -> list[Photograph]:
         """The pictures that some net learns from."""
         return [one for one in self.rows if one.fold != UNSEEN]
 
     @cached_property
     def training_views(self) -> dict[str, TrainingViews]:
-        """Path -> washed views."""
-        made = prepare(self.taught, self.cache / "material", self.workers)
-        return {one.uri: found for one, found in zip(self.taught, made, strict=True)}
+        """Path -> degraded views."""
+        views = prepare(self.trained_on, self.cache / "material", self.workers)
+        return {one.uri: view for one, view in zip(self.trained_on, views, strict=True)}
 
     @cached_property
     def empty(self) -> Suite:
-        """The suite, of which no method needs an instrument; elsewhere than in the package its file is copied there."""
+        """The suite, whose methods need no instrument; outside of the package its file is copied there."""
         if not (self.suite / "suite.toml").exists():
             self.suite.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(SUITE / "suite.toml", self.suite / "suite.toml")
@@ -93,37 +93,37 @@ class HeadTrainer:
         return {method: {fold: self._net(method, fold) for fold in numbers} for method in MEMBERS}
 
     def seen(self, condition: str) -> Seen:
-        """All taught pictures under a condition."""
-        return see(self.taught, self.nets["patches"], condition, self.cache / "seen")
+        """All pictures of the training under a condition."""
+        return see(self.trained_on, self.nets["patches"], condition, self.cache / "seen")
 
     @cached_property
-    def told(self) -> dict[str, Floats]:
+    def logits(self) -> dict[str, Floats]:
         """Condition -> N x methods logits, each by the nets of the picture's own fold."""
-        return {name: self._told(self.seen(name)) for name in CONDITIONS}
+        return {name: self._logits(self.seen(name)) for name in CONDITIONS}
 
     @cached_property
     def labels(self) -> npt.NDArray[np.int64]:
-        return np.array([one.label for one in self.taught])
+        return np.array([one.label for one in self.trained_on])
 
     @cached_property
     def places(self) -> npt.NDArray[np.int64]:
-        """The taught pictures' folds."""
-        return np.array([one.fold for one in self.taught])
+        """The pictures' folds."""
+        return np.array([one.fold for one in self.trained_on])
 
     def judged(self) -> dict[str, Judged]:
-        """Condition -> the pictures, judged by what never saw their sources."""
-        return judge(self.told, self.labels, self.places.tolist())
+        """Condition -> the pictures, judged by nets that never saw their sources."""
+        return judge(self.logits, self.labels, self.places.tolist())
 
     def make(self) -> Panel:
-        """Save the heads and the world check; the panel."""
+        """Save the heads and the OOD check; returns the panel."""
         heads = self.suite / "heads"
         members = [self._joined(method, heads / f"{method}.safetensors") for method in MEMBERS]
-        fusion = fuse(self.told, self.labels)
+        fusion = fuse(self.logits, self.labels)
         panel = Panel(self.empty, members)
         panel.network.set_weights(fusion.weights, fusion.bias)
-        panel.calibration, panel.thresholds = fusion.calibration, thresholds(fusion, self.told, self.labels)
-        panel.figures = self._figures(fusion.logits(self.told["raw"]))
-        panel.training = {"suite": "photo", "folds": len(self.nets[MEMBERS[0]]), "pictures": len(self.taught)}
+        panel.calibration, panel.thresholds = fusion.calibration, thresholds(fusion, self.logits, self.labels)
+        panel.figures = self._figures(fusion.logits(self.logits["raw"]))
+        panel.training = {"suite": "photo", "folds": len(self.nets[MEMBERS[0]]), "pictures": len(self.trained_on)}
         panel.save(heads / "panel.safetensors")
         self._world().save(self.suite / "world.safetensors")
         write_golden(self.suite)
@@ -131,11 +131,10 @@ class HeadTrainer:
 
     def _net(self, method: str, fold: int) -> Detector[Any, Any]:
         path = self.cache / "nets" / f"{method}-{fold}.safetensors"
-        made = METHODS[method]
         if path.exists():
-            return made.load(path, self.empty)
+            return METHODS[method].load(path, self.empty)
         rows = learned(self.rows, without=fold)
-        detector = made(self.empty, made.fitting_options(self.empty).override({"nets": 1}), seed=fold)
+        detector = self._untrained(method, 1, fold)
         if isinstance(detector, TracesDetector):
             detector.prepare_fit([TraceEvidence(row) for one in rows for row in self.training_views[one.uri].traces])
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -151,14 +150,13 @@ class HeadTrainer:
             restore(detector.network, load(done)[1], done)
             return
         short = replace(schedule, steps=max(1, schedule.steps // self.shorten))
-        learn(
-            detector,
-            rows,
-            self._draw(detector.method, rows),
-            short,
-            done.with_suffix(f"{done.suffix}-partial"),
-        )
+        partial = done.with_suffix(f"{done.suffix}-partial")
+        learn(detector, rows, self._draw(detector.method, rows), short, partial)
         save_aside(done, detector.network.state_dict(), {})
+
+    def _untrained(self, method: str, nets: int, seed: int = 0) -> Detector[Any, Any]:
+        options = METHODS[method].fitting_options(self.empty).override({"nets": nets})
+        return METHODS[method](self.empty, options, seed)
 
     def _draw(self, method: str, rows: Sequence[Photograph]) -> Draw:
         stock = [self.training_views[one.uri] for one in rows]
@@ -172,41 +170,39 @@ class HeadTrainer:
 
         return of_traces if method == "traces" else of_patches
 
-    def _told(self, seen: Seen) -> Floats:
-        told = np.zeros(len(self.taught))
+    def _logits(self, seen: Seen) -> Floats:
+        logits = np.zeros(len(self.trained_on))
         for fold, net in self.nets["traces"].items():
-            held = self.places == fold
-            told[held] = net.logits([TraceEvidence(row) for row in seen.traces[held]])
-        return np.stack([told, seen.patches], axis=1)
+            held_out = self.places == fold
+            logits[held_out] = net.logits([TraceEvidence(row) for row in seen.traces[held_out]])
+        return np.stack([logits, seen.patches], axis=1)
 
     def _joined(self, method: str, path: Path) -> Detector[Any, Any]:
-        """The method's head: the nets of all folds in one; calibrated on what each said of what it never saw."""
-        nets = self.nets[method]
-        made = METHODS[method]
-        detector = made(self.empty, made.fitting_options(self.empty).override({"nets": len(nets)}))
+        """The method's head: the nets of all folds in one; calibrated on each net's logits of pictures it never saw."""
+        nets, place = self.nets[method], MEMBERS.index(method)
+        detector = self._untrained(method, len(nets))
         network: Any = detector.network
         network.join([net.network for net in nets.values()])
-        column = np.concatenate([told[:, MEMBERS.index(method)] for told in self.told.values()])
-        labels = np.tile(self.labels, len(self.told))
-        calibrate(detector, labels, column, fpr=FALSE_ALARMS, fnr=MISSES)
-        detector.figures = self._figures(self.told["raw"][:, MEMBERS.index(method)])
-        detector.training = {"suite": "photo", "folds": len(nets), "pictures": len(self.taught)}
+        column = np.concatenate([logits[:, place] for logits in self.logits.values()])
+        calibrate(detector, np.tile(self.labels, len(self.logits)), column, fpr=FALSE_ALARMS, fnr=MISSES)
+        detector.figures = self._figures(self.logits["raw"][:, place])
+        detector.training = {"suite": "photo", "folds": len(nets), "pictures": len(self.trained_on)}
         detector.save(path, half=True)
         return detector
 
     def _figures(self, logits: Floats) -> dict[str, Any]:
-        sources = [one.source for one in self.taught]
+        sources = [one.source for one in self.trained_on]
         return validation_figures(self.labels, logits, sources, "pictures of the other folds, as they lie")
 
     def _world(self) -> OODDetector:
-        """A cloud of the washed views' traces; its threshold from pictures whose fold was left out of the cloud."""
-        views = [self.training_views[one.uri].traces for one in self.taught]
+        """A Gaussian of the degraded views' traces; its threshold from pictures whose fold was left out of the fit."""
+        views = [self.training_views[one.uri].traces for one in self.trained_on]
         seen = self.seen("raw").traces.astype(np.float64)
-        distances = np.zeros(len(self.taught))
+        distances = np.zeros(len(self.trained_on))
         for fold in np.unique(self.places):
-            held = self.places == fold
-            others = np.concatenate([rows for rows, out in zip(views, held, strict=True) if not out]).astype(np.float64)
-            distances[held] = MahalanobisGaussian.fit(others, RANK).distances(seen[held])
+            out = self.places == fold
+            others = np.concatenate([views[i] for i in np.flatnonzero(~out)]).astype(np.float64)
+            distances[out] = MahalanobisGaussian.fit(others, RANK).distances(seen[out])
         limit = distance_limit(distances, OUTSIDE)
         facts = OODHeader("", 1.0, OUTSIDE, len(views), len(views), (limit,), LEAST)
         return OODDetector(None, (MahalanobisGaussian.fit(np.concatenate(views).astype(np.float64), RANK),), facts)

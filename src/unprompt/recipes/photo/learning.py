@@ -21,7 +21,7 @@ Draw: TypeAlias = Callable[[npt.NDArray[np.int64], np.random.Generator], tuple[T
 
 
 def shares(rows: Sequence[Photograph]) -> npt.NDArray[np.float64]:
-    """N chances of a picture to be drawn: half for each class, within a class the root of each source's number."""
+    """N probabilities of being drawn: half for each class, within a class the root of each source's number."""
     _, places, counts = np.unique([one.source for one in rows], return_inverse=True, return_counts=True)
     weights = counts[places] ** -0.5
     generated = np.array([one.label == 1 for one in rows])
@@ -31,7 +31,7 @@ def shares(rows: Sequence[Photograph]) -> npt.NDArray[np.float64]:
 
 
 def learn(detector: Model[Any, Any], rows: Sequence[Photograph], draw: Draw, schedule: Schedule, partial: Path) -> None:
-    """Train the detector's network in place; goes on from ``partial`` where that lies, and removes it at the end."""
+    """Train the detector's network in place; goes on from ``partial`` where that exists, and removes it at the end."""
     labels, chances = np.array([one.label for one in rows]), shares(rows)
 
     def batches(epoch: int, step: int, number: int, parts: int) -> Part:

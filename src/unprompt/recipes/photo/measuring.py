@@ -1,4 +1,4 @@
-"""All figures of the card in one table: conditions, pictures that nobody learns from, what metadata alone tell."""
+"""All figures of the card in one table: conditions, out-of-distribution pictures, the AUC of metadata alone."""
 
 from __future__ import annotations
 
@@ -27,41 +27,41 @@ log = logging.getLogger(__name__)
 
 PAGES: Final = 24
 """Documents that are drawn."""
-ASKED: Final = ("raw", "aligned")
-"""Conditions under which the pictures that nobody learns from are judged."""
+OOD_CONDITIONS: Final = ("raw", "aligned")
+"""Conditions under which the pictures that no net learns from are judged."""
 ALIGNMENT: Final = "jpeg:96,size:224"
 
 
 def measure(trainer: HeadTrainer, data: str) -> dict[str, Any]:
-    """What ``figures.json`` holds; the suite's heads have to lie in it."""
+    """What ``figures.json`` holds; the suite has to have its heads."""
     judged = trainer.judged()
     return {
-        "conditions": {name: figures.condition(trainer.taught, one) for name, one in judged.items()},
+        "conditions": {name: figures.condition(trainer.trained_on, one) for name, one in judged.items()},
         "strangers": _out_of_distribution(trainer),
         "facts": _facts(trainer, data),
     }
 
 
 def _out_of_distribution(trainer: HeadTrainer) -> dict[str, dict[str, Any]]:
-    """Drawn pictures and documents, which nobody learned from, judged by the whole suite."""
+    """Drawn pictures and documents, which no net learned from, judged by the shipped panel."""
     groups = {
         DRAWN: [one.read() for one in trainer.rows if one.sample.content == DRAWN],
         "document": [_page(number) for number in range(PAGES)],
     }
     suite = trainer.empty
     panel = load(trainer.suite / "heads" / "panel.safetensors", suite)
-    found: dict[str, dict[str, Any]] = {}
+    table: dict[str, dict[str, Any]] = {}
     for name, pictures in groups.items():
-        for condition in ASKED if pictures else ():
+        for condition in OOD_CONDITIONS if pictures else ():
             probabilities = []
             for one in pictures:
                 cache = ProductCache([drawn(condition, one)], suite)
                 probabilities.append(panel.probability(panel.logits(panel.extractor.extract(cache)))[0])
             assert panel.thresholds is not None
             flagged = np.array(probabilities) > panel.thresholds.upper
-            found.setdefault(name, {})[condition] = {"n": len(flagged), "accused": figures.share(flagged)}
+            table.setdefault(name, {})[condition] = {"n": len(flagged), "accused": figures.share(flagged)}
             log.info(f"{name}, {condition}: {flagged.sum()} of {len(flagged)} flagged")
-    return found
+    return table
 
 
 def _page(number: int) -> Picture:
@@ -79,14 +79,14 @@ def _facts(trainer: HeadTrainer, data: str) -> dict[str, Any]:
         "megabytes": heads / 1e6,
         "generated": int(trainer.labels.sum()),
         "real": int((trainer.labels == 0).sum()),
-        "given": sum(1 for one in trainer.taught if not one.packed),
+        "given": sum(1 for one in trainer.trained_on if not one.packed),
         "folds": len(set(folds().values())),
         **_metadata(data),
     }
 
 
 def _metadata(data: str) -> Mapping[str, float]:
-    """AUC of the metadata alone, on the manifest's pictures as they lie and once both classes are alike."""
+    """AUC of the metadata alone, on the manifest's pictures as they are and once both classes are aligned."""
     with tempfile.TemporaryDirectory() as folder:
         before = audit(f"manifest:{data}", align=ALIGNMENT, out=Path(folder) / "view")
         after = audit(f"manifest:{Path(folder) / 'view' / 'manifest.csv'}")

@@ -1,4 +1,4 @@
-"""What is seen in every picture under each condition, by nets that saw neither its generator nor its collection."""
+"""Traces and logits of every picture under each condition, by nets that saw neither its generator nor collection."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 Floats: TypeAlias = npt.NDArray[np.float64]
 Nets: TypeAlias = Mapping[int, Detector[Any, Any]]
 """Fold -> the detector that never saw it."""
-Look: TypeAlias = Callable[[Photograph, Picture], Any]
+Compute: TypeAlias = Callable[[Photograph, Picture], Any]
 CONDITION_SEED: Final = 31
 CHUNK: Final = 16
 
@@ -41,7 +41,7 @@ class Seen:
 
 
 def see(rows: Sequence[Photograph], patches: Nets, condition: str, cache: Path) -> Seen:
-    """Traces and patches of every picture under ``condition``; what lies in ``cache`` is not looked at again."""
+    """Traces and patches of every picture under ``condition``; what is in ``cache`` is not computed again."""
 
     def answer(one: Photograph, picture: Picture) -> npt.NDArray[np.float64]:
         return patches[one.fold].logits([PixelEvidence(picture.rgb)])
@@ -49,22 +49,21 @@ def see(rows: Sequence[Photograph], patches: Nets, condition: str, cache: Path) 
     def describe(one: Photograph, picture: Picture) -> npt.NDArray[np.float32]:
         return traces(middle(picture.rgb))
 
-    looks = {"traces": describe, "patches": answer}
-    made = {name: _looked(rows, condition, look, cache / name) for name, look in looks.items()}
-    return Seen(made["traces"], made["patches"][:, 0])
+    described = _cached(rows, condition, describe, cache / "traces")
+    return Seen(described, _cached(rows, condition, answer, cache / "patches")[:, 0])
 
 
-def _looked(rows: Sequence[Photograph], condition: str, look: Look, folder: Path) -> Any:
+def _cached(rows: Sequence[Photograph], condition: str, compute: Compute, folder: Path) -> Any:
     path = folder / f"{condition.replace(':', '-')}.npy"
     if not path.exists():
-        found = []
+        results = []
         for one, picture in zip(rows, _changed(rows, condition), strict=True):
-            found.append(look(one, picture))
-            if len(found) % 200 == 0 or len(found) == len(rows):
-                log.info(f"{folder.name}, {condition}: {len(found)} of {len(rows)}")
+            results.append(compute(one, picture))
+            if len(results) % 200 == 0 or len(results) == len(rows):
+                log.info(f"{folder.name}, {condition}: {len(results)} of {len(rows)}")
         folder.mkdir(parents=True, exist_ok=True)
         aside = path.with_suffix(".tmp.npy")
-        np.save(aside, np.stack(found))
+        np.save(aside, np.stack(results))
         aside.replace(path)
     return np.load(path)
 

@@ -1,4 +1,4 @@
-"""The pictures that the suite learns from and is measured on: whose they are, and with whom they are left out.
+"""The pictures that the suite is trained and measured on: their sources, and the folds that leave them out.
 
 The data are a manifest (``path, label, source, content``) and, beside it, pictures that public packages carry, named
 one by one in ``extra.csv``: generated ones of newer models, and photographs and drawn backgrounds under free licences.
@@ -25,7 +25,7 @@ HERE: Final = Path(__file__).parent
 EXTRA: Final = HERE / "extra.csv"
 UNSEEN: Final = -1
 DRAWN: Final = "art"
-"""Content of what hands drew on a computer: real, but no photograph; nobody learns from it."""
+"""Content of what people drew on a computer: real, but no photograph; no net learns from it."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Photograph:
 
     sample: Sample
     fold: int
-    """The nets of this fold never saw its source; UNTAUGHT = nobody learns from it, and the whole suite judges it."""
+    """The nets of this fold never saw its source; UNSEEN = no net learns from it, and the shipped panel judges it."""
     packed: bool = False
     """A public package carries it."""
 
@@ -101,5 +101,5 @@ def _packed(folder: Path) -> Iterator[Sample]:
 
 
 def learned(rows: Sequence[Photograph], without: int) -> list[Photograph]:
-    """What the nets of a fold learn from: the pictures of all other folds."""
+    """What the nets of a fold are trained on: the pictures of all other folds."""
     return [one for one in rows if one.fold not in (UNSEEN, without)]

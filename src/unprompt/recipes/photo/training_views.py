@@ -1,4 +1,4 @@
-"""What the nets learn from: each picture as it might be met, washed several times, described and cut.
+"""What the nets are trained on: each picture degraded several times, described by its traces and cut.
 
 One file a picture in the cache, named by its pixels and by what was done, so that an interrupted run goes on.
 """
@@ -26,9 +26,9 @@ from unprompt.types import RGB
 log = logging.getLogger(__name__)
 
 VERSION: Final = 1
-"""Raised when a picture is washed, described or cut otherwise."""
+"""Raised when a picture is degraded, described or cut otherwise."""
 VIEWS: Final = 8
-"""Times that a picture is washed."""
+"""Times that a picture is degraded."""
 CUTS: Final = 2
 """Patches that are cut out of each."""
 SIDE: Final = 128
@@ -37,7 +37,7 @@ SIDE: Final = 128
 
 @dataclass(frozen=True)
 class TrainingViews:
-    """The washed views of one picture."""
+    """The degraded views of one picture."""
 
     traces: npt.NDArray[np.float32]
     """VIEWS x width."""
@@ -46,14 +46,14 @@ class TrainingViews:
 
 
 def prepare(rows: Sequence[Photograph], cache: Path, workers: int) -> list[TrainingViews]:
-    """The material of every picture, in order; what lies in ``cache`` is not made again."""
+    """The views of every picture, in order; what is in ``cache`` is not made again."""
     cache.mkdir(parents=True, exist_ok=True)
     files: list[Path] = []
     with ProcessPoolExecutor(workers) as pool:
-        for number, path in enumerate(pool.map(_prepared, rows, [cache] * len(rows), chunksize=4), 1):
+        for path in pool.map(_prepared, rows, [cache] * len(rows), chunksize=4):
             files.append(path)
-            if number % 100 == 0 or number == len(rows):
-                log.info(f"washed {number} of {len(rows)}")
+            if len(files) % 100 == 0 or len(files) == len(rows):
+                log.info(f"degraded {len(files)} of {len(rows)}")
     return [TrainingViews(**load_file(path)) for path in files]
 
 
@@ -61,23 +61,23 @@ def _prepared(one: Photograph, cache: Path) -> Path:
     picture = one.read()
     path = cache / f"{picture.pixels}-{VERSION}.safetensors"
     if not path.exists():
-        made = washed(picture.rgb, picture.format in LOSSLESS, picture.seed)
+        views = degraded(picture.rgb, picture.format in LOSSLESS, picture.seed)
         aside = path.with_suffix(".tmp")
-        save_file(vars(made), aside)
+        save_file(vars(views), aside)
         aside.replace(path)
     return path
 
 
-def washed(rgb: RGB, lossless: bool, seed: int) -> TrainingViews:
-    """VIEWS washed views of a picture, each drawn from its seed and the view's number."""
+def degraded(rgb: RGB, lossless: bool, seed: int) -> TrainingViews:
+    """VIEWS degraded views of a picture, each drawn from its seed and the view's number."""
     pipeline = DegradationPipeline()
-    told, cut = [], []
+    vectors, patches = [], []
     for view in range(VIEWS):
         rng = np.random.default_rng([seed, view])
         crop = pipeline.apply(rgb, lossless, rng)
-        told.append(traces(crop))
-        cut += [_cut(crop, rng) for _ in range(CUTS)]
-    return TrainingViews(np.stack(told), np.stack(cut))
+        vectors.append(traces(crop))
+        patches += [_cut(crop, rng) for _ in range(CUTS)]
+    return TrainingViews(np.stack(vectors), np.stack(patches))
 
 
 def _cut(crop: RGB, rng: np.random.Generator) -> RGB:
