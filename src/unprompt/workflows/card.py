@@ -107,10 +107,8 @@ def _answers(head: Model[Any, Any]) -> tuple[str, ...]:
 def _card_row(role: str, digest: str, method: str, manifest: Manifest) -> CardRow:
     """Of ``encoder``, of a panel's ``semgir.encoder``, or of ``generators.NAME``."""
     first, _, second = role.partition(".")
-    if first == "generators":
-        spec = manifest.generators[second]
-    else:
-        spec = manifest.instruments_of(first if second else method)[second or first]
+    named = manifest.generators if first == "generators" else manifest.instruments_of(first if second else method)
+    spec = named[second or first]
     return CardRow(role, spec.source, spec.revision, spec.licence, digest)
 
 
