@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -102,7 +103,7 @@ def _sample(manifest: str, number: int, row: Row) -> Sample:
 
 def _text(value: object) -> str:
     """A cell as text; null and not-a-number, which stand for empty cells in Parquet, as empty."""
-    return "" if value is None or value != value else str(value)
+    return "" if value is None or (isinstance(value, float) and math.isnan(value)) else str(value)
 
 
 def label_cell(where: str, word: str) -> Label | None:

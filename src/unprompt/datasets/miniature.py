@@ -88,7 +88,6 @@ def load_miniature(argument: str) -> list[Sample]:
 
     ``argument`` is the folder; empty = a folder in the user's cache, named after the package's version.
     """
-
     folder = Path(argument) if argument else cache_folder() / f"miniature-{version('unprompt')}"
     return load_manifest(str(materialise(folder, Suite.load("miniature")) / MANIFEST))
 
@@ -132,8 +131,8 @@ def prompted(generator: Generator) -> Make:
 
 
 def drawings(suite: Suite, name: str) -> Make:
-    """What a generator of the suite draws; it is loaded at the first drawing."""
-    return lambda seeds: prompted(suite.generator(name))(seeds)
+    """What a generator of the suite draws."""
+    return lambda seeds: prompted(suite.generator(name))(seeds)  # noqa: PLW0108  # loaded at the first drawing
 
 
 def unseen_generators(suite: Suite) -> dict[str, Path]:

@@ -93,8 +93,10 @@ def measure(found: Pictures, probabilities: npt.NDArray[np.float64], threshold: 
 
 
 def rates_of(found: Pictures, measured: Mapping[str, BinaryMetrics], counts: Counts | None = None) -> dict[str, Floats]:
-    """Row -> its rates in the order of ``NAMES`` when pictures count ``counts`` times; last ``macro``, the plain mean
-    of the generators' rows."""
+    """Row -> its rates in the order of ``NAMES`` when pictures count ``counts`` times.
+
+    The last row is ``macro``, the plain mean of the generators' rows.
+    """
     rows = {
         name: np.array(list(vars(one.rates(None if counts is None else counts[found.rows[name].members])).values()))
         for name, one in measured.items()

@@ -15,10 +15,10 @@ from unprompt.store import EvidenceView, ProductRecipe, Store
 if TYPE_CHECKING:
     from unprompt.instruments import Suite
 
-E = TypeVar("E", covariant=True)
+E_co = TypeVar("E_co", covariant=True)
 
 
-class Extractor(ABC, Generic[E]):
+class Extractor(ABC, Generic[E_co]):
     """How one method's evidence is made of pictures."""
 
     method: str
@@ -34,12 +34,12 @@ class Extractor(ABC, Generic[E]):
         """What it takes from the product cache and has stored."""
 
     @final
-    def extract(self, cache: ProductCache) -> list[E]:
+    def extract(self, cache: ProductCache) -> list[E_co]:
         """One evidence a picture of the cache, in order, by the instruments that the suite gives this method."""
         return self._extract(cache.of(self.method))
 
     @abstractmethod
-    def _extract(self, cache: ProductCache) -> list[E]: ...
+    def _extract(self, cache: ProductCache) -> list[E_co]: ...
 
     def options(self) -> Mapping[str, object]:
         """What was chosen, as plain values."""
@@ -68,7 +68,7 @@ class Extractor(ABC, Generic[E]):
         suite: Suite,
         rows: Sequence[Mapping[str, Any]] | None = None,
         noise: int = 0,
-    ) -> list[E]:
+    ) -> list[E_co]:
         """The stored evidence of ``rows`` (sample rows that are ok; all of the shard by default), nothing made anew.
 
         ``noise`` is the draw of the noise; further ones are stored for some pictures alone. :class:`StoreError` when
@@ -86,7 +86,7 @@ class Extractor(ABC, Generic[E]):
         return self.extract(StoredProductCache(ShardReader(store, shard), suite, rows, noise))
 
 
-class PictureExtractor(Extractor[E]):
+class PictureExtractor(Extractor[E_co]):
     """Needs no instrument and stores no product: the pictures themselves are read again."""
 
     def __init__(self, method: str) -> None:

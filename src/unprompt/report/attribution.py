@@ -62,7 +62,8 @@ class AttributionSummary(Summary[Attribution]):
 
     @staticmethod
     def truth_words(row: Attribution) -> str:
-        """
+        """The truth, and whether the answer is right.
+
         >>> row = Attribution("a.png", "ok", truth="flow", generator="none of these", scores={"sd15": 0.1})
         >>> AttributionSummary.truth_words(row)
         'In truth flow, no candidate: rightly answered'

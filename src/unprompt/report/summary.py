@@ -126,7 +126,8 @@ class PredictionSummary(Summary[Prediction]):
 
     @staticmethod
     def truth_words(row: Prediction) -> str:
-        """
+        """The truth, and whether the verdict is right.
+
         >>> PredictionSummary.truth_words(Prediction("a.png", "ok", verdict="real", label=1))
         'In truth generated: wrongly judged'
         """

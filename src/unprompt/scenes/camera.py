@@ -34,10 +34,10 @@ _SUBSAMPLINGS: Final = (0, 2)
 
 
 def photograph(picture: NDArray[np.uint8], seed: int) -> bytes:
-    """Take a picture, H x W x 3, to the bytes of a JPEG file of the same size.
+    r"""Take a picture, H x W x 3, to the bytes of a JPEG file of the same size.
 
     >>> photograph(np.zeros((64, 64, 3), np.uint8), seed=0)[:2]
-    b'\\xff\\xd8'
+    b'\xff\xd8'
     """
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
         raise ValueError(f"expected uint8 H x W x 3, got {picture.dtype} {picture.shape}")

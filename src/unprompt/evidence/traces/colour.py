@@ -60,8 +60,10 @@ def correlations(rgb: RGB) -> Floats:
 
 
 def colours(rgb: RGB, luma: Floats, blue: Floats, red: Floats) -> Floats:
-    """8 numbers: logarithms of 1 + standard deviation of Cb, Cr and Y, the mean of Y in [0, 1], the shares of values
-    from 254 and up to 1, and the logarithms of the mean step across of Cb and of Cr in terms of that of Y.
+    """8 numbers on brightness and colour.
+
+    Logarithms of 1 + standard deviation of Cb, Cr and Y, the mean of Y in [0, 1], the shares of values from 254 and up
+    to 1, and the logarithms of the mean step across of Cb and of Cr in terms of that of Y.
     """
     spreads = [np.log(one.std() + 1) for one in (blue, red, luma)]
     steps = [np.abs(np.diff(one)).mean() for one in (blue, red, luma)]
