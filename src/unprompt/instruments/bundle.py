@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from unprompt.errors import SuiteError
 from unprompt.instruments.cards import folder_digest
-from unprompt.instruments.manifest import Manifest, Spec
+from unprompt.instruments.manifest import Manifest
+from unprompt.instruments.specs import Spec
 from unprompt.instruments.suite_file import to_toml
 
 S = TypeVar("S", bound=Spec)

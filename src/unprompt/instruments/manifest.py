@@ -25,133 +25,23 @@ path, the others say where they come from. ``needs`` = { disk, memory, work } sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import field
 from importlib import import_module, resources
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from unprompt.errors import MissingHead, MissingWeights, SuiteError
 from unprompt.instruments.cache import cache_folder
 from unprompt.instruments.cards import Origin, lacking
-from unprompt.validation import CONFIG, Flag, NotNegative
-
-CLASSES = {
-    "blip": "unprompt.instruments.blip:BlipCaptioner",
-    "blip-2": "unprompt.instruments.blip2:Blip2Captioner",
-    "clip": "unprompt.instruments.clip:ClipEncoder",
-    "clip-perceptual": "unprompt.instruments.perceptual:ClipPerceptual",
-    "convnext": "unprompt.instruments.backbones:ConvNextBackbone",
-    "flow": "unprompt.instruments.flow:PixelFlow",
-    "grounding-dino": "unprompt.instruments.grounding_dino:GroundingDino",
-    "llava-next": "unprompt.instruments.llava_next:LlavaNextCaptioner",
-    "lpips": "unprompt.instruments.lpips:LpipsPerceptual",
-    "open-clip": "unprompt.instruments.open_clip:OpenClipEncoder",
-    "owlv2": "unprompt.instruments.owlv2:Owlv2Grounder",
-    "resnet": "unprompt.instruments.backbones:ResNetBackbone",
-    "stable-diffusion": "unprompt.instruments.stable_diffusion:StableDiffusion",
-    "stable-diffusion-xl": "unprompt.instruments.stable_diffusion_xl:StableDiffusionXL",
-}
-"""What ``class`` can say -> where the class is; it is imported when an instrument is built."""
-
-ROLES = {
-    "captioner": "Captioner",
-    "encoder": "Encoder",
-    "diffusion": "Diffusion",
-    "grounder": "Grounder",
-    "perceptual": "Perceptual",
-    "backbone": "Backbone",
-}
-"""Roles of a suite -> the interface of :mod:`unprompt.instruments.base` that fills it."""
-
+from unprompt.instruments.specs import ByRole, GeneratorSpec, MethodTable, Spec
+from unprompt.validation import CONFIG, Flag
 
 FAKE = "fake"
 """The embedded suite of random weights, which are made in the user's cache at its first use."""
-
-
-@dataclass(frozen=True, config=CONFIG)
-class Needs:
-    """What a model asks of a machine, as the suite's file states it; 0 = nothing worth a word."""
-
-    disk: NotNegative = 0.0
-    """GB (10^9 bytes) to fetch."""
-    memory: NotNegative = 0.0
-    """GB of weights in float32."""
-    work: NotNegative = 0.0
-    """TFLOP (10^12 floating-point operations) a picture; of a diffusion, one pass of its UNet."""
-
-
-@dataclass(frozen=True, config=CONFIG)
-class Spec:
-    """One instrument as the file states it."""
-
-    kind: Annotated[str, Field(alias="class")]
-    """Key of CLASSES."""
-    path: str = ""
-    model: str = ""
-    url: str = ""
-    revision: str = ""
-    digest: str = ""
-    licence: str = ""
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    """Texts, numbers and truth values, which :class:`~unprompt.instruments.Suite` holds against the class."""
-    needs: Needs = field(default_factory=Needs)
-
-    def __post_init__(self) -> None:
-        _known("class", [self.kind], CLASSES)
-        if not self.source:
-            raise ValueError("expected path, model or url, got none of them")
-        if self.model and self.url:
-            raise ValueError(f"expected model or url, got model = {self.model!r} and url = {self.url!r}")
-
-    @property
-    def source(self) -> str:
-        """Hub id, address or path: what the model is called."""
-        return self.model or self.url or self.path
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Equal for specs that make the same instrument."""
-        where = (self.path, self.model, self.url, self.revision, self.digest)
-        return (self.kind, *where, *sorted(self.parameters.items()))
-
-    def build(self) -> Any:
-        """The class, imported."""
-        module, _, name = CLASSES[self.kind].partition(":")
-        return getattr(import_module(module), name)
-
-
-@dataclass(frozen=True, config=CONFIG)
-class GeneratorSpec(Spec):
-    """A further generator as the file states it."""
-
-    candidate: Flag = False
-    """Attribution asks whether it made a picture."""
-
-
-def _known(what: str, names: Iterable[str], known: Mapping[str, str]) -> None:
-    for name in names:
-        if name not in known:
-            raise ValueError(f"unknown {what} {name!r}: expected one of {', '.join(known)}")
-
-
-def _of_roles(specs: Mapping[str, Spec]) -> Mapping[str, Spec]:
-    _known("role", specs, ROLES)
-    return specs
-
-
-ByRole: TypeAlias = Annotated[Mapping[str, Spec], AfterValidator(_of_roles)]
-"""Role -> the instrument that fills it."""
-
-
-@dataclass(frozen=True, config=CONFIG)
-class MethodTable:
-    """What the file gives to one method alone."""
-
-    instruments: ByRole = field(default_factory=dict)
 
 
 @dataclass(frozen=True, config=CONFIG)

@@ -13,7 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ArgsKwargs
 
 from unprompt.errors import SuiteError
-from unprompt.instruments.manifest import GeneratorSpec, Manifest, Spec
+from unprompt.instruments.manifest import Manifest
+from unprompt.instruments.specs import GeneratorSpec, Spec
 from unprompt.validation import Misfit
 
 _TEXTS = ("path", "model", "url", "revision", "digest", "licence")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from unprompt.errors import SuiteError
 from unprompt.instruments.cards import Card
-from unprompt.instruments.manifest import ROLES, Manifest, Spec
+from unprompt.instruments.manifest import Manifest
+from unprompt.instruments.specs import ROLES, Spec
 
 if TYPE_CHECKING:
     from unprompt.instruments.base import (

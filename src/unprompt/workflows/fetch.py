@@ -13,7 +13,8 @@ from unprompt.errors import MissingWeights, SuiteError, first_cause
 from unprompt.instruments import Manifest
 from unprompt.instruments.bundle import write_bundle
 from unprompt.instruments.cards import lacking
-from unprompt.instruments.manifest import Spec, url_folder
+from unprompt.instruments.manifest import url_folder
+from unprompt.instruments.specs import Spec
 from unprompt.workflows.planning.costs import extractors_of, specs_of
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from unprompt.detectors import EVERY
 from unprompt.errors import Unconfirmed
 from unprompt.instruments import Manifest, Suite
-from unprompt.instruments.manifest import Spec
+from unprompt.instruments.specs import Spec
 
 if TYPE_CHECKING:
     from unprompt.evidence.base import Extractor
