@@ -1,1 +1,1 @@
-"""Rows -> words, counts, and one page that shows what each rests on; figures -> tables and files."""
+"""Rows -> words, counts, and one page with the pictures behind each; figures -> tables and files."""

@@ -85,5 +85,5 @@ class AttributionSummary(Summary[Attribution]):
 
 
 def right(row: Attribution) -> bool:
-    """Whether an answered row of known truth is right: a real picture and an outsider are none of these."""
+    """Whether an answered row of known truth is right: real pictures and unseen generators are none of these."""
     return row.generator == (row.truth if row.truth in row.scores else NONE_OF_THESE)

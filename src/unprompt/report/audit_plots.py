@@ -39,7 +39,7 @@ class _Frame:
 
 
 def auc_plot(generators: Mapping[str, float]) -> str:
-    """A dot a generator: how well metadata alone tell its pictures from the real ones; 0.5 is chance."""
+    """A dot a generator: AUC of metadata alone against the real pictures; 0.5 is chance."""
     frame = _Frame(_NAMES, WIDTH - 50, min(0.4, *generators.values()), 1.0)
     bottom = len(generators) * _ROW + 6
     ticks = {0.5: "chance", LIMIT: f"{LIMIT:g}", 0.8: "0.8", 1.0: "1"}
@@ -56,7 +56,7 @@ def auc_plot(generators: Mapping[str, float]) -> str:
 
 
 def format_plot(profiles: Sequence[Profile]) -> str:
-    """A bar a label and generator, cut by format; its name stands in it where there is room."""
+    """A bar a label and generator, cut by format, with the format's name where it fits."""
     marks, frame = [], _Frame(_NAMES, WIDTH - 60, 0, 1)
     shown = [one for one in profiles if one.pictures]
     for row, one in enumerate(shown):

@@ -46,7 +46,7 @@ class CardRow:
 
 @dataclass(frozen=True)
 class HeadCard:
-    """Everything that the card tells."""
+    """The contents of the card."""
 
     header: Header
     about: str
@@ -71,19 +71,19 @@ class HeadCard:
 
     def _metadata(self) -> ModelCardData:
         name = f"{self.header.method}-{self.suite}"
-        told = self._told()
+        evaluated = self._eval_results()
         return ModelCardData(
             license=self.licence,
             library_name="unprompt",
             pipeline_tag="image-classification",
             tags=["unprompt", self.header.method, "ai-generated-image-detection"],
-            metrics=sorted({one.metric_type for one in told}),
+            metrics=sorted({one.metric_type for one in evaluated}),
             base_model=sorted({part.model for part in self.parts if "/" in part.model}) or None,
-            model_name=name if told else None,
-            eval_results=told or None,
+            model_name=name if evaluated else None,
+            eval_results=evaluated or None,
         )
 
-    def _told(self) -> list[EvalResult]:
+    def _eval_results(self) -> list[EvalResult]:
         """The figures over all generators, for the hub's own display; of validation where there is no evaluation."""
         if self.results:
             plain = [one for one in self.results if one.generator == POOLED and not one.perturbation]
@@ -124,8 +124,8 @@ class HeadCard:
     def _metrics(self) -> str:
         if self.results:
             return markdown([listing(self.results)])
-        told = [(name, f"{value:.3f}") for name, value in self.header.figures.items() if isinstance(value, float)]
-        return "On the validation pictures, without intervals.\n\n" + _table("Figures", ("metric", "value"), told)
+        rows = [(name, f"{value:.3f}") for name, value in self.header.figures.items() if isinstance(value, float)]
+        return "On the validation pictures, without intervals.\n\n" + _table("Figures", ("metric", "value"), rows)
 
     def _promises(self) -> Iterator[str]:
         held = self.header.thresholds

@@ -1,4 +1,4 @@
-"""The rows of a verb, counted and in words: what its table and its page tell of them."""
+"""The rows of a verb, counted and in words, for its table and its page."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Summary(ABC, Generic[Row]):
     @staticmethod
     @abstractmethod
     def truth(row: Row) -> str:
-        """What the answer should have been told from; empty when it is not known."""
+        """The true answer; empty when it is not known."""
 
     @staticmethod
     @abstractmethod
