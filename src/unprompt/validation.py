@@ -26,6 +26,8 @@ def _as_given(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
 
 
 Number: TypeAlias = Annotated[float, Field(strict=True, allow_inf_nan=False), WrapValidator(_as_given)]
+Numbers: TypeAlias = tuple[Annotated[float, Field(strict=True, allow_inf_nan=False)], ...]
+"""Many: all floats, without a call for each."""
 Whole: TypeAlias = Annotated[int, Strict()]
 Flag: TypeAlias = Annotated[bool, Strict()]
 Count: TypeAlias = Annotated[Whole, Field(ge=1)]

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from unprompt.errors import CheckpointError, DataError, OptionError
 from unprompt.types import Verdict
-from unprompt.validation import Flag, Number, Whole, checked
+from unprompt.validation import Flag, Number, Numbers, Whole, checked
 
 QUANTILES: Final = 1001
 """Most real probabilities that are kept: steps of 0.1 %."""
@@ -64,9 +64,9 @@ class Calibration(Stored):
 class Isotonic(Stored):
     """A rising broken line from logit to probability of "generated", at prior 0.5; flat beyond its ends."""
 
-    logits: tuple[Number, ...] = field(repr=False)
+    logits: Numbers = field(repr=False)
     """Corners, each above the one before."""
-    probabilities: tuple[Number, ...] = field(repr=False)
+    probabilities: Numbers = field(repr=False)
     """At the corners, in (0, 1), none below the one before."""
 
     kind: Literal["isotonic"] = "isotonic"
@@ -111,7 +111,7 @@ class Thresholds(Stored):
     """Number of real validation pictures."""
     n_generated: Whole
     """Number of generated validation pictures."""
-    real_quantiles: tuple[Number, ...] = field(repr=False)
+    real_quantiles: Numbers = field(repr=False)
     """Sorted probabilities of the real validation pictures: all of them, or 1001 in even steps of rank."""
     conformal: Flag = False
     """The rates hold for new pictures of the same kind, on average over validation sets; else for those alone."""
