@@ -23,7 +23,11 @@ HEADS = sorted(path for name in ("miniature", "photo") for path in manifest.ship
     [
         (SareOptions, {"augmentation": "none"}, "--augmentation is 'none', expected a table"),
         (SareOptions, {"augmentation": {"blur": 2}}, "--augmentation blur is 2, expected a share from 0 to 1"),
-        (SareOptions, {"augmentation": {"blurring": 1}}, "--augmentation blurring is unknown, expected one of blur, bright"),
+        (
+            SareOptions,
+            {"augmentation": {"blurring": 1}},
+            "--augmentation blurring is unknown, expected one of blur, bright",
+        ),
         (SareOptions, {"augmentation": {"radii": [1]}}, "--augmentation radii 1 is missing, expected two numbers, the"),
         (SareOptions, {"augmentation": {"radii": [3, 1]}}, "augmentation radii is 3 to 1, expected the smaller first"),
         (SareOptions, {"epochs": "x"}, "--epochs is 'x', expected a whole number"),
