@@ -11,9 +11,9 @@ from markupsafe import Markup
 
 from unprompt import images
 from unprompt.auditing import Audit, Copies, Item
-from unprompt.errors import PictureError, StoreError
+from unprompt.errors import PictureError
 from unprompt.report import audit_plots as plots
-from unprompt.report.page import template
+from unprompt.report.page import template, writing
 from unprompt.report.words import TRUTHS
 
 GROUPS: Final = 40
@@ -41,16 +41,11 @@ def write_audit(folder: Path, inventory: Audit, items: Sequence[Item]) -> Path:
     The page is written last, so that it never names a picture that is not there. Raises StoreError when the folder
     cannot be written.
     """
-    try:
+    with writing(folder):
         (folder / "pictures").mkdir(parents=True, exist_ok=True)
         shown = [_thumbnails(folder, number, group) for number, group in enumerate(inventory.copies[:GROUPS], 1)]
         page = folder / "index.html"
         page.write_text(_render(inventory, items, list(zip(inventory.copies, shown, strict=False))), encoding="utf-8")
-    except OSError as error:
-        raise StoreError(
-            f"{folder}: the report cannot be written ({error}); expected a folder with free space that you may "
-            "write to: make room or name another --report"
-        ) from error
     return page
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -75,7 +76,7 @@ def write_page(folder: Path, items: Sequence[ReportItem[Row]], kind: type[Summar
         )
         for name, slug in summary.slugs.items()
     }
-    try:
+    with writing(folder):
         (folder / "pictures").mkdir(parents=True, exist_ok=True)
         cards = [
             _PageCard(
@@ -100,12 +101,19 @@ def write_page(folder: Path, items: Sequence[ReportItem[Row]], kind: type[Summar
             longest=LONGEST,
         )
         page.write_text(text, encoding="utf-8")
+    return page
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """StoreError where the report in ``folder`` cannot be written."""
+    try:
+        yield
     except OSError as error:
         raise StoreError(
             f"{folder}: the report cannot be written ({error}); expected a folder with free space that you may "
             "write to: make room or name another --report"
         ) from error
-    return page
 
 
 def _stored(folder: Path, number: int, figure: Illustration) -> _StoredFigure:
