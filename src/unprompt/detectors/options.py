@@ -7,7 +7,7 @@ from dataclasses import asdict, fields, replace
 from typing import Any, Literal, Self
 
 from unprompt.errors import CheckpointError, OptionError
-from unprompt.validation import Count, NotNegative, Positive, checked
+from unprompt.validation import Count, NotNegative, Positive, Size, checked
 
 Optimiser = Literal["adam", "adamw"]
 
@@ -50,6 +50,20 @@ class TrainedOptions(Options):
     """Weight decay of the optimiser."""
     optimiser: Optimiser = "adamw"
     """adam or adamw."""
+
+
+@checked()
+class RegenerationOptions(TrainedOptions):
+    """Options of SemGIR and SemGIR-A: Adam, rate 1e-4, batch 32 (section 4.1); the epochs are ours."""
+
+    epochs: Count = 10
+    batch: Count = 32
+    rate: Positive = 1e-4
+    """Learning rate, of the encoders too."""
+    weight_decay: NotNegative = 0.0
+    optimiser: Optimiser = "adam"
+    layers: Size = 0
+    """Last layers of each encoder that are learned; 0 = all, as in the paper."""
 
 
 @checked()

@@ -14,26 +14,18 @@ from torch import Tensor, nn
 
 from unprompt.detectors.base import Detector
 from unprompt.detectors.heads import TwoClassHead, mean_score_logit
-from unprompt.detectors.options import Optimiser, TrainedOptions
+from unprompt.detectors.options import RegenerationOptions
 from unprompt.detectors.towers import ImageTower, as_pixels
 from unprompt.errors import DataError
 from unprompt.evidence.semgir import SemgirEvidence, SemgirExtractor
 from unprompt.images import centre_square
-from unprompt.validation import Count, NotNegative, Positive, Size, checked
+from unprompt.validation import Count, checked
 
 
 @checked()
-class SemgirOptions(TrainedOptions):
-    """Adam, rate 1e-4, batch 32 (section 4.1); the epochs are ours."""
+class SemgirOptions(RegenerationOptions):
+    """How often each caption is drawn."""
 
-    epochs: Count = 10
-    batch: Count = 32
-    rate: Positive = 1e-4
-    """Learning rate, of the encoder too."""
-    weight_decay: NotNegative = 0.0
-    optimiser: Optimiser = "adam"
-    layers: Size = 0
-    """Last layers of the encoder that are learned; 0 = all, as in the paper."""
     regenerations: Count = 1
     """Drawings of each caption; their scores are averaged."""
 

@@ -21,13 +21,13 @@ from torch.nn import functional as F
 
 from unprompt.detectors.attributor import Attributor, AttributorOptions, candidates_of
 from unprompt.detectors.heads import Combiner, TwoClassHead
-from unprompt.detectors.options import Optimiser
+from unprompt.detectors.options import RegenerationOptions
 from unprompt.detectors.towers import ImageTower, TextTower, as_pixels, require_text_tower
 from unprompt.errors import DataError
 from unprompt.evidence.attribution import AttributionEvidence, AttributionExtractor
 from unprompt.images import centre_square
 from unprompt.types import RGB
-from unprompt.validation import Count, Flag, NotNegative, Number, Positive, Size, checked
+from unprompt.validation import Count, Flag, Number, checked
 
 if TYPE_CHECKING:
     from unprompt.instruments import Manifest, Suite
@@ -37,17 +37,9 @@ WIDE = 512
 
 
 @checked()
-class SemgirAOptions(AttributorOptions):
-    """Adam, rate 1e-4, batch 32 (section 4.1); the epochs are ours."""
+class SemgirAOptions(RegenerationOptions, AttributorOptions):
+    """SemGIR's training, of a text encoder and a Combiner too."""
 
-    epochs: Count = 10
-    batch: Count = 32
-    rate: Positive = 1e-4
-    """Learning rate, of the encoders too."""
-    weight_decay: NotNegative = 0.0
-    optimiser: Optimiser = "adam"
-    layers: Size = 0
-    """Last layers of each encoder that are learned; 0 = all, as in the paper."""
     learn_text: Flag = True
     """Learn the text encoder too; False = as the suite has it."""
     widening: Count = 4
