@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unprompt.detectors import checkpoint
-from unprompt.detectors.calibration import Calibration, Isotonic, Thresholds, stored_calibration
+from unprompt.detectors.calibration import Calibration, Isotonic, Thresholds, sigmoid, stored_calibration
 from unprompt.detectors.checkpoint import Header
 from unprompt.detectors.options import Options as AnyOptions
 from unprompt.errors import CheckpointError, DataError
@@ -99,7 +99,7 @@ class Model(ABC, Generic[E, O]):
 
     def predict_evidence(self, evidence: Sequence[E]) -> Floats:
         """Scores in [0, 1], the sigmoid of the logits; not calibrated."""
-        return np.asarray(np.exp(-np.logaddexp(0, -self.logits(evidence))))
+        return sigmoid(self.logits(evidence))
 
     def predict(self, pictures: Sequence[Picture]) -> Floats:
         """Extract, then :meth:`predict_evidence`; without a store."""

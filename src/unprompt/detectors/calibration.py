@@ -181,6 +181,11 @@ class Thresholds(Stored):
         return replace(self, upper=max(self.lower, upper), fpr=fpr)
 
 
+def sigmoid(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """1 / (1 + exp(-logit)), in [0, 1], without overflow on either side."""
+    return np.asarray(np.exp(-np.logaddexp(0, -logits)))
+
+
 def shares_above(ranks: npt.NDArray[np.int64], count: int, conformal: bool = False) -> npt.NDArray[np.float64]:
     """Share of ``count`` sorted values above those of these ranks, 0 the lowest; ``conformal`` counts one more above.
 
@@ -200,8 +205,7 @@ def _at_prior(odds: npt.NDArray[np.float64], prior: float) -> npt.NDArray[np.flo
     """Log-odds at prior 0.5 -> probabilities where a share ``prior`` is generated, by Bayes' rule."""
     if not 0 < prior < 1:
         raise OptionError(f"prior is {prior}, expected a share above 0 and below 1, such as 0.5")
-    moved = odds + math.log(prior / (1 - prior))
-    return np.asarray(np.exp(-np.logaddexp(0, -moved)))  # the sigmoid, without overflow on either side
+    return sigmoid(odds + math.log(prior / (1 - prior)))
 
 
 def _ranks(count: int) -> npt.NDArray[np.int64]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from unprompt.detectors import load, load_attributor
 from unprompt.detectors.base import Detector, Floats, Model
-from unprompt.detectors.calibration import Thresholds
+from unprompt.detectors.calibration import Thresholds, sigmoid
 from unprompt.detectors.decide import answers
 from unprompt.detectors.methods.panel import Panel
 from unprompt.detectors.ood import OODDetector
@@ -111,7 +111,7 @@ class DetectorHead(Head[Prediction]):
             moved = self.detector.probability(np.stack([one[method] for one in drawn]), self.prior)
             spreads = moved.std(axis=0, ddof=1).tolist()
         rows = zip(
-            np.exp(-np.logaddexp(0, -logits[method])).tolist(),
+            sigmoid(logits[method]).tolist(),
             self.detector.probability(logits[method], self.prior).tolist(),
             spreads,
             map(self.thresholds.verdict, self.detector.probability(logits[method]).tolist()),
