@@ -79,6 +79,16 @@ class Model(ABC, Generic[E, O]):
         """The same, with the sizes that fit the suite's instruments."""
         return cls.options_for(suite.manifest)
 
+    @classmethod
+    def picture_side(cls, suite: Suite) -> int | None:
+        """Pixels a side that a suite without a backbone is made for, as its encoder takes them; None = photographs."""
+        named = suite.manifest.instruments_of(cls.method)
+        if "encoder" not in named or "backbone" in named:
+            return None
+        from unprompt.detectors.towers import require_vision_tower  # here, since no score needs transformers
+
+        return require_vision_tower(suite.of(cls.method).encoder).side
+
     def logits(self, evidence: Sequence[E]) -> Floats:
         """N float64 (N x candidates of an attributor), finite, independent of batch and order to 1e-4."""
         self.check(evidence)

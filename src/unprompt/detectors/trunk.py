@@ -20,7 +20,7 @@ from unprompt.detectors.base import Detector, Floats
 from unprompt.detectors.geometry import window
 from unprompt.detectors.options import CropOptions, Optimiser
 from unprompt.detectors.resnet import ResNetSizes
-from unprompt.detectors.towers import as_pixels, copied, require_vision_tower
+from unprompt.detectors.towers import as_pixels, copied
 from unprompt.errors import SuiteError
 from unprompt.evidence.pixels import PixelEvidence, PixelExtractor
 from unprompt.instruments.backbones import IMAGENET_MEAN, IMAGENET_STD, from_torchvision
@@ -132,11 +132,8 @@ class PictureDetector(Detector[E, TrunkOptions]):
     @classmethod
     def fitting_options(cls, suite: Suite) -> TrunkOptions:
         """The paper's; where the suite's pictures are small, the same shares of them, and a small network."""
-        options, named = cls.options_for(suite.manifest), suite.manifest.instruments_of(cls.method)
-        if "backbone" in named or "encoder" not in named:
-            return options
-        side = require_vision_tower(suite.of(cls.method).encoder).side
-        if side >= SMALL:
+        options, side = cls.options_for(suite.manifest), cls.picture_side(suite)
+        if side is None or side >= SMALL:
             return options
         crop = round(side * options.crop / options.resize)
         return options.override({"resize": side, "crop": crop, "trunk": cls.reduced(side)})

@@ -16,9 +16,8 @@ from scipy.fft import dctn
 from unprompt.detectors.base import Floats
 from unprompt.detectors.closed_form import LinearDetector
 from unprompt.detectors.labels import labelled
-from unprompt.detectors.logistic import scale_of
+from unprompt.detectors.logistic import class_weights, scale_of
 from unprompt.detectors.options import ClosedFormOptions
-from unprompt.detectors.towers import require_vision_tower
 from unprompt.evidence.pixels import PixelEvidence, PixelExtractor
 from unprompt.images import centre_crop
 from unprompt.types import RGB
@@ -55,7 +54,7 @@ def ridge(features: Floats, labels: npt.ArrayLike, l2: float) -> tuple[Floats, f
     dual, as d is the number of pixels.
     """
     generated = labelled(len(features), labels)
-    share = np.where(generated, 0.5 / generated.sum(), 0.5 / (~generated).sum())
+    share = class_weights(generated)
     centre = share @ features
     spread = scale_of(features, np.sqrt(share @ np.square(features - centre)))
     root = np.sqrt(share)[:, None]
@@ -77,10 +76,8 @@ class FredectDetector(LinearDetector[PixelEvidence]):
     @classmethod
     def fitting_options(cls, suite: Suite) -> FredectOptions:
         """The paper's; where the suite's pictures are smaller, all of them."""
-        named = suite.manifest.instruments_of(cls.method)
-        if "encoder" not in named or "backbone" in named:
-            return FredectOptions()
-        return FredectOptions(side=min(128, require_vision_tower(suite.of(cls.method).encoder).side))
+        side = cls.picture_side(suite)
+        return FredectOptions() if side is None else FredectOptions(side=min(128, side))
 
     @property
     def width(self) -> int:

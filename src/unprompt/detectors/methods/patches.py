@@ -191,12 +191,9 @@ class PatchesDetector(Detector[PixelEvidence, PatchesOptions]):
     @classmethod
     def fitting_options(cls, suite: Suite) -> PatchesOptions:
         """Ours for photographs; where the suite's pictures are smaller, patches of their size."""
-        named = suite.manifest.instruments_of(cls.method)
-        if "encoder" not in named or "backbone" in named:
+        if (fitting := cls.picture_side(suite)) is None:
             return PatchesOptions()
-        from unprompt.detectors.towers import require_vision_tower  # here, since no score needs transformers
-
-        side = max(SMALLEST, min(128, require_vision_tower(suite.of(cls.method).encoder).side))
+        side = max(SMALLEST, min(128, fitting))
         return PatchesOptions(side=side, crop=max(SMALLEST, side // 2))
 
     @classmethod
