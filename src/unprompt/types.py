@@ -50,6 +50,8 @@ class Picture:
     """Estimated JPEG quality, 1 to 100; None for other formats."""
     original: str | None = None
     """``pixels`` before a perturbation changed them; None for a picture as it was decoded."""
+    warnings: tuple[str, ...] = ()
+    """What of the file could not be honoured, or looks damaged, in words; they go on the row."""
 
     @property
     def seed(self) -> int:

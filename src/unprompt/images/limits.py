@@ -16,11 +16,15 @@ class Limits:
     """Width times height."""
     max_bytes: int = 256 * 1024 * 1024
     """Of the file."""
+    max_seconds: float = 20.0
+    """That decoding may take, where it runs in a process of its own that can be stopped."""
 
     def __post_init__(self) -> None:
         for name in ("max_pixels", "max_bytes"):
             if (value := getattr(self, name)) < 1:
                 raise OptionError(f"{name} is {value}; expected 1 or more")
+        if not self.max_seconds > 0:
+            raise OptionError(f"max_seconds is {self.max_seconds}; expected more than 0")
 
     def check_bytes(self, size: int, uri: str) -> None:
         """Raise :class:`PictureTooLarge` for a file of more than ``max_bytes``."""

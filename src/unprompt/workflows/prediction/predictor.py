@@ -128,6 +128,7 @@ class RowPredictor(ABC, Generic[Row]):
                 else:
                     key = self._key(picture)
                     item = first[key] if fresh.get(key) is picture else self._copied(first[key], picture)
+                    item = replace(item, row=replace(item.row, warnings=(*picture.warnings, *item.row.warnings)))
                 yield replace(item, row=replace(item.row, **self._truth(given.sample)))
             log.info(f"{self.done} {start + len(batch)} of {len(inputs)}")
 
