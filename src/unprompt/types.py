@@ -45,7 +45,7 @@ class Picture:
     height: int
     """Native height in pixels, as stored, before the EXIF orientation is applied."""
     format: str
-    """Sniffed format: JPEG, PNG, WEBP, AVIF, GIF, TIFF or BMP."""
+    """Sniffed format: JPEG, PNG, WEBP, AVIF, GIF, TIFF, BMP, JPEG2000 or HEIF."""
     quality: int | None
     """Estimated JPEG quality, 1 to 100; None for other formats."""
     original: str | None = None

@@ -14,6 +14,8 @@ from unprompt.types import Label, Picture, Sample, Split
 SUFFIXES: Final = {
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG"),
     **dict.fromkeys((".tif", ".tiff"), "TIFF"),
+    **dict.fromkeys((".heic", ".heif"), "HEIF"),
+    **dict.fromkeys((".jp2", ".j2k", ".jpx", ".jpf"), "JPEG2000"),
     **{f".{name.lower()}": name for name in ("PNG", "WEBP", "AVIF", "GIF", "BMP")},
 }
 """Suffix -> the format that it promises."""

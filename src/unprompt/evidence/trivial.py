@@ -10,9 +10,11 @@ import numpy as np
 from unprompt.evidence.alignment import Vector
 from unprompt.evidence.base import PictureExtractor
 from unprompt.evidence.product_cache import ProductCache
-from unprompt.images import FORMATS, resize
+from unprompt.images import resize
 from unprompt.types import RGB, Picture
 
+KNOWN_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP")
+"""Those of the one-hot code, which heads were trained on; any other format has zeros."""
 THUMBNAIL = 8
 FLOOR = 1e-3
 """Least mean square counted, in grey levels squared: a flat picture has no logarithm."""
@@ -27,7 +29,7 @@ class TrivialEvidence:
     thumbnail: Vector
     """192 float32 in [0, 1]: the picture at 8 x 8 x 3."""
     metadata: Vector
-    """4 + number of formats float32: see :func:`metadata`."""
+    """4 + number of known formats float32: see :func:`metadata`."""
 
 
 def high_frequency_energy(rgb: RGB) -> float:
@@ -40,7 +42,7 @@ def high_frequency_energy(rgb: RGB) -> float:
 def metadata(picture: Picture) -> Vector:
     """Logarithms of width and height, their difference, JPEG quality / 100 (0 if none), one-hot format."""
     wide, high = math.log(picture.width), math.log(picture.height)
-    one_hot = [float(picture.format == name) for name in FORMATS]
+    one_hot = [float(picture.format == name) for name in KNOWN_FORMATS]
     return np.array([wide, high, wide - high, (picture.quality or 0) / 100, *one_hot], np.float32)
 
 

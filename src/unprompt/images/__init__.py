@@ -3,7 +3,7 @@
 The policy is one for all formats and is part of every result; :func:`read` states it.
 """
 
-from unprompt.images.decode import hash_pixels, read
+from unprompt.images.decode import POLICY, hash_pixels, read
 from unprompt.images.formats import FORMATS, sniff
 from unprompt.images.geometry import centre_crop, centre_square, cut_out, fit_long, fit_short, resize
 from unprompt.images.jpeg import Chroma, encode_jpeg
@@ -16,6 +16,7 @@ from unprompt.images.webp import encode_webp
 
 __all__ = [
     "FORMATS",
+    "POLICY",
     "ByteRange",
     "Chroma",
     "Limits",

@@ -14,13 +14,15 @@ class Limits:
 
     max_pixels: int = 100_000_000
     """Width times height."""
+    max_side: int = 65_535
+    """Width or height: a row of eight million pixels is no picture."""
     max_bytes: int = 256 * 1024 * 1024
     """Of the file."""
     max_seconds: float = 20.0
     """That decoding may take, where it runs in a process of its own that can be stopped."""
 
     def __post_init__(self) -> None:
-        for name in ("max_pixels", "max_bytes"):
+        for name in ("max_pixels", "max_side", "max_bytes"):
             if (value := getattr(self, name)) < 1:
                 raise OptionError(f"{name} is {value}; expected 1 or more")
         if not self.max_seconds > 0:
@@ -35,7 +37,11 @@ class Limits:
             )
 
     def check_pixels(self, width: int, height: int, uri: str) -> None:
-        """Raise :class:`PictureTooLarge` for more than ``max_pixels`` pixels."""
+        """Raise :class:`PictureTooLarge` for more than ``max_pixels`` pixels, or ``max_side`` a side."""
+        if max(width, height) > self.max_side:
+            raise PictureTooLarge(
+                f"{uri}: the header says {width} x {height} pixels; at most {self.max_side} a side are opened: cut it"
+            )
         if width * height > self.max_pixels:
             raise PictureTooLarge(
                 f"{uri}: the header says {width} x {height} = {width * height} pixels; at most "

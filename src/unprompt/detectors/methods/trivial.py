@@ -10,8 +10,7 @@ import numpy as np
 from unprompt.detectors.base import Floats
 from unprompt.detectors.closed_form import LinearDetector
 from unprompt.detectors.options import ClosedFormOptions
-from unprompt.evidence.trivial import THUMBNAIL, TrivialEvidence, TrivialExtractor
-from unprompt.images import FORMATS
+from unprompt.evidence.trivial import KNOWN_FORMATS, THUMBNAIL, TrivialEvidence, TrivialExtractor
 
 
 class TrivialDetector(LinearDetector[TrivialEvidence]):
@@ -54,4 +53,4 @@ class MetadataDetector(TrivialDetector):
 
     method = "trivial-metadata"
     field = "metadata"
-    size = 4 + len(FORMATS)
+    size = 4 + len(KNOWN_FORMATS)
