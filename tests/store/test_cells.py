@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from unprompt.errors import OptionError, StoreError, UnreadablePicture
+from unprompt.images import POLICY
 from unprompt.store import (
     ProductRecipe,
     Store,
@@ -106,13 +107,14 @@ def test_a_picture_and_an_error_are_rows(tmp_path):
     a, b = Sample(str(tmp_path / "a.jpg"), 1, "sd15", "train"), Sample(str(tmp_path / "b.jpg"))
     store = Store(tmp_path / "out")
     (part,) = store.plan([a, b])
-    store.write_samples(part.index, sample_rows(part, [picture(a.uri), UnreadablePicture("truncated")]))
+    told = replace(picture(a.uri), warnings=("odd", "torn"))
+    store.write_samples(part.index, sample_rows(part, [told, UnreadablePicture("truncated")]))
     good, bad = store.read_samples().to_pylist()
     assert good | {"mtime_ns": 0} == {
         "uri": a.uri, "bytes": 5, "mtime_ns": 0, "label": 1, "generator": "sd15", "split": "train",
         "status": "ok", "error": None, "sha256": "s" * 64, "pixels": "p" * 64,
         "width": 3, "height": 2, "format": "JPEG", "quality": 90,
-        "perturbation": None, "original": None,
+        "perturbation": None, "original": None, "decoding": POLICY, "warnings": "odd; torn",
     }  # fmt: skip
     known = {"uri": b.uri, "generator": "", "status": "error", "error": "truncated"}
     assert bad == dict.fromkeys(good) | known
@@ -139,15 +141,19 @@ def test_a_store_holds_one_perturbation(tmp_path):
         store.check_perturbation("")
 
 
-def test_samples_of_before_the_perturbations_are_read(tmp_path):
+def test_samples_of_before_the_later_columns_are_read(tmp_path):
     store = Store(tmp_path / "out")
     (part,) = store.plan([Sample("a.jpg")])
     store.write_samples(part.index, sample_rows(part, [picture("a.jpg")]))
     path = tmp_path / "out" / "samples" / "part-00000.parquet"
     whole = store.read_shard(0)
-    pq.write_table(pq.read_table(path).drop_columns(["perturbation", "original"]), path)
-    assert store.read_shard(0) == whole
+    assert store.decodings() == (POLICY,)
+    pq.write_table(pq.read_table(path).drop_columns(["perturbation", "original", "decoding", "warnings"]), path)
+    old = store.read_shard(0)
+    assert old.drop_columns("decoding") == whole.drop_columns("decoding")
+    assert old["decoding"].to_pylist() == [None]
     store.check_perturbation("")
+    assert store.decodings() == (1,)
 
 
 def test_every_sample_needs_its_row(tmp_path):

@@ -24,7 +24,8 @@ def show_contents(contents: Contents, form: TableFormat) -> None:
     unread = contents.shards - contents.shards_read
     typer.echo(
         f"{contents.rows} planned rows in {contents.shards} shards, {unread or 'none'} still to be read; "
-        f"perturbation: {contents.perturbation or 'none'}"
+        f"perturbation: {contents.perturbation or 'none'}; "
+        f"decoding policy: {', '.join(map(str, contents.decodings)) or 'none yet'}"
     )
     if contents.views:
         rows = [

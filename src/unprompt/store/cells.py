@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from unprompt.errors import PictureError, StoreError
+from unprompt.images import POLICY
 from unprompt.store.fingerprint import fingerprint
 from unprompt.store.plan import Shard, index_cells
 from unprompt.store.product_table import ProductRecipe
@@ -101,7 +102,8 @@ def _rows(recipe: ProductRecipe, kind: str, pixels: Sequence[str], **payload: Se
 
 def _facts(picture: Picture) -> dict[str, object]:
     names = ("sha256", "pixels", "width", "height", "format", "quality", "original")
-    return {"status": "ok", "error": None} | {name: getattr(picture, name) for name in names}
+    told = {"decoding": POLICY, "warnings": "; ".join(picture.warnings) or None}
+    return {"status": "ok", "error": None} | {name: getattr(picture, name) for name in names} | told
 
 
 def _failure(error: PictureError) -> dict[str, object]:

@@ -46,6 +46,8 @@ class Contents:
     folder: str
     perturbation: str | None
     """What the pictures went through, empty = nothing; None before any was read."""
+    decodings: tuple[int, ...]
+    """Versions of the policy by which the first and the last pictures were decoded."""
     rows: int
     """Rows of the plan: samples, and once more each that changed."""
     shards: int
@@ -64,6 +66,7 @@ class Contents:
         return cls(
             str(store.root),
             store.perturbation(),
+            store.decodings(),
             store.planned_rows(),
             len(numbers),
             len(store.shards_read()),

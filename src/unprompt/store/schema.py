@@ -44,9 +44,13 @@ SAMPLES = _table(
     _column("quality", pa.int32(), "estimated JPEG quality, 1 to 100; null for other formats", nullable=True),
     _column("perturbation", pa.string(), "what the decoded RGB went through, name:value[,...]; null: nothing", True),
     _column("original", pa.string(), "hash of the decoded RGB before the perturbation; null without one", True),
+    _column("decoding", pa.int32(), "version of the policy of `images.read`; null after an error, and for 1", True),
+    _column(
+        "warnings", pa.string(), "what of the file could not be honoured, joined by semicolons; null: nothing", True
+    ),
 )
 
-LATER = ("perturbation", "original")
+LATER = ("perturbation", "original", "decoding", "warnings")
 """Columns of the samples that files of before lack; there they read as null."""
 
 _KEYS = (

@@ -109,6 +109,15 @@ class Store:
         table = self.read_shard(min(self.shards_read(), default=0))
         return None if table is None else table["perturbation"][0].as_py() or ""
 
+    def decodings(self) -> tuple[int, ...]:
+        """Versions of the decoding policy under which the first and the last shard were read, each once."""
+        read = self.shards_read()
+        tables = [self.read_shard(number) for number in sorted({min(read), max(read)})] if read else []
+        rows = [
+            row for table in tables if table is not None for row in table.select(["status", "decoding"]).to_pylist()
+        ]
+        return tuple(sorted({row["decoding"] or 1 for row in rows if row["status"] == "ok"}))
+
     def product_table(self, recipe: ProductRecipe) -> ProductTable:
         """The product table of ``recipe``, empty or not. Raises StoreError when its folder is another recipe's."""
         folder = self.root / "products" / recipe.name
