@@ -3,10 +3,10 @@
     python benchmarks/mutations.py [--files 20000] [--seed 0] [--out out/mutations.json]
 
 Each file is a sound one of some format with bits flipped, bytes exchanged, parts cut out, doubled or put elsewhere.
-Where :func:`unprompt.images.read` still gives pixels, an independent decoder is asked too: Pillow for PNG and TIFF, which
-are read by libpng and tifffile, and imagecodecs for JPEG, WebP, BMP and GIF, which are read by Pillow. A difference of
-more than 3 levels is counted where that one opens the file as well; two decoders may mend a damaged file differently, so
-each is to be looked at.
+Where :func:`unprompt.images.read` still gives pixels, an independent decoder is asked too: Pillow for PNG and TIFF,
+which are read by libpng and tifffile, and imagecodecs for JPEG, WebP, BMP and GIF, which are read by Pillow. A
+difference of more than 3 levels is counted where that one opens the file as well; two decoders may mend a damaged
+file differently, so each is to be looked at.
 """
 
 from __future__ import annotations
