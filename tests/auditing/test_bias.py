@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from unprompt.auditing import metadata_bias
+from unprompt.auditing import Audit, metadata_bias
 from unprompt.auditing.bias import _by_values, _folds
 
 
@@ -114,3 +117,35 @@ def test_unreadable_and_unknown_ones_are_left_out(item) -> None:
     items = mixed(item)
     more = [*items, item(0, error="cut"), item(None, form="GIF")]
     assert metadata_bias(more) == metadata_bias(items)
+
+
+def test_a_picture_of_both_classes_tells_nothing_of_either(item) -> None:
+    items = mixed(item, count=20)
+    both = [item(label, size=(7, 7 + number), pixels=f"both{number}") for number in range(9) for label in (0, 1, 1)]
+    assert metadata_bias([*both, *items]) == metadata_bias(items)
+    assert metadata_bias(both) is None
+    assert metadata_bias([*both, *items[:3]]) is None
+
+
+@pytest.mark.parametrize(("pixels", "known"), [("aaaa", False), ("aaab", True), ("abab", True), ("abcd", True)])
+def test_copies_of_one_picture_are_one(pixels, known, item) -> None:
+    items = [item(0, pixels=f"real{number}") for number in range(4)]
+    items += [item(1, pixels=name) for name in pixels]
+    assert (metadata_bias(items) is not None) == known
+
+
+KINDS = st.tuples(
+    st.sampled_from([0, 1, None]), st.sampled_from(["", "a", "b"]), st.integers(0, 5), st.sampled_from(["JPEG", "PNG"])
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(KINDS, max_size=16))
+def test_labels_and_copies_of_any_kind_have_an_audit(item, kinds) -> None:
+    items = [
+        item(label, name, form=form, size=(8 + pixels % 2, 8), pixels=str(pixels), hash=pixels % 3)
+        for label, name, pixels, form in kinds
+    ]
+    found = Audit.of("folder:x", [*items, item(1, error="z.png: an empty file")])
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["pictures"] == len(items) + 1
+    assert found.bias is None or 0 <= found.bias.low <= found.bias.high <= 1

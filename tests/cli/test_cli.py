@@ -106,6 +106,14 @@ def test_detect_takes_a_list_from_stdin(put: Put) -> None:
     assert stand.args == (["a", "b c.png", "d.png"],)
 
 
+@pytest.mark.parametrize("flag", ["-0", "--null"])
+@pytest.mark.parametrize("command", ["detect", "attribute"])
+def test_a_list_ended_by_nul_bytes(put: Put, command: str, flag: str) -> None:
+    stand = put(command, [])
+    CliRunner().invoke(app, [command, flag, "-"], input="two\nlines.png", catch_exceptions=False)
+    assert stand.args == (["two\nlines.png"],)
+
+
 @pytest.mark.parametrize(("predictions", "code"), [([GOOD], 0), ([GOOD, BAD], 1), ([BAD], 1)])
 def test_detect_exit_code(put: Put, predictions: Sequence[Prediction], code: int) -> None:
     put("detect", predictions)

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from unprompt.datasets import load_folder
+from unprompt.datasets.files import walk
 from unprompt.errors import DataError
 from unprompt.types import Sample
 
@@ -77,15 +78,67 @@ def test_the_path_is_kept_as_given(tree, monkeypatch):
     assert load_folder("./pictures/")[0].uri == "./pictures/real/a.png"
 
 
-def test_links_are_followed_but_not_round_in_circles(tree, tmp_path):
+def inner(root):
+    return [os.path.relpath(sample.uri, root) for sample in load_folder(root)]
+
+
+def test_a_folder_that_a_link_repeats_is_met_under_its_own_name(tree, tmp_path):
     root = tree("real/a.png", "real/b.png")
     os.symlink(os.path.join(root, "real"), os.path.join(root, "nature"))
     os.symlink(root, os.path.join(root, "real", "circle"))
     os.symlink(tmp_path / "gone.png", os.path.join(root, "real", "broken.png"))
     if hasattr(os, "mkfifo"):  # not on Windows
         os.mkfifo(os.path.join(root, "real", "pipe"))
-    found = [os.path.relpath(sample.uri, root) for sample in load_folder(root)]
-    assert found == [f"{name}/{file}.png" for name in ("nature", "real") for file in ("a", "b", "broken")]
+    assert inner(root) == ["real/a.png", "real/b.png", "real/broken.png"]
+
+
+@pytest.mark.parametrize("names", ["ab", "abc", "abcd"])
+def test_folders_that_are_linked_to_each_other_are_met_once(tree, names):
+    root = tree(*(f"{name}/{name}.png" for name in names))
+    for name in names:
+        for other in set(names) - {name}:
+            os.symlink(f"../{other}", os.path.join(root, name, f"to_{other}"))
+    assert inner(root) == [f"{name}/{name}.png" for name in names]
+    assert sorted(os.path.basename(path) for path in inner(os.path.join(root, "b"))) == [f"{one}.png" for one in names]
+
+
+def test_of_several_links_to_a_folder_elsewhere_the_first_counts(tree, tmp_path):
+    root = tree("a.png")
+    (tmp_path / "elsewhere" / "in").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "in" / "b.png").write_bytes(b"")
+    for name, target in (("z", "elsewhere"), ("fake", "elsewhere"), ("y", "elsewhere/in")):
+        os.symlink(tmp_path / target, os.path.join(root, name))
+    os.symlink(tmp_path, os.path.join(tmp_path, "elsewhere", "up"))
+    assert inner(root) == ["a.png", "fake/in/b.png"]
+
+
+def test_a_link_to_a_folder_that_is_not_entered_by_its_own_name_is_followed(tree):
+    root = tree(".cache/real/a.png", "b.png")
+    os.symlink(".cache/real", os.path.join(root, "shown"))
+    assert inner(root) == ["b.png", "shown/a.png"]
+
+
+def test_what_a_system_leaves_behind_is_skipped_and_counted(tree, caplog):
+    caplog.set_level("INFO")
+    root = tree("a.png", "Thumbs.db", "b/desktop.ini", "b/._c.png", "b/c.png", "__MACOSX/b/x.png", "b/.DS_Store")
+    assert inner(root) == ["a.png", "b/c.png"]
+    assert [line.partition(" (")[0] for line in caplog.messages] == [f"{root}: skipped 5 files of the system"]
+    caplog.clear()
+    assert inner(os.path.join(root, "b")) == ["c.png"]
+    assert caplog.messages == [f"{root}/b: skipped 3 files of the system (.DS_Store, ._c.png, desktop.ini)"]
+
+
+def test_a_folder_is_listed_when_its_files_are_asked_for(tree, monkeypatch):
+    root, plain, listed = tree("a.png", "b/c.png", "d/e.png"), os.scandir, []
+
+    def scandir(path):
+        listed.append(os.path.relpath(path, root))
+        return plain(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    files = walk(root)
+    assert (next(files), listed) == ("a.png", ["."])
+    assert (next(files), listed) == ("b/c.png", [".", "b"])
 
 
 @pytest.mark.parametrize(
@@ -99,6 +152,12 @@ def test_links_are_followed_but_not_round_in_circles(tree, tmp_path):
 def test_contradictory_names_are_an_error(tree, path, words):
     with pytest.raises(DataError, match=f"{re.escape(path)}: its {words}: rename a folder, or use a manifest"):
         load_folder(tree(path))
+
+
+def test_contradictory_names_above_no_file_are_none(tree):
+    root = tree("real/a.png")
+    os.makedirs(os.path.join(root, "real", "fake"))
+    assert inner(root) == ["real/a.png"]
 
 
 def test_a_missing_folder_is_an_error(tree):

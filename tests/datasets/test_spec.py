@@ -1,5 +1,6 @@
 """Which loader a specification means."""
 
+import json
 import os
 import re
 
@@ -45,11 +46,26 @@ def test_the_loaders_own_errors_come_through(folder):
         load("none.csv")
 
 
-def test_a_file_name_that_no_table_takes_is_an_error(folder):
+def test_a_file_name_that_no_table_takes_is_spelled_and_told(folder, caplog):
     with open(b"pictures/real/\xff.png", "wb"):
         pass
-    with pytest.raises(DataError, match=r"no UTF-8: 'pictures/real/\\udcff\.png'; expected UTF-8: rename the file"):
-        load("pictures")
+    assert load("pictures") == [Sample("pictures/real/a.png", 0), Sample("pictures/real/\\udcff.png", 0)]
+    told = "1 of 2 files have a name that is no UTF-8, such as pictures/real/\\udcff.png, and become rows with an error"
+    assert caplog.messages == [f"{told}; expected UTF-8: rename them"]
+
+
+def test_cells_that_no_table_takes_are_spelled(folder):
+    cells = {"path": "a.png", "label": 1, "generator": "\ud800g", "content": "\ud800c", "prompt": "\ud800p"}
+    (folder / "m.json").write_text(json.dumps([cells]))
+    (sample,) = load("m.json")
+    assert (sample.generator, sample.content, sample.prompt) == ("\\ud800g", "\\ud800c", "\\ud800p")
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"miniature"}))
+@pytest.mark.parametrize("argument", ["x" * 300, "x" * 300 + "/train", "a\0b", "\ud800"])
+def test_a_path_that_no_file_system_takes_is_a_data_error(name, argument):
+    with pytest.raises(DataError, match=r"(got|looked (in|for)|the folder) '"):
+        load(f"{name}:{argument}")
 
 
 @pytest.mark.parametrize("name", NAMES)

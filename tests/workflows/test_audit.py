@@ -120,6 +120,31 @@ def test_the_command_prints_json_and_nothing_else(tree: Path) -> None:
     assert told == json.loads(json.dumps(unprompt.audit(f"genimage:{tree}").to_dict()))
 
 
+@pytest.mark.parametrize(
+    ("names", "groups"),
+    [
+        (["real/1:a", "real/2:b", "fake/1:a", "fake/2:b"], 2),
+        (["real/1:a", "real/2:a", "fake/1:a", "fake/2:a"], 1),
+        (["real/1:a", "real/2:b", "fake/1:c", "fake/2:c"], 0),
+        (["real/1:a", "real/2:b", "fake/1:", "fake/2:"], 0),
+        (["real/1:a", "real/2:b", "real/3:c"], 0),
+        (["fake/1:a"], 0),
+        (["1:"], 0),
+    ],
+)
+def test_no_label_and_no_copy_fails_an_audit(names: list[str], groups: int, tmp_path: Path) -> None:
+    for name, _, pixels in (one.partition(":") for one in names):
+        path = tmp_path / "data" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(paint(pixels, 32, 32) if pixels else b"")
+    code, out, _ = run("--data", f"folder:{tmp_path}/data", "--format", "json", "--report", str(tmp_path / "page"))
+    told = json.loads(out)
+    assert (code, told["bias"], told["pictures"]) == (0, None, len(names))
+    assert [(one["kind"], one["across_classes"]) for one in told["copies"]] == [("exact", True)] * groups
+    assert told["findings"][0]["message"].startswith("unknown: needs two readable pictures of each class at least")
+    assert len(told["unreadable"]) == sum(name.endswith(":") for name in names)
+
+
 def test_a_wrong_root_ends_with_1_and_one_line(tmp_path: Path) -> None:
     code, out, err = run("--data", f"genimage:{tmp_path}")
     assert (code, out) == (1, "")

@@ -42,7 +42,7 @@ class Audit:
     """Samples, whether they can be read or not."""
     profiles: tuple[Profile, ...]
     bias: Bias | None
-    """None where a class has fewer than two pictures."""
+    """None, unknown, where a class has fewer than two distinct pictures that are not in the other class too."""
     copies: tuple[Copies, ...]
     """Groups across splits or classes."""
     other_copies: int
@@ -87,7 +87,8 @@ class Audit:
 
     def _bias(self) -> Finding:
         if self.bias is None:
-            return Finding("metadata", "skip", "needs two readable pictures of each class at least: label the data")
+            needed = "two readable pictures of each class at least, without copies: label the data, or add pictures"
+            return Finding("metadata", "skip", f"unknown: needs {needed}")
         message = f"format, size and JPEG quality alone reach AUC {self.bias.auc:.2f}"
         message += f" (95 % interval {self.bias.low:.2f} to {self.bias.high:.2f}; {self.bias.stronger} classifier)"
         if self.bias.auc > LIMIT:

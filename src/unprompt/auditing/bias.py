@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -15,7 +15,7 @@ from unprompt.datasets import members_by_generator
 from unprompt.detectors.logistic import logistic
 from unprompt.detectors.options import ClosedFormOptions
 from unprompt.evaluation import bootstrap, roc_auc
-from unprompt.types import GENERATED
+from unprompt.types import GENERATED, REAL
 
 LIMIT: Final = 0.6
 """AUC above which the data are called biased."""
@@ -50,10 +50,14 @@ class Bias:
 
 
 def metadata_bias(items: Sequence[Item]) -> Bias | None:
-    """Both classifiers, cross-validated in at most five folds; None with fewer than two pictures of a class."""
-    known = [(item, item.facts) for item in items if item.facts is not None and item.label is not None]
+    """Both classifiers, cross-validated in at most five folds; None with fewer than two distinct pictures of a class.
+
+    A picture that lies in both classes tells nothing of either, and is left out with all its copies.
+    """
+    known = _labelled(items)
     labels = np.array([item.label == GENERATED for item, _ in known], np.bool_)
-    folds = min(FOLDS, int(labels.sum()), int((~labels).sum()))
+    distinct = [len({facts.pixels for item, facts in known if item.label == label}) for label in (REAL, GENERATED)]
+    folds = min(FOLDS, *distinct)  # copies are in one fold, so that no fold takes a whole class
     if folds < 2:
         return None
     read = [facts for _, facts in known]
@@ -78,6 +82,14 @@ def metadata_bias(items: Sequence[Item]) -> Bias | None:
             for name, members in members_by_generator(labels, [item.sample.generator for item, _ in known]).items()
         },
     )
+
+
+def _labelled(items: Iterable[Item]) -> list[tuple[Item, FileFacts]]:
+    """The readable pictures of one known class."""
+    known = [(item, item.facts) for item in items if item.facts is not None and item.label is not None]
+    real, made = ({facts.pixels for item, facts in known if item.label == label} for label in (REAL, GENERATED))
+    both = real & made
+    return [(item, facts) for item, facts in known if facts.pixels not in both]
 
 
 def _folds(read: Sequence[FileFacts], labels: Flags, folds: int) -> npt.NDArray[np.int64]:

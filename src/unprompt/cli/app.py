@@ -144,9 +144,9 @@ def _function(command: Command) -> Callable[..., None]:
             given["options"] = settings(given["options"])
         arguments = [given.pop(name) for name in positional]
         if positional == ["paths"]:
-            from unprompt.workflows.prediction.inputs import listed
+            from unprompt.workflows.prediction.path_list import listed
 
-            arguments = [listed(arguments[0], sys.stdin.buffer)]
+            arguments = [listed(arguments[0], sys.stdin.buffer, given.pop("null"))]
         with quiet_stdout(), progress(command.work == "train:train") as watch:
             answer = _confirmed(_imported("workflows", command.work), arguments, {**given, **watch})
         code = _imported("cli", command.show)(answer, **own)
@@ -155,6 +155,8 @@ def _function(command: Command) -> Callable[..., None]:
         if code:
             raise typer.Exit(code)
 
+    if positional == ["paths"]:
+        parameters.append(option("null", bool, False))
     if command.form:
         choices = getattr(import_module("unprompt.cli.flags"), command.form)
         parameters.append(option("form", choices, "table"))

@@ -33,12 +33,13 @@ SHARED: Final = {
     "form": "What is printed on stdout.",
     "method": "A method's name: `unprompt methods` lists them.",
     "options": "Another value for one of the method's options, as epochs=30; may be given several times.",
+    "null": "The list on stdin is ended by NUL bytes, as `find -print0` writes it.",
     "max_minutes": "Do not ask for confirmation of a run that takes long on a CPU.",
 }
 """Help of the flags that mean the same everywhere."""
 LIMITS: Final = ("max_minutes", "max_bytes")
 """Parameters that ``--yes`` lifts."""
-_SPELLED: Final = {"form": "--format", "options": "--set", **dict.fromkeys(LIMITS, "--yes")}
+_SPELLED: Final = {"form": "--format", "null": "-0 --null", "options": "--set", **dict.fromkeys(LIMITS, "--yes")}
 """Flags that are not called like their parameters."""
 _NAMES: Final = {**vars(choices), "Any": Any, "Mapping": Mapping, "Path": Path, "Sequence": Sequence}
 """What the annotations of a workflow may name."""
@@ -106,7 +107,7 @@ def _parameter(
 
 def option(name: str, kind: Any, default: Any, help_text: str | None = None) -> inspect.Parameter:
     """A flag; one that is yes or no has no opposite."""
-    spelled = [_SPELLED.get(name, f"--{name.replace('_', '-')}")] if kind is bool or name in _SPELLED else []
+    spelled = _SPELLED.get(name, f"--{name.replace('_', '-')}").split() if kind is bool or name in _SPELLED else []
     return _typed(name, kind, typer.Option(*spelled, help=help_text or SHARED.get(name)), default)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import TypeVar
 
 from unprompt.datasets.aliases import label_of, split_of
-from unprompt.datasets.tree import walk
+from unprompt.datasets.files import FolderListing, listings
 from unprompt.errors import DataError
 from unprompt.types import Label, Sample, Split
 
@@ -18,8 +18,9 @@ Meaning = TypeVar("Meaning")
 def load_folder(path: str) -> list[Sample]:
     """Every visible file under a folder, whatever its suffix; names of folders give label, generator and split.
 
-    ``path`` is walked recursively in sorted order, links followed. A file that is no picture is a sample too:
-    only reading it can tell. Raises DataError for a missing or empty folder and for contradictory names.
+    ``path`` is walked recursively in sorted order, links followed, each real folder once. A file that is no picture is
+    a sample too: only reading it can tell. Raises DataError for a missing or empty folder, one that cannot be listed
+    and contradictory names.
 
         ROOT/real/a.png                          real
         ROOT/Fake/sd15/a.png                     generated, generator sd15
@@ -28,20 +29,35 @@ def load_folder(path: str) -> list[Sample]:
     """
     if not os.path.isdir(path):
         raise DataError(f"got {path!r} as data folder; expected a folder that exists (for a list use manifest:FILE)")
-    samples = [_sample(path, inner) for inner in walk(path)]
+    samples = [sample for listing in listings(path) for sample in samples_in(listing)]
     if not samples:
-        raise DataError(f"the folder {path!r} holds no visible file; expected pictures, in subfolders or not")
+        raise nothing_in(path)
     return samples
 
 
-def _sample(root: str, inner: str) -> Sample:
-    uri = os.path.join(root, inner)
-    folders = PurePath(inner).parts[:-1]
+def samples_in(listing: FolderListing) -> Iterator[Sample]:
+    """The samples of one folder; DataError when it cannot be listed or the names above it contradict one another."""
+    if listing.error is not None:
+        raise listing.error
+    if not listing.files:
+        return iter(())
+    first = os.path.join(listing.path, listing.files[0])
+    label, generator, split = _truth(first, PurePath(listing.inner).parts)
+    return (Sample(os.path.join(listing.path, name), label, generator, split) for name in listing.files)
+
+
+def nothing_in(path: str) -> DataError:
+    """The error of a folder without a file."""
+    return DataError(f"the folder {path!r} holds no visible file; expected pictures, in subfolders or not")
+
+
+def _truth(uri: str, folders: Sequence[str]) -> tuple[Label | None, str, Split | None]:
+    """Label, generator and split of a file in these folders."""
     labels: list[Label | None] = [label_of(name) for name in folders]
     splits: list[Split | None] = [split_of(name) for name in folders]
     label: Label | None = _agreed(uri, "label", folders, labels)
     split: Split | None = _agreed(uri, "split", folders, splits)
-    return Sample(uri, label, "" if label is None else _generator(folders, labels.index(label)), split)
+    return label, "" if label is None else _generator(folders, labels.index(label)), split
 
 
 def _agreed(uri: str, what: str, folders: Sequence[str], meanings: Sequence[Meaning | None]) -> Meaning | None:

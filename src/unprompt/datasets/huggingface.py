@@ -37,9 +37,12 @@ def load_huggingface(argument: str) -> list[Sample]:
     content (class) and prompt are read where they are. An empty cell is a sample that cannot be read, and is listed.
     """
     root, only = Path(argument), None
-    if not root.is_dir() and (only := split_of(root.name)) is not None:
+    if not os.path.isdir(root) and (only := split_of(root.name)) is not None:
         root = root.parent
-    folders = _folders(root)
+    try:
+        folders = _folders(root)
+    except OSError as error:
+        raise DataError(f"the folder {str(root)!r} cannot be read ({error}); expected one that you may list") from error
     if not folders:
         _refuse(argument, root)
     samples = [sample for folder, split in folders for sample in _samples(root, folder, split)]
@@ -50,12 +53,12 @@ def _folders(root: Path) -> list[tuple[Path, Split | None]]:
     """Folders with Arrow files, each with the split that its name means."""
     if any(root.glob("*.arrow")):
         return [(root, split_of(root.name))]
-    inside = sorted(one for one in root.iterdir() if any(one.glob("*.arrow"))) if root.is_dir() else []
+    inside = sorted(one for one in root.iterdir() if any(one.glob("*.arrow"))) if os.path.isdir(root) else []
     return [(one, split_of(one.name)) for one in inside]
 
 
 def _refuse(argument: str, root: Path) -> NoReturn:
-    found = ", ".join(sorted(one.name for one in root.iterdir())[:12]) if root.is_dir() else "no such folder"
+    found = ", ".join(sorted(one.name for one in root.iterdir())[:12]) if os.path.isdir(root) else "no such folder"
     raise DataError(
         f"huggingface: looked in {argument!r}; found {found or 'nothing'}; expected {EXPECTED}. For Parquet or a hub "
         "id: load it with the datasets library once, and save_to_disk"

@@ -26,7 +26,7 @@ def load_manifest(path: str) -> list[Sample]:
     fake and real; empty = unknown. Raises DataError that names the row, counted from 1 below the header.
     """
     manifest = Path(path)
-    if not manifest.is_file():
+    if not os.path.isfile(path):
         raise DataError(f"got {path!r} as manifest; expected a file that exists, with columns {COLUMNS}")
     reader = READERS.get(manifest.suffix.lower())
     if reader is None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from unprompt.datasets.diffusionforensics import load_diffusionforensics
@@ -18,6 +19,8 @@ from unprompt.datasets.universal import load_universal
 from unprompt.datasets.wildrf import load_wildrf
 from unprompt.errors import DataError
 from unprompt.types import Sample
+
+log = logging.getLogger(__name__)
 
 Loader = Callable[[str], list[Sample]]
 """What stands after the colon -> samples; the first line of its docstring describes the dataset."""
@@ -44,12 +47,13 @@ def load(spec: str) -> list[Sample]:
     """The samples that ``spec`` names: one of :data:`NAMES` with its argument, or a bare path.
 
     A bare folder means ``folder:``; a bare .csv, .json, .jsonl, .ndjson or .parquet file means ``manifest:``.
-    Raises DataError for anything else, and what the dataset's own loader raises.
+    A name that is no UTF-8 cannot be stored in a table: it is spelled with escapes, so that its picture becomes a row
+    with an error. Raises DataError for any other specification, and what the dataset's own loader raises.
     """
     name, colon, argument = spec.partition(":")
     if not colon or name not in NAMES:
         name, argument = _bare(spec), spec
-    return [_encodable(sample) for sample in NAMES[name](argument)]
+    return _encodable(NAMES[name](argument))
 
 
 def _bare(path: str) -> str:
@@ -65,10 +69,29 @@ def _bare(path: str) -> str:
     )
 
 
-def _encodable(sample: Sample) -> Sample:
-    """``sample`` itself. Raises DataError when its path cannot be written into a table."""
+def _encodable(samples: Sequence[Sample]) -> list[Sample]:
+    """``samples`` in texts that a table can hold."""
+    spelled = [_spelled(sample) for sample in samples]
+    changed = [new.uri for old, new in zip(samples, spelled, strict=True) if old.uri != new.uri]
+    if changed:
+        log.warning(
+            f"{len(changed)} of {len(samples)} files have a name that is no UTF-8, such as {changed[0]}, and become "
+            "rows with an error; expected UTF-8: rename them"
+        )
+    return spelled
+
+
+def _spelled(sample: Sample) -> Sample:
+    texts = (sample.uri, sample.generator, sample.content, sample.prompt)
+    if all(map(_is_encodable, texts)):
+        return sample
+    uri, generator, content, prompt = (text.encode("utf-8", "backslashreplace").decode() for text in texts)
+    return Sample(uri, sample.label, generator, sample.split, content, prompt)
+
+
+def _is_encodable(text: str) -> bool:
     try:
-        sample.uri.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise DataError(f"got a file name that is no UTF-8: {sample.uri!a}; expected UTF-8: rename the file") from error
-    return sample
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

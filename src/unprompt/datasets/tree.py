@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Final, NoReturn
 
 from unprompt.datasets.aliases import split_of
+from unprompt.datasets.files import walk
 from unprompt.errors import DataError
 from unprompt.types import GENERATED, Sample, Split
 
@@ -83,22 +84,6 @@ def load_benchmark(benchmark: Benchmark, argument: str) -> list[Sample]:
     return kept
 
 
-def walk(root: str, enter: Callable[[str], bool] = lambda name: True) -> Iterator[str]:
-    """Paths of the visible files relative to ``root``, sorted folder by folder, links followed.
-
-    ``enter`` decides by its name whether a folder is entered. Raises DataError for one that cannot be listed.
-    """
-    for folder, inner, files in os.walk(root, onerror=_unlisted, followlinks=True):
-        inner[:] = sorted(
-            name for name in inner if not name.startswith(".") and enter(name) and not _loops(folder, name)
-        )
-        for name in sorted(files):
-            found = os.path.join(folder, name)
-            # A broken link is kept, to become an error row; a pipe or socket would block its reader.
-            if not name.startswith(".") and (os.path.isfile(found) or os.path.islink(found)):
-                yield os.path.relpath(found, root)
-
-
 def normalise_name(name: str) -> str:
     """``name`` in small letters and digits alone.
 
@@ -147,30 +132,27 @@ def _wanted(sample: Sample, chosen: Selection, benchmark: Benchmark) -> bool:
 
 
 def _refuse(benchmark: Benchmark, argument: str) -> NoReturn:
-    place = Path(argument)
-    if place.is_dir():
-        looked, folders = f"in {argument!r}", sorted(one.name for one in place.iterdir() if one.is_dir())
+    if os.path.isdir(argument):
+        looked, folders = f"in {argument!r}", [name for name in _names(argument) if os.path.isdir(f"{argument}/{name}")]
         found = f"found no generated picture where one belongs, and the folders {_listed(folders)}"
     else:
-        there = next((one for one in place.parents if one.is_dir()), Path("."))
+        there = next((str(one) for one in Path(argument).parents if os.path.isdir(one)), os.curdir)
         looked = f"for {argument!r}"
-        found = f"found no such choice; {str(there)!r} holds {_listed(sorted(one.name for one in there.iterdir()))}"
+        found = f"found no such choice; {there!r} holds {_listed(_names(there))}"
     raise DataError(
         f"{benchmark.name}: looked {looked}; {found}; expected {benchmark.tree}: "
         f"give {benchmark.name}:ROOT[/generator][/split] with ROOT the folder above these"
     )
 
 
+def _names(folder: str) -> list[str]:
+    """What is in a folder, sorted; nothing where it cannot be listed."""
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
 def _listed(names: list[str]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return (", ".join(names[:_SHOWN]) or "nothing") + more
-
-
-def _loops(folder: str, name: str) -> bool:
-    """Whether ``name`` is a link to a folder that we are in."""
-    found = Path(folder, name)
-    return found.is_symlink() and Path(folder).resolve().is_relative_to(found.resolve())
-
-
-def _unlisted(error: OSError) -> NoReturn:
-    raise DataError(f"the folder {error.filename!r} cannot be read ({error}); expected one that you may list")

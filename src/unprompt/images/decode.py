@@ -78,15 +78,16 @@ def hash_pixels(rgb: RGB) -> str:
 def _load(path: Path, uri: str, limits: Limits) -> bytes:
     part = ByteRange.of(str(path))
     path = path if part is None else Path(part.file)
-    if path.exists() and not path.is_file():
-        what = "a folder" if path.is_dir() else "a device or pipe"
-        raise UnreadablePicture(f"{uri}: {what}; expected a picture's file: name the files in it")
     try:
+        if path.exists() and not path.is_file():
+            what = "a folder" if path.is_dir() else "a device or pipe"
+            raise UnreadablePicture(f"{uri}: {what}; expected a picture's file: name the files in it")
         limits.check_bytes(path.stat().st_size if part is None else part.length, uri)
         return path.read_bytes() if part is None else part.read()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a name that no file system takes
+        reason = (error.strerror if isinstance(error, OSError) else "") or error
         raise UnreadablePicture(
-            f"{uri}: cannot be opened: {error.strerror}; expected a readable file: check the path"
+            f"{uri}: cannot be opened: {reason}; expected a readable file: check the path"
         ) from error
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-_RANGE: Final = re.compile(r"(?s)(.+)#bytes=(\d+)\+(\d+)")
+_RANGE: Final = re.compile(r"(?s)(.+)#bytes=([0-9]{1,18})\+([0-9]{1,18})")
+"""At most 18 digits, so that each number is an offset that a file can have."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,9 @@ class ByteRange:
 
     @classmethod
     def of(cls, uri: str) -> ByteRange | None:
-        """The range that ``uri`` names; None for an ordinary path."""
+        """The range that ``uri`` names; None for an ordinary path, which a file of that very name is too."""
         found = _RANGE.fullmatch(uri)
-        return cls(found[1], int(found[2]), int(found[3])) if found else None
+        return cls(found[1], int(found[2]), int(found[3])) if found and not os.path.lexists(uri) else None
 
     def __str__(self) -> str:
         return f"{self.file}#bytes={self.offset}+{self.length}"

@@ -24,7 +24,8 @@ def detect(
 ) -> list[Prediction]:
     """Judge pictures: generated, real or inconclusive; the predictions come in the inputs' order.
 
-    A folder is walked recursively and judged by content; a file whose own name holds [, * or ? wins over the pattern.
+    A folder is walked recursively and judged by content, each real folder once, whatever links lead there; a file whose
+    own name holds [, *, ? or # wins over the pattern or notation.
     Every input gets a row, with ``status = "error"`` where it cannot be judged, as a pattern without a match. Equal
     pixels are judged once; their other rows name the first in ``duplicate_of``. Without a picture that can be read no
     model is loaded.
@@ -33,7 +34,7 @@ def detect(
 
     Args:
         paths: Pictures, folders of them, quoted patterns such as 'shots/**/*.png', or - for a list on stdin (one path
-            a line, or ended by NUL bytes).
+            a line, or ended by NUL bytes: -0).
         suite: The models to use: ``unprompt suites`` lists them; auto = those made for pictures like this one.
         method: The method that judges: ``unprompt methods`` lists them.
         prior: Share of generated pictures to expect, in (0, 1); it moves the probability, not the verdict.

@@ -1,21 +1,28 @@
-"""The inputs of ``detect`` and ``attribute``: paths, folders, patterns and lists, each becoming rows."""
+"""The inputs of ``detect`` and ``attribute``: paths, folders and patterns, each becoming rows."""
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from glob import glob, has_magic
+from glob import has_magic
 from pathlib import Path
-from typing import BinaryIO
+from typing import Final
 
-from unprompt.datasets import load_folder
+from unprompt.datasets.files import FolderListing, listings
+from unprompt.datasets.folder import nothing_in, samples_in
 from unprompt.errors import DataError, PictureError, UnreadablePicture
-from unprompt.images import read
+from unprompt.images import ByteRange, read
 from unprompt.types import Picture, Sample
+from unprompt.workflows.prediction.patterns import matches
 
-STDIN = "-"
-"""In place of a path: the paths that are listed on stdin."""
+log = logging.getLogger(__name__)
+
+_URL: Final = re.compile(r"(?:https?|ftp|file|s3|gs|hf):/|data:image/", re.IGNORECASE)
+"""Of ``http://`` a path keeps one stroke."""
+_FRAGMENT: Final = re.compile(r"\w+=")
 
 
 @dataclass(frozen=True)
@@ -36,35 +43,47 @@ class Input:
 
 
 def inputs_of(paths: Sequence[str | Path] | str | Path) -> list[Input]:
+    """All of :func:`iter_inputs` in memory."""
+    return list(iter_inputs(paths))
+
+
+def iter_inputs(paths: Sequence[str | Path] | str | Path) -> Iterator[Input]:
     """The pictures that paths, folders and patterns name, in their order; one named twice comes twice.
 
-    A file or folder of that very name wins over the pattern that its name could be. What is not there, a folder
-    that cannot be walked and a pattern without a match stay, to become error rows. Raises DataError without a path.
+    A folder is listed while its pictures are taken. A file or folder of that very name wins over the pattern that its
+    name could be. What is not there, a folder that cannot be listed, a pattern without a match and a URL stay, to
+    become error rows. Raises DataError without a path, at once.
     """
     if not paths:
         raise DataError("got no path, expected pictures, folders of pictures or patterns")
     several = [paths] if isinstance(paths, (str, Path)) else paths
-    return [one for path in several for one in _named(os.fspath(path))]
-
-
-def listed(paths: Iterable[str], stream: BinaryIO) -> list[str]:
-    """``paths`` with every ``-`` exchanged for the paths on ``stream``: one a line, or ended by NUL bytes."""
-    return [one for path in paths for one in (_lines(stream.read()) if path == STDIN else [path])]
-
-
-def _lines(data: bytes) -> list[str]:
-    rows = data.split(b"\0") if b"\0" in data else data.splitlines()
-    return [os.fsdecode(row) for row in rows if row.strip()]
+    return (one for path in several for one in _named(os.fspath(path)))
 
 
 def _named(path: str) -> Iterator[Input]:
-    if os.path.lexists(path) or not has_magic(path):
+    if os.path.lexists(path) or ByteRange.of(path):
         yield from _walked(path)
-    elif found := sorted(glob(path, recursive=True)):
+    elif found := matches(path) if has_magic(path) else []:
         yield from _once(found)
+    elif told := _refused(path):
+        yield Input(Sample(path), UnreadablePicture(f"{path}: {told}"))
     else:
-        message = f"{path}: no file or folder matches this pattern; expected one or more: correct it, or leave it out"
-        yield Input(Sample(path), UnreadablePicture(message))
+        yield Input(Sample(path))
+
+
+def _refused(path: str) -> str:
+    """Why a name that is no file's cannot be followed; empty for an ordinary path."""
+    file, _, fragment = path.rpartition("#")
+    if _URL.match(path):
+        return "URLs are not fetched: download the picture and give its path"
+    if file and (_FRAGMENT.match(fragment) or os.path.isfile(file)):
+        return (
+            f"'#{fragment}' names a part of a file; expected its path alone, of which the first page or frame is "
+            "judged, or FILE#bytes=OFFSET+LENGTH"
+        )
+    if has_magic(path):
+        return "no file or folder matches this pattern; expected one or more: correct it, or leave it out"
+    return ""
 
 
 def _once(paths: Sequence[str]) -> Iterator[Input]:
@@ -78,10 +97,24 @@ def _once(paths: Sequence[str]) -> Iterator[Input]:
 
 
 def _walked(path: str) -> Iterator[Input]:
+    """A folder's pictures, else the one picture; where folders' names contradict one another the truth is unknown."""
     if not os.path.isdir(path):
         yield Input(Sample(path))
         return
+    empty = True
+    for listing in listings(path):
+        empty = empty and not listing.files and listing.error is None
+        if listing.error is not None:
+            yield Input(Sample(listing.path), UnreadablePicture(str(listing.error)))
+        else:
+            yield from map(Input, _samples(listing))
+    if empty:
+        yield Input(Sample(path), UnreadablePicture(str(nothing_in(path))))
+
+
+def _samples(listing: FolderListing) -> Iterable[Sample]:
     try:
-        yield from (Input(sample) for sample in load_folder(path))
+        return samples_in(listing)
     except DataError as error:
-        yield Input(Sample(path), UnreadablePicture(str(error)))
+        log.warning(f"{error}; the truth of what lies there is taken as unknown")
+        return (Sample(os.path.join(listing.path, name)) for name in listing.files)
