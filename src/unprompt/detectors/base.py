@@ -27,6 +27,7 @@ from unprompt.detectors.options import Options as AnyOptions
 from unprompt.errors import CheckpointError, DataError
 from unprompt.evidence.base import Extractor
 from unprompt.evidence.product_cache import ProductCache
+from unprompt.evidence.sequence import StoredEvidence
 from unprompt.types import Picture
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ class Model(ABC, Generic[E, O]):
     def logits(self, evidence: Sequence[E]) -> Floats:
         """N float64 (N x candidates of an attributor), finite, independent of batch and order to 1e-4."""
         self.check(evidence)
-        return self.answers(self.collate(evidence[start : start + BATCH]) for start in range(0, len(evidence), BATCH))
+        starts = range(0, len(evidence), BATCH)
+        return self.answers(self.collate(list(evidence[start : start + BATCH])) for start in starts)
 
     def answers(self, batches: Iterable[tuple[Tensor, ...]]) -> Floats:
         """As :meth:`logits`, from what :meth:`collate` made of batch after batch."""
@@ -204,7 +206,9 @@ class Model(ABC, Generic[E, O]):
         """Take what was fitted on validation data from a checkpoint's header."""
 
     def check(self, evidence: Sequence[E]) -> None:
-        """:class:`DataError` for evidence of another method."""
+        """:class:`DataError` for evidence of another method; a store's was checked by its view."""
+        if isinstance(evidence, StoredEvidence):
+            return
         for index, one in enumerate(evidence):
             if not isinstance(one, self.Evidence):
                 raise DataError(

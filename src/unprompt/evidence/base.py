@@ -6,11 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, final
 
+import pyarrow as pa
+
 from unprompt.errors import StoreError
 from unprompt.evidence.product_cache import ProductCache, ShardReader
 from unprompt.evidence.products import Product
 from unprompt.evidence.stored import StoredProductCache
 from unprompt.store import EvidenceView, ProductRecipe, Store
+from unprompt.store.table_cache import TableCache
 
 if TYPE_CHECKING:
     from unprompt.instruments import Suite
@@ -68,13 +71,15 @@ class Extractor(ABC, Generic[E_co]):
         suite: Suite,
         rows: Sequence[Mapping[str, Any]] | None = None,
         noise: int = 0,
+        tables: TableCache | None = None,
     ) -> list[E_co]:
         """The stored evidence of ``rows`` (sample rows that are ok; all of the shard by default), nothing made anew.
 
-        ``noise`` is the draw of the noise; further ones are stored for some pictures alone. :class:`StoreError` when
-        the view is not this extractor's under this suite, a product is missing, or a picture that the evidence shows
-        was changed since.
+        ``noise`` is the draw of the noise; further ones are stored for some pictures alone. ``tables`` keeps what was
+        read. Whatever precision the models ran in is taken. :class:`StoreError` when the view is not this extractor's
+        under this suite, a product is missing, or a picture that the evidence shows was changed since.
         """
+        suite = suite.at_dtype(store.dtype(view) or suite.dtype)
         expected = self.view(suite)
         if not view.serves(expected):
             raise StoreError(
@@ -83,7 +88,7 @@ class Extractor(ABC, Generic[E_co]):
                 "with this suite, or name the suite that made it"
             )
         rows = ok_rows(store, shard) if rows is None else rows
-        return self.extract(StoredProductCache(ShardReader(store, shard), suite, rows, noise))
+        return self.extract(StoredProductCache(ShardReader(store, shard, tables), suite, rows, noise))
 
 
 class PictureExtractor(Extractor[E_co]):
@@ -103,9 +108,9 @@ def rows_by_shard(store: Store) -> Iterator[tuple[int, list[dict[str, Any]]]]:
             yield shard, rows
 
 
-def ok_rows(store: Store, shard: int) -> list[dict[str, Any]]:
-    """The shard's sample rows that have a picture; :class:`StoreError` before it was read."""
-    table = store.read_shard(shard)
+def ok_rows(store: Store, shard: int, table: pa.Table | None = None) -> list[dict[str, Any]]:
+    """The shard's sample rows that have a picture, from its table if it is at hand; StoreError before it was read."""
+    table = store.read_shard(shard) if table is None else table
     if table is None:
         raise StoreError(f"{store.root} has no samples of shard {shard}: finish the extraction by the same command")
     return [row for row in table.to_pylist() if row["status"] == "ok"]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import numpy as np
+import pyarrow as pa
 
 from unprompt.errors import StoreError
 from unprompt.evidence.phrases import noun_phrases
@@ -30,6 +31,7 @@ from unprompt.evidence.products import (
 from unprompt.images import cut_out
 from unprompt.instruments.base import Vectors
 from unprompt.store import ProductRecipe, Store
+from unprompt.store.table_cache import TableCache
 from unprompt.types import RGB, Box, Caption, Picture
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ class ShardReader:
 
     store: Store
     shard: int
+    tables: TableCache | None = None
+    """Keeps the tables that were read."""
 
     def read(
         self, product: Product[Made], recipe: ProductRecipe, pixels: Sequence[str], some: bool = False
@@ -52,10 +56,10 @@ class ShardReader:
 
         With ``some`` the file may hold some of the shard's pictures alone: None as well when one of these is lacking.
         """
-        table = self.store.product_table(recipe).read(self.shard)
+        table = self._table(recipe)
         if table is None:
             return None
-        stored = dict(zip(table["pixels"].to_pylist(), product.codec.items(table), strict=True))
+        stored = {name: place for place, name in enumerate(table["pixels"].to_pylist())}
         if lacking := [one for one in pixels if one not in stored]:
             if some:
                 return None
@@ -64,11 +68,17 @@ class ShardReader:
                 f"({len(lacking)} lacking), which belongs to this shard now: a file was changed after it was planned; "
                 "run extract again, or into a new folder"
             )
-        return [stored[one] for one in pixels]
+        return product.codec.items(table.take([stored[one] for one in pixels]))
 
     def write(self, product: Product[Made], recipe: ProductRecipe, pixels: Sequence[str], made: Sequence[Made]) -> None:
         """Store the products of the pictures with these hashes."""
         self.store.product_table(recipe).write(self.shard, product.codec.rows(recipe, pixels, made))
+
+    def _table(self, recipe: ProductRecipe) -> pa.Table | None:
+        def load() -> pa.Table | None:
+            return self.store.product_table(recipe).read(self.shard)
+
+        return self.tables.read((self.store.root, recipe.name, self.shard), load) if self.tables else load()
 
 
 class ProductCache:

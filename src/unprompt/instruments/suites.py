@@ -42,6 +42,8 @@ class Suite:
         self.batch_size = batch_size
         self.method = ""
         """The method whose instruments these are; empty = those of every method that has none of its own."""
+        self._at: dict[tuple[str, str], Suite] = {}
+        """By dtype and method: the same instruments in other precisions."""
         self._built: dict[object, Instrument] = {}
         """By their place in the file, and by what the file says of them, so that equal ones are loaded once."""
 
@@ -68,6 +70,15 @@ class Suite:
         seen = copy.copy(self)
         seen.method = method
         return seen
+
+    def at_dtype(self, dtype: str) -> Suite:
+        """The suite with models that run in ``dtype``; of this one's own dtype it is this suite."""
+        if dtype == self.dtype:
+            return self
+        key = (dtype, self.method)
+        if key not in self._at:
+            self._at[key] = Suite(self.manifest, self.device, dtype, self.batch_size).of(self.method)
+        return self._at[key]
 
     def has_override(self, role: str) -> bool:
         """Whether the method of this view has an instrument of its own in ``role``."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -146,6 +148,16 @@ class Store:
         """The view of ``method``. Raises StoreError when it is missing or damaged."""
         return read_view(self.root / "evidence", method)
 
+    def dtype(self, view: EvidenceView) -> str | None:
+        """Numbers that the models of a view ran in, as float32; None where no product of a model is stored."""
+        cards = (card for name in view.products.values() for card in _cards(self.root / "products" / name))
+        return next((card["parameters"]["dtype"] for card in cards if "dtype" in card.get("parameters", {})), None)
+
+    def shard_bytes(self, shard: int, products: Iterable[str]) -> int:
+        """Bytes of a shard's files in these product tables."""
+        paths = (self.root / "products" / name / shard_file(shard) for name in products)
+        return sum(path.stat().st_size for path in paths if path.exists())
+
     def write_noise_samples(self, note: NoiseSamples) -> None:
         """Store which pictures have further noise samples of one method; a former note is replaced."""
         write_noise_samples(self.root / "draws", note)
@@ -170,3 +182,9 @@ class Store:
             cells = pa.array([getattr(planned[uri], name) for uri in uris], field.type)
             table = table.set_column(SAMPLES.get_field_index(name), field, cells)
         return table
+
+
+@cache
+def _cards(folder: Path) -> tuple[dict[str, Any], ...]:
+    """The cards that a product table's recipe names; a table's recipe never changes."""
+    return tuple(card for card in read_recipe(folder).cards if isinstance(card, dict))

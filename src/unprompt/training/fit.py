@@ -22,7 +22,7 @@ from unprompt.detectors.closed_form import ClosedForm
 from unprompt.detectors.labels import labelled
 from unprompt.detectors.options import TrainedOptions
 from unprompt.errors import OptionError
-from unprompt.training.loop import Part, Task, shuffled, train
+from unprompt.training.loop import Part, Task, train
 from unprompt.training.rows import Labels, Rows
 from unprompt.training.run import Run
 from unprompt.training.state import Callback, Report, TrainingState, noop
@@ -132,7 +132,7 @@ class _HeadBatches:
     seed: int
 
     def __call__(self, epoch: int, step: int, number: int, parts: int) -> Part:
-        batch = shuffled(len(self.rows), self.seed, epoch)[step * self.size : (step + 1) * self.size]
+        batch = self.rows.order(self.seed, epoch)[step * self.size : (step + 1) * self.size]
         own = np.array_split(batch, parts)[number]
         rng = np.random.default_rng((self.seed, epoch, step, *([number] if parts > 1 else [])))
         inputs = self.rows.batch(own if len(own) else batch[:1], rng)

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unprompt.detectors.base import Model
+from unprompt.evidence.sequence import StoredEvidence
 
 Labels: TypeAlias = Sequence[int] | npt.NDArray[np.integer] | npt.NDArray[np.floating]
 """N zeros and ones; for an attributor N x K, one column a candidate."""
@@ -29,6 +30,7 @@ class Rows:
         self.detector, self.evidence = detector, evidence
         self.labels = np.asarray(labels, np.float32)
         detector.check(evidence)
+        self._order: tuple[tuple[int, int], npt.NDArray[np.int64]] | None = None
         self.cached = self._collated() if detector.cacheable_features and len(evidence) else None
 
     def __len__(self) -> int:
@@ -38,9 +40,17 @@ class Rows:
         """The network's inputs of these rows, augmented where the method augments, and their labels."""
         target = torch.from_numpy(self.labels[index])
         if self.cached is None:
-            return self.detector.collate([self.evidence[i] for i in index], rng), target
+            return self.detector.collate(self._chosen(index), rng), target
         where = torch.from_numpy(index)
         return tuple(column.index_select(0, where) for column in self.cached), target
+
+    def order(self, seed: int, epoch: int) -> npt.NDArray[np.int64]:
+        """An epoch's order; of stored evidence that does not fit into memory a few shards at a time are mixed."""
+        if self._order is None or self._order[0] != (seed, epoch):
+            rng = np.random.default_rng((seed, epoch))
+            stored = self.evidence if self.cached is None and isinstance(self.evidence, StoredEvidence) else None
+            self._order = (seed, epoch), stored.shuffled(rng) if stored else rng.permutation(len(self))
+        return self._order[1]
 
     def loss(self, first: int = 0, stride: int = 1) -> float:
         """Sum of the cross-entropies of each ``stride``-th row; divided by the number of labels it is their mean."""
@@ -59,7 +69,17 @@ class Rows:
         for start in range(0, len(columns[0]), WIDE):
             yield tuple(column[start : start + WIDE] for column in columns)
 
+    def _chosen(self, index: npt.NDArray[np.int64]) -> Sequence[Any]:
+        if isinstance(self.evidence, StoredEvidence):
+            return self.evidence.take(index)
+        return [self.evidence[i] for i in index]
+
     def _collated(self) -> tuple[Tensor, ...]:
-        starts = range(0, len(self.evidence), CHUNK)
-        parts = [self.detector.collate(self.evidence[start : start + CHUNK]) for start in starts]
-        return tuple(torch.cat(columns) for columns in zip(*parts, strict=True))
+        """Into place chunk by chunk, so that no row is in memory twice."""
+        columns: tuple[Tensor, ...] = ()
+        for start in range(0, len(self.evidence), CHUNK):
+            part = self.detector.collate(list(self.evidence[start : start + CHUNK]))
+            columns = columns or tuple(one.new_empty((len(self.evidence), *one.shape[1:])) for one in part)
+            for column, rows in zip(columns, part, strict=True):
+                column[start : start + len(rows)] = rows
+        return columns

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from unprompt.detectors.base import Detector, Model
 from unprompt.detectors.methods.panel import Panel
 from unprompt.errors import DataError, StoreError
 from unprompt.evidence.base import rows_by_shard
+from unprompt.evidence.sequence import ShardPart, StoredEvidence
 from unprompt.instruments import Suite
 from unprompt.store import Store
 from unprompt.types import GENERATED, REAL, Label, Split
@@ -24,9 +25,9 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """Evidence of one split, in the order of its store; every list has one entry a picture."""
+    """Evidence of one split, in the order of its store; every sequence has one entry a picture."""
 
-    evidence: list[Any]
+    evidence: Sequence[Any]
     labels: list[Label]
     generators: list[str]
     pixels: list[str]
@@ -68,7 +69,8 @@ def gathered(
     having = stores_with(folders, extractor.method)
     if generators is not None:
         _check_names(having, generators)
-    labelled = Labelled([], [], [], [], [])
+    parts: list[ShardPart] = []
+    labelled = Labelled(StoredEvidence(extractor, suite, ()), [], [], [], [])
     for store in having:
         view = store.read_view(extractor.method)
         for shard, rows in rows_by_shard(store):
@@ -79,12 +81,12 @@ def gathered(
                 and (generators is None or row["label"] == REAL or row["generator"] in generators)
             ]
             if chosen:
-                labelled.evidence.extend(extractor.load_shard(store, view, shard, suite, chosen))
+                parts.append(ShardPart(store, view, shard, tuple(row["uri"] for row in chosen)))
                 labelled.labels.extend(row["label"] for row in chosen)
                 labelled.generators.extend(row["generator"] for row in chosen)
                 labelled.pixels.extend(row["pixels"] for row in chosen)
                 labelled.originals.extend(row["original"] or row["pixels"] for row in chosen)
-    return labelled
+    return replace(labelled, evidence=StoredEvidence(extractor, suite, parts))
 
 
 def joined(

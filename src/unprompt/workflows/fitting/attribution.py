@@ -9,6 +9,7 @@ from unprompt.detectors.attributor import Attributor, targets
 from unprompt.detectors.base import Model
 from unprompt.errors import DataError, OptionError
 from unprompt.evaluation import AttributionTable, evaluate_attribution, fit_platt
+from unprompt.evidence.sequence import StoredEvidence
 from unprompt.store import Store
 from unprompt.training.fit import Labels, Validation
 from unprompt.types import GENERATED, Label, Split
@@ -48,12 +49,14 @@ def fit_attributor(
 
 def attributable(
     attributor: Attributor[Any, Any], folders: Sequence[Store], split: Split, generators: Sequence[str] | None
-) -> tuple[list[Any], list[str | None]]:
+) -> tuple[Sequence[Any], list[str | None]]:
     """Evidence and makers of one split's pictures, without the real ones where the attributor learns from none."""
     pictures = gathered(folders, attributor, attributor.suite, split, generators)
     makers = makers_of(pictures.labels, pictures.generators, split)
     kept = [i for i, maker in enumerate(makers) if maker is not None or attributor.options.reals]
-    return [pictures.evidence[i] for i in kept], [makers[i] for i in kept]
+    evidence = pictures.evidence
+    assert isinstance(evidence, StoredEvidence)
+    return evidence.subset(kept), [makers[i] for i in kept]
 
 
 def makers_of(labels: Sequence[Label], generators: Sequence[str], split: Split) -> list[str | None]:
