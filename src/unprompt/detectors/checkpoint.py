@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from unprompt.errors import CheckpointError, StoreError
 from unprompt.store.files import write_aside
+from unprompt.structured_text import parse_object
 from unprompt.validation import Whole, checked
 
 KEY = "unprompt"
@@ -50,7 +51,9 @@ class Header:
     def from_json(cls, text: str, path: Path) -> Header:
         """The inverse; :class:`CheckpointError` for anything else."""
         try:
-            return cls(**json.loads(text))
+            header = cls(**parse_object(text))
+            header.to_json()  # ValueError for a number that is not finite
+            return header
         except (ValueError, TypeError) as error:
             expected = [one.name for one in fields(cls)]
             raise CheckpointError(
@@ -136,7 +139,7 @@ def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, "pt") as stored:
             yield stored
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, RuntimeError, TypeError, ValueError, AttributeError) as error:  # of a dtype too
         raise CheckpointError(
             f"{path} is damaged or no safetensors file ({error}): train it again", path=path
         ) from error
