@@ -183,7 +183,8 @@ class Model(ABC, Generic[E, O]):
                 "give another checkpoint, or train it again with this edition"
             )
         try:
-            model = cls._from_header(header, path, suite)
+            with checkpoint.fitting(tensors):
+                model = cls._from_header(header, path, suite)
         except (ValueError, TypeError, ArithmeticError, RuntimeError, MemoryError) as error:
             raise CheckpointError(
                 f"{path}: no network can be built from its options ({first_cause(error)}): train it again", path=path

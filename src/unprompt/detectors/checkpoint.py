@@ -7,13 +7,16 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, field, fields
+from itertools import count
 from pathlib import Path
-from typing import Any
+from threading import get_ident
+from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from unprompt.errors import CheckpointError, StoreError
 from unprompt.store.files import write_aside
@@ -22,6 +25,10 @@ from unprompt.validation import Whole, checked
 
 KEY = "unprompt"
 """The one entry of the safetensors header; several would be written in an order that varies."""
+FOREIGN: Final = 2**26
+"""Numbers of the largest parameter that a network may have beside those of its checkpoint."""
+PARAMETERS: Final = 100_000
+"""Parameters of a network at most."""
 
 
 @checked("")
@@ -97,6 +104,27 @@ def load(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         names = stored.keys()
         # Cloned, since Windows replaces no file that tensors in memory are mapped to.
         return dict(stored.metadata() or {}), {name: stored.get_tensor(name).clone() for name in names}
+
+
+@contextmanager
+def fitting(tensors: Mapping[str, Tensor]) -> Iterator[None]:
+    """Inside, MemoryError for a network of which a parameter could not lie among ``tensors``, before it is filled.
+
+    What a suite's models are built of is let through, up to ``FOREIGN`` numbers each.
+    """
+    largest = max([FOREIGN, *(tensor.numel() for tensor in tensors.values())])
+    thread, names = get_ident(), count(1)
+
+    def check(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        own = parameter is not None and get_ident() == thread
+        if own and (parameter.numel() > largest or next(names) > PARAMETERS):
+            raise MemoryError(f"{type(module).__name__}.{name} of shape {tuple(parameter.shape)} is too large")
+
+    hook = register_module_parameter_registration_hook(check)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def own(network: nn.Module) -> dict[str, Tensor]:

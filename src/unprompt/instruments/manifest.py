@@ -23,8 +23,8 @@
     candidate = true                        # false = only ever an outsider; the diffusion is always a candidate
 
 Weights are named by their path beside the file, by hub id and revision, or by the url of a torchvision file; with a
-path, the others say where they come from. No path leads
-out of the file's folder, be it by ``..`` or by a link. ``needs`` = { disk, memory, work } says what a model asks of a machine.
+path, the others say where they come from. No path leads out of the file's folder, be it by ``..`` or by
+a link. ``needs`` = { disk, memory, work } says what a model asks of a machine.
 """
 
 from __future__ import annotations
