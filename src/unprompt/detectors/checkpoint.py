@@ -116,8 +116,9 @@ def fitting(tensors: Mapping[str, Tensor]) -> Iterator[None]:
     thread, names = get_ident(), count(1)
 
     def check(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
-        own = parameter is not None and get_ident() == thread
-        if own and (parameter.numel() > largest or next(names) > PARAMETERS):
+        if parameter is None or get_ident() != thread:
+            return
+        if parameter.numel() > largest or next(names) > PARAMETERS:
             raise MemoryError(f"{type(module).__name__}.{name} of shape {tuple(parameter.shape)} is too large")
 
     hook = register_module_parameter_registration_hook(check)
