@@ -95,7 +95,7 @@ def test_any_configuration_of_a_model(fake: Path, tmp_path: Path, name: str, val
         ),
         (
             '[instruments.encoder]\nclass = "clip"\npath = "x"\nparameters = { side = [3] }',
-            r"side is \[3\], expec",
+            r"side is \[3\]",
         ),
         (
             '[digests]\n"heads/x" = "0"',
