@@ -175,6 +175,6 @@ def test_what_is_missing_is_told(store: Path, suite: Path, heads: Path, tmp_path
     with pytest.raises(StoreError, match="holds no evidence of 'tidy'"):
         analyse("alignment", evidence=tmp_path / "empty", suite=suite, out=tmp_path)
     (tmp_path / "bad.json").write_text("{}")
-    with pytest.raises(DataError, match=r"bad\.json cannot be read as results"):
+    with pytest.raises(DataError, match=r"bad\.json holds no results"):
         analyse("robustness", results=[tmp_path / "bad.json"], out=tmp_path)
     assert not list(tmp_path.glob("*.svg"))

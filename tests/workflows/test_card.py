@@ -179,7 +179,11 @@ def test_a_repository_comes_from_the_cache_of_the_hub(
 
 @pytest.mark.parametrize(
     ("config", "words"),
-    [("[]", r"no configuration of a head \(got list\)"), ("{", "no configuration of a head"), ("{}", "method 'None'")],
+    [
+        ("[]", r"no configuration of a head \(got a list; expected an object\)"),
+        ("{", "no configuration of a head"),
+        ("{}", "method 'None'"),
+    ],
 )
 def test_a_folder_that_is_no_head(config: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"config\.json is no configuration of a head \(.*No such file"):

@@ -22,6 +22,7 @@ from unprompt.auditing import Item
 from unprompt.errors import DataError, OptionError
 from unprompt.images import encode_jpeg, encode_png, fit_short, read
 from unprompt.store.files import write_aside
+from unprompt.structured_text import read_object
 from unprompt.types import RGB, Picture
 
 log = logging.getLogger(__name__)
@@ -112,7 +113,11 @@ def _claim(path: Path, alignment: Alignment) -> None:
     """Store the folder's options, or check that they are the same."""
     recipe = {"version": VERSION, **asdict(alignment)}
     if path.is_file():
-        if (stored := json.loads(path.read_text("utf-8"))) != recipe:
+        try:
+            stored = read_object(path)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path} cannot be read ({error}): delete it, or name another --out") from error
+        if stored != recipe:
             raise DataError(f"{path.parent} was aligned with {stored}, not with {recipe}: name another --out")
         return
     write_aside(path, lambda file: file.write(json.dumps(recipe, indent=1).encode()))

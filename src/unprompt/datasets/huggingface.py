@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,8 +13,10 @@ import pyarrow as pa
 
 from unprompt.datasets.aliases import split_of
 from unprompt.datasets.manifest import label_cell, split_cell
+from unprompt.datasets.rows import ROWS, cells_of, is_text
 from unprompt.errors import DataError
 from unprompt.images import ByteRange
+from unprompt.structured_text import parse_object, read_object
 from unprompt.types import Sample, Split
 
 EXPECTED: Final = (
@@ -25,6 +26,7 @@ EXPECTED: Final = (
 _LABELS: Final = ("label", "labels")
 _NOTES: Final = {"generator": ("generator", "source", "model"), "content": ("content", "class"), "prompt": ("prompt",)}
 """Field of a sample -> columns that may hold it, the first one there counts."""
+_TOLD: Final = frozenset({"split"}.union(*_NOTES.values()))
 
 
 def load_huggingface(argument: str) -> list[Sample]:
@@ -73,6 +75,8 @@ class _Columns:
     label: str | None
     classes: tuple[str, ...]
     """Names of a ClassLabel's classes; empty for other labels."""
+    told: tuple[str, ...]
+    """The label's column, and those of ``_TOLD`` that are there."""
 
 
 def _samples(root: Path, folder: Path, split: Split | None) -> Iterator[Sample]:
@@ -80,7 +84,7 @@ def _samples(root: Path, folder: Path, split: Split | None) -> Iterator[Sample]:
         try:
             with pa.memory_map(str(path)) as mapped:
                 yield from _rows(root, path, mapped, split)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise DataError(f"{path}: cannot be read as an Arrow stream ({error}); expected {EXPECTED}") from error
 
 
@@ -89,13 +93,21 @@ def _data_files(folder: Path) -> list[Path]:
     state = folder / "state.json"
     if not state.is_file():
         return sorted(folder.glob("*.arrow"))
-    info = json.loads(state.read_text("utf-8"))
+    try:
+        info = read_object(state)
+        names = [one["filename"] for one in info["_data_files"]]
+        if outside := [name for name in names if Path(name).name != name]:
+            raise ValueError(f"it names the file {outside[0]!r}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{state}: cannot be read ({error!r}); expected the names of the Arrow files beside it under _data_files"
+        ) from error
     if info.get("_indices_data_files"):
         raise DataError(
             f"{folder}: the data set was saved with a selection of rows; expected whole files: load it with the "
             "datasets library, and save_to_disk again after flatten_indices()"
         )
-    return [folder / one["filename"] for one in info["_data_files"]]
+    return [folder / name for name in names]
 
 
 def _rows(root: Path, path: Path, mapped: pa.MemoryMappedFile, split: Split | None) -> Iterator[Sample]:
@@ -106,22 +118,43 @@ def _rows(root: Path, path: Path, mapped: pa.MemoryMappedFile, split: Split | No
         columns = _columns(path, stream.schema)
         row = 0
         for batch in stream:
+            if row + batch.num_rows > ROWS:
+                raise ValueError(f"it has more than {ROWS:,} rows: split it")
+            batch.validate(full=True)
             uris = _uris(root, path, batch.column(columns.image), start, size)
-            cells = batch.drop_columns([columns.image]).to_pylist()
-            for uri, cell in zip(uris, cells, strict=True):
+            told = {name: cells_of(name, batch.column(name)) for name in columns.told}
+            for place, uri in enumerate(uris):
                 row += 1
+                cell = {name: cells[place] for name, cells in told.items()}
                 yield _sample(uri or f"{path}#row={row}", f"{path}: row {row}", cell, columns, split)
 
 
 def _columns(path: Path, schema: pa.Schema) -> _Columns:
-    info = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-    features: Mapping[str, Any] = info.get("info", {}).get("features") or {}
-    images = [name for name in schema.names if features.get(name, {}).get("_type") == "Image"]
+    info = parse_object((schema.metadata or {}).get(b"huggingface", b"{}").decode("utf-8"))
+    features = _table(_table(info.get("info")).get("features"))
+    images = [name for name in schema.names if _table(features.get(name)).get("_type") == "Image"]
     if not images:
         raise DataError(f"{path}: found the columns {', '.join(schema.names)}, none of images; expected {EXPECTED}")
+    kind = schema.field(images[0]).type
+    if not (pa.types.is_struct(kind) and _holds(kind, "bytes", "binary") and _holds(kind, "path", "string")):
+        raise DataError(f"{path}: the column {images[0]!r} is {kind}; expected a struct of bytes and path")
     label = next((name for name in _LABELS if name in schema.names), None)
-    feature = features.get(label, {}) if label else {}
-    return _Columns(images[0], label, tuple(feature.get("names", ())) if feature.get("_type") == "ClassLabel" else ())
+    told = [name for name in schema.names if name in _TOLD or name == label]
+    for name in told:
+        is_text(schema.field(name))
+    feature = _table(features.get(label or ""))
+    classes = feature.get("names") if feature.get("_type") == "ClassLabel" else ()
+    return _Columns(images[0], label, tuple(map(_word, classes if isinstance(classes, list) else ())), tuple(told))
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    """``value`` where it is an object of JSON, else none of its entries."""
+    return value if isinstance(value, dict) else {}
+
+
+def _holds(kind: pa.StructType, name: str, what: str) -> bool:
+    """Whether a struct has one such field of texts or bytes, with long or short offsets."""
+    return kind.get_field_index(name) >= 0 and str(kind.field(name).type) in (what, f"large_{what}")
 
 
 def _uris(root: Path, path: Path, column: pa.StructArray, start: int, size: int) -> list[str]:

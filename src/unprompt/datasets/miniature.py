@@ -27,6 +27,7 @@ from unprompt.scenes.corpus import HEAD_SEEDS, SIZE
 from unprompt.scenes.render import render
 from unprompt.scenes.scene import WORLD_VERSION, Scene
 from unprompt.store import fingerprint, write_aside
+from unprompt.structured_text import read_object
 from unprompt.types import GENERATED, REAL, RGB, Label, Sample, Split
 
 if TYPE_CHECKING:
@@ -189,12 +190,15 @@ def _recipe(suite: Suite) -> dict[str, str]:
 
 def _check(path: Path, recipe: Mapping[str, str]) -> None:
     """Keep the recipe beside the pictures; a family that was made by another one is a DataError."""
-    stored: dict[str, str] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    try:
+        stored = read_object(path) if path.exists() else {}
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read ({error}): delete the folder {path.parent}") from error
     for name in sorted(stored.keys() & recipe.keys()):
         if stored[name] != recipe[name]:
             raise DataError(
-                f"the pictures {name!r} in {path.parent} were made by {stored[name][:12]}, this suite and edition make "
-                f"them by {recipe[name][:12]}: delete that folder, or name another one with miniature:FOLDER"
+                f"the pictures {name!r} in {path.parent} were made by {str(stored[name])[:12]}, this suite and edition "
+                f"make them by {recipe[name][:12]}: delete that folder, or name another one with miniature:FOLDER"
             )
     put(path, json.dumps({**stored, **recipe}, indent=2, sort_keys=True).encode())
 

@@ -13,8 +13,9 @@ from unprompt.datasets.folder import load_folder
 from unprompt.datasets.forensynths import load_forensynths, load_forensynths4
 from unprompt.datasets.genimage import load_genimage
 from unprompt.datasets.huggingface import load_huggingface
-from unprompt.datasets.manifest import READERS, load_manifest
+from unprompt.datasets.manifest import load_manifest
 from unprompt.datasets.miniature import load_miniature
+from unprompt.datasets.rows import READERS
 from unprompt.datasets.universal import load_universal
 from unprompt.datasets.wildrf import load_wildrf
 from unprompt.errors import DataError

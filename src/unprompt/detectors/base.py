@@ -24,7 +24,7 @@ from unprompt.detectors import checkpoint
 from unprompt.detectors.calibration import Calibration, Isotonic, Thresholds, sigmoid, stored_calibration
 from unprompt.detectors.checkpoint import Header
 from unprompt.detectors.options import Options as AnyOptions
-from unprompt.errors import CheckpointError, DataError
+from unprompt.errors import CheckpointError, DataError, first_cause
 from unprompt.evidence.base import Extractor
 from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.sequence import StoredEvidence
@@ -171,20 +171,31 @@ class Model(ABC, Generic[E, O]):
 
     @classmethod
     def load(cls, path: Path | str, suite: Suite) -> Self:
-        """A saved detector; :class:`CheckpointError` for another method, version or instruments."""
+        """A saved detector; :class:`CheckpointError` for another method, version or instruments.
+
+        :class:`SuiteError` for a head of the suite with another digest than its file states.
+        """
         path = Path(path)
         header, tensors = checkpoint.read(path)
+        digest = checkpoint.digest(path)
+        suite.manifest.check_digest(path, digest)
         if (header.method, header.version) != (cls.method, cls.version):
             raise CheckpointError(
                 f"{path} holds {header.method} version {header.version}, expected {cls.method} version {cls.version}: "
                 "give another checkpoint, or train it again with this edition"
             )
-        model = cls._from_header(header, path, suite)
+        try:
+            with checkpoint.fitting(tensors):
+                model = cls._from_header(header, path, suite)
+        except (ValueError, TypeError, ArithmeticError, RuntimeError, MemoryError) as error:
+            raise CheckpointError(
+                f"{path}: no network can be built from its options ({first_cause(error)}): train it again", path=path
+            ) from error
         _check_instruments(path, header.instruments, model.instruments())
         checkpoint.restore(model.network, tensors, path)
         model._restore(header)
         model.figures, model.training = dict(header.figures), dict(header.training)
-        model.path, model.digest = path, checkpoint.digest(path)
+        model.path, model.digest = path, digest
         return model
 
     @classmethod

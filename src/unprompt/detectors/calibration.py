@@ -40,7 +40,7 @@ class Stored:
         """The inverse of :meth:`to_dict`; :class:`CheckpointError` for anything else."""
         try:
             return cls(**fields)
-        except OptionError as error:
+        except (OptionError, TypeError) as error:
             name = cls.__name__.lower()
             raise CheckpointError(f"the {name} in this checkpoint cannot be read ({error})", got=fields) from error
 

@@ -7,20 +7,28 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, field, fields
+from itertools import count
 from pathlib import Path
-from typing import Any
+from threading import get_ident
+from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from unprompt.errors import CheckpointError, StoreError
 from unprompt.store.files import write_aside
+from unprompt.structured_text import parse_object
 from unprompt.validation import Whole, checked
 
 KEY = "unprompt"
 """The one entry of the safetensors header; several would be written in an order that varies."""
+FOREIGN: Final = 2**26
+"""Numbers of the largest parameter that a network may have beside those of its checkpoint."""
+PARAMETERS: Final = 100_000
+"""Parameters of a network at most."""
 
 
 @checked("")
@@ -50,7 +58,9 @@ class Header:
     def from_json(cls, text: str, path: Path) -> Header:
         """The inverse; :class:`CheckpointError` for anything else."""
         try:
-            return cls(**json.loads(text))
+            header = cls(**parse_object(text))
+            header.to_json()  # ValueError for a number that is not finite
+            return header
         except (ValueError, TypeError) as error:
             expected = [one.name for one in fields(cls)]
             raise CheckpointError(
@@ -96,6 +106,28 @@ def load(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         return dict(stored.metadata() or {}), {name: stored.get_tensor(name).clone() for name in names}
 
 
+@contextmanager
+def fitting(tensors: Mapping[str, Tensor]) -> Iterator[None]:
+    """Inside, MemoryError for a network of which a parameter could not lie among ``tensors``, before it is filled.
+
+    What a suite's models are built of is let through, up to ``FOREIGN`` numbers each.
+    """
+    largest = max([FOREIGN, *(tensor.numel() for tensor in tensors.values())])
+    thread, names = get_ident(), count(1)
+
+    def check(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        if parameter is None or get_ident() != thread:
+            return
+        if parameter.numel() > largest or next(names) > PARAMETERS:
+            raise MemoryError(f"{type(module).__name__}.{name} of shape {tuple(parameter.shape)} is too large")
+
+    hook = register_module_parameter_registration_hook(check)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
 def own(network: nn.Module) -> dict[str, Tensor]:
     """A network's state without the parameters that are not learned."""
     frozen = {name for name, weight in network.named_parameters() if not weight.requires_grad}
@@ -136,7 +168,7 @@ def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, "pt") as stored:
             yield stored
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, RuntimeError, TypeError, ValueError, AttributeError) as error:  # of a dtype too
         raise CheckpointError(
             f"{path} is damaged or no safetensors file ({error}): train it again", path=path
         ) from error

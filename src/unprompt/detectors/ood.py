@@ -27,8 +27,9 @@ from unprompt.evidence.alignment import Vector
 from unprompt.evidence.traces import middle, traces
 from unprompt.images import centre_square
 from unprompt.instruments.base import Encoder
+from unprompt.structured_text import parse_object
 from unprompt.types import RGB
-from unprompt.validation import Number, Size, Whole, checked
+from unprompt.validation import Positive, Share, Size, Whole, checked
 
 if TYPE_CHECKING:
     from unprompt.instruments import Suite
@@ -112,8 +113,23 @@ class MahalanobisGaussian:
             np.append(values[:rank], others).astype(np.float32),
         )
 
+    def check(self) -> None:
+        """ValueError for shapes that do not fit each other, or for numbers of which no distance can be made."""
+        rank, shapes = len(self.axes), {name: values.shape for name, values in vars(self).items()}
+        width = self.mean.size
+        if shapes != {"mean": (width,), "scale": (width,), "axes": (rank, width), "variances": (rank + 1,)}:
+            raise ValueError(f"its tensors have the shapes {shapes}")
+        if not all(np.isfinite(values).all() for values in vars(self).values()):
+            raise ValueError("its tensors have numbers that are NaN or infinite")
+        if min(self.scale.min(initial=1), self.variances.min()) <= 0:
+            raise ValueError("its tensors have a deviation or variance of 0 or less")
+
     def distances(self, rows: Floats) -> Floats:
         """N Mahalanobis distances, of mean square F on pictures like those of the fit."""
+        if rows.shape[1] != self.mean.size:
+            raise CheckpointError(
+                f"the world check describes {self.mean.size} features, pictures have {rows.shape[1]}: fit it again"
+            )
         x = (rows - self.mean) / self.scale
         along = x @ self.axes.T.astype(np.float64)
         squares = (np.square(along) / self.variances[:-1]).sum(axis=1)
@@ -129,13 +145,13 @@ class OODHeader:
 
     encoder: str
     """Digest of the encoder that it was fitted with; empty = it looks at the traces in the pixels."""
-    threshold: Number
+    threshold: Positive
     """Greatest distance in distribution; distances are counted in the views' own thresholds, so it is near 1."""
-    false_alarms: Number
+    false_alarms: Share
     """Share of held-out pictures that it may call out of distribution."""
     pictures: Whole
     held_out: Whole
-    limits: tuple[Number, ...]
+    limits: tuple[Positive, ...]
     """The same quantile of each view alone: tokens and texture, or traces."""
     least: Size = 0
     """Shorter side, in pixels, below which a picture is out of distribution whatever it shows."""
@@ -204,6 +220,7 @@ class OODDetector:
         """A saved check; :class:`CheckpointError` when damaged, or fitted with another encoder than the suite's."""
         path = Path(path)
         metadata, tensors = checkpoint.load(path)
+        suite.manifest.check_digest(path, checkpoint.digest(path))
         facts = _facts(path, metadata.get(checkpoint.KEY, "{}"))
         encoder = suite.encoder if facts.encoder else None
         if encoder is not None and facts.encoder != encoder.card.digest:
@@ -211,7 +228,10 @@ class OODDetector:
                 f"{path} was fitted with the encoder {facts.encoder[:12]}, this suite has "
                 f"{encoder.card.digest[:12]}: use its own suite, or fit the check again"
             )
-        return cls(encoder, tuple(_cloud(path, tensors, view) for view in _names(encoder)), facts)
+        views = _names(encoder)
+        if len(facts.limits) != len(views):
+            raise CheckpointError(f"{path} has {len(facts.limits)} limits, expected {len(views)}: fit it again")
+        return cls(encoder, tuple(_cloud(path, tensors, view) for view in views), facts)
 
 
 def _names(encoder: Encoder | None) -> tuple[str, ...]:
@@ -259,7 +279,7 @@ def distance_limit(distances: Floats, beyond: float) -> float:
 
 def _facts(path: Path, text: str) -> OODHeader:
     try:
-        facts = OODHeader(**json.loads(text))
+        facts = OODHeader(**parse_object(text))
     except (ValueError, TypeError) as error:
         raise CheckpointError(
             f"{path} is no world check of unprompt ({error}): give one that was fitted", path=path
@@ -273,8 +293,12 @@ def _facts(path: Path, text: str) -> OODHeader:
 
 def _cloud(path: Path, tensors: dict[str, Tensor], view: str) -> MahalanobisGaussian:
     try:
-        return MahalanobisGaussian(
+        cloud = MahalanobisGaussian(
             **{name: tensors[f"{view}.{name}"].numpy() for name in MahalanobisGaussian.__dataclass_fields__}
         )
+        cloud.check()
     except KeyError as error:
         raise CheckpointError(f"{path} lacks the tensor {error}: the file is damaged; fit it again") from error
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: {view} cannot be read ({error}): the file is damaged; fit it again") from error
+    return cloud

@@ -33,7 +33,12 @@ class Options:
                 f"the checkpoint has the options {unknown}, {cls.__name__} knows {sorted(known)}: "
                 "train it again with this edition"
             )
-        return cls(**stored)
+        try:
+            return cls(**stored)
+        except OptionError as error:
+            raise CheckpointError(
+                f"the options in this checkpoint cannot be read ({error}): train it again with this edition"
+            ) from error
 
 
 @checked()

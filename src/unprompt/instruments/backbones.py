@@ -5,7 +5,6 @@ ResNet: He et al., 2015, https://arxiv.org/abs/1512.03385; ConvNeXt: Liu et al.,
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -17,7 +16,8 @@ from unprompt.errors import SuiteError
 from unprompt.instruments.base import Backbone
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.loading import filled, from_folder, load_model, load_part, read_weights
-from unprompt.instruments.preprocessing import normalisation
+from unprompt.instruments.preprocessing import channels, normalisation
+from unprompt.structured_text import read_object
 
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final = (0.229, 0.224, 0.225)
@@ -40,12 +40,11 @@ class ResNetBackbone(Backbone):
 
     def __init__(self, origin: Origin, device: str = "cpu", dtype: str = "float32") -> None:
         super().__init__(origin, device, dtype)
-        stated = load_part(lambda: json.loads((origin.folder / "config.json").read_text("utf-8")), origin)
+        stated = load_part(lambda: read_object(origin.folder / "config.json"), origin)
         self._timm = "architecture" in stated
         self._config = _timm_config(origin, stated) if self._timm else from_folder(ResNetConfig, origin)
         self.width = self._config.hidden_sizes[-1]
-        own = stated.get("pretrained_cfg", {})
-        mean, std = own.get("mean", IMAGENET_MEAN), own.get("std", IMAGENET_STD)
+        mean, std = load_part(lambda: _channels(stated.get("pretrained_cfg", {})), origin)
         self.mean, self.std = normalisation(origin.folder, mean, std)
 
     def _load(self) -> None:
@@ -92,8 +91,12 @@ def _renamed(name: str) -> str:
     return f"{place}.layer.{int(number) - 1}.{_PART[part]}.{weight}"
 
 
+def _channels(stated: Mapping[str, Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    return channels(stated.get("mean", IMAGENET_MEAN)), channels(stated.get("std", IMAGENET_STD))
+
+
 def _timm_config(origin: Origin, stated: Mapping[str, Any]) -> Any:
-    if (architecture := stated["architecture"]) not in TIMM:
+    if (architecture := str(stated["architecture"])) not in TIMM:
         raise SuiteError(
             f"model {origin.name!r} in {origin.folder} is a {architecture!r} of timm, expected one of "
             f"{', '.join(TIMM)}: choose one of these, or a ResNet that transformers saved"

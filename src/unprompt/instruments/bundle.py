@@ -28,6 +28,10 @@ def write_bundle(manifest: Manifest, specs: Sequence[Spec], folder: Path) -> Pat
     What lies there already is kept; ``suite.toml`` comes last. SuiteError when the folder cannot be written.
     """
     try:
+        heads = {method: _copied(head, folder / "heads") for method, head in manifest.heads.items()}
+        world = _copied(manifest.world, folder) if manifest.world else None
+        copied = {str(manifest.heads[method]): str(head) for method, head in heads.items()}
+        copied |= {str(manifest.world): str(world)}
         kept = {spec.key: _carried(manifest, spec, folder) for spec in specs}
         made = replace(
             manifest,
@@ -38,8 +42,9 @@ def write_bundle(manifest: Manifest, specs: Sequence[Spec], folder: Path) -> Pat
                 for method, own in manifest.methods.items()
             },
             generators=_only(manifest.generators, kept),
-            heads={method: _copied(head, folder / "heads") for method, head in manifest.heads.items()},
-            world=_copied(manifest.world, folder) if manifest.world else None,
+            heads=heads,
+            world=world,
+            digests={copied[path]: digest for path, digest in manifest.digests.items()},
         )
         aside = folder / ".suite.toml"
         aside.write_text(to_toml(made), "utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from unprompt.errors import MissingWeights, SuiteError
+from unprompt.structured_text import as_table, read_object
 
 FILES = ("*.json", "*.txt", "*.safetensors")
 """Files of a model folder that move its output: configuration, vocabulary, weights. Never pickles."""
@@ -100,9 +100,20 @@ def lacking(folder: Path, patterns: Iterable[str]) -> list[str]:
     weights = [pattern for pattern in patterns if pattern.endswith(".safetensors")]
     absent = [pattern for pattern in weights if not any(folder.glob(pattern))]
     for index in folder.glob("*.safetensors.index.json"):
-        shards = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        shards = _shards(index)
         absent += sorted(shard for shard in shards if not (folder / shard).is_file())
     return absent
+
+
+def _shards(index: Path) -> set[str]:
+    """The weight files that an index names."""
+    try:
+        shards = set(as_table(read_object(index)["weight_map"]).values())
+        if strange := [name for name in shards if not isinstance(name, str) or Path(name).name != name]:
+            raise ValueError(f"it names the file {strange[0]!r}; expected one beside it")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SuiteError(f"{index} cannot be read as an index of weights ({error}): fetch the model again") from error
+    return shards
 
 
 def folder_digest(folder: Path, patterns: Iterable[str] = FILES, trunk: Path | None = None) -> str:
@@ -113,13 +124,18 @@ def folder_digest(folder: Path, patterns: Iterable[str] = FILES, trunk: Path | N
     paths = {path.relative_to(folder).as_posix(): path for pattern in patterns for path in folder.glob(pattern)}
     total = hashlib.sha256()
     for name in sorted(paths):
-        stat = paths[name].stat()
-        settled = time.time_ns() - stat.st_mtime_ns > SETTLED
-        digest = _file_digest if settled else _file_digest.__wrapped__
-        total.update(f"{name} {digest(paths[name], stat.st_size, stat.st_mtime_ns)}\n".encode())
+        total.update(f"{name} {file_digest(paths[name])}\n".encode())
     if trunk is not None:
         total.update(f"on {folder_digest(trunk)}\n".encode())
     return total.hexdigest() if paths else ""
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, which is read once as long as its size and time stay the same."""
+    stat = path.stat()
+    settled = time.time_ns() - stat.st_mtime_ns > SETTLED
+    digest = _file_digest if settled else _file_digest.__wrapped__
+    return digest(path, stat.st_size, stat.st_mtime_ns)
 
 
 @cache

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from unprompt.errors import MissingExtra, OptionError, SuiteError
+from unprompt.errors import MissingExtra, OptionError, SuiteError, UnpromptError
 from unprompt.instruments.cards import Origin
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -144,7 +143,9 @@ def load_part(load: Callable[[], Any], origin: Origin) -> Any:
     with quietly():
         try:
             return load()
-        except (OSError, ValueError, RuntimeError, TypeError, KeyError, SafetensorError) as error:
+        except UnpromptError:
+            raise
+        except Exception as error:  # The libraries' configurations raise whatever an odd value makes them trip over.
             raise SuiteError(
                 f"model {origin.name!r} cannot be loaded from {origin.folder}: {type(error).__name__}: {error}"
             ) from error

@@ -7,6 +7,9 @@
     [heads]
     sare = "heads/sare.safetensors"
 
+    [digests]                               # SHA-256 of heads and world check, which are held against it when given
+    "heads/sare.safetensors" = "..."
+
     [instruments.captioner]                 # captioner, encoder, diffusion, grounder, perceptual, backbone
     class = "blip"
     model = "Salesforce/blip-image-captioning-base"   # or path = "captioner", a folder beside the file
@@ -20,7 +23,8 @@
     candidate = true                        # false = only ever an outsider; the diffusion is always a candidate
 
 Weights are named by their path beside the file, by hub id and revision, or by the url of a torchvision file; with a
-path, the others say where they come from. ``needs`` = { disk, memory, work } says what a model asks of a machine.
+path, the others say where they come from. No path leads out of the file's folder, be it by ``..`` or by
+a link. ``needs`` = { disk, memory, work } says what a model asks of a machine.
 """
 
 from __future__ import annotations
@@ -62,6 +66,8 @@ class Manifest:
     heads: Mapping[str, Path] = field(default_factory=dict)
     """Method -> checkpoint, absolute; it need not exist yet."""
     world: Path | None = None
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """Path of a head or of the world check, as ``heads`` and ``world`` name it -> its SHA-256."""
 
     @classmethod
     def read(cls, name_or_path: str | Path) -> Manifest:
@@ -100,7 +106,7 @@ class Manifest:
 
     def origin(self, spec: Spec) -> Origin:
         """Where the weights lie; MissingWeights when they are not on this machine."""
-        folder = self.file.parent / spec.path if spec.path else _cached(spec, self.cli_name)
+        folder = self.inside(spec.path) if spec.path else _cached(spec, self.cli_name)
         # A branch of the hub moves; the cache names the folder of a snapshot after its commit.
         revision = spec.revision if spec.path or not spec.model else folder.name
         origin = Origin(folder, spec.model, revision, spec.licence, spec.digest, self.cli_name)
@@ -115,6 +121,31 @@ class Manifest:
         except MissingWeights:
             return False
 
+    def inside(self, path: str | Path) -> Path:
+        """A path that the file names; SuiteError when it leads out of the file's folder, by a link either."""
+        folder = self.file.parent
+        try:
+            leads_to = (folder / path).resolve()
+        except (OSError, ValueError, RuntimeError) as error:  # a NUL, or links that lead in a circle
+            raise SuiteError(f"suite file {self.file} names {str(path)!r}, which is no path ({error})") from error
+        if not leads_to.is_relative_to(folder.resolve()):
+            raise SuiteError(
+                f"suite file {self.file} names {str(path)!r}, which leads to {leads_to}, expected a place below "
+                f"{folder}: copy the files there",
+                path=self.file,
+            )
+        return folder / path
+
+    def check_digest(self, path: Path, found: str) -> None:
+        """SuiteError for a head or world check of this suite with another SHA-256 than its file states."""
+        expected = next((told for name, told in self.digests.items() if Path(name).resolve() == path.resolve()), found)
+        if found != expected:
+            raise SuiteError(
+                f"{path} has the SHA-256 {found}, but its suite expects {expected}: take the file that the suite came "
+                f"with, or correct it under [digests] in {self.file} if the change is yours",
+                path=path,
+            )
+
     def head(self, method: str) -> Path:
         """The checkpoint of a method; MissingHead names the command that makes it."""
         path = self.heads.get(method)
@@ -122,7 +153,8 @@ class Manifest:
             listed = ", ".join(sorted(name for name, head in self.heads.items() if head.is_file())) or "none"
             raise MissingHead(
                 f"suite {self.name!r} has no trained head for method {method!r} (it has: {listed}): make one with "
-                f"`unprompt train {method} --evidence DIR --out CHECKPOINT` and name it under [heads] in {self.file}"
+                f"`unprompt train {method} --evidence DIR --out {self.file.parent / 'heads' / method}.safetensors` and "
+                f"name it under [heads] in {self.file}"
             )
         return path
 

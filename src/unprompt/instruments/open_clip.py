@@ -5,8 +5,7 @@ Radford et al., 2021, https://arxiv.org/abs/2103.00020; models of https://github
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from safetensors.torch import load_file
@@ -16,7 +15,8 @@ from unprompt.errors import SuiteError
 from unprompt.instruments.base import Encoder, Vectors
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.loading import filled, import_extra, load_part
-from unprompt.instruments.preprocessing import CLIP_MEAN, CLIP_STD, Normaliser
+from unprompt.instruments.preprocessing import CLIP_MEAN, CLIP_STD, Normaliser, channels
+from unprompt.structured_text import read_object
 from unprompt.types import RGB
 
 CONFIG = "open_clip_config.json"
@@ -34,13 +34,15 @@ class OpenClipEncoder(Encoder):
 
     def __init__(self, origin: Origin, device: str = "cpu", dtype: str = "float32") -> None:
         super().__init__(origin, device, dtype)
-        stated = load_part(lambda: json.loads((origin.folder / CONFIG).read_text("utf-8")), origin)
+        load_part(lambda: self._configure(read_object(origin.folder / CONFIG)), origin)
+        self._normalise = Normaliser(self.side, self.mean, self.std)
+
+    def _configure(self, stated: Mapping[str, Any]) -> None:
         self._config = stated["model_cfg"]
         self.width: int = self._config["embed_dim"]
         self.side: int = self._config["vision_cfg"]["image_size"]
         normal = stated.get("preprocess_cfg", {})
-        self.mean, self.std = tuple(normal.get("mean", CLIP_MEAN)), tuple(normal.get("std", CLIP_STD))
-        self._normalise = Normaliser(self.side, self.mean, self.std)
+        self.mean, self.std = channels(normal.get("mean", CLIP_MEAN)), channels(normal.get("std", CLIP_STD))
 
     def _load(self) -> None:
         open_clip = import_extra("open_clip", "openclip", "CLIP RN50 and RN50x4")

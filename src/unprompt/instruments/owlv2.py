@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from transformers import AutoTokenizer, CLIPConfig, Owlv2Config, Owlv2ForObjectDetection
 
+from unprompt.errors import SuiteError
 from unprompt.instruments.base import Grounder, Vectors, share
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.loading import fill_model, from_folder, load_model, read_weights
@@ -28,7 +29,10 @@ class Owlv2Grounder(Grounder):
         self, origin: Origin, trunk: str = "", threshold: float = 0.35, device: str = "cpu", dtype: str = "float32"
     ) -> None:
         self.threshold = share("threshold", threshold)
-        self._trunk = origin.folder.parent / trunk if trunk else None
+        beside = origin.folder.parent
+        if not (beside / trunk).resolve().is_relative_to(beside.resolve()):
+            raise SuiteError(f"trunk is {trunk!r}, expected the name of a folder beside {origin.folder}")
+        self._trunk = beside / trunk if trunk else None
         super().__init__(origin, device, dtype, {"trunk": trunk, "threshold": threshold}, self._trunk)
 
     def _load(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from unprompt.errors import SuiteError
 from unprompt.images import centre_square, fit_long, resize
+from unprompt.structured_text import as_table, read_object
 from unprompt.types import RGB
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -20,13 +21,34 @@ CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 def normalisation(
     folder: Path, mean: Sequence[float], std: Sequence[float]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation of each channel from the folder's preprocessor file, else those that are given."""
+    """Mean and deviation of each channel from the folder's preprocessor file, else those that are given.
+
+    SuiteError for a damaged file.
+    """
     for name in ("preprocessor_config.json", "processor_config.json"):
         if (folder / name).is_file():
-            stated = json.loads((folder / name).read_text("utf-8"))
-            stated = stated.get("image_processor", stated)
-            return tuple(stated.get("image_mean", mean)), tuple(stated.get("image_std", std))
+            return _stated(folder / name, mean, std)
     return tuple(mean), tuple(std)
+
+
+def channels(values: object) -> tuple[float, ...]:
+    """A number for each of the three channels; ValueError for anything else."""
+    if (
+        not isinstance(values, list | tuple)
+        or len(values) != 3
+        or not all(isinstance(one, int | float) for one in values)
+    ):
+        raise ValueError(f"got {values!r:.80}; expected three numbers, one a channel")
+    return tuple(values)
+
+
+def _stated(file: Path, mean: Sequence[float], std: Sequence[float]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    try:
+        stated = read_object(file)
+        stated = as_table(stated.get("image_processor", stated))
+        return channels(stated.get("image_mean", tuple(mean))), channels(stated.get("image_std", tuple(std)))
+    except (OSError, ValueError) as error:
+        raise SuiteError(f"{file} cannot be read ({error}): fetch the model again", path=file) from error
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 from importlib import import_module
@@ -71,6 +72,9 @@ class Spec:
 
     def __post_init__(self) -> None:
         _known("class", [self.kind], CLASSES)
+        for name, value in self.parameters.items():
+            if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
+                raise ValueError(f"parameter {name} is {value!r:.80}, expected a text, a finite number, true or false")
         if not self.source:
             raise ValueError("expected path, model or url, got none of them")
         if self.model and self.url:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,8 +12,10 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ArgsKwargs
 
 from unprompt.errors import SuiteError
+from unprompt.instruments.cards import file_digest
 from unprompt.instruments.manifest import Manifest
 from unprompt.instruments.specs import GeneratorSpec, Spec
+from unprompt.structured_text import read_toml
 from unprompt.validation import Misfit
 
 _TEXTS = ("path", "model", "url", "revision", "digest", "licence")
@@ -23,8 +24,8 @@ _TEXTS = ("path", "model", "url", "revision", "digest", "licence")
 def parse(file: Path) -> Manifest:
     """The manifest in a file; SuiteError for anything else."""
     try:
-        table = tomllib.loads(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        table = read_toml(file)
+    except (OSError, ValueError) as error:
         raise SuiteError(f"suite file {file} cannot be read: {error}", path=file) from error
     fields = ArgsKwargs((file,), {"name": file.parent.name} | table)
     try:
@@ -34,13 +35,31 @@ def parse(file: Path) -> Manifest:
         *tables, name = wrong.place if wrong.expected else (*wrong.place, "")
         place = f"[{'.'.join(tables)}]" if tables else "the top"
         raise SuiteError(f"suite file {file}, at {place}: {wrong.message(name)}", path=file) from error
-    heads = {method: file.parent / head for method, head in made.heads.items()}
-    return replace(made, heads=heads, world=file.parent / made.world if made.world else None)
+    heads = {method: made.inside(head) for method, head in made.heads.items()}
+    digests = {str(file.parent / name): digest for name, digest in made.digests.items()}
+    world = made.inside(made.world) if made.world else None
+    if strange := sorted(digests.keys() - {str(path) for path in (*heads.values(), world)}):
+        raise SuiteError(
+            f"suite file {file}, at [digests]: {strange[0]} is neither a head of this suite nor its world check, "
+            "expected paths as [heads] and world name them",
+            path=file,
+        )
+    for spec in made.specs():
+        made.inside(spec.path)
+    return replace(made, heads=heads, digests=digests, world=world)
 
 
 def to_toml(manifest: Manifest) -> str:
     """The text that :func:`parse` reads as this manifest, its paths as they stand beside the file."""
     return "\n".join(_lines(manifest)) + "\n"
+
+
+def pin(file: Path) -> None:
+    """Write the SHA-256 of the heads and of the world check that lie there into a suite's file."""
+    manifest = parse(file)
+    named = [*manifest.heads.values(), *([manifest.world] if manifest.world else [])]
+    digests = {str(path): file_digest(path) for path in named if path.is_file()}
+    file.write_text(to_toml(replace(manifest, digests=digests)), "utf-8")
 
 
 def _lines(manifest: Manifest) -> Iterator[str]:
@@ -53,6 +72,9 @@ def _lines(manifest: Manifest) -> Iterator[str]:
     yield "[heads]"
     for method, path in manifest.heads.items():
         yield f"{_value(method)} = {_value(path.relative_to(beside).as_posix())}"
+    yield from ["[digests]"] if manifest.digests else []
+    for name, digest in manifest.digests.items():
+        yield f"{_value(Path(name).relative_to(beside).as_posix())} = {_value(digest)}"
     tables: dict[str, Spec] = {f"instruments.{role}": spec for role, spec in manifest.instruments.items()}
     for method, own in manifest.methods.items():
         tables |= {f"methods.{_value(method)}.instruments.{role}": spec for role, spec in own.instruments.items()}

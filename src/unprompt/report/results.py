@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
+from pydantic import TypeAdapter
 
 from unprompt.errors import DataError, OptionError, StoreError
 from unprompt.evaluation import Comparison, EvaluationTable, Result, results
 from unprompt.report.grid import FORMS, Grid, render
 from unprompt.store import RESULTS, write_aside, write_table
 from unprompt.store.parquet import read_table
+from unprompt.structured_text import read_object
 
 METRICS: Final = ("auc", "ap", "accuracy", "balanced_accuracy", "tpr_at_1", "tpr_at_5", "eer", "ece", "nll")
 """Columns of a listing; Parquet and JSON hold all."""
 VERSION: Final = 1
 """Of the JSON file."""
+_ROWS: Final = TypeAdapter(list[Result])
 
 
 def write_results(path: Path, table: EvaluationTable) -> None:
@@ -56,12 +59,12 @@ def read_rows(path: Path) -> list[Result]:
             found = read_table(path, RESULTS)
             rows = found.to_pylist() if found is not None else None
         else:
-            rows = json.loads(path.read_text("utf-8"))["results"]
+            rows = read_object(path)["results"]
         if rows:
-            return [Result(**row) for row in rows]
+            return _ROWS.validate_python(rows)
         why = "no rows" if rows is not None else "no file"
     except (OSError, ValueError, KeyError, TypeError, StoreError) as error:
-        why = str(error)
+        why = " ".join(str(error).split())
     raise DataError(f"{path} holds no results ({why}): give a .json or .parquet that `unprompt evaluate --out` wrote")
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from unprompt.store.fingerprint import fingerprint
 from unprompt.store.notes import sound, write_note
+from unprompt.structured_text import read_object
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def read_noise_samples(folder: Path, method: str) -> NoiseSamples | None:
     with sound(
         path, "note of noise samples", f"run `unprompt extract {method} --data ... --out {folder.parent} --spread K`"
     ):
-        stored = json.loads(path.read_bytes())
+        stored = read_object(path)
         checksum = stored.pop("checksum", None)  # files of before have none
         note = NoiseSamples(**stored)
         if checksum not in (None, fingerprint(note)):

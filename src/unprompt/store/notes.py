@@ -9,6 +9,7 @@ from pathlib import Path
 
 from unprompt.errors import StoreError
 from unprompt.store.files import write_aside
+from unprompt.structured_text import parse_json
 
 
 def write_note(path: Path, facts: Mapping[str, object]) -> None:
@@ -32,7 +33,7 @@ def sound(path: Path, what: str, remedy: str) -> Iterator[None]:
 def check_note(path: Path) -> None:
     """StoreError when a sound note has other bytes than the store writes for its facts."""
     data = path.read_bytes()
-    if _encoded(json.loads(data)) != data:
+    if _encoded(parse_json(data.decode("utf-8"))) != data:
         raise StoreError(
             "got other bytes than the store writes for this content: delete this file and run the same command again; "
             "of a recipe delete the folder",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,6 +15,7 @@ from unprompt.store.notes import sound, write_note
 from unprompt.store.parquet import REMEDY, fitted, read_table, write_table
 from unprompt.store.plan import shard_file, shard_numbers
 from unprompt.store.schema import PRODUCTS
+from unprompt.structured_text import read_object
 
 RECIPE, FORMER = "_recipe.json", "recipe.json"
 """File of the recipe, and in stores of before; those who read folders of Parquet pass over a leading _."""
@@ -129,7 +129,7 @@ def read_recipe(folder: Path, expected: ProductRecipe | None = None) -> ProductR
     """
     path, remedy = recipe_file(folder), f"delete {folder} and run the same command again"
     with sound(path, "recipe", remedy):
-        stored = json.loads(path.read_bytes())
+        stored = read_object(path)
         if expected is not None and stored == expected.document:
             return expected
         recipe = ProductRecipe(**stored["recipe"])

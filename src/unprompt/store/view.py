@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from unprompt.errors import StoreError
 from unprompt.store.fingerprint import canonical, fingerprint
 from unprompt.store.notes import sound, write_note
+from unprompt.structured_text import read_object
 
 _KEYS = {"products": "shelves"}
 """Keys in the file, where they are not the field's name."""
@@ -52,7 +52,7 @@ def read_view(folder: Path, method: str) -> EvidenceView:
         there = ", ".join(sorted(found.stem for found in folder.glob("*.json"))) or "none"
         raise StoreError(f"{folder} holds no evidence of {method!r}; methods there: {there}; {remedy}")
     with sound(path, "evidence view", remedy):
-        stored = json.loads(path.read_bytes())
+        stored = read_object(path)
         view = EvidenceView(*(stored["view"][_key(field.name)] for field in fields(EvidenceView)))
         name, facts = stored["fingerprint"], _facts(view)
     former = {key: fact for key, fact in facts.items() if key != "checksum"}

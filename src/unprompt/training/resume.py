@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from unprompt.detectors import checkpoint
 from unprompt.errors import CheckpointError
+from unprompt.structured_text import parse_object
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,12 @@ class ResumeState:
             if self.path.exists():
                 raise
             return None  # or no longer: a training at the same time came to its end
-        place = json.loads(metadata.get("partial", "{}"))
+        try:
+            place = parse_object(metadata.get("partial", "{}"))
+        except ValueError as error:
+            raise CheckpointError(
+                f"{self.path} is no state of a training ({error}): delete it to begin anew"
+            ) from error
         if place.pop("identity", None) != self.identity:
             raise CheckpointError(
                 f"{self.path} was left by a training with other options, seed or evidence: delete it to begin anew, "

@@ -22,6 +22,7 @@ from unprompt.instruments import Manifest, Suite
 from unprompt.report.card import ANSWERS, CardRow, HeadCard
 from unprompt.report.results import read_rows
 from unprompt.store import write_aside
+from unprompt.structured_text import parse_object
 from unprompt.types import NONE_OF_THESE
 
 log = logging.getLogger(__name__)
@@ -92,12 +93,19 @@ def _rows(path: Path, head: Model[Any, Any]) -> tuple[Result, ...]:
     """The results; :class:`DataError` where they are of another checkpoint."""
     rows = tuple(read_rows(path))
     for row in rows:
-        if (digest := json.loads(row.settings).get("digest")) != head.digest:
+        if (digest := _digest(path, row)) != head.digest:
             raise DataError(
                 f"{path} has results of the checkpoint {str(digest)[:12]}, this one is {str(head.digest)[:12]}: "
                 "evaluate this one, and give its results"
             )
     return rows
+
+
+def _digest(path: Path, row: Result) -> object:
+    try:
+        return parse_object(row.settings).get("digest")
+    except ValueError as error:
+        raise DataError(f"{path} has results whose settings cannot be read ({error}): evaluate again") from error
 
 
 def _answers(head: Model[Any, Any]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from unprompt.datasets import NAMES
 from unprompt.detectors import EVERY
 from unprompt.detectors.checkpoint import read_header
+from unprompt.errors import CheckpointError, OptionError
 from unprompt.instruments import Manifest, embedded
 from unprompt.instruments.manifest import shipped
 from unprompt.workflows.fitting.spread import Spread
@@ -58,7 +59,10 @@ def _moves(manifest: Manifest, method: str) -> Iterator[str]:
     head = manifest.heads.get(method)
     spread = read_header(head).figures.get("spread") if head is not None and head.is_file() else None
     if spread is not None:
-        yield f"{manifest.name}: {Spread(**spread)}"
+        try:
+            yield f"{manifest.name}: {Spread(**spread)}"
+        except (TypeError, OptionError) as error:
+            raise CheckpointError(f"{head} has no sound spread among its figures ({error}): train it again") from error
 
 
 def _first_line(text: str | None) -> str:

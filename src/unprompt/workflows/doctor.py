@@ -12,7 +12,7 @@ from importlib import metadata
 from typing import Literal
 
 from unprompt.detectors import ATTRIBUTORS, load, load_attributor
-from unprompt.errors import UnpromptError
+from unprompt.errors import CheckpointError, UnpromptError
 from unprompt.instruments import Manifest, Suite, embedded
 from unprompt.instruments.manifest import shipped
 from unprompt.workflows.fetch import GB
@@ -108,11 +108,14 @@ def _suite(manifest: Manifest) -> Iterator[Check]:
 
 
 def _head(suite: Suite, method: str) -> str:
-    if method in ATTRIBUTORS:
-        figures = load_attributor(suite.head(method), suite).figures
-        return f"accuracy {figures['accuracy']:.3f} on {figures['n']} validation pictures"
-    figures = load(suite.head(method), suite).figures
-    return f"AUC {figures['auc']:.3f} on {figures['n_real'] + figures['n_generated']} validation pictures"
+    path, is_attributor = suite.head(method), method in ATTRIBUTORS
+    figures = (load_attributor if is_attributor else load)(path, suite).figures
+    try:
+        if is_attributor:
+            return f"accuracy {figures['accuracy']:.3f} on {figures['n']} validation pictures"
+        return f"AUC {figures['auc']:.3f} on {figures['n_real'] + figures['n_generated']} validation pictures"
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path} has no figures of its validation ({error!r}): train it again") from error
 
 
 def _tried(name: str, check: Callable[[], str]) -> Check:

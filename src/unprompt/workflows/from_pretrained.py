@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from unprompt.detectors import EVERY
 from unprompt.detectors.base import Model
 from unprompt.errors import CheckpointError, first_cause
 from unprompt.instruments import Suite
+from unprompt.structured_text import read_object
 from unprompt.workflows.card import CONFIG, WEIGHTS
 
 
@@ -55,11 +55,8 @@ def _fetched(repository: str, revision: str | None) -> Path:
 
 def _config(folder: Path) -> dict[str, Any]:
     try:
-        config = json.loads((folder / CONFIG).read_text("utf-8"))
-        if not isinstance(config, dict):
-            raise ValueError(f"got {type(config).__name__}")
+        return read_object(folder / CONFIG)
     except (OSError, ValueError) as error:
         raise CheckpointError(
             f"{folder / CONFIG} is no configuration of a head ({error}): write the folder with `unprompt card`"
         ) from error
-    return config

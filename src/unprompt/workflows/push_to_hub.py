@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import tempfile
 from pathlib import Path
 
 from unprompt.errors import CheckpointError, SuiteError, first_cause
 from unprompt.instruments import Manifest
+from unprompt.structured_text import read_object
 from unprompt.workflows.card import CONFIG, card
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def push_to_hub(
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = card(checkpoint, to=temporary, suite=suite, licence=licence, data=data, results=results)
-        named = json.loads((folder / CONFIG).read_text("utf-8"))["suite"]
+        named = read_object(folder / CONFIG)["suite"]
         if Manifest.read(suite if suite is not None else named).fake:
             raise SuiteError(f"{checkpoint} is built on suite {named!r}, whose weights are random: it is not published")
         api = HfApi(token=token, library_name="unprompt")

@@ -20,6 +20,7 @@ from unprompt.report.grid import FORMS, Grid, render
 from unprompt.report.paper_table import paper_grids
 from unprompt.report.results import write_rows
 from unprompt.store import write_aside
+from unprompt.structured_text import read_object
 from unprompt.workflows.evaluate import evaluate
 from unprompt.workflows.extract import extract
 from unprompt.workflows.planning.dry_run import DryRun, estimate
@@ -144,7 +145,10 @@ def _begin(
         **settings,
     }
     path = folder / SETTINGS
-    stored = json.loads(path.read_text("utf-8")) if path.exists() else settings
+    try:
+        stored = read_object(path) if path.exists() else settings
+    except (OSError, ValueError) as error:
+        raise OptionError(f"{path} cannot be read ({error}): name another folder with --out, or delete it") from error
     for name, value in settings.items():
         if stored.get(name) != value:
             raise OptionError(

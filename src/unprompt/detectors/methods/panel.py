@@ -110,6 +110,10 @@ def _named(member: Detector[Any, Any]) -> dict[str, str]:
 
 
 def _member(entry: Mapping[str, str], path: Path, suite: Suite) -> Detector[Any, Any]:
+    if lacking := {"method", "file", "digest"} - entry.keys():
+        raise CheckpointError(f"{path} is a panel with a member without {', '.join(sorted(lacking))}: train it again")
+    if Path(entry["file"]).name != entry["file"]:
+        raise CheckpointError(f"{path} is a panel with a member in {entry['file']!r}, expected a file beside it")
     file = path.parent / entry["file"]
     if not file.is_file():
         raise CheckpointError(

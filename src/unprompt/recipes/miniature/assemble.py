@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from unprompt.errors import DataError
 from unprompt.instruments import CLASSES
-from unprompt.instruments.cards import folder_digest
+from unprompt.instruments.cards import file_digest, folder_digest
 from unprompt.recipes.miniature.stage import BuildContext, Stage, put
 
 log = logging.getLogger(__name__)
@@ -102,10 +102,12 @@ def copy(source: Path, target: Path, patterns: Iterable[str]) -> None:
 def write_manifest(folder: Path) -> Path:
     """``suite.toml`` for the models, heads and world check that lie in the folder."""
     heads = sorted(path.stem for path in (folder / "heads").glob("*.safetensors"))
+    named = [*(f"heads/{method}.safetensors" for method in heads), *filter(None, [_facts(folder).get("world")])]
     text = "\n\n".join(
         [
             _table("", _facts(folder)),
             *([_table("heads", {method: f"heads/{method}.safetensors" for method in heads})] if heads else []),
+            *([_table("digests", {name: file_digest(folder / name) for name in named})] if named else []),
             *_entries(folder),
         ]
     )
@@ -130,8 +132,12 @@ def _entries(folder: Path) -> Iterator[str]:
 
 def _table(name: str, facts: Mapping[str, str | bool]) -> str:
     # A string of JSON without control characters is one of TOML too, and so is true.
-    lines = [f"{key} = {json.dumps(value)}" for key, value in facts.items()]
+    lines = [f"{_key(key)} = {json.dumps(value)}" for key, value in facts.items()]
     return "\n".join([f"[{name}]", *lines] if name else lines)
+
+
+def _key(name: str) -> str:
+    return name if name.replace("-", "").isalnum() else json.dumps(name)
 
 
 def _halve(source: Path, target: Path) -> None:

@@ -25,6 +25,7 @@ from unprompt.recipes.miniature.assemble import write_manifest
 from unprompt.recipes.miniature.stage import BuildContext, Stage, put
 from unprompt.scenes.corpus import HEAD_SEEDS, develop
 from unprompt.store import Store, fingerprint
+from unprompt.structured_text import read_object
 from unprompt.types import RGB, Split
 
 BASELINES: Final = ("clip-probe", "trivial-energy", "trivial-thumbnail", "trivial-metadata")
@@ -116,7 +117,7 @@ class Apprentices:
         """Train one head where what it learns from has changed, measure it, and return its table."""
         head, evidence = self._file(method), ("--evidence", str(self._store.root))
         stamp, key = self.context.stamp(f"head-{method}"), self._key(method)
-        stored = json.loads(stamp.read_text("utf-8")) if stamp.exists() and head.exists() else {}
+        stored = read_object(stamp) if stamp.exists() and head.exists() else {}
         if stored.get("key") != key:
             chosen = [
                 word
@@ -126,6 +127,7 @@ class Apprentices:
             chosen += [] if method in ATTRIBUTORS else ["--generators", SEEN]
             self._verb("train", method, *evidence, "--out", str(head), "--half", *chosen)
             put(stamp, json.dumps({"key": key}).encode())
+            write_manifest(self.context.suite)  # with the digest of the new head
         table: Table = json.loads(self._verb("evaluate", str(head), *evidence, "--format", "json"))
         return self._portable(table)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from unprompt.scenes.corpus import HELD_OUT_SEEDS, INSTRUMENT_SEEDS, Corpus, Pictures, corpus
 from unprompt.store.files import write_aside
+from unprompt.structured_text import read_object
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,7 +56,7 @@ class BuildContext:
 
     def figures(self, name: str) -> dict[str, float]:
         """What a finished stage measured."""
-        figures: dict[str, float] = json.loads(self.stamp(name).read_text("utf-8"))["figures"]
+        figures: dict[str, float] = read_object(self.stamp(name))["figures"]
         return figures
 
     def scenes(self) -> Corpus:

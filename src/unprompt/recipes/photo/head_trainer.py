@@ -23,7 +23,8 @@ from unprompt.detectors.methods.patches import cut, lit
 from unprompt.detectors.methods.traces import TracesDetector
 from unprompt.detectors.ood import MahalanobisGaussian, OODDetector, OODHeader, distance_limit
 from unprompt.evidence.traces import TraceEvidence
-from unprompt.instruments import Suite
+from unprompt.instruments import Manifest, Suite
+from unprompt.instruments.suite_file import pin
 from unprompt.perturbations.degradation import CONDITIONS
 from unprompt.recipes.photo.fusion import FALSE_ALARMS, MISSES, Judged, fuse, judge, thresholds
 from unprompt.recipes.photo.golden import write_golden
@@ -84,7 +85,8 @@ class HeadTrainer:
         if not (self.suite / "suite.toml").exists():
             self.suite.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(SUITE / "suite.toml", self.suite / "suite.toml")
-        return Suite.load(self.suite)
+        manifest = Manifest.read(self.suite)
+        return Suite(replace(manifest, digests={}))  # of the heads that this run replaces
 
     @cached_property
     def nets(self) -> dict[str, dict[int, Detector[Any, Any]]]:
@@ -126,6 +128,7 @@ class HeadTrainer:
         panel.training = {"suite": "photo", "folds": len(self.nets[MEMBERS[0]]), "pictures": len(self.trained_on)}
         panel.save(heads / "panel.safetensors")
         self._world().save(self.suite / "world.safetensors")
+        pin(self.suite / "suite.toml")
         write_golden(self.suite)
         return panel
 

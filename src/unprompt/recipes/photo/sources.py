@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from unprompt.datasets import load_manifest
 from unprompt.errors import DataError
 from unprompt.evidence.pixels import native
 from unprompt.images import read
+from unprompt.structured_text import read_toml
 from unprompt.types import Picture, Sample
 
 HERE: Final = Path(__file__).parent
@@ -60,7 +60,7 @@ class Photograph:
 
 def folds() -> dict[str, int]:
     """Source -> fold."""
-    table = tomllib.loads((HERE / "folds.toml").read_text("utf-8"))["fold"]
+    table = read_toml(HERE / "folds.toml")["fold"]
     return {source: number for number, row in enumerate(table) for source in (*row["generators"], *row["collections"])}
 
 

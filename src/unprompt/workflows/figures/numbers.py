@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from unprompt.analysis import (
     Redrawn,
@@ -36,7 +33,7 @@ from unprompt.analysis import (
 from unprompt.detectors import METHODS, load
 from unprompt.detectors.base import Detector
 from unprompt.detectors.checkpoint import read_header
-from unprompt.errors import DataError, OptionError
+from unprompt.errors import OptionError
 from unprompt.evidence.alignment import AlignmentExtractor
 from unprompt.evidence.base import ok_rows
 from unprompt.evidence.product_cache import ProductCache, ShardReader
@@ -44,6 +41,7 @@ from unprompt.evidence.sare import SareExtractor
 from unprompt.evidence.semgir import SemgirExtractor
 from unprompt.evidence.stored import reopened
 from unprompt.instruments import Suite
+from unprompt.report.results import read_rows
 from unprompt.types import RGB, Caption
 from unprompt.workflows.data.labelled import has_view, stores_with
 from unprompt.workflows.figures.curves import reliability, roc
@@ -112,7 +110,7 @@ def robustness(inputs: FigureInputs) -> pa.Table:
     """From results that ``evaluate`` wrote."""
     if not inputs.results:
         raise OptionError("--results is missing, expected a .parquet or .json that evaluate wrote with --robustness")
-    return robustness_table([row for path in inputs.results for row in _results(path)], inputs.metric)
+    return robustness_table([row for path in inputs.results for row in map(asdict, read_rows(path))], inputs.metric)
 
 
 @dataclass(frozen=True)
@@ -194,13 +192,3 @@ def _reader(inputs: FigureInputs) -> Detector[Any, Any]:
         products = stores_with(inputs.folders, method)[0].read_view(method).products
         options = options.override({"scope": "both" if "boxes" in products else "global"})
     return METHODS[method](suite, options)
-
-
-def _results(path: Path) -> Rows:
-    try:
-        if path.suffix.lower() == ".json":
-            rows: Rows = json.loads(path.read_text("utf-8"))["results"]
-            return rows
-        return list(pq.read_table(path).to_pylist())
-    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        raise DataError(f"{path} cannot be read as results ({error!r}); expected a file that evaluate wrote") from error

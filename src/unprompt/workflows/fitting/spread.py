@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from unprompt.evidence.product_cache import ProductCache, ShardReader
 from unprompt.evidence.stored import reopened
 from unprompt.instruments import Suite
 from unprompt.store import NoiseSamples, Store
+from unprompt.validation import Number, Size, checked
 from unprompt.workflows.data.labelled import has_view
 from unprompt.workflows.data.splits import in_split
 
@@ -31,15 +32,15 @@ Rows = dict[int, list[dict[str, Any]]]
 """Shard -> sample rows."""
 
 
-@dataclass(frozen=True)
+@checked("")
 class Spread:
     """A card's figure: standard deviations from draw to draw of the noise, on validation pictures."""
 
-    draws: int
+    draws: Size
     """0 = the score depends on no noise and is always the same."""
-    pictures: int
-    logit: float
-    probability: float
+    pictures: Size
+    logit: Number
+    probability: Number
     """Of the calibrated probability at prior 0.5."""
 
     def __str__(self) -> str:

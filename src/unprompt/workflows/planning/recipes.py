@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from unprompt import datasets
 from unprompt.datasets import NAMES, partners
 from unprompt.errors import DataError, OptionError
 from unprompt.evaluation import Column, TableRecipe
+from unprompt.structured_text import read_toml
 from unprompt.types import GENERATED, REAL, SPLITS, Label, Sample, Split
 
 FOLDER: Final = "papers"
@@ -115,7 +115,7 @@ def select(
 
 def _read(name: str, path: Path) -> TableRecipe:
     try:
-        return TableRecipe.from_dict(name, tomllib.loads(path.read_text("utf-8")))
+        return TableRecipe.from_dict(name, read_toml(path))
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path} cannot be read as a recipe ({error}); expected a TOML file like those shipped"
