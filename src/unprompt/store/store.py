@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +184,9 @@ class Store:
         return table
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _cards(folder: Path) -> tuple[dict[str, Any], ...]:
     """The cards that a product table's recipe names; a table's recipe never changes."""
+    if not recipe_file(folder).exists():
+        return ()
     return tuple(card for card in read_recipe(folder).cards if isinstance(card, dict))
