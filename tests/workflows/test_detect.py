@@ -31,8 +31,9 @@ from unprompt.instruments.blip import BlipCaptioner
 from unprompt.instruments.owlv2 import Owlv2Grounder
 from unprompt.types import RGB, Caption, Prediction
 from unprompt.workflows.detect import detect
+from unprompt.workflows.prediction.detection import Predictor
 from unprompt.workflows.prediction.inputs import inputs_of
-from unprompt.workflows.prediction.predictor import UNGROUNDED, Predictor
+from unprompt.workflows.prediction.predictor import UNGROUNDED
 
 NOTHING = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
 """Boxes and scores of a phrase that is nowhere."""

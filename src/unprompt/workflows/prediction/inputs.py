@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from unprompt.datasets import load_folder
 from unprompt.errors import DataError, PictureError, UnreadablePicture
-from unprompt.images import read
+from unprompt.images import DEFAULT_LIMITS, Limits, read
 from unprompt.types import Picture, Sample
 
 STDIN = "-"
@@ -25,12 +25,12 @@ class Input:
     sample: Sample
     error: PictureError | None = None
 
-    def read(self) -> Picture | PictureError:
+    def read(self, limits: Limits = DEFAULT_LIMITS) -> Picture | PictureError:
         """The picture, or the error."""
         if self.error is not None:
             return self.error
         try:
-            return read(Path(self.sample.uri), self.sample.uri)
+            return read(Path(self.sample.uri), self.sample.uri, limits)
         except PictureError as error:
             return error
 
