@@ -70,11 +70,17 @@ class RowPrinter(Generic[Row]):
         self.kind, self.printed = kind, 0
         self.stream = sys.stdout
         """Of now: while a workflow runs, libraries' words go elsewhere."""
+        self._predictor: RowPredictor[Row] | None = None
+        self._place = 0
 
     def __call__(self, row: Row, predictor: RowPredictor[Row]) -> None:
-        """Take the next row, and what gave it."""
-        self.add(row, predictor)
-        self.printed += 1
+        """Take the next row, and what gave it; a run that began anew once it was confirmed repeats rows."""
+        if predictor is not self._predictor:
+            self._predictor, self._place = predictor, 0
+        if self._place == self.printed:
+            self.add(row, predictor)
+            self.printed += 1
+        self._place += 1
 
     @abstractmethod
     def add(self, row: Row, predictor: RowPredictor[Row]) -> None:

@@ -53,7 +53,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Seq
     """A table on stdout, with the columns named in ``right`` set flush right; columns without a word are left out.
 
     Nothing is cut. Where a row is too wide, long cells are folded; where that is not enough, the widest columns go
-    below their row as ``name: text``, and the first column above it.
+    below their row as ``name: text``, and the first column above it. Numbers alone go into several tables.
     """
     columns = []
     for name, values in zip(header, zip(*rows, strict=True), strict=bool(rows)):
@@ -63,12 +63,36 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Seq
     console = Console(highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = WIDTH
+    if not columns:
+        return
+    if all(column.right for column in columns[1:]):
+        _print_numbers(console, columns)
+    else:
+        _print_texts(console, columns)
+
+
+def _print_numbers(console: Console, columns: Sequence[_Column]) -> None:
+    """Tables below each other, each with the first column."""
+    grids = [list(columns[:1])]
+    for column in columns[1:]:
+        if len(grids[-1]) > 1 and _total([*grids[-1], column]) > console.width:
+            grids.append(list(columns[:1]))
+        grids[-1].append(column)
+    for place, grid in enumerate(grids):
+        if place:
+            console.print()
+        console.print(_line(grid, [column.name for column in grid], 0, "bold"))
+        for cells in zip(*(column.cells for column in grid), strict=True):
+            console.print(_line(grid, cells, 0))
+
+
+def _print_texts(console: Console, columns: Sequence[_Column]) -> None:
     grid = _grid(columns, console.width)
     indent = 0 if columns[:1] == grid[:1] else GAP
     if grid:
         console.print(_line(grid, [column.name for column in grid], indent, "bold"))
-    for number in range(len(rows)):
-        if indent and columns:
+    for number in range(len(columns[0].cells)):
+        if indent:
             console.print(Text(columns[0].cells[number]), soft_wrap=True)
         if grid:
             console.print(_line(grid, [column.cells[number] for column in grid], indent))
@@ -80,15 +104,17 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Seq
 def _grid(columns: Sequence[_Column], width: int) -> list[_Column]:
     """The columns that stand side by side, as wide as they are printed."""
     grid = list(columns)
-
-    def least(column: _Column) -> int:
-        return min(column.width, LEAST) if column.folded else column.width
-
-    while grid and sum(map(least, grid)) + GAP * len(grid) > width:
+    while grid and _total(grid, folded=True) > width:
         grid.remove(max(grid, key=lambda column: column.width))
-    while grid and sum(column.width for column in grid) + GAP * len(grid) > width:
+    while _total(grid) > width:
         max((column for column in grid if column.folded), key=lambda column: column.width).width -= 1
     return grid
+
+
+def _total(grid: Sequence[_Column], folded: bool = False) -> int:
+    """Columns of a line, with its cells as they are or folded as far as they may be."""
+    least = [min(one.width, LEAST) if folded and one.folded else one.width for one in grid]
+    return sum(least) + GAP * (len(least) - any(one.first for one in grid))
 
 
 def _line(grid: Sequence[_Column], cells: Sequence[str], indent: int, style: str = "") -> Padding:
