@@ -129,6 +129,15 @@ def test_limits_are_checked_at_birth(name: str) -> None:
         Limits(**{name: 0})
 
 
+def test_a_lack_of_memory_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(image: ImageFile.ImageFile) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", load)
+    with pytest.raises(PictureTooLarge, match="^big: not enough memory to decode it; .* or free memory$"):
+        read(save(scene(), "BMP"), "big")
+
+
 def test_a_text_called_jpg() -> None:
     message = r"notes\.jpg: not a picture: 16 bytes beginning with b'dear diary, ';.* expected JPEG, PNG, .* or BMP"
     with pytest.raises(UnreadablePicture, match=message):

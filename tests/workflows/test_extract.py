@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from unprompt.instruments import Suite
 from unprompt.instruments.blip import BlipCaptioner
 from unprompt.perturbations import Chain, perturbed
 from unprompt.store import Store
-from unprompt.types import Caption
+from unprompt.types import RGB, Caption
 from unprompt.workflows.data.splits import assigned_split
 from unprompt.workflows.extract import extract
 
@@ -118,3 +119,38 @@ def test_unknown_names_are_refused(suite: Path, tmp_path: Path) -> None:
         extract("sear", data=f"folder:{suite}", out=tmp_path / "out", suite=suite)
     with pytest.raises(DataError, match=r"folder '/nowhere/at/all'|'/nowhere/at/all' as data folder"):
         extract("sare", data="folder:/nowhere/at/all", out=tmp_path / "out", suite=suite)
+
+
+def test_what_has_too_many_pixels_is_a_row_that_names_the_option(pictures: Path, suite: Path, tmp_path: Path) -> None:
+    data = f"folder:{pictures / 'test' / 'real'}"
+    out = extract("trivial-metadata", data=data, out=tmp_path / "out", suite=suite, max_pixels=40 * 36 - 1)
+    rows = Store(out).read_samples().to_pylist()
+    assert {row["status"] for row in rows} == {"error"}
+    assert all(
+        "at most 1439 are opened: make the picture smaller, or raise --max-pixels" in row["error"] for row in rows
+    )
+    with pytest.raises(OptionError, match="max_pixels is -1; expected 1 or more"):
+        extract("trivial-metadata", data=data, out=tmp_path / "other", suite=suite, max_pixels=-1)
+
+
+@pytest.mark.parametrize(
+    ("gone", "said"),
+    [("", "the plan is"), ("plan.parquet", "the plan is"), ("samples", "the sample rows of shard 0 are")],
+)
+def test_a_folder_that_vanished_is_an_error(
+    gone: str, said: str, pictures: Path, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, out = BlipCaptioner.captions, tmp_path / "out"
+
+    def captions(self: BlipCaptioner, shown: Sequence[RGB]) -> list[Caption]:
+        if (out / gone).is_dir():
+            shutil.rmtree(out / gone)
+        else:
+            (out / gone).unlink(missing_ok=True)
+        return plain(self, shown)
+
+    monkeypatch.setattr(BlipCaptioner, "captions", captions)
+    with pytest.raises(StoreError, match=f"/out: {said} gone; .* run the same command again"):
+        extract("item", data=f"folder:{pictures}", out=out, suite=suite)
+    monkeypatch.undo()
+    extract("item", data=f"folder:{pictures}", out=out, suite=suite)

@@ -74,7 +74,7 @@ def read(source: Path | bytes, uri: str, limits: Limits = DEFAULT_LIMITS) -> Pic
             f"{uri}: not a picture: {_glimpse(data)}; expected {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, "
             "whatever the suffix: convert the file, or leave it out"
         )
-    with _translated(f"{uri}: damaged or truncated {name}", data):
+    with _translated(f"{uri}: damaged or truncated {name}", data), _enough_memory(uri):
         image = _open(name, data)
         limits.check_pixels(*image.size, uri)
         orientation = _orientation(image)
@@ -144,6 +144,18 @@ def _stored_size(image: Image.Image, orientation: int) -> tuple[int, int]:
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:
     return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+
+
+@contextmanager
+def _enough_memory(uri: str) -> Iterator[None]:
+    """Lack of memory is no damage."""
+    try:
+        yield
+    except MemoryError as error:
+        raise PictureTooLarge(
+            f"{uri}: not enough memory to decode it; expected several bytes for each of its pixels to be free: make "
+            "the picture smaller, or free memory"
+        ) from error
 
 
 @contextmanager
