@@ -175,7 +175,7 @@ ODD = [
     "\ttab.png",
     "\rreturn.png",
     "a\nb.png",
-    'q"u,o;te.png',
+    'q"uo,t;e.png',
     "\udcff.png",
 ]
 
@@ -191,7 +191,7 @@ def test_detect_csv_is_neither_calculated_nor_obeyed(put: Put) -> None:
         r"\ttab.png",
         r"\rreturn.png",
         r"a\nb.png",
-        'q"u,o;te.png',
+        'q"uo,t;e.png',
         r"\udcff.png",
     ]
     assert {(row["caption"], row["probability"]) for row in rows} == {("'=x", "-0.5")}

@@ -134,7 +134,7 @@ def test_a_lack_of_memory_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:
         raise MemoryError
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", load)
-    with pytest.raises(PictureTooLarge, match="^big: not enough memory to decode it; .* or free memory$"):
+    with pytest.raises(PictureTooLarge, match=r"^big: not enough memory to decode it; .* or free memory$"):
         read(save(scene(), "BMP"), "big")
 
 

@@ -291,7 +291,7 @@ def test_what_has_too_many_pixels_is_a_row_that_names_the_option(tmp_path: Path)
         (tmp_path / label).mkdir()
         (tmp_path / label / "a.png").write_bytes(encode_png(np.full((side, side, 3), 9, np.uint8)))
     found = unprompt.audit(f"folder:{tmp_path}", max_pixels=400)
-    ((uri, error),) = [(one.sample.uri, one.error) for one in found.unreadable]
+    ((uri, error),) = [(one.uri, one.error) for one in found.unreadable]
     assert Path(uri).parent.name == "fake"
     assert "30 x 30 = 900 pixels; at most 400 are opened" in (error or "")
     assert "raise --max-pixels" in (error or "")

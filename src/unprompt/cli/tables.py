@@ -55,7 +55,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Seq
     Nothing is cut. Where a row is too wide, long cells are folded; where that is not enough, the widest columns go
     below their row as ``name: text``, and the first column above it. Numbers alone go into several tables.
     """
-    columns = []
+    columns: list[_Column] = []
     for name, values in zip(header, zip(*rows, strict=True), strict=bool(rows)):
         if any(values):
             cells = [printable(value) for value in values]
