@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +24,8 @@ from unprompt.store import Store
 from unprompt.types import RGB, Caption
 from unprompt.workflows.data.splits import assigned_split
 from unprompt.workflows.extract import extract
+
+extract_module = sys.modules[extract.__module__]
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -154,3 +159,32 @@ def test_a_folder_that_vanished_is_an_error(
         extract("item", data=f"folder:{pictures}", out=out, suite=suite)
     monkeypatch.undo()
     extract("item", data=f"folder:{pictures}", out=out, suite=suite)
+
+
+@pytest.mark.parametrize("method", ["item", "sare", "npr"])
+def test_pixels_that_lie_on_the_disk_make_the_same_bytes(
+    method: str, pictures: Path, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = f"folder:{pictures / 'test'}"
+    whole = extract(method, data=data, out=tmp_path / "whole", suite=suite)
+    monkeypatch.setattr(extract_module, "PIXELS_IN_MEMORY", 3 * 40 * 36)
+    parted = extract(method, data=data, out=tmp_path / "parted", suite=suite)
+    names = [str(path.relative_to(whole)) for path in sorted(whole.rglob("*")) if path.is_file()]
+    assert names == [str(path.relative_to(parted)) for path in sorted(parted.rglob("*")) if path.is_file()]
+    for name in names:
+        assert (whole / name).read_bytes() == (parted / name).read_bytes(), name
+
+
+def test_no_room_for_pixels_is_an_error_that_names_the_folder(
+    pictures: Path, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(dir: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(extract_module, "PIXELS_IN_MEMORY", 40 * 36)
+    monkeypatch.setattr(extract_module, "TemporaryFile", full)
+    words = (
+        r"/out: the pixels of .+\.png cannot be written \(\[Errno 28\] No space left.* with 4320 bytes of free space"
+    )
+    with pytest.raises(StoreError, match=words):
+        extract("item", data=f"folder:{pictures / 'test'}", out=tmp_path / "out", suite=suite)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
+
+import numpy as np
 
 from unprompt import datasets
 from unprompt.detectors import EVERY
 from unprompt.detectors.base import Model
-from unprompt.errors import OptionError, PictureError
+from unprompt.errors import OptionError, PictureError, StoreError
 from unprompt.evidence.base import Extractor, ok_rows
 from unprompt.evidence.joint import JointExtractor
 from unprompt.evidence.product_cache import ProductCache, ShardReader
-from unprompt.images import DEFAULT_LIMITS, Limits, read
+from unprompt.images import DEFAULT_LIMITS, PIXELS_IN_MEMORY, Limits, read
 from unprompt.instruments import Suite
 from unprompt.perturbations import UNCHANGED, Chain, perturbed
 from unprompt.store import Shard, Shards, Store, sample_rows
@@ -112,7 +116,7 @@ def _make(
     unread = store.read_shard(shard.index) is None
     if not unread and not ok_rows(store, shard.index):
         return False
-    results = [read_or_error(sample, chain, limits) for sample in shard.samples]
+    results = list(_bounded((read_or_error(sample, chain, limits) for sample in shard.samples), store.root))
     if unread:
         store.write_samples(shard.index, sample_rows(shard, results, str(chain)))
     pictures = [picture for picture in results if isinstance(picture, Picture)]
@@ -120,6 +124,29 @@ def _make(
     for extractor in extractors:
         extractor.extract(cache)
     return True
+
+
+def _bounded(results: Iterable[Picture | PictureError], folder: Path) -> Iterator[Picture | PictureError]:
+    """The same, with what passes ``PIXELS_IN_MEMORY`` on the disk: a shard is one batch, however large its pictures."""
+    held = 0
+    for result in results:
+        held += result.rgb.size // 3 if isinstance(result, Picture) else 0
+        yield _on_disk(result, folder) if isinstance(result, Picture) and held > PIXELS_IN_MEMORY else result
+
+
+def _on_disk(picture: Picture, folder: Path) -> Picture:
+    """The picture with its pixels in a nameless file, of which memory holds what there is room for."""
+    try:
+        with TemporaryFile(dir=folder) as file:
+            file.write(picture.rgb.data)
+            file.flush()
+            pixels = np.memmap(file, np.uint8, "c", shape=picture.rgb.shape)
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: the pixels of {picture.uri} cannot be written ({error}); expected a folder with "
+            f"{picture.rgb.nbytes} bytes of free space that you may write to: make room or name another --out"
+        ) from error
+    return replace(picture, rgb=np.asarray(pixels))
 
 
 def read_or_error(sample: Sample, chain: Chain = UNCHANGED, limits: Limits = DEFAULT_LIMITS) -> Picture | PictureError:
