@@ -36,7 +36,7 @@ _STYLES: Final = {
 
 
 @dataclass
-class _Column:
+class _TableColumn:
     name: str
     cells: Sequence[str]
     right: bool
@@ -55,11 +55,11 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Seq
     Nothing is cut. Where a row is too wide, long cells are folded; where that is not enough, the widest columns go
     below their row as ``name: text``, and the first column above it. Numbers alone go into several tables.
     """
-    columns: list[_Column] = []
+    columns: list[_TableColumn] = []
     for name, values in zip(header, zip(*rows, strict=True), strict=bool(rows)):
         if any(values):
             cells = [printable(value) for value in values]
-            columns.append(_Column(name, cells, name in right, not columns, max(map(cell_len, [name, *cells]))))
+            columns.append(_TableColumn(name, cells, name in right, not columns, max(map(cell_len, [name, *cells]))))
     console = Console(highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = WIDTH
@@ -71,7 +71,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Seq
         _print_texts(console, columns)
 
 
-def _print_numbers(console: Console, columns: Sequence[_Column]) -> None:
+def _print_numbers(console: Console, columns: Sequence[_TableColumn]) -> None:
     """Tables below each other, each with the first column."""
     grids = [list(columns[:1])]
     for column in columns[1:]:
@@ -86,7 +86,7 @@ def _print_numbers(console: Console, columns: Sequence[_Column]) -> None:
             console.print(_line(grid, cells, 0))
 
 
-def _print_texts(console: Console, columns: Sequence[_Column]) -> None:
+def _print_texts(console: Console, columns: Sequence[_TableColumn]) -> None:
     grid = _grid(columns, console.width)
     indent = 0 if columns[:1] == grid[:1] else GAP
     if grid:
@@ -101,7 +101,7 @@ def _print_texts(console: Console, columns: Sequence[_Column]) -> None:
                 _print_below(console, f"{column.name}: {column.cells[number]}")
 
 
-def _grid(columns: Sequence[_Column], width: int) -> list[_Column]:
+def _grid(columns: Sequence[_TableColumn], width: int) -> list[_TableColumn]:
     """The columns that stand side by side, as wide as they are printed."""
     grid = list(columns)
     while grid and _total(grid, folded=True) > width:
@@ -111,13 +111,13 @@ def _grid(columns: Sequence[_Column], width: int) -> list[_Column]:
     return grid
 
 
-def _total(grid: Sequence[_Column], folded: bool = False) -> int:
+def _total(grid: Sequence[_TableColumn], folded: bool = False) -> int:
     """Columns of a line, with its cells as they are or folded as far as they may be."""
     least = [min(one.width, LEAST) if folded and one.folded else one.width for one in grid]
     return sum(least) + GAP * (len(least) - any(one.first for one in grid))
 
 
-def _line(grid: Sequence[_Column], cells: Sequence[str], indent: int, style: str = "") -> Padding:
+def _line(grid: Sequence[_TableColumn], cells: Sequence[str], indent: int, style: str = "") -> Padding:
     """A row of the grid: one line or, where cells are folded, several."""
     table = Table(box=None, pad_edge=False, show_header=False)
     for column in grid:
