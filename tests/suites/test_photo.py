@@ -60,13 +60,15 @@ def test_a_method_that_photo_lacks_is_asked_of_miniature_alone(photograph: Path)
 def test_what_is_too_small_gets_no_verdict(size: tuple[int, int], tmp_path: Path) -> None:
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)).save(tmp_path / "small.png")
     row = detect(tmp_path / "small.png", suite="photo")[0]
-    assert (row.status, row.verdict, row.probability, row.warnings) == ("ok", "inconclusive", None, (OUTSIDE,))
+    why = f"too small to be judged: {size[1]} x {size[0]} pixels, expected a shorter side of 64 or more"
+    assert (row.status, row.verdict, row.probability, row.warnings) == ("ok", "inconclusive", None, (OUTSIDE, why))
 
 
 def test_what_is_flat_gets_no_verdict(tmp_path: Path) -> None:
     Image.new("RGB", (300, 200), "white").save(tmp_path / "white.png")
     row = detect(tmp_path / "white.png", suite="photo")[0]
-    assert (row.verdict, row.probability, row.warnings) == ("inconclusive", None, (OUTSIDE,))
+    why = "too flat to be judged: its middle is of nearly one brightness"
+    assert (row.verdict, row.probability, row.warnings) == ("inconclusive", None, (OUTSIDE, why))
 
 
 def test_metadata_move_no_score(photograph: Path, tmp_path: Path) -> None:

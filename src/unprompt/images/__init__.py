@@ -7,7 +7,7 @@ from unprompt.images.decode import POLICY, hash_pixels, read
 from unprompt.images.formats import FORMATS, sniff
 from unprompt.images.geometry import centre_crop, centre_square, cut_out, fit_long, fit_short, resize
 from unprompt.images.jpeg import Chroma, encode_jpeg
-from unprompt.images.limits import Limits
+from unprompt.images.limits import DEFAULT_LIMITS, PIXELS_IN_MEMORY, Limits
 from unprompt.images.perceptual import distance, perceptual_hash
 from unprompt.images.png import decode_png, encode_png
 from unprompt.images.quality import estimate_quality
@@ -15,7 +15,9 @@ from unprompt.images.ranges import ByteRange, file_of
 from unprompt.images.webp import encode_webp
 
 __all__ = [
+    "DEFAULT_LIMITS",
     "FORMATS",
+    "PIXELS_IN_MEMORY",
     "POLICY",
     "ByteRange",
     "Chroma",
