@@ -20,7 +20,7 @@ import numpy as np
 
 from unprompt.auditing import Item
 from unprompt.errors import DataError, OptionError
-from unprompt.images import encode_jpeg, encode_png, fit_short, read
+from unprompt.images import encode_jpeg, encode_png, fit_short, read_isolated
 from unprompt.store.files import write_aside
 from unprompt.types import RGB, Picture
 
@@ -131,7 +131,7 @@ def _write(item: Item, alignment: Alignment, out: Path) -> bool:
     place = _place(item, alignment)
     if place is None or (out / place).is_file():
         return False
-    data = alignment.apply(read(Path(item.sample.uri), item.sample.uri))
+    data = alignment.apply(read_isolated(Path(item.sample.uri), item.sample.uri))
     write_aside(out / place, lambda file: file.write(data))
     return True
 

@@ -1,9 +1,11 @@
 """The only package that opens a picture: bytes in, upright 8-bit sRGB and its hashes out.
 
-The policy is one for all formats and is part of every result; :func:`read` states it.
+The policy is one for all formats and is part of every result; :func:`read` states it. What people hand over is read by
+:func:`read_isolated`, in a process that can be stopped; what the package made itself, by :func:`read`.
 """
 
 from unprompt.images.decode import hash_pixels, read
+from unprompt.images.decoder import read_isolated, start_decoder
 from unprompt.images.formats import FORMATS, sniff
 from unprompt.images.geometry import centre_crop, centre_square, cut_out, fit_long, fit_short, resize
 from unprompt.images.jpeg import Chroma, encode_jpeg
@@ -34,6 +36,8 @@ __all__ = [
     "hash_pixels",
     "perceptual_hash",
     "read",
+    "read_isolated",
     "resize",
     "sniff",
+    "start_decoder",
 ]

@@ -74,7 +74,7 @@ def _thumbnails(folder: Path, number: int, group: Copies) -> list[_Thumbnail]:
     for place, one in enumerate(group.pictures[:SHOWN]):
         source = f"pictures/copy-{number:03d}-{place}.png"
         try:
-            rgb = images.read(Path(one.uri), one.uri).rgb
+            rgb = images.read_isolated(Path(one.uri), one.uri).rgb
         except PictureError:
             source = ""
         else:

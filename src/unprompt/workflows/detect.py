@@ -45,6 +45,9 @@ def detect(
     >>> unprompt.detect(["picture.jpg"])[0].verdict  # doctest: +SKIP
     'generated'
     """
+    from unprompt.images import start_decoder
+
+    start_decoder()  # while what follows is loaded
     from unprompt.workflows.planning.costs import check_cost
     from unprompt.workflows.prediction.inputs import inputs_of
     from unprompt.workflows.prediction.predictor import Predictor, candidate_suites

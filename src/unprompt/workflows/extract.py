@@ -14,7 +14,7 @@ from unprompt.errors import OptionError, PictureError
 from unprompt.evidence.base import Extractor, ok_rows
 from unprompt.evidence.joint import JointExtractor
 from unprompt.evidence.product_cache import ProductCache, ShardReader
-from unprompt.images import read
+from unprompt.images import read_isolated
 from unprompt.instruments import Suite
 from unprompt.perturbations import UNCHANGED, Chain, perturbed
 from unprompt.store import Shard, Shards, Store, sample_rows
@@ -117,6 +117,6 @@ def _make(store: Store, shard: Shard, extractors: Sequence[Extractor[Any]], suit
 def read_or_error(sample: Sample, chain: Chain = UNCHANGED) -> Picture | PictureError:
     """The picture after ``chain``, or the error."""
     try:
-        return perturbed(read(Path(sample.uri), sample.uri), chain)
+        return perturbed(read_isolated(Path(sample.uri), sample.uri), chain)
     except PictureError as error:
         return error

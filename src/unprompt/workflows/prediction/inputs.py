@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from unprompt.datasets import load_folder
 from unprompt.errors import DataError, PictureError, UnreadablePicture
-from unprompt.images import read
+from unprompt.images import read_isolated
 from unprompt.types import Picture, Sample
 
 STDIN = "-"
@@ -30,7 +30,7 @@ class Input:
         if self.error is not None:
             return self.error
         try:
-            return read(Path(self.sample.uri), self.sample.uri)
+            return read_isolated(Path(self.sample.uri), self.sample.uri)
         except PictureError as error:
             return error
 
