@@ -14,6 +14,7 @@ from unprompt.images.perceptual import distance, perceptual_hash
 from unprompt.images.png import decode_png, encode_png
 from unprompt.images.quality import estimate_quality
 from unprompt.images.ranges import ByteRange, file_of
+from unprompt.images.tone import is_toned
 from unprompt.images.webp import encode_webp
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "fit_long",
     "fit_short",
     "hash_pixels",
+    "is_toned",
     "perceptual_hash",
     "read",
     "read_isolated",

@@ -3,6 +3,7 @@
     name = "miniature"                      # also: title, description, version
     fake = false                            # true = random weights, refused as a verdict
     world = "world.safetensors"             # out-of-world check; left out = none
+    colour_only = false                     # true = learned from colour pictures: no verdict on grey and toned ones
 
     [heads]
     sare = "heads/sare.safetensors"
@@ -62,6 +63,8 @@ class Manifest:
     heads: Mapping[str, Path] = field(default_factory=dict)
     """Method -> checkpoint, absolute; it need not exist yet."""
     world: Path | None = None
+    colour_only: Flag = False
+    """True = the heads learned nothing of grey and toned pictures, and give no verdict on them."""
 
     @classmethod
     def read(cls, name_or_path: str | Path) -> Manifest:
