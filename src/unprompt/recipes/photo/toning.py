@@ -156,7 +156,7 @@ def main() -> int:
     file = SUITE / "figures.json"
     figures = json.loads(file.read_text("utf-8")) | {"toned": toned}
     file.write_text(f"{json.dumps(figures, indent=1, sort_keys=True)}\n", "utf-8")
-    chosen.page.write_text(card(figures), "utf-8")
+    chosen.page.write_text(card(json.loads(file.read_text("utf-8"))), "utf-8")
     return 0
 
 
