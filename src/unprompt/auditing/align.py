@@ -20,7 +20,7 @@ import numpy as np
 
 from unprompt.auditing import Item
 from unprompt.errors import DataError, OptionError, StoreError
-from unprompt.images import DEFAULT_LIMITS, Limits, encode_jpeg, encode_png, fit_short, read
+from unprompt.images import DEFAULT_LIMITS, Limits, encode_jpeg, encode_png, fit_short, read_isolated
 from unprompt.store.files import write_aside
 from unprompt.structured_text import read_object
 from unprompt.types import RGB, Picture
@@ -143,7 +143,7 @@ def _write(item: Item, alignment: Alignment, out: Path, limits: Limits) -> bool:
     place = _place(item, alignment)
     if place is None or (out / place).is_file():
         return False
-    data = alignment.apply(read(Path(item.sample.uri), item.sample.uri, limits))
+    data = alignment.apply(read_isolated(Path(item.sample.uri), item.sample.uri, limits))
     write_aside(out / place, lambda file: file.write(data))
     return True
 

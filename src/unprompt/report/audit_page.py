@@ -78,7 +78,7 @@ def _thumbnails(folder: Path, number: int, group: Copies, limits: images.Limits)
     for place, one in enumerate(group.pictures[:SHOWN]):
         source = f"pictures/copy-{number:03d}-{place}.png"
         try:
-            rgb = images.read(Path(one.uri), one.uri, limits).rgb
+            rgb = images.read_isolated(Path(one.uri), one.uri, limits).rgb
         except PictureError:
             source = ""
         else:

@@ -48,7 +48,9 @@ def attribute(
     >>> unprompt.attribute(["picture.jpg"])[0].generator  # doctest: +SKIP
     'diffusion'
     """
-    from unprompt.images import Limits
+    from unprompt.images import Limits, start_decoder
+
+    start_decoder()  # while what follows is loaded
     from unprompt.workflows.planning.costs import check_cost
     from unprompt.workflows.prediction.attribution import AttributionPredictor
     from unprompt.workflows.prediction.inputs import count_inputs, iter_inputs

@@ -54,7 +54,9 @@ def detect(
     >>> unprompt.detect(["picture.jpg"])[0].verdict  # doctest: +SKIP
     'generated'
     """
-    from unprompt.images import Limits
+    from unprompt.images import Limits, start_decoder
+
+    start_decoder()  # while what follows is loaded
     from unprompt.workflows.planning.costs import check_cost
     from unprompt.workflows.prediction.detection import Predictor
     from unprompt.workflows.prediction.inputs import count_inputs, iter_inputs

@@ -18,7 +18,7 @@ from unprompt.errors import OptionError, PictureError, StoreError
 from unprompt.evidence.base import Extractor, ok_rows
 from unprompt.evidence.joint import JointExtractor
 from unprompt.evidence.product_cache import ProductCache, ShardReader
-from unprompt.images import DEFAULT_LIMITS, PIXELS_IN_MEMORY, Limits, read
+from unprompt.images import DEFAULT_LIMITS, PIXELS_IN_MEMORY, Limits, read_isolated
 from unprompt.instruments import Suite
 from unprompt.perturbations import UNCHANGED, Chain, perturbed
 from unprompt.store import Shard, Shards, Store, sample_rows
@@ -152,6 +152,6 @@ def _on_disk(picture: Picture, folder: Path) -> Picture:
 def read_or_error(sample: Sample, chain: Chain = UNCHANGED, limits: Limits = DEFAULT_LIMITS) -> Picture | PictureError:
     """The picture after ``chain``, or the error."""
     try:
-        return perturbed(read(Path(sample.uri), sample.uri, limits), chain)
+        return perturbed(read_isolated(Path(sample.uri), sample.uri, limits), chain)
     except PictureError as error:
         return error

@@ -14,7 +14,7 @@ from typing import Final
 from unprompt.datasets.files import FolderListing, listings
 from unprompt.datasets.folder import nothing_in, samples_in
 from unprompt.errors import DataError, PictureError, UnreadablePicture
-from unprompt.images import DEFAULT_LIMITS, ByteRange, Limits, read
+from unprompt.images import DEFAULT_LIMITS, ByteRange, Limits, read_isolated
 from unprompt.types import Picture, Sample
 from unprompt.workflows.prediction.patterns import matches
 
@@ -37,7 +37,7 @@ class Input:
         if self.error is not None:
             return self.error
         try:
-            return read(Path(self.sample.uri), self.sample.uri, limits)
+            return read_isolated(Path(self.sample.uri), self.sample.uri, limits)
         except PictureError as error:
             return error
 
