@@ -6,20 +6,24 @@ import csv
 import io
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 import unprompt
 from unprompt.cli import app
-from unprompt.errors import CheckpointError, OptionError, UnpromptError
+from unprompt.cli.rows import RowPrinter, csv_cell, print_predictions
+from unprompt.errors import CheckpointError, OptionError, StoreError, UnpromptError
 from unprompt.evaluation import Bounds, EvaluationTable, compare_scores, evaluate_scores
 from unprompt.types import Prediction
 
@@ -38,6 +42,9 @@ GOOD = Prediction(
     scores={"sare": 0.5, "tidy": 0.25},
 )
 BAD = Prediction("b[red]\x1b[2J.jpg", "error", error="empty file; expected a picture")
+LAST = Prediction("last.jpg", "ok", verdict="real")
+SCORERS = cast(Any, SimpleNamespace(scorers=("sare", "tidy", "traces")))
+"""In place of the predictor that gives the rows."""
 
 
 @dataclass
@@ -47,13 +54,20 @@ class Stand:
     answer: Any
     args: tuple[Any, ...] = ()
     asked: dict[str, Any] | None = None
+    ending: BaseException = field(default_factory=KeyboardInterrupt)
+    """Raised after the row ``LAST``."""
 
     def __call__(self, *args: Any, **asked: Any) -> Any:
+        watch = asked.pop("watch", None)
         self.args, self.asked = args, asked
         print("a library's chatter")
         logging.getLogger("unprompt.workflows").info("progress")
         if isinstance(self.answer, Exception):
             raise self.answer
+        for row in self.answer if isinstance(watch, RowPrinter) else ():
+            watch(row, SCORERS)
+            if row is LAST:
+                raise self.ending
         return self.answer
 
 
@@ -80,7 +94,8 @@ def run(*words: str) -> Result:
 def test_detect_passes_every_option(put: Put) -> None:
     stand = put("detect", [GOOD])
     options = (
-        "--suite s --method sare --fpr 0.01 --prior 0.2 --device cuda --dtype bfloat16 --batch-size 7 --report out"
+        "--suite s --method sare --fpr 0.01 --prior 0.2 --device cuda --dtype bfloat16 --batch-size 7 --report out "
+        "--max-pixels 9"
     )
     done = run("detect", "./a", "b", *options.split(), "--average", "3")
     assert stand.args == (["./a", "b"],)
@@ -95,6 +110,7 @@ def test_detect_passes_every_option(put: Put) -> None:
         "batch_size": 7,
         "average": 3,
         "report": Path("out"),
+        "max_pixels": 9,
     }
     assert "report: out/index.html" in done.stderr
     assert "index.html" not in done.stdout
@@ -146,30 +162,152 @@ def test_detect_json_of_a_name_that_is_no_unicode(put: Put) -> None:
 def test_detect_csv(put: Put) -> None:
     put("detect", [GOOD, BAD])
     rows = list(csv.DictReader(io.StringIO(run("detect", "a", "--format", "csv").stdout)))
-    assert [row["uri"] for row in rows] == [GOOD.uri, BAD.uri]
+    assert [row["uri"] for row in rows] == [GOOD.uri, r"b[red]\x1b[2J.jpg"]
     assert (rows[0]["probability"], rows[0]["scores.tidy"], rows[1]["scores.tidy"]) == ("0.75", "0.25", "")
     assert rows[0]["warnings"] == "outside this suite's world; second"
+
+
+def test_detect_csv_has_the_columns_of_all_who_score_before_the_first_row(put: Put) -> None:
+    put("detect", [BAD])
+    text = run("detect", "a", "--format", "csv").stdout
+    assert text.splitlines()[0].endswith(",duplicate_of,scores.sare,scores.tidy,scores.traces")
+    put("detect", [])
+    assert run("detect", "a", "--format", "csv").stdout.splitlines() == [text.splitlines()[0].partition(",scores.")[0]]
+
+
+ODD = [
+    "=1+1.jpg",
+    "+1.png",
+    "-1.png",
+    "@sum.png",
+    "\ttab.png",
+    "\rreturn.png",
+    "a\nb.png",
+    'q"uo,t;e.png',
+    "\udcff.png",
+]
+
+
+def test_detect_csv_is_neither_calculated_nor_obeyed(put: Put) -> None:
+    put("detect", [replace(GOOD, uri=name, caption="=x", probability=-0.5) for name in ODD])
+    rows = list(csv.DictReader(io.StringIO(run("detect", "a", "--format", "csv").stdout)))
+    assert [row["uri"] for row in rows] == [
+        "'=1+1.jpg",
+        "'+1.png",
+        "'-1.png",
+        "'@sum.png",
+        r"\ttab.png",
+        r"\rreturn.png",
+        r"a\nb.png",
+        'q"uo,t;e.png',
+        r"\udcff.png",
+    ]
+    assert {(row["caption"], row["probability"]) for row in rows} == {("'=x", "-0.5")}
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_no_csv_cell_begins_a_formula_or_steers_a_terminal(text: str) -> None:
+    cell = csv_cell(text)
+    assert cell.isprintable()
+    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert next(csv.reader([text_line(cell)])) == [cell, ""]
+
+
+def text_line(cell: str) -> str:
+    file = io.StringIO()
+    csv.writer(file).writerow([cell, ""])
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv"])
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_names_that_are_no_unicode_are_printed_whatever_the_encoding(form: str, encoding: str, tmp_path: Path) -> None:
+    code = "import sys; from unprompt.cli import main; main()"
+    names = [os.fsdecode(b"gone\xff.png"), "g\u00fcn\u4e2d\x1b.png"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, "detect", *names, "--format", form],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"},
+    )
+    assert done.returncode == 1, done.stderr
+    assert b"Traceback" not in done.stderr
+    text = done.stdout.decode(encoding)
+    if form.startswith("json"):
+        rows = json.loads(text) if form == "json" else [json.loads(line) for line in text.splitlines()]
+        assert [row["uri"] for row in rows] == names
+    else:
+        assert r"gone\udcff.png" in text
+        assert "n\u4e2d\\x1b.png" in text if encoding == "utf-8" else r"n\u4e2d\x1b.png" in text
 
 
 def test_detect_table_notes_noise_and_duplicates(put: Put) -> None:
     put("detect", [replace(GOOD, warnings=(), spread=0.126), replace(GOOD, duplicate_of="a.jpg")])
     lines = run("detect", "a").stdout.splitlines()
-    assert lines[1].rstrip().endswith("±0.13 with the noise")
-    assert lines[2].rstrip().endswith("outside this suite's world; second; the same pixels as a.jpg")
+    assert lines[3] == "  notes: ±0.13 with the noise"
+    assert lines[6] == "  notes: outside this suite's world; second; the same pixels as a.jpg"
 
 
 def test_detect_table_is_not_cut_and_steers_no_terminal(put: Put) -> None:
     put("detect", [GOOD, BAD])
-    lines = run("detect", "a").stdout.splitlines()
-    assert lines[0].split() == ["picture", "truth", "verdict", "probability", "sare", "tidy", "caption", "notes"]
-    for cell in (GOOD.uri, "0.75", "0.25", GOOD.caption, "outside this suite's world; second"):
-        assert f"{cell}" in lines[1]
-    assert lines[2].startswith(r"b[red]\x1b[2J.jpg")
-    assert lines[2].rstrip().endswith("empty file; expected a picture")
-    assert lines[3:] == [
+    lines = [line.rstrip() for line in run("detect", "a").stdout.splitlines()]
+    assert lines == [
+        "  truth      verdict    probability  sare  tidy  notes",
+        GOOD.uri,
+        "  generated  generated         0.75  0.50  0.25  outside this suite's world; second",
+        "  caption: a red ball and a blue cube on wood",
+        r"b[red]\x1b[2J.jpg",
+        "             error                               empty file; expected a picture",
         "2 pictures: 1 generated, 0 inconclusive, 0 real, 1 error",
         "Against the truth: 1 of 1 (100%) decided, 1 of 1 (100%) of those rightly",
     ]
+
+
+@pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv"])
+def test_what_was_judged_before_an_interruption_is_printed(put: Put, form: str) -> None:
+    put("detect", [GOOD, LAST, BAD])
+    done = run("detect", "a", "--format", form)
+    assert done.exit_code == 130
+    assert "last.jpg" in done.stdout
+    assert "red]" not in done.stdout
+    assert done.stderr.splitlines()[-2:] == [
+        "ended early: 2 inputs got a row, printed on stdout",
+        "interrupted: run the command again with the inputs that have no row yet to go on",
+    ]
+
+
+def test_what_was_judged_before_a_failure_is_printed(put: Put) -> None:
+    put("detect", [GOOD, LAST, BAD]).ending = StoreError("out: the report cannot be written")
+    done = run("detect", "a", "--format", "json")
+    assert done.exit_code == 1
+    assert [row["uri"] for row in json.loads(done.stdout)] == [GOOD.uri, "last.jpg"]
+    assert done.stderr.splitlines()[-1] == "error: out: the report cannot be written"
+    put("detect", [LAST]).ending = RuntimeError("a fault of our own")
+    with pytest.raises(RuntimeError, match="a fault of our own"):
+        run("detect", "a", "--format", "json")
+
+
+@pytest.mark.parametrize("verb", ["extract", "train"])
+def test_an_interrupted_command_says_how_to_go_on(put: Put, verb: str) -> None:
+    put(verb, None).__class__ = Interrupted
+    done = run(verb, "sare", "--out", "b", *(["--data", "folder:a"] if verb == "extract" else ["--evidence", "a"]))
+    assert (done.exit_code, done.stdout) == (130, "")
+    assert done.stderr.splitlines()[-1] == (
+        "interrupted: run the same command again to go on; what it stored is not made again"
+    )
+
+
+class Interrupted(Stand):
+    def __call__(self, *args: Any, **asked: Any) -> Any:
+        raise KeyboardInterrupt
+
+
+def test_rows_that_were_printed_before_a_confirmation_are_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with print_predictions("jsonl") as given:
+        given["watch"](BAD, SCORERS)
+        again = cast(Any, SimpleNamespace())
+        for row in (BAD, GOOD):
+            given["watch"](row, again)
+    assert [json.loads(line)["uri"] for line in capsys.readouterr().out.splitlines()] == [BAD.uri, GOOD.uri]
 
 
 def test_detect_table_without_truth(put: Put) -> None:
@@ -268,7 +406,9 @@ def test_evaluate_table_has_a_row_a_generator(put: Put, measured: EvaluationTabl
     lines = run("evaluate", "c", "--evidence", "e").stdout.splitlines()
     assert [line.split()[0] for line in lines[1:5]] == ["diffusion", "flow", "macro", "pooled"]
     assert "0.750" in lines[4]  # accuracy
-    assert "above a probability of 0.500" in lines[5]
+    assert (lines[5], lines[6].split()[:3]) == ("", ["generator", "tpr", "at"])
+    assert "above a probability of 0.500" in lines[11]
+    assert max(map(len, lines)) <= 100
 
 
 @dataclass(frozen=True)

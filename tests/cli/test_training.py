@@ -79,12 +79,12 @@ def test_the_bar_is_drawn_on_a_terminal_alone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("LOCAL_RANK", raising=False)
-    with progress(True) as given:
+    with progress() as given:
         given["watch"](Report(1.5, 3, 0.25))
     assert capsys.readouterr().err == ""
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich: this is a terminal
     monkeypatch.setenv("COLUMNS", "100")
-    with progress(True) as given:
+    with progress() as given:
         given["watch"](Report(1.5, 3, 0.25))
     told = capsys.readouterr().err
     assert "epoch 1.5/3" in told

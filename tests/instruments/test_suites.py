@@ -59,9 +59,9 @@ def test_embedded_suites_go_by_name(models: Path, monkeypatch: pytest.MonkeyPatc
     ("text", "words"),
     [
         ("name = ", "cannot be read: Invalid value"),
-        ("colour = 3", "at the top: colour is unknown, expected one of description, digests, fake, gener"),
+        ("colour = 3", "at the top: colour is unknown, expected one of colour_only, description, digest"),
         ("fake = 1", "at the top: fake is 1, expected true or false"),
-        ('file = "elsewhere.toml"', "at the top: file is unknown, expected one of description, digests, fake, gener"),
+        ('file = "elsewhere.toml"', "at the top: file is unknown, expected one of colour_only, description, digest"),
         (
             '[instruments.encoder]\nkind = "clip"\npath = "x"',
             r"at \[instruments.encoder\]: kind is unknown, expected on",

@@ -15,8 +15,8 @@ import pytest
 
 from unprompt.errors import StoreError
 from unprompt.images import decode_png
-from unprompt.report.page import LONGEST, write_page
-from unprompt.report.report_item import Illustration, ReportItem, detection_figures
+from unprompt.report.page import write_page
+from unprompt.report.report_item import LONGEST, Illustration, ReportItem, detection_figures
 from unprompt.report.summary import PredictionSummary
 from unprompt.scenes.render import render
 from unprompt.scenes.scene import Scene
@@ -173,7 +173,7 @@ def test_probability_that_is_withheld_leaves_the_members_bars(tmp_path: Path) ->
 
 
 def test_long_pictures_are_shown_smaller(tmp_path: Path) -> None:
-    long = Illustration("picture", "The picture", np.zeros((5, 3000, 3), np.uint8))
+    long = Illustration.of("picture", "The picture", np.zeros((5, 3000, 3), np.uint8))
     path = write(tmp_path, [ReportItem(prediction("real", 0.1), (long,))], "t")
     assert decode_png((tmp_path / "pictures/001-picture.png").read_bytes()).shape == (1, LONGEST, 3)
     assert 'class="tiny"' not in path.read_text()

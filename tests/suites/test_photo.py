@@ -13,8 +13,10 @@ from PIL import Image
 from unprompt.detectors.checkpoint import read_header
 from unprompt.instruments import Manifest
 from unprompt.recipes.photo.card import card
+from unprompt.recipes.photo.toning import TONES
 from unprompt.types import Prediction
 from unprompt.workflows.detect import detect
+from unprompt.workflows.prediction.heads import TONED
 from unprompt.workflows.prediction.predictor import OUTSIDE
 
 ROOT = Path(__file__).parents[2]
@@ -60,13 +62,26 @@ def test_a_method_that_photo_lacks_is_asked_of_miniature_alone(photograph: Path)
 def test_what_is_too_small_gets_no_verdict(size: tuple[int, int], tmp_path: Path) -> None:
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)).save(tmp_path / "small.png")
     row = detect(tmp_path / "small.png", suite="photo")[0]
-    assert (row.status, row.verdict, row.probability, row.warnings) == ("ok", "inconclusive", None, (OUTSIDE,))
+    why = f"too small to be judged: {size[1]} x {size[0]} pixels, expected a shorter side of 64 or more"
+    assert (row.status, row.verdict, row.probability) == ("ok", "inconclusive", None)
+    assert (row.warnings[0], row.warnings[-1]) == (OUTSIDE, why)
 
 
 def test_what_is_flat_gets_no_verdict(tmp_path: Path) -> None:
     Image.new("RGB", (300, 200), "white").save(tmp_path / "white.png")
     row = detect(tmp_path / "white.png", suite="photo")[0]
-    assert (row.verdict, row.probability, row.warnings) == ("inconclusive", None, (OUTSIDE,))
+    why = "too flat to be judged: its middle is of nearly one brightness"
+    assert (row.verdict, row.probability, row.warnings) == ("inconclusive", None, (OUTSIDE, TONED, why))
+
+
+def test_grey_and_toned_pictures_get_no_verdict(photograph: Path, tmp_path: Path) -> None:
+    rgb = np.asarray(Image.open(photograph).convert("RGB"))
+    for name in ("grey", "cyanotype"):
+        Image.fromarray(TONES[name](rgb, np.random.default_rng(0))).save(tmp_path / f"{name}.png")
+    for row in detect(tmp_path, suite="photo"):
+        assert (row.status, row.verdict, row.probability) == ("ok", "inconclusive", None)
+        assert TONED in row.warnings
+        assert row.score is not None
 
 
 def test_metadata_move_no_score(photograph: Path, tmp_path: Path) -> None:

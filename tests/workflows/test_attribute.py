@@ -179,6 +179,9 @@ def test_outside_the_world_it_is_none_of_these(
         def is_ood(self, pictures: list[np.ndarray], vectors: None) -> np.ndarray:
             return np.arange(len(pictures)) % 2 == 0
 
+        def reason(self, rgb: np.ndarray) -> None:
+            """It is what the picture shows."""
+
     monkeypatch.setattr(OODDetector, "load", lambda path, suite: Elsewhere())
     text = (candidate_suites / "suite.toml").read_text()
     file = candidate_suites / "worldly.toml"

@@ -6,6 +6,7 @@ import csv
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import zlib
@@ -20,7 +21,7 @@ from unprompt.auditing import align
 from unprompt.auditing.align import Alignment
 from unprompt.cli import app
 from unprompt.datasets import load
-from unprompt.errors import DataError, OptionError
+from unprompt.errors import DataError, OptionError, StoreError
 from unprompt.images import encode_jpeg, encode_png, read
 
 SD, ADM = "stable_diffusion_v_1_4/imagenet_ai_0419_sdv4", "ADM/imagenet_ai_0508_adm"
@@ -308,3 +309,32 @@ def test_other_verbs_take_the_view(tree: Path, tmp_path: Path) -> None:
     )
     assert len(list((store / "samples").iterdir())) == 1
     assert align.MANIFEST == "manifest.csv"
+
+
+def test_what_has_too_many_pixels_is_a_row_that_names_the_option(tmp_path: Path) -> None:
+    for label, side in (("real", 20), ("fake", 30)):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "a.png").write_bytes(encode_png(np.full((side, side, 3), 9, np.uint8)))
+    found = unprompt.audit(f"folder:{tmp_path}", max_pixels=400)
+    ((uri, error),) = [(one.uri, one.error) for one in found.unreadable]
+    assert Path(uri).parent.name == "fake"
+    assert "30 x 30 = 900 pixels; at most 400 are opened" in (error or "")
+    assert "raise --max-pixels" in (error or "")
+    with pytest.raises(OptionError, match="max_pixels is 0; expected 1 or more"):
+        unprompt.audit(f"folder:{tmp_path}", max_pixels=0)
+
+
+def test_a_view_whose_folder_vanished_is_an_error(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, out = align.write_aside, tmp_path / "out"
+
+    def write(path: Path, *given: object) -> None:
+        if (out / "pictures").is_dir():
+            shutil.rmtree(out / "pictures")
+        plain(path, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(align, "write_aside", write)
+    with pytest.raises(
+        StoreError, match=r"out/pictures/.+ is gone; expected that nobody removes or changes .+/out while"
+    ):
+        unprompt.audit(f"genimage:{tree}", align="jpeg:96,size:24", out=out, workers=1)
+    assert not (out / "manifest.csv").exists()

@@ -31,8 +31,9 @@ from unprompt.instruments.blip import BlipCaptioner
 from unprompt.instruments.owlv2 import Owlv2Grounder
 from unprompt.types import RGB, Caption, Prediction
 from unprompt.workflows.detect import detect
-from unprompt.workflows.prediction.inputs import inputs_of
-from unprompt.workflows.prediction.predictor import UNGROUNDED, Predictor
+from unprompt.workflows.prediction.detection import Predictor
+from unprompt.workflows.prediction.inputs import iter_inputs
+from unprompt.workflows.prediction.predictor import UNGROUNDED
 
 NOTHING = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
 """Boxes and scores of a phrase that is nowhere."""
@@ -307,13 +308,13 @@ def test_heads_are_loaded_once_whatever_the_thread(candidate_suites: Path, hard:
     loaded: list[Any] = []
     predictor = Predictor([Suite.load(candidate_suites)], "item", confirm=loaded.append)
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda _: predictor.predict(inputs_of(hard / "good.jpg")), range(4)))
+        found = list(pool.map(lambda _: predictor.predict(list(iter_inputs(hard / "good.jpg"))), range(4)))
     assert len(loaded) == 1
     assert all(rows == found[0] for rows in found)
 
 
 def test_pictures_that_explain_are_kept_where_they_are_asked_for(candidate_suites: Path, hard: Path) -> None:
     predictor = Predictor([Suite.load(candidate_suites)])
-    (item,) = predictor.explain(inputs_of(hard / "good.jpg"))
+    (item,) = predictor.explain(list(iter_inputs(hard / "good.jpg")))
     assert [one.name for one in item.figures] == ["picture", "reconstruction", "map", "regeneration"]
-    assert predictor.predict(inputs_of(hard / "good.jpg")) == [item.row]
+    assert predictor.predict(list(iter_inputs(hard / "good.jpg"))) == [item.row]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import shutil
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +21,11 @@ from unprompt.instruments import Suite
 from unprompt.instruments.blip import BlipCaptioner
 from unprompt.perturbations import Chain, perturbed
 from unprompt.store import Store
-from unprompt.types import Caption
+from unprompt.types import RGB, Caption
 from unprompt.workflows.data.splits import assigned_split
 from unprompt.workflows.extract import extract
+
+extract_module = sys.modules[extract.__module__]
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -118,3 +124,67 @@ def test_unknown_names_are_refused(suite: Path, tmp_path: Path) -> None:
         extract("sear", data=f"folder:{suite}", out=tmp_path / "out", suite=suite)
     with pytest.raises(DataError, match=r"folder '/nowhere/at/all'|'/nowhere/at/all' as data folder"):
         extract("sare", data="folder:/nowhere/at/all", out=tmp_path / "out", suite=suite)
+
+
+def test_what_has_too_many_pixels_is_a_row_that_names_the_option(pictures: Path, suite: Path, tmp_path: Path) -> None:
+    data = f"folder:{pictures / 'test' / 'real'}"
+    out = extract("trivial-metadata", data=data, out=tmp_path / "out", suite=suite, max_pixels=40 * 36 - 1)
+    rows = Store(out).read_samples().to_pylist()
+    assert {row["status"] for row in rows} == {"error"}
+    assert all(
+        "at most 1439 are opened: make the picture smaller, or raise --max-pixels" in row["error"] for row in rows
+    )
+    with pytest.raises(OptionError, match="max_pixels is -1; expected 1 or more"):
+        extract("trivial-metadata", data=data, out=tmp_path / "other", suite=suite, max_pixels=-1)
+
+
+@pytest.mark.parametrize(
+    ("gone", "said"),
+    [("", "the plan is"), ("plan.parquet", "the plan is"), ("samples", "the sample rows of shard 0 are")],
+)
+def test_a_folder_that_vanished_is_an_error(
+    gone: str, said: str, pictures: Path, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, out = BlipCaptioner.captions, tmp_path / "out"
+
+    def captions(self: BlipCaptioner, shown: Sequence[RGB]) -> list[Caption]:
+        if (out / gone).is_dir():
+            shutil.rmtree(out / gone)
+        else:
+            (out / gone).unlink(missing_ok=True)
+        return plain(self, shown)
+
+    monkeypatch.setattr(BlipCaptioner, "captions", captions)
+    with pytest.raises(StoreError, match=f"/out: {said} gone; .* run the same command again"):
+        extract("item", data=f"folder:{pictures}", out=out, suite=suite)
+    monkeypatch.undo()
+    extract("item", data=f"folder:{pictures}", out=out, suite=suite)
+
+
+@pytest.mark.parametrize("method", ["item", "sare", "npr"])
+def test_pixels_that_lie_on_the_disk_make_the_same_bytes(
+    method: str, pictures: Path, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = f"folder:{pictures / 'test'}"
+    whole = extract(method, data=data, out=tmp_path / "whole", suite=suite)
+    monkeypatch.setattr(extract_module, "PIXELS_IN_MEMORY", 3 * 40 * 36)
+    parted = extract(method, data=data, out=tmp_path / "parted", suite=suite)
+    names = [str(path.relative_to(whole)) for path in sorted(whole.rglob("*")) if path.is_file()]
+    assert names == [str(path.relative_to(parted)) for path in sorted(parted.rglob("*")) if path.is_file()]
+    for name in names:
+        assert (whole / name).read_bytes() == (parted / name).read_bytes(), name
+
+
+def test_no_room_for_pixels_is_an_error_that_names_the_folder(
+    pictures: Path, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(dir: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(extract_module, "PIXELS_IN_MEMORY", 40 * 36)
+    monkeypatch.setattr(extract_module, "TemporaryFile", full)
+    words = (
+        r"/out: the pixels of .+\.png cannot be written \(\[Errno 28\] No space left.* with 4320 bytes of free space"
+    )
+    with pytest.raises(StoreError, match=words):
+        extract("item", data=f"folder:{pictures / 'test'}", out=tmp_path / "out", suite=suite)

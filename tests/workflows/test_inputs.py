@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from unprompt.errors import DataError, UnreadablePicture
 from unprompt.types import Sample
-from unprompt.workflows.prediction.inputs import Input, inputs_of, iter_inputs
+from unprompt.workflows.prediction.inputs import Input, count_inputs, iter_inputs
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def uris(*paths: str | Path) -> list[str]:
-    return [one.sample.uri for one in inputs_of(paths)]
+    return [one.sample.uri for one in list(iter_inputs(paths))]
 
 
 def refusal(one: Input) -> str:
@@ -66,7 +66,7 @@ def test_a_broken_link_wins_over_the_pattern_too(here: Path) -> None:
 
 
 def test_a_pattern_without_a_match_is_a_row(here: Path) -> None:
-    (one,) = inputs_of(["holiday/*.png"])
+    (one,) = list(iter_inputs(["holiday/*.png"]))
     assert one.sample.uri == "holiday/*.png"
     assert refusal(one).startswith("holiday/*.png: no file or folder matches this pattern; expected one or more")
 
@@ -79,7 +79,7 @@ def put(*paths: str) -> None:
 
 def test_an_empty_folder_is_a_row(here: Path) -> None:
     (here / "empty" / "in").mkdir(parents=True)
-    first, second = inputs_of(["empty", "real/a.png"])
+    first, second = list(iter_inputs(["empty", "real/a.png"]))
     assert "'empty' holds no visible file" in refusal(first)
     assert second.error is None
 
@@ -97,12 +97,12 @@ def test_a_folder_that_is_not_readable_is_one_row_and_the_rest_is_judged(
 
     monkeypatch.setattr(os, "scandir", scandir)
     for name in ("real", "real/**", "real/**/*.png"):
-        found = {one.sample.uri: one for one in inputs_of(name)}
+        found = {one.sample.uri: one for one in list(iter_inputs(name))}
         assert set(found) == {"real/a.png", "real/b.png", "real/b", "real/d/e.png"}
         assert "the folder 'real/b' cannot be read" in refusal(found["real/b"])
         assert "Permission denied" in refusal(found["real/b"])
         assert [one for one in found.values() if one.error is not None] == [found["real/b"]]
-    assert [one.sample.uri for one in inputs_of("real/b")] == ["real/b"]
+    assert [one.sample.uri for one in list(iter_inputs("real/b"))] == ["real/b"]
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may list every folder")
@@ -110,7 +110,7 @@ def test_a_folder_without_permissions_is_one_row(here: Path) -> None:
     put("real/b/c.png")
     (here / "real/b").chmod(0)
     try:
-        assert [one.error is None for one in inputs_of("real")] == [True, True, False]
+        assert [one.error is None for one in list(iter_inputs("real"))] == [True, True, False]
     finally:
         (here / "real/b").chmod(0o700)
 
@@ -120,7 +120,7 @@ def test_where_names_contradict_one_another_the_truth_is_unknown(
     folder: str, words: str, here: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     put(f"{folder}/x.png", f"{folder}/y.png", f"{folder}/z/w.png")
-    found = {one.sample.uri: one for one in inputs_of(".")}
+    found = {one.sample.uri: one for one in list(iter_inputs("."))}
     assert found["./real/a.png"].sample.label == 0
     for name in ("x.png", "y.png", "z/w.png"):
         assert found[f"./{folder}/{name}"] == Input(Sample(f"./{folder}/{name}"))
@@ -181,23 +181,23 @@ def test_a_folder_is_listed_while_its_pictures_are_taken(here: Path, monkeypatch
     ],
 )
 def test_a_url_is_refused_in_words(url: str) -> None:
-    (one,) = inputs_of([url])
+    (one,) = list(iter_inputs([url]))
     assert refusal(one) == f"{url}: URLs are not fetched: download the picture and give its path"
 
 
 @pytest.mark.parametrize("name", ["real/a.png#page=2", "real/a.png#top", "gone.tif#page=2", "real/a.png#bytes=1-2"])
 def test_a_fragment_is_refused_in_words(name: str, here: Path) -> None:
-    (one,) = inputs_of([name])
+    (one,) = list(iter_inputs([name]))
     assert refusal(one).startswith(f"{name}: '#{name.rpartition('#')[2]}' names a part of a file; expected its path")
 
 
 @pytest.mark.parametrize("name", ["holiday #3.png", "real/#3.png", "real/a.png#page=2", "http:", "s3:", "#bytes=0+5"])
 def test_a_file_of_that_name_is_none(name: str, here: Path) -> None:
     put(name)
-    assert inputs_of(name) == [Input(Sample(name))]
+    assert list(iter_inputs(name)) == [Input(Sample(name))]
     (here / name).unlink()
     if name != "real/a.png#page=2":
-        assert inputs_of(name) == [Input(Sample(name))]
+        assert list(iter_inputs(name)) == [Input(Sample(name))]
 
 
 ODD = [
@@ -216,15 +216,21 @@ ODD = [
 
 @given(st.lists(st.sampled_from(ODD) | st.text(max_size=20).map("none/".__add__), min_size=1))
 def test_every_name_is_a_row_whatever_it_is(names: list[str]) -> None:
-    found = inputs_of(names)
+    found = list(iter_inputs(names))
     assert [one.sample.uri for one in found] == names
     assert all(isinstance(one.read(), UnreadablePicture) for one in found)
 
 
 def test_labels_come_from_folders_as_ever(here: Path) -> None:
-    assert [one.sample.label for one in inputs_of([here])] == [None, None, 0, 0]
+    assert [one.sample.label for one in list(iter_inputs([here]))] == [None, None, 0, 0]
 
 
 def test_no_path_is_an_error() -> None:
     with pytest.raises(DataError, match="got no path, expected pictures, folders of pictures or patterns"):
         iter_inputs([])
+
+
+def test_inputs_are_counted(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.png").touch()
+    assert count_inputs([tmp_path, "gone.png"]) == 4

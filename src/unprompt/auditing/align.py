@@ -19,8 +19,8 @@ from typing import Final, Self
 import numpy as np
 
 from unprompt.auditing import Item
-from unprompt.errors import DataError, OptionError
-from unprompt.images import encode_jpeg, encode_png, fit_short, read
+from unprompt.errors import DataError, OptionError, StoreError
+from unprompt.images import DEFAULT_LIMITS, Limits, encode_jpeg, encode_png, fit_short, read_isolated
 from unprompt.store.files import write_aside
 from unprompt.structured_text import read_object
 from unprompt.types import RGB, Picture
@@ -80,7 +80,9 @@ class Alignment:
         return ".png" if self.jpeg is None else ".jpg"
 
 
-def write_aligned(items: Sequence[Item], alignment: Alignment, out: Path, pool: Executor) -> Path:
+def write_aligned(
+    items: Sequence[Item], alignment: Alignment, out: Path, pool: Executor, limits: Limits = DEFAULT_LIMITS
+) -> Path:
     """Fill ``out`` with the aligned pictures and ``manifest.csv``, and return the manifest; nothing is made twice.
 
     A file's name is a hash of the source's path and pixels: it reveals no class, and a changed source gets another.
@@ -92,10 +94,15 @@ def write_aligned(items: Sequence[Item], alignment: Alignment, out: Path, pool: 
     written = 0
     for start in range(0, len(items), CHUNK):
         chunk = items[start : start + CHUNK]
-        written += sum(pool.map(partial(_write, alignment=alignment, out=out), chunk))
+        written += sum(pool.map(partial(_write, alignment=alignment, out=out, limits=limits), chunk))
         rows += [_row(item, alignment) for item in chunk]
         log.info(f"aligned {len(rows)} of {len(items)}")
     _warn_of_enlarged(items, alignment)
+    if lacking := [place for item in items if (place := _place(item, alignment)) and not (out / place).is_file()]:
+        raise StoreError(
+            f"{out / lacking[0]} is gone; expected that nobody removes or changes {out} while it is filled: "
+            "run the same command again"
+        )
     manifest = out / MANIFEST
     write_aside(manifest, lambda file: file.write(_table(rows)))
     log.info(f"made {written}, there already or unreadable {len(items) - written}; now: --data manifest:{manifest}")
@@ -131,12 +138,12 @@ def _place(item: Item, alignment: Alignment) -> str | None:
     return f"pictures/{name[:2]}/{name}{alignment.suffix}"
 
 
-def _write(item: Item, alignment: Alignment, out: Path) -> bool:
+def _write(item: Item, alignment: Alignment, out: Path, limits: Limits) -> bool:
     """Write the aligned picture; False when it is there already, or cannot be."""
     place = _place(item, alignment)
     if place is None or (out / place).is_file():
         return False
-    data = alignment.apply(read(Path(item.sample.uri), item.sample.uri))
+    data = alignment.apply(read_isolated(Path(item.sample.uri), item.sample.uri, limits))
     write_aside(out / place, lambda file: file.write(data))
     return True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any, Final
@@ -26,15 +27,25 @@ class Command:
     """MODULE:FUNCTION below ``unprompt.cli``: prints the answer and returns the exit code, None for 0."""
     note: str = ""
     form: str = ""
-    """The name of the choice of formats in ``flags`` that ``show`` takes; empty = it takes none."""
+    """The name of the choice of formats in ``flags``; empty = the answer has one form."""
+    watch: str = ""
+    """MODULE:FUNCTION below ``unprompt.cli``: a context of further arguments, which print while the workflow runs.
+
+    It takes the format instead of ``show``.
+    """
+    resume: str = "run the same command again to go on; what it stored is not made again"
+    """What an interrupted user is told."""
 
 
-_JUDGED: Final = "Exit code: 0 = every input got an answer, 1 = some did not, 2 = wrong usage."
+_JUDGED: Final = "Exit code: 0 = every input got an answer, 1 = some did not, 2 = wrong usage, 130 = interrupted."
+_UNJUDGED: Final = "run the command again with the inputs that have no row yet to go on"
 COMMANDS: Final[Mapping[str, Command | Mapping[str, Command]]] = {
-    "detect": Command("detect:detect", "rows:show_predictions", _JUDGED, "Format"),
-    "attribute": Command("attribute:attribute", "rows:show_attributions", _JUDGED, "Format"),
+    "detect": Command("detect:detect", "rows:predictions_code", _JUDGED, "Format", "rows:print_predictions", _UNJUDGED),
+    "attribute": Command(
+        "attribute:attribute", "rows:attributions_code", _JUDGED, "Format", "rows:print_attributions", _UNJUDGED
+    ),
     "extract": Command("extract:extract", "output:show_path"),
-    "train": Command("train:train", "output:show_path"),
+    "train": Command("train:train", "output:show_path", watch="output:progress"),
     "evaluate": Command("evaluate:evaluate", "figures:show_evaluation", form="TableFormat"),
     "reproduce": Command("reproduce:reproduce", "reproduce:show_reproduction", form="TableFormat"),
     "analyse": Command("analyse:analyse", "output:show_paths"),
@@ -43,9 +54,9 @@ COMMANDS: Final[Mapping[str, Command | Mapping[str, Command]]] = {
     "fetch": Command("fetch:fetch", "output:show_path"),
     "import-checkpoint": Command("import_checkpoint:import_checkpoint", "output:show_path"),
     "doctor": Command("doctor:doctor", "output:show_checks", "Exit code: 0 = nothing fails, 1 = something does."),
-    "suites": Command("catalogue:suites", "output:print_dataclasses"),
-    "methods": Command("catalogue:methods", "output:print_dataclasses"),
-    "datasets": Command("catalogue:datasets", "output:print_dataclasses"),
+    "suites": Command("catalogue:suites", "tables:print_dataclasses"),
+    "methods": Command("catalogue:methods", "tables:print_dataclasses"),
+    "datasets": Command("catalogue:datasets", "tables:print_dataclasses"),
     "evidence": {
         "ls": Command("evidence:ls", "evidence:show_contents", form="TableFormat"),
         "verify": Command(
@@ -131,12 +142,12 @@ def root(
 
 
 def _function(command: Command) -> Callable[..., None]:
-    """What Typer calls: the workflow with a quiet stdout, then what shows its answer."""
+    """What Typer calls: the workflow with a quiet stdout, then what shows its answer; Ctrl-C ends with 130."""
     workflow = Workflow(command.work)
     parameters, positional = list(workflow.parameters()), workflow.positional
 
     def run(**given: Any) -> None:
-        from unprompt.cli.output import message, progress, quiet_stdout, show_log
+        from unprompt.cli.output import message, quiet_stdout, show_log
 
         show_log()
         own = {"form": given.pop("form")} if command.form else {}
@@ -147,9 +158,15 @@ def _function(command: Command) -> Callable[..., None]:
             from unprompt.workflows.prediction.path_list import listed
 
             arguments = [listed(arguments[0], sys.stdin.buffer, given.pop("null"))]
-        with quiet_stdout(), progress(command.work == "train:train") as watch:
-            answer = _confirmed(_imported("workflows", command.work), arguments, {**given, **watch})
-        code = _imported("cli", command.show)(answer, **own)
+        watched, shown = (own, {}) if command.watch else ({}, own)
+        context = _imported("cli", command.watch)(**watched) if command.watch else nullcontext({})
+        try:
+            with context as watch, quiet_stdout():
+                answer = _confirmed(_imported("workflows", command.work), arguments, {**given, **watch})
+            code = _imported("cli", command.show)(answer, **shown)
+        except KeyboardInterrupt:
+            message(f"interrupted: {command.resume}")
+            raise typer.Exit(130) from None
         if given.get("report"):
             message(f"report: {given['report'] / 'index.html'}")
         if code:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from unprompt.cli.flags import TableFormat
-from unprompt.cli.output import print_dataclasses, print_table
+from unprompt.cli.tables import print_dataclasses, print_table
 from unprompt.report.words import TRUTHS, printable
 from unprompt.types import Label
 

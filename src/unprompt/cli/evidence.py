@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from unprompt.cli.flags import TableFormat
-from unprompt.cli.output import print_dataclasses, print_table
+from unprompt.cli.tables import print_dataclasses, print_table
 
 if TYPE_CHECKING:
     from unprompt.store import Contents, Unreferenced, Verification

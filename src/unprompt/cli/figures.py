@@ -7,7 +7,7 @@ import json
 import typer
 
 from unprompt.cli.flags import TableFormat
-from unprompt.cli.output import print_table
+from unprompt.cli.tables import print_table
 from unprompt.evaluation import AttributionTable, Bounds, EvaluationTable, Interval, Verdicts
 from unprompt.report.results import METRICS, differences, words
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from unprompt.cli.flags import TableFormat
-from unprompt.cli.output import message, print_table
+from unprompt.cli.output import message
+from unprompt.cli.tables import print_table
 
 if TYPE_CHECKING:
     from unprompt.workflows.planning.dry_run import DryRun

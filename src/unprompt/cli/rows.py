@@ -1,52 +1,172 @@
-"""One row an input -> a table, JSON, JSON lines or CSV on stdout."""
+"""One row an input -> a table, JSON, JSON lines or CSV on stdout, as they come where the format allows it."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+import sys
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final, Generic
 
 import typer
 
 from unprompt.cli.flags import Format
-from unprompt.cli.output import print_table
+from unprompt.cli.output import message
+from unprompt.cli.tables import print_table
 from unprompt.report.attribution import AttributionSummary
 from unprompt.report.report_item import Row
 from unprompt.report.summary import PredictionSummary, Summary
+from unprompt.report.words import counted, printable
 from unprompt.types import Attribution, Prediction
 
+if TYPE_CHECKING:
+    from unprompt.workflows.prediction.predictor import RowPredictor
 
-def show_predictions(rows: Sequence[Prediction], form: Format) -> int:
-    """What ``detect`` answers; 1 where a picture got no verdict."""
-    print_rows(rows, PredictionSummary, form)
+FORMULA: Final = ("=", "+", "-", "@")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+
+def print_predictions(form: Format) -> AbstractContextManager[Mapping[str, Any]]:
+    """``watch`` for ``detect``."""
+    return _printing(_PRINTERS[form](PredictionSummary))
+
+
+def print_attributions(form: Format) -> AbstractContextManager[Mapping[str, Any]]:
+    """``watch`` for ``attribute``."""
+    return _printing(_PRINTERS[form](AttributionSummary))
+
+
+def predictions_code(rows: Sequence[Prediction]) -> int:
+    """1 where a picture got no verdict."""
     return int(any(row.verdict is None for row in rows))
 
 
-def show_attributions(rows: Sequence[Attribution], form: Format) -> int:
-    """What ``attribute`` answers; 1 where a picture got no answer."""
-    print_rows(rows, AttributionSummary, form)
+def attributions_code(rows: Sequence[Attribution]) -> int:
+    """1 where a picture got no answer."""
     return int(any(row.generator is None for row in rows))
 
 
-def print_rows(rows: Sequence[Row], kind: type[Summary[Row]], form: Format) -> None:
-    """Print all of them, in their order; the table ends with the counts of ``kind``."""
-    methods = list(dict.fromkeys(method for row in rows for method in row.scores))
-    if form == "table":
-        _print_table(kind(rows), methods)
-    elif form == "csv":
-        print(_csv(rows, kind.kind, methods), end="")  # typer.echo would drop escape sequences from names
-    elif form == "json":
-        typer.echo(json.dumps([asdict(row) for row in rows], indent=1, allow_nan=False))
-    else:
-        for row in rows:
-            typer.echo(json.dumps(asdict(row), allow_nan=False))
+@contextmanager
+def _printing(printer: RowPrinter[Any]) -> Iterator[Mapping[str, Any]]:
+    """Whatever ends the rows, those that there are get printed."""
+    try:
+        yield {"watch": printer}
+    except BaseException:
+        if printer.printed:
+            printer.finish()
+            message(f"ended early: {counted(printer.printed, 'input')} got a row, printed on stdout")
+        raise
+    printer.finish()
 
 
-def _print_table(summary: Summary[Row], methods: Sequence[str]) -> None:
-    """A column for whoever scored one of the rows, the suite only where several answered."""
+class RowPrinter(Generic[Row]):
+    """Called with each row as it comes."""
+
+    def __init__(self, kind: type[Summary[Row]]) -> None:
+        self.kind, self.printed = kind, 0
+        self.stream = sys.stdout
+        """Of now: while a workflow runs, libraries' words go elsewhere."""
+        self._predictor: RowPredictor[Row] | None = None
+        self._place = 0
+
+    def __call__(self, row: Row, predictor: RowPredictor[Row]) -> None:
+        """Take the next row, and what gave it; a run that began anew once it was confirmed repeats rows."""
+        if predictor is not self._predictor:
+            self._predictor, self._place = predictor, 0
+        if self._place == self.printed:
+            self.add(row, predictor)
+            self.printed += 1
+        self._place += 1
+
+    @abstractmethod
+    def add(self, row: Row, predictor: RowPredictor[Row]) -> None:
+        """Print the row, or keep it for the end."""
+
+    def finish(self) -> None:
+        """Print what waited for the last row."""
+
+
+class _JsonLinesPrinter(RowPrinter[Row]):
+    def add(self, row: Row, predictor: RowPredictor[Row]) -> None:
+        print(json.dumps(asdict(row), allow_nan=False), file=self.stream, flush=True)
+
+
+class _CsvPrinter(RowPrinter[Row]):
+    """A column for each field, then ``scores.METHOD`` for each method; warnings are joined by semicolons."""
+
+    _scorers: Sequence[str] = ()
+
+    def add(self, row: Row, predictor: RowPredictor[Row]) -> None:
+        if not self.printed:
+            self._scorers = predictor.scorers
+            self._print_header()
+        values: dict[str, Any] = asdict(row) | {"warnings": "; ".join(row.warnings)}
+        self._print([*map(values.get, self._names()), *map(row.scores.get, self._scorers)])
+
+    def finish(self) -> None:
+        if not self.printed:
+            self._print_header()
+
+    def _print_header(self) -> None:
+        self._print([*self._names(), *(f"scores.{name}" for name in self._scorers)])
+
+    def _names(self) -> list[str]:
+        return [field.name for field in fields(self.kind.kind) if field.name != "scores"]
+
+    def _print(self, cells: Sequence[Any]) -> None:
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\n").writerow([csv_cell(cell) for cell in cells])
+        print(line.getvalue(), end="", file=self.stream, flush=True)
+
+
+class _WholePrinter(RowPrinter[Row]):
+    """Of a format that begins with its end in view."""
+
+    def __init__(self, kind: type[Summary[Row]]) -> None:
+        super().__init__(kind)
+        self.rows: list[Row] = []
+
+    def add(self, row: Row, predictor: RowPredictor[Row]) -> None:
+        self.rows.append(row)
+
+
+class _JsonPrinter(_WholePrinter[Row]):
+    def finish(self) -> None:
+        typer.echo(json.dumps([asdict(row) for row in self.rows], indent=1, allow_nan=False))
+
+
+class _TablePrinter(_WholePrinter[Row]):
+    def finish(self) -> None:
+        _print_table(self.kind(self.rows))
+
+
+_PRINTERS: Final[Mapping[Format, type[RowPrinter[Any]]]] = {
+    "table": _TablePrinter,
+    "json": _JsonPrinter,
+    "jsonl": _JsonLinesPrinter,
+    "csv": _CsvPrinter,
+}
+
+
+def csv_cell(value: Any) -> Any:
+    r"""A text that no spreadsheet calculates and no terminal obeys; other values as they are.
+
+    >>> csv_cell("=1+1"), csv_cell("a\tb"), csv_cell(-0.5)
+    ("'=1+1", 'a\\tb', -0.5)
+    """
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def _print_table(summary: Summary[Row]) -> None:
+    """A column for whoever scored one of the rows, the suite only where several answered; then the counts."""
+    methods = list(dict.fromkeys(method for row in summary.rows for method in row.scores))
     several = len({row.suite for row in summary.rows if row.suite}) > 1
     header = ["picture", "truth", "suite", summary.answer, "probability", *methods, "caption", "notes"]
     table = []
@@ -72,15 +192,3 @@ def _notes(row: Prediction | Attribution) -> Iterator[str]:
         yield f"±{row.spread:.2f} with the noise"
     if row.duplicate_of is not None:
         yield f"the same pixels as {row.duplicate_of}"
-
-
-def _csv(rows: Sequence[Row], kind: type[Prediction] | type[Attribution], methods: Sequence[str]) -> str:
-    """A column for each field, then ``scores.METHOD`` for each method; warnings are joined by semicolons."""
-    names = [field.name for field in fields(kind) if field.name != "scores"]
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*names, *(f"scores.{method}" for method in methods)])
-    for row in rows:
-        values: dict[str, Any] = asdict(row) | {"warnings": "; ".join(row.warnings)}
-        writer.writerow([*(values[name] for name in names), *(row.scores.get(method) for method in methods)])
-    return file.getvalue()

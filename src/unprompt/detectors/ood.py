@@ -202,9 +202,17 @@ class OODDetector:
         unfit = np.array([min(rgb.shape[:2]) < self.facts.least or self._flat(rgb) for rgb in pictures], np.bool_)
         return unfit | (self.distances(pictures, vectors) > self.facts.threshold)
 
+    def reason(self, rgb: RGB) -> str | None:
+        """Whether its size or its contrast keeps a picture out of distribution, in words; None for neither."""
+        height, width = rgb.shape[:2]
+        least = self.facts.least if self._encoder is None else require_clip(self._encoder).side
+        if min(height, width) < least:
+            return f"too small to be judged: {width} x {height} pixels, expected a shorter side of {least} or more"
+        return "too flat to be judged: its middle is of nearly one brightness" if _is_flat(rgb) else None
+
     def _flat(self, rgb: RGB) -> bool:
-        """Without traces: the middle deviates from its mean by less than a grey level."""
-        return self._encoder is None and float(middle(rgb).mean(axis=2).std()) < FLAT
+        """Without traces."""
+        return self._encoder is None and _is_flat(rgb)
 
     def save(self, path: Path | str) -> None:
         """One safetensors file, the facts as JSON in its header; written aside and renamed."""
@@ -232,6 +240,11 @@ class OODDetector:
         if len(facts.limits) != len(views):
             raise CheckpointError(f"{path} has {len(facts.limits)} limits, expected {len(views)}: fit it again")
         return cls(encoder, tuple(_cloud(path, tensors, view) for view in views), facts)
+
+
+def _is_flat(rgb: RGB) -> bool:
+    """Whether the middle deviates from its mean by less than a grey level."""
+    return float(middle(rgb).mean(axis=2).std()) < FLAT
 
 
 def _names(encoder: Encoder | None) -> tuple[str, ...]:

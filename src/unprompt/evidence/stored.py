@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from unprompt.errors import PictureError, StoreError
 from unprompt.evidence.product_cache import ProductCache, ShardReader
 from unprompt.evidence.products import Product
-from unprompt.images import read
+from unprompt.images import read_isolated
 from unprompt.perturbations import Chain, perturbed
 from unprompt.store import ProductRecipe
 from unprompt.types import Picture
@@ -56,7 +56,7 @@ def reopened(row: Mapping[str, Any]) -> Picture:
     """The picture of a row, known to be the one that the evidence was made of."""
     uri, remedy = row["uri"], "put the file back, or extract it again"
     try:
-        picture = perturbed(read(Path(uri), uri), Chain.parse(row["perturbation"] or ""))
+        picture = perturbed(read_isolated(Path(uri), uri), Chain.parse(row["perturbation"] or ""))
     except (PictureError, OSError) as error:
         raise StoreError(f"{uri} cannot be opened again ({error}): {remedy}") from error
     if picture.pixels != row["pixels"]:

@@ -45,8 +45,11 @@ class Limits:
         if width * height > self.max_pixels:
             raise PictureTooLarge(
                 f"{uri}: the header says {width} x {height} = {width * height} pixels; at most "
-                f"{self.max_pixels} are opened: make the picture smaller, or raise max_pixels if you trust it"
+                f"{self.max_pixels} are opened: make the picture smaller, or raise --max-pixels (max_pixels in Python) "
+                "if you trust it"
             )
 
 
 DEFAULT_LIMITS: Final = Limits()
+PIXELS_IN_MEMORY: Final = 100_000_000
+"""Decoded pixels above which no further picture joins those that are judged together; one picture may have more."""

@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from scipy.fft import dctn
 
 from unprompt.types import RGB
 
@@ -23,6 +22,8 @@ def perceptual_hash(rgb: RGB) -> int:
     The picture is made grey (ITU-R 601) and shrunk to 32 x 32 by area averages; of its orthonormal DCT-II the rows and
     columns 1 to 8 are taken, row by row from the highest bit. A picture without any detail hashes to 0.
     """
+    from scipy.fft import dctn  # Here, since every process that decodes would wait for it.
+
     grey = np.asarray(Image.fromarray(rgb).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX), np.float64)
     low = dctn(grey, type=2, norm="ortho")[1 : KEPT + 1, 1 : KEPT + 1].ravel()
     # Rounding noise of the transform is no detail.

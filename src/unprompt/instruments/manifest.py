@@ -3,6 +3,7 @@
     name = "miniature"                      # also: title, description, version
     fake = false                            # true = random weights, refused as a verdict
     world = "world.safetensors"             # out-of-world check; left out = none
+    colour_only = false                     # true = learned from colour pictures: no verdict on grey and toned ones
 
     [heads]
     sare = "heads/sare.safetensors"
@@ -68,6 +69,8 @@ class Manifest:
     world: Path | None = None
     digests: Mapping[str, str] = field(default_factory=dict)
     """Path of a head or of the world check, as ``heads`` and ``world`` name it -> its SHA-256."""
+    colour_only: Flag = False
+    """True = the heads learned nothing of grey and toned pictures, and give no verdict on them."""
 
     @classmethod
     def read(cls, name_or_path: str | Path) -> Manifest:

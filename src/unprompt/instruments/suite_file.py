@@ -66,6 +66,7 @@ def _lines(manifest: Manifest) -> Iterator[str]:
     for name in ("name", "title", "description", "version"):
         yield f"{name} = {_value(getattr(manifest, name))}"
     yield f"fake = {_value(manifest.fake)}"
+    yield f"colour_only = {_value(manifest.colour_only)}"
     beside = manifest.file.parent
     if manifest.world:
         yield f"world = {_value(manifest.world.relative_to(beside).as_posix())}"

@@ -35,7 +35,9 @@ class _Thumbnail:
     uri: str
 
 
-def write_audit(folder: Path, inventory: Audit, items: Sequence[Item]) -> Path:
+def write_audit(
+    folder: Path, inventory: Audit, items: Sequence[Item], limits: images.Limits = images.DEFAULT_LIMITS
+) -> Path:
     """Write ``folder/index.html`` with plots of ``items`` and thumbnails of copies; the page's path.
 
     The page is written last, so that it never names a picture that is not there. Raises StoreError when the folder
@@ -43,7 +45,9 @@ def write_audit(folder: Path, inventory: Audit, items: Sequence[Item]) -> Path:
     """
     with writing(folder):
         (folder / "pictures").mkdir(parents=True, exist_ok=True)
-        shown = [_thumbnails(folder, number, group) for number, group in enumerate(inventory.copies[:GROUPS], 1)]
+        shown = [
+            _thumbnails(folder, number, group, limits) for number, group in enumerate(inventory.copies[:GROUPS], 1)
+        ]
         page = folder / "index.html"
         page.write_text(_render(inventory, items, list(zip(inventory.copies, shown, strict=False))), encoding="utf-8")
     return page
@@ -69,12 +73,12 @@ def _render(inventory: Audit, items: Sequence[Item], copies: list[tuple[Copies, 
     )
 
 
-def _thumbnails(folder: Path, number: int, group: Copies) -> list[_Thumbnail]:
+def _thumbnails(folder: Path, number: int, group: Copies, limits: images.Limits) -> list[_Thumbnail]:
     made = []
     for place, one in enumerate(group.pictures[:SHOWN]):
         source = f"pictures/copy-{number:03d}-{place}.png"
         try:
-            rgb = images.read(Path(one.uri), one.uri).rgb
+            rgb = images.read_isolated(Path(one.uri), one.uri, limits).rgb
         except PictureError:
             source = ""
         else:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Generic, Self
 
 import jinja2
 
 from unprompt import images
 from unprompt.errors import StoreError
-from unprompt.report.report_item import Illustration, ReportItem, Row
+from unprompt.report.report_item import LONGEST, Illustration, ReportItem, Row
 from unprompt.report.summary import Summary
 from unprompt.report.words import printable
 from unprompt.types import Attribution, Box, Prediction
 
-LONGEST: Final = 768
-"""Longer side, in pixels, above which a picture is shown smaller."""
 _TINY: Final = 256
 """Longer side below which the pixels are drawn as squares and not smeared."""
 
@@ -59,49 +58,81 @@ class _PageCard:
     bars: dict[str, float]
 
 
-def write_page(folder: Path, items: Sequence[ReportItem[Row]], kind: type[Summary[Row]], title: str) -> Path:
-    """``folder/index.html`` and ``folder/pictures/NNN-*.png`` of the rows that ``kind`` sums up; the page's path.
+def write_page(folder: Path, items: Iterable[ReportItem[Row]], kind: type[Summary[Row]], title: str) -> Path:
+    """``folder/index.html`` and ``folder/pictures/NNN-*.png`` of the rows that ``kind`` sums up; the page's path."""
+    with PageWriter(folder, kind, title) as page:
+        for item in items:
+            page.add(item)
+    return page.path
 
-    The page is written last, so that it never names a picture that is not there. Pictures whose longer side
-    is above ``LONGEST`` pixels are stored smaller. Raises StoreError when the folder cannot be written.
+
+class PageWriter(Generic[Row]):
+    """A page in ``folder`` whose pictures are written as they come, and which is written when the ``with`` ends.
+
+    So it never names a picture that is not there, and what came before an interruption is on it. No picture is kept
+    in memory. Raises StoreError when the folder cannot be written, or is not there any more.
     """
-    summary = kind([item.row for item in items])
-    outcomes = {
-        name: _Outcome(
-            slug,
-            SIGNS.get(slug, "◆"),
-            "errors" if slug == "error" else name,
-            summary.headings[name],
-            summary.counts[name],
-        )
-        for name, slug in summary.slugs.items()
-    }
-    with writing(folder):
-        (folder / "pictures").mkdir(parents=True, exist_ok=True)
+
+    def __init__(self, folder: Path, kind: type[Summary[Row]], title: str) -> None:
+        self.folder, self.path = folder, folder / "index.html"
+        self._kind, self._title = kind, title
+        self._rows: list[Row] = []
+        self._figures: list[tuple[_StoredFigure, ...]] = []
+
+    def __enter__(self) -> Self:
+        with writing(self.folder):
+            (self.folder / "pictures").mkdir(parents=True, exist_ok=True)
+        return self
+
+    def add(self, item: ReportItem[Row]) -> None:
+        """Store the pictures of a row, which becomes the next card."""
+        number = len(self._rows) + 1
+        with writing(self.folder):
+            figures = tuple(_stored(self.folder, number, one) for one in item.figures)
+        self._rows.append(item.row)
+        self._figures.append(figures)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not isinstance(error, StoreError):
+            text = self._rendered()
+            with writing(self.folder):
+                self.path.write_text(text, encoding="utf-8")
+
+    def _rendered(self) -> str:
+        summary = self._kind(self._rows)
+        outcomes = {
+            name: _Outcome(
+                slug,
+                SIGNS.get(slug, "◆"),
+                "errors" if slug == "error" else name,
+                summary.headings[name],
+                summary.counts[name],
+            )
+            for name, slug in summary.slugs.items()
+        }
         cards = [
             _PageCard(
                 number=number,
-                row=item.row,
-                outcome=outcomes[summary.outcome(item.row)],
-                headline=summary.headline(item.row),
-                truth=summary.truth_words(item.row),
-                facts=" · ".join(_facts(item.row)),
-                figures=tuple(_stored(folder, number, one) for one in item.figures),
-                bars=summary.bars(item.row),
+                row=row,
+                outcome=outcomes[summary.outcome(row)],
+                headline=summary.headline(row),
+                truth=summary.truth_words(row),
+                facts=" · ".join(_facts(row)),
+                figures=figures,
+                bars=summary.bars(row),
             )
-            for number, item in enumerate(items, 1)
+            for number, (row, figures) in enumerate(zip(self._rows, self._figures, strict=True), 1)
         ]
-        page = folder / "index.html"
-        text = template(summary.template).render(
+        return template(summary.template).render(
             cards=cards,
-            title=title,
+            title=self._title,
             outcomes=list(outcomes.values()),
             confusion=summary.confusion(),
             truth_line=summary.truth_line(),
             longest=LONGEST,
         )
-        page.write_text(text, encoding="utf-8")
-    return page
 
 
 @contextmanager
@@ -117,12 +148,10 @@ def writing(folder: Path) -> Iterator[None]:
 
 
 def _stored(folder: Path, number: int, figure: Illustration) -> _StoredFigure:
-    """Store a picture, not longer than ``LONGEST``."""
     source = f"pictures/{number:03d}-{figure.name}.png"
-    longest = max(figure.rgb.shape[:2])
-    shown = images.fit_long(figure.rgb, LONGEST) if longest > LONGEST else figure.rgb
-    (folder / source).write_bytes(images.encode_png(shown))
-    height, width = (round(1000 * side / longest) for side in figure.rgb.shape[:2])
+    (folder / source).write_bytes(images.encode_png(figure.rgb))
+    longest = max(figure.height, figure.width)
+    height, width = (round(1000 * side / longest) for side in (figure.height, figure.width))
     return _StoredFigure(source, figure.title, longest < _TINY, width, height, figure.boxes)
 
 

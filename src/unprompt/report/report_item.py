@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import Final, Generic, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from unprompt.images import fit_long
 from unprompt.types import RGB, Attribution, Box, Prediction
 
 Row = TypeVar("Row", bound=Prediction | Attribution)
 
+LONGEST: Final = 768
+"""Longer side, in pixels, above which a picture is shown smaller."""
 GAIN: Final = 2
 """The SARE map is mostly dark: it is shown this many times brighter, and the page says so."""
 
 
 @dataclass(frozen=True, eq=False)
 class Illustration:
-    """A picture that explains a row."""
+    """A picture that explains a row, as it is shown."""
 
     name: str
     """In the name of its file: letters, digits and dashes."""
     title: str
     rgb: RGB
+    """Not longer than ``LONGEST``."""
+    height: int
+    """Before it was made smaller."""
+    width: int
     boxes: tuple[Box, ...] = ()
     """Drawn on it, with their phrases beside it."""
+
+    @classmethod
+    def of(cls, name: str, title: str, rgb: RGB, boxes: tuple[Box, ...] = ()) -> Self:
+        """One of a picture of any size, of which no more is kept than is shown."""
+        height, width = rgb.shape[:2]
+        return cls(name, title, fit_long(rgb, LONGEST) if max(height, width) > LONGEST else rgb, height, width, boxes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +48,10 @@ class ReportItem(Generic[Row]):
 
     row: Row
     figures: tuple[Illustration, ...] = ()
+
+    def warned(self, warning: str) -> Self:
+        """The same with a further warning on its row."""
+        return replace(self, row=replace(self.row, warnings=(*self.row.warnings, warning)))
 
 
 def detection_figures(
@@ -54,16 +71,19 @@ def detection_figures(
         ("map", f"What that changed (SARE map, brightness × {GAIN})", brighter),  # noqa: RUF001
         ("regeneration", "Made anew, from the caption alone", regeneration),
     )
-    shown = [Illustration(name, title, rgb) for name, title, rgb in further if rgb is not None]
-    return Illustration("picture", "The picture", picture, boxes), *shown
+    shown = [Illustration.of(name, title, rgb) for name, title, rgb in further if rgb is not None]
+    return Illustration.of("picture", "The picture", picture, boxes), *shown
 
 
 def attribution_figures(picture: RGB, regenerations: Mapping[str, RGB]) -> tuple[Illustration, ...]:
     """What ``attribute`` shows: the picture, and what each candidate draws of its caption."""
     drawn = enumerate(regenerations.items(), 1)
     return (
-        Illustration("picture", "The picture", picture),
-        *(Illustration(f"candidate-{i}", f"Drawn by {name}, from the caption alone", rgb) for i, (name, rgb) in drawn),
+        Illustration.of("picture", "The picture", picture),
+        *(
+            Illustration.of(f"candidate-{i}", f"Drawn by {name}, from the caption alone", rgb)
+            for i, (name, rgb) in drawn
+        ),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -66,6 +66,16 @@ class Store:
     def shards_read(self) -> frozenset[int]:
         """Numbers of the shards whose sample rows are stored; the files are not looked at."""
         return shard_numbers(self.root / "samples")
+
+    def check_read(self, numbers: Sequence[int] = ()) -> None:
+        """StoreError when the plan, or sample rows of shards that were read, are gone, as after a folder's removal."""
+        lacking = sorted(set(numbers) - self.shards_read()) if numbers else []
+        if lacking or not (self.root / "plan.parquet").exists():
+            what = f"the sample rows of shard {lacking[0]} are" if lacking else "the plan is"
+            raise StoreError(
+                f"{self.root}: {what} gone; expected that nobody removes or changes this folder while it is filled: "
+                "run the same command again"
+            )
 
     def missing(self, numbers: Iterable[int], products: Iterable[str]) -> frozenset[int]:
         """Those shards of some that were not read, or lack a file in one of these product tables; no file is opened.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from unprompt.types import Attribution
+
+if TYPE_CHECKING:
+    from unprompt.workflows.prediction.attribution import AttributionPredictor
 
 METHOD: Final = "semgir-a"
 
@@ -20,7 +23,9 @@ def attribute(
     device: str = "cpu",
     dtype: str = "float32",
     report: Path | str | None = None,
+    max_pixels: int = 100_000_000,
     max_minutes: float | None = 5.0,
+    watch: Callable[[Attribution, AttributionPredictor], None] | None = None,
 ) -> list[Attribution]:
     """Name the generator that made a picture, or none of these; the answers come in the inputs' order.
 
@@ -37,16 +42,21 @@ def attribute(
         suite: The models to use: ``unprompt suites`` lists them; auto = the first that has a head for it.
         batch_size: Pictures at a time.
         report: Also write a page with the pictures into this folder.
+        max_pixels: Width times height of the largest picture that is opened.
+        watch: Called with each row as soon as it is there, and with what gave it, whose ``scorers`` name the scores.
 
     >>> unprompt.attribute(["picture.jpg"])[0].generator  # doctest: +SKIP
     'diffusion'
     """
+    from unprompt.images import Limits, start_decoder
+
+    start_decoder()  # while what follows is loaded
     from unprompt.workflows.planning.costs import check_cost
     from unprompt.workflows.prediction.attribution import AttributionPredictor
-    from unprompt.workflows.prediction.inputs import inputs_of
+    from unprompt.workflows.prediction.inputs import count_inputs, iter_inputs
     from unprompt.workflows.prediction.predictor import candidate_suites
 
-    inputs, names = inputs_of(paths), None
+    inputs, names = iter_inputs(paths), None
     if generators is not None:
         from unprompt.workflows.fitting.attribution import names_in  # Here, since it loads torch.
 
@@ -56,6 +66,7 @@ def attribute(
         METHOD,
         generators=names,
         batch_size=batch_size,
-        confirm=lambda head: check_cost(head.suite, head.extractor, len(inputs), max_minutes),
+        confirm=lambda head: check_cost(head.suite, head.extractor, lambda: count_inputs(paths), max_minutes),
+        limits=Limits(max_pixels),
     )
-    return predictor.predict(inputs) if report is None else predictor.report(inputs, Path(report))
+    return predictor.predict(inputs, None if report is None else Path(report), watch)

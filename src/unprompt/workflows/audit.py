@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from unprompt import datasets
 from unprompt.auditing import Audit, FileFacts, Item
 from unprompt.auditing.align import Alignment, write_aligned
 from unprompt.errors import OptionError, PictureError
+from unprompt.images import Limits
 from unprompt.types import Sample
 from unprompt.workflows.data.splits import assigned_split
 from unprompt.workflows.extract import read_or_error
@@ -29,6 +31,7 @@ def audit(
     align: str | None = None,
     out: Path | str | None = None,
     workers: int | None = None,
+    max_pixels: int = 100_000_000,
 ) -> Audit:
     """Report what a dataset's files reveal: formats, sizes, compression, copies.
 
@@ -38,7 +41,8 @@ def audit(
         align: Also re-encode and size both classes alike, as jpeg:96,size:512, into the folder out, whose manifest.csv
             every command takes.
         out: Folder of the aligned view.
-        workers: Threads that read; by default one a core.
+        workers: Threads that read; by default one a core. Each holds one picture.
+        max_pixels: Width times height of the largest picture that is opened.
 
     >>> unprompt.audit("folder:pictures").bias.auc  # doctest: +SKIP
     0.97
@@ -48,28 +52,28 @@ def audit(
     threads = usable_cores() if workers is None else workers
     if threads < 1:
         raise OptionError(f"--workers is {workers}; expected 1 or more")
-    alignment = None if align is None else Alignment.parse(align)
+    alignment, limits = None if align is None else Alignment.parse(align), Limits(max_pixels)
     samples = datasets.load(data)
     with ThreadPoolExecutor(threads) as pool:
-        items = list(_items(samples, pool))
+        items = list(_items(samples, pool, limits))
         result = Audit.of(data, items)
         if alignment is not None and out is not None:
-            write_aligned(items, alignment, Path(out), pool)
+            write_aligned(items, alignment, Path(out), pool, limits)
     if report is not None:
         from unprompt.report.audit_page import write_audit  # without a page no template is needed
 
-        write_audit(Path(report), result, items)
+        write_audit(Path(report), result, items, limits)
     return result
 
 
-def _items(samples: Sequence[Sample], pool: ThreadPoolExecutor) -> Iterator[Item]:
+def _items(samples: Sequence[Sample], pool: ThreadPoolExecutor, limits: Limits) -> Iterator[Item]:
     for start in range(0, len(samples), CHUNK):
-        yield from pool.map(_item, samples[start : start + CHUNK])
+        yield from pool.map(partial(_item, limits), samples[start : start + CHUNK])
         log.info(f"read {min(start + CHUNK, len(samples))} of {len(samples)}")
 
 
-def _item(sample: Sample) -> Item:
-    picture = read_or_error(sample)
+def _item(limits: Limits, sample: Sample) -> Item:
+    picture = read_or_error(sample, limits=limits)
     if isinstance(picture, PictureError):
         return Item(sample, sample.split, None, str(picture))
     row = {"split": sample.split, "pixels": picture.pixels, "sha256": picture.sha256}

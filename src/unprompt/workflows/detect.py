@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from unprompt.types import Prediction
+
+if TYPE_CHECKING:
+    from unprompt.workflows.prediction.detection import Predictor
 
 
 def detect(
@@ -20,7 +24,9 @@ def detect(
     device: str = "cpu",
     dtype: str = "float32",
     report: Path | str | None = None,
+    max_pixels: int = 100_000_000,
     max_minutes: float | None = 5.0,
+    watch: Callable[[Prediction, Predictor], None] | None = None,
 ) -> list[Prediction]:
     """Judge pictures: generated, real or inconclusive; the predictions come in the inputs' order.
 
@@ -42,15 +48,21 @@ def detect(
         average: Noise samples to average the logits over; each costs as much again.
         batch_size: Pictures at a time.
         report: Also write a page with the pictures into this folder.
+        max_pixels: Width times height of the largest picture that is opened.
+        watch: Called with each row as soon as it is there, and with what gave it, whose ``scorers`` name the scores.
 
     >>> unprompt.detect(["picture.jpg"])[0].verdict  # doctest: +SKIP
     'generated'
     """
-    from unprompt.workflows.planning.costs import check_cost
-    from unprompt.workflows.prediction.inputs import inputs_of
-    from unprompt.workflows.prediction.predictor import Predictor, candidate_suites
+    from unprompt.images import Limits, start_decoder
 
-    inputs = inputs_of(paths)
+    start_decoder()  # while what follows is loaded
+    from unprompt.workflows.planning.costs import check_cost
+    from unprompt.workflows.prediction.detection import Predictor
+    from unprompt.workflows.prediction.inputs import count_inputs, iter_inputs
+    from unprompt.workflows.prediction.predictor import candidate_suites
+
+    inputs = iter_inputs(paths)
     predictor = Predictor(
         candidate_suites(suite, method, device, dtype),
         method,
@@ -58,6 +70,9 @@ def detect(
         fpr=fpr,
         average=average,
         batch_size=batch_size,
-        confirm=lambda head: check_cost(head.suite, head.extractor, head.draws * len(inputs), max_minutes),
+        confirm=lambda head: check_cost(
+            head.suite, head.extractor, lambda: head.draws * count_inputs(paths), max_minutes
+        ),
+        limits=Limits(max_pixels),
     )
-    return predictor.predict(inputs) if report is None else predictor.report(inputs, Path(report))
+    return predictor.predict(inputs, None if report is None else Path(report), watch)

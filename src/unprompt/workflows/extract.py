@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
+
+import numpy as np
 
 from unprompt import datasets
 from unprompt.detectors import EVERY
 from unprompt.detectors.base import Model
-from unprompt.errors import OptionError, PictureError
+from unprompt.errors import OptionError, PictureError, StoreError
 from unprompt.evidence.base import Extractor, ok_rows
 from unprompt.evidence.joint import JointExtractor
 from unprompt.evidence.product_cache import ProductCache, ShardReader
-from unprompt.images import read
+from unprompt.images import DEFAULT_LIMITS, PIXELS_IN_MEMORY, Limits, read_isolated
 from unprompt.instruments import Suite
 from unprompt.perturbations import UNCHANGED, Chain, perturbed
 from unprompt.store import Shard, Shards, Store, sample_rows
@@ -35,6 +39,7 @@ def extract(
     device: str = "cpu",
     dtype: str = "float32",
     perturb: str = "",
+    max_pixels: int = 100_000_000,
     options: Mapping[str, Any] | None = None,
     max_minutes: float | None = 5.0,
 ) -> Path:
@@ -51,14 +56,15 @@ def extract(
         spread: Noise samples of some validation pictures, so that ``train`` can measure how far scores move.
         perturb: Change the decoded pictures first, as NAME:VALUE,...: jpeg:80, blur:2, noise:0.01, scale:0.75, flip:3,
             and others.
+        max_pixels: Width times height of the largest picture that is opened; rows that are stored stay as they are.
     """
     if spread < 1:
         raise OptionError(f"--spread is {spread}, expected 1 or more draws of the noise")
-    method_class, chain, samples = EVERY[method], Chain.parse(perturb), datasets.load(data)
+    method_class, chain, limits, samples = EVERY[method], Chain.parse(perturb), Limits(max_pixels), datasets.load(data)
     instruments = Suite.load(suite, device, dtype)
     extractor = _extractor(method_class, instruments, options)
     check_cost(instruments, extractor, len(samples), max_minutes)
-    store = extract_samples(extractor, samples, Path(out), instruments, chain)
+    store = extract_samples(extractor, samples, Path(out), instruments, chain, limits)
     if spread > 1:
         draw_again(store, store.plan(samples).numbers, members(extractor), instruments, spread)
     return store.root
@@ -70,6 +76,7 @@ def extract_samples(
     out: Path,
     instruments: Suite,
     chain: Chain = UNCHANGED,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Store:
     """As :func:`extract`, from samples, a suite and an extractor at hand, which may be a panel's."""
     store, extractors = Store(out), members(extractor)
@@ -79,8 +86,11 @@ def extract_samples(
     incomplete = iter(shards.only({index for _, missing in gaps for index in missing}))
     for number, index in enumerate(shards.numbers, 1):
         lacking = [one for one, missing in gaps if index in missing]
-        made = bool(lacking) and _make(store, next(incomplete), lacking, instruments, chain)
+        store.check_read()
+        made = bool(lacking) and _make(store, next(incomplete), lacking, instruments, chain, limits)
         log.info(f"shard {number} of {len(shards)}: {'made' if made else 'already there'}")
+    if shards.numbers:
+        store.check_read(shards.numbers)
     for one in extractors:
         store.write_view(one.view(instruments))
     return store
@@ -99,12 +109,14 @@ def _missing(store: Store, shards: Shards, extractor: Extractor[Any], suite: Sui
     return store.missing(shards.numbers, tables)
 
 
-def _make(store: Store, shard: Shard, extractors: Sequence[Extractor[Any]], suite: Suite, chain: Chain) -> bool:
+def _make(
+    store: Store, shard: Shard, extractors: Sequence[Extractor[Any]], suite: Suite, chain: Chain, limits: Limits
+) -> bool:
     """Make what a shard lacks; False when nothing, since it was read and has no picture."""
     unread = store.read_shard(shard.index) is None
     if not unread and not ok_rows(store, shard.index):
         return False
-    results = [read_or_error(sample, chain) for sample in shard.samples]
+    results = list(_bounded((read_or_error(sample, chain, limits) for sample in shard.samples), store.root))
     if unread:
         store.write_samples(shard.index, sample_rows(shard, results, str(chain)))
     pictures = [picture for picture in results if isinstance(picture, Picture)]
@@ -114,9 +126,32 @@ def _make(store: Store, shard: Shard, extractors: Sequence[Extractor[Any]], suit
     return True
 
 
-def read_or_error(sample: Sample, chain: Chain = UNCHANGED) -> Picture | PictureError:
+def _bounded(results: Iterable[Picture | PictureError], folder: Path) -> Iterator[Picture | PictureError]:
+    """The same, with what passes ``PIXELS_IN_MEMORY`` on the disk: a shard is one batch, however large its pictures."""
+    held = 0
+    for result in results:
+        held += result.rgb.size // 3 if isinstance(result, Picture) else 0
+        yield _on_disk(result, folder) if isinstance(result, Picture) and held > PIXELS_IN_MEMORY else result
+
+
+def _on_disk(picture: Picture, folder: Path) -> Picture:
+    """The picture with its pixels in a nameless file, of which memory holds what there is room for."""
+    try:
+        with TemporaryFile(dir=folder) as file:
+            file.write(picture.rgb.data)
+            file.flush()
+            pixels = np.memmap(file, np.uint8, "c", shape=picture.rgb.shape)
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: the pixels of {picture.uri} cannot be written ({error}); expected a folder with "
+            f"{picture.rgb.nbytes} bytes of free space that you may write to: make room or name another --out"
+        ) from error
+    return replace(picture, rgb=np.asarray(pixels))
+
+
+def read_or_error(sample: Sample, chain: Chain = UNCHANGED, limits: Limits = DEFAULT_LIMITS) -> Picture | PictureError:
     """The picture after ``chain``, or the error."""
     try:
-        return perturbed(read(Path(sample.uri), sample.uri), chain)
+        return perturbed(read_isolated(Path(sample.uri), sample.uri, limits), chain)
     except PictureError as error:
         return error

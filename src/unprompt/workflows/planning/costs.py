@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from unprompt.detectors import EVERY
@@ -30,30 +30,36 @@ SIDE = 1024
 """Height and width of the matrices that are multiplied to measure."""
 
 
-def check_cost(suite: Suite, extractor: Extractor[Any], pictures: int, max_minutes: float | None) -> None:
+def check_cost(
+    suite: Suite, extractor: Extractor[Any], pictures: int | Callable[[], int], max_minutes: float | None
+) -> None:
     """Log the minutes of a run on a CPU that takes more than a few; Unconfirmed when they pass ``max_minutes``.
 
-    MissingWeights for a run that cannot begin, before anything is measured.
+    ``pictures`` is their number, or counts them where it is needed. MissingWeights for a run that cannot begin, before
+    anything is measured.
     """
     from unprompt.instruments.loading import device_of  # Here, since it loads torch.
 
     for spec in specs_of(suite.manifest, [extractor]):
         suite.manifest.origin(spec)
     work = tflop(suite.manifest, extractor)
-    if not (work and pictures) or device_of(suite.device).type != "cpu":
+    if not work or device_of(suite.device).type != "cpu":
+        return
+    number = pictures() if callable(pictures) else pictures
+    if not number:
         return
     minutes = work / (EFFICIENCY * speed(suite.dtype)) / 60
     estimate = (
         f"{extractor.method} with the suite {suite.name} takes about {minutes:.1f} minutes a picture on this CPU, "
-        f"{_spelt(minutes * pictures)} for {pictures}"
+        f"{_spelt(minutes * number)} for {number}"
     )
-    if max_minutes is not None and minutes * pictures > max_minutes:
+    if max_minutes is not None and minutes * number > max_minutes:
         raise Unconfirmed(
             estimate,
             "add --yes (max_minutes=None in Python) to go on, choose --device cuda where there is one, or use "
             "--suite miniature, which is quick",
         )
-    if minutes * pictures > LONG:
+    if minutes * number > LONG:
         log.info(estimate)
 
 

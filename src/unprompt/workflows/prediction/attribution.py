@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from unprompt.evaluation import REAL_PICTURES
+from unprompt.images import DEFAULT_LIMITS, Limits
 from unprompt.instruments import Suite
 from unprompt.report.attribution import AttributionSummary
-from unprompt.types import REAL, Attribution, Sample
-from unprompt.workflows.prediction.predictor import RowPredictor
+from unprompt.report.report_item import ReportItem, attribution_figures
+from unprompt.types import REAL, Attribution, Picture, Sample
+from unprompt.workflows.prediction.predictor import RowPredictor, facts
 
 if TYPE_CHECKING:
     from unprompt.workflows.prediction.heads import Head
@@ -30,9 +33,19 @@ class AttributionPredictor(RowPredictor[Attribution]):
         generators: Sequence[str] | None = None,
         batch_size: int = 32,
         confirm: Callable[[Head[Any]], None] | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        super().__init__([suite], method, batch_size, confirm)
+        super().__init__([suite], method, batch_size, confirm, limits)
         self._generators = generators
+
+    @property
+    def scorers(self) -> tuple[str, ...]:
+        """The candidates."""
+        from unprompt.detectors import checkpoint  # Here, since it loads torch.
+
+        (suite,) = self.suites
+        candidates = checkpoint.read_header(suite.head(self.method)).options["generators"]
+        return tuple(self._generators or candidates)
 
     def _head(self, suite: Suite) -> Head[Attribution]:
         from unprompt.workflows.prediction.heads import AttributorHead  # Here, since it loads torch.
@@ -41,3 +54,7 @@ class AttributionPredictor(RowPredictor[Attribution]):
 
     def _truth(self, sample: Sample) -> dict[str, Any]:
         return {"truth": REAL_PICTURES if sample.label == REAL else sample.generator or None}
+
+    def _copied(self, first: Attribution, picture: Picture, explain: bool) -> ReportItem[Attribution]:
+        row = replace(first, **facts(picture))
+        return ReportItem(row, attribution_figures(picture.rgb, {}) if explain else ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Generic
+from typing import Any, Final, Generic
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +21,13 @@ from unprompt.evidence.base import Extractor
 from unprompt.evidence.joint import JointEvidence
 from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.traces import trace_vectors
+from unprompt.images import is_toned
 from unprompt.instruments import Suite
 from unprompt.report.report_item import ReportItem, Row, attribution_figures, detection_figures
 from unprompt.types import NONE_OF_THESE, Attribution, Caption, Picture, Prediction
 from unprompt.workflows.prediction.predictor import NO_CAPTION, OUTSIDE, UNGROUNDED, facts
+
+TONED: Final = "a grey or toned picture: this suite has learned nothing of such ones"
 
 
 class Head(ABC, Generic[Row]):
@@ -49,13 +52,18 @@ class Head(ABC, Generic[Row]):
         vectors = None if self.ood.facts.encoder else trace_vectors(cache)
         return self.ood.is_ood([one.rgb for one in cache.pictures], vectors)
 
+    def reasons(self, picture: Picture, ood: bool) -> tuple[str, ...]:
+        """Why this suite gives no verdict on a picture, as warnings; none = it gives one."""
+        toned = self.suite.manifest.colour_only and is_toned(picture.rgb)
+        return (*((OUTSIDE,) if ood else ()), *((TONED,) if toned else ()))
+
     @abstractmethod
     def probabilities(self, cache: ProductCache) -> Floats:
         """N at prior 0.5, in distribution or not: of "generated", or of an attributor's highest candidate."""
 
     @abstractmethod
     def answer(self, cache: ProductCache, ood: Sequence[bool], explain: bool) -> list[ReportItem[Row]]:
-        """One row a picture, in order; no verdict where it is ``ood``. With ``explain`` also what it was read from."""
+        """One row a picture, in order; no verdict where there are :meth:`reasons`. ``explain``: with its sources."""
 
 
 class DetectorHead(Head[Prediction]):
@@ -126,14 +134,15 @@ class DetectorHead(Head[Prediction]):
         by_method = evidence.by_method if isinstance(evidence, JointEvidence) else {self.detector.method: evidence}
         caption = next((one.caption for one in by_method.values() if hasattr(one, "caption")), None)
         boxes = next((one.objects.boxes for one in by_method.values() if getattr(one, "objects", None)), None)
-        withheld = {"probability": None, "spread": None, "verdict": "inconclusive"} if ood else {}
+        reasons = self.reasons(picture, ood)
+        withheld = {"probability": None, "spread": None, "verdict": "inconclusive"} if reasons else {}
         row = Prediction(
             **facts(picture),
             status="ok",
             method=self.detector.method,
             suite=self.suite.name,
             caption=caption.text if caption else None,
-            warnings=(*warnings(ood, caption), *((UNGROUNDED,) if boxes == () else ())),
+            warnings=(*reasons, *of_caption(caption), *((UNGROUNDED,) if boxes == () else ())),
             **(numbers | withheld),
         )
         if not explain:
@@ -169,20 +178,21 @@ class AttributorHead(Head[Attribution]):
         items = []
         rows = zip(cache.pictures, evidence, table.tolist(), answers(candidates, table), ood, strict=True)
         for picture, one, probabilities, answer, is_ood in rows:
+            reasons = self.reasons(picture, is_ood)
             row = Attribution(
                 **facts(picture),
                 status="ok",
                 method=self.attributor.method,
                 suite=self.suite.name,
-                generator=NONE_OF_THESE if is_ood else answer,
+                generator=NONE_OF_THESE if reasons else answer,
                 scores=dict(zip(candidates, probabilities, strict=True)),
                 caption=one.caption.text,
-                warnings=warnings(is_ood, one.caption),
+                warnings=(*reasons, *of_caption(one.caption)),
             )
             items.append(ReportItem(row, attribution_figures(picture.rgb, one.regenerations) if explain else ()))
         return items
 
 
-def warnings(ood: bool, caption: Caption | None) -> tuple[str, ...]:
-    """A row's warnings, whichever the method."""
-    return (*((OUTSIDE,) if ood else ()), *((NO_CAPTION,) if caption and caption.fallback else ()))
+def of_caption(caption: Caption | None) -> tuple[str, ...]:
+    """What a row warns of about its caption, whichever the method."""
+    return (NO_CAPTION,) if caption and caption.fallback else ()

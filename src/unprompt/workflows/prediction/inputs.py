@@ -14,7 +14,7 @@ from typing import Final
 from unprompt.datasets.files import FolderListing, listings
 from unprompt.datasets.folder import nothing_in, samples_in
 from unprompt.errors import DataError, PictureError, UnreadablePicture
-from unprompt.images import ByteRange, read
+from unprompt.images import DEFAULT_LIMITS, ByteRange, Limits, read_isolated
 from unprompt.types import Picture, Sample
 from unprompt.workflows.prediction.patterns import matches
 
@@ -32,19 +32,19 @@ class Input:
     sample: Sample
     error: PictureError | None = None
 
-    def read(self) -> Picture | PictureError:
+    def read(self, limits: Limits = DEFAULT_LIMITS) -> Picture | PictureError:
         """The picture, or the error."""
         if self.error is not None:
             return self.error
         try:
-            return read(Path(self.sample.uri), self.sample.uri)
+            return read_isolated(Path(self.sample.uri), self.sample.uri, limits)
         except PictureError as error:
             return error
 
 
-def inputs_of(paths: Sequence[str | Path] | str | Path) -> list[Input]:
-    """All of :func:`iter_inputs` in memory."""
-    return list(iter_inputs(paths))
+def count_inputs(paths: Sequence[str | Path] | str | Path) -> int:
+    """How many there are; all folders are listed."""
+    return sum(1 for _ in iter_inputs(paths))
 
 
 def iter_inputs(paths: Sequence[str | Path] | str | Path) -> Iterator[Input]:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Sized
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, cast
 
 from unprompt.detectors import EVERY, METHODS
-from unprompt.detectors.calibration import Thresholds
 from unprompt.errors import OptionError, PictureError, SuiteError
+from unprompt.images import DEFAULT_LIMITS, Limits
 from unprompt.instruments import Suite
 from unprompt.report.report_item import ReportItem, Row
-from unprompt.report.summary import PredictionSummary, Summary
-from unprompt.types import Picture, Prediction, Sample
+from unprompt.report.summary import Summary
+from unprompt.types import Picture, Sample
+from unprompt.workflows.prediction.batches import Batch, batches
 from unprompt.workflows.prediction.inputs import Input
 
 if TYPE_CHECKING:
@@ -72,6 +76,7 @@ class RowPredictor(ABC, Generic[Row]):
         method: str,
         batch_size: int = 32,
         confirm: Callable[[Head[Any]], None] | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         if batch_size < 1:
             raise OptionError(f"--batch-size is {batch_size}, expected 1 or more")
@@ -80,7 +85,7 @@ class RowPredictor(ABC, Generic[Row]):
                 raise OptionError(f"--method is {method!r}, expected one of {', '.join(METHODS)}")
             suite.head(method)
         self.suites, self.method, self.batch_size = tuple(suites), method, batch_size
-        self._confirm, self._lock = confirm, RLock()
+        self._confirm, self._limits, self._lock = confirm, limits, RLock()
         self._heads: tuple[Head[Row], ...] = ()
 
     @property
@@ -95,42 +100,72 @@ class RowPredictor(ABC, Generic[Row]):
                 self._heads = heads
         return self._heads
 
-    def predict(self, inputs: Sequence[Input]) -> list[Row]:
-        """One row an input, in order, whatever became of it; equal pictures are judged once a call."""
-        return [item.row for item in self._items(inputs, explain=False)]
+    @property
+    @abstractmethod
+    def scorers(self) -> tuple[str, ...]:
+        """The names that the ``scores`` of a row can have, in the order of columns; no weights are read."""
 
-    def explain(self, inputs: Sequence[Input]) -> list[ReportItem[Row]]:
+    def iterate(self, inputs: Iterable[Input], report: Path | None = None) -> Generator[Row, None, None]:
+        """One row an input, in order, whatever became of it, as soon as its batch is judged.
+
+        Equal pictures are judged once a call. With ``report`` a page in this folder shows what each row was read from;
+        it is written when the rows end, however they end.
+        """
+        if report is None:
+            yield from (item.row for item in self._items(inputs, explain=False))
+            return
+        from unprompt.report.page import PageWriter  # Here, since without a page no template is needed.
+
+        with PageWriter(report, self.summary, self.title) as page:
+            for item in self._items(inputs, explain=True):
+                page.add(item)
+                yield item.row
+
+    def predict(
+        self, inputs: Iterable[Input], report: Path | None = None, watch: Callable[[Row, Self], None] | None = None
+    ) -> list[Row]:
+        """The rows of :meth:`iterate`; ``watch`` is called with each as soon as it is there, and with this."""
+        rows = []
+        with closing(self.iterate(inputs, report)) as judged:
+            for row in judged:
+                rows.append(row)
+                if watch is not None:
+                    watch(row, self)
+        return rows
+
+    def explain(self, inputs: Iterable[Input]) -> list[ReportItem[Row]]:
         """As :meth:`predict`, with the pictures that each row was read from."""
         return list(self._items(inputs, explain=True))
 
-    def report(self, inputs: Sequence[Input], folder: Path) -> list[Row]:
-        """As :meth:`predict`, with a page in ``folder`` that shows what each row was read from."""
-        from unprompt.report.page import write_page  # Here, since without a page no template is needed.
+    def _items(self, inputs: Iterable[Input], explain: bool) -> Iterator[ReportItem[Row]]:
+        total = f" of {len(inputs)}" if isinstance(inputs, Sized) else ""
+        # Not a loop, whose variable would hold one batch of pictures while the next is read.
+        judged = map(partial(self._judged, {}, explain), batches(inputs, self.batch_size, self._limits))
+        done = 0
+        for done, item in enumerate(chain.from_iterable(judged), 1):
+            yield item
+            if done % self.batch_size == 0:
+                log.info(f"{self.done} {done}{total}")
+        if done % self.batch_size:
+            log.info(f"{self.done} {done}{total}")
 
-        items = self.explain(inputs)
-        write_page(folder, items, self.summary, self.title)
-        return [item.row for item in items]
-
-    def _items(self, inputs: Sequence[Input], explain: bool) -> Iterator[ReportItem[Row]]:
-        first: dict[str, ReportItem[Row]] = {}
-        for start in range(0, len(inputs), self.batch_size):
-            batch = inputs[start : start + self.batch_size]
-            pictures = [one.read() for one in batch]
-            fresh: dict[str, Picture] = {}
-            for picture in pictures:
-                if isinstance(picture, Picture) and self._key(picture) not in first:
-                    fresh.setdefault(self._key(picture), picture)
-            with self._lock:  # an instrument is loaded at its first use, and transformers loads in one thread at a time
-                first |= zip(fresh, self._answers(list(fresh.values()), explain), strict=True)
-            for given, picture in zip(batch, pictures, strict=True):
-                if isinstance(picture, PictureError):
-                    item = ReportItem(cast(Row, self.summary.kind(given.sample.uri, "error", str(picture))))
-                else:
-                    key = self._key(picture)
-                    item = first[key] if fresh.get(key) is picture else self._copied(first[key], picture)
-                    item = replace(item, row=replace(item.row, warnings=(*picture.warnings, *item.row.warnings)))
-                yield replace(item, row=replace(item.row, **self._truth(given.sample)))
-            log.info(f"{self.done} {start + len(batch)} of {len(inputs)}")
+    def _judged(self, first: dict[str, Row], explain: bool, batch: Batch) -> Iterator[ReportItem[Row]]:
+        """An item for each input of a batch; ``first`` are the answers of former ones, and is added to."""
+        fresh: dict[str, Picture] = {}
+        for _, picture in batch:
+            if isinstance(picture, Picture) and self._key(picture) not in first:
+                fresh.setdefault(self._key(picture), picture)
+        with self._lock:  # an instrument is loaded at its first use, and transformers loads in one thread at a time
+            answered = dict(zip(fresh, self._answers(list(fresh.values()), explain), strict=True))
+        first |= {key: item.row for key, item in answered.items()}  # without the pictures that explain them
+        for given, picture in batch:
+            if isinstance(picture, PictureError):
+                item = ReportItem(cast(Row, self.summary.kind(given.sample.uri, "error", str(picture))))
+            else:
+                key = self._key(picture)
+                item = answered[key] if fresh.get(key) is picture else self._copied(first[key], picture, explain)
+                item = replace(item, row=replace(item.row, warnings=(*picture.warnings, *item.row.warnings)))
+            yield replace(item, row=replace(item.row, **self._truth(given.sample)))
 
     def _key(self, picture: Picture) -> str:
         """What two inputs of one answer have in common."""
@@ -148,7 +183,9 @@ class RowPredictor(ABC, Generic[Row]):
             ood = head.is_ood(cache).tolist()
             chosen = [i for i, is_ood in enumerate(ood) if not is_ood or head is self.heads[-1]]
             answered = head.answer(cache.subset(chosen), [ood[i] for i in chosen], explain) if chosen else []
-            items |= zip([waiting[i] for i in chosen], answered, strict=True)
+            for i, item in zip(chosen, answered, strict=True):
+                reason = head.ood.reason(cache.pictures[i].rgb) if ood[i] and head.ood else None
+                items[waiting[i]] = item.warned(reason) if reason else item
             waiting = [place for place in waiting if place not in items]
         return [items[place] for place in range(len(pictures))]
 
@@ -159,54 +196,9 @@ class RowPredictor(ABC, Generic[Row]):
     def _truth(self, sample: Sample) -> dict[str, Any]:
         """The field of the row that holds what is known of an input."""
 
-    def _copied(self, first: ReportItem[Row], picture: Picture) -> ReportItem[Row]:
-        """The answer to an equal picture, with the facts of this file."""
-        return replace(first, row=replace(first.row, **facts(picture)))
-
-
-class Predictor(RowPredictor[Prediction]):
-    """Generated or real? ``prior``, ``fpr`` and ``average`` are those of :func:`unprompt.detect`."""
-
-    summary = PredictionSummary
-    title = "Is this picture an answer to a prompt?"
-    done = "judged"
-
-    def __init__(
-        self,
-        suites: Sequence[Suite],
-        method: str = "panel",
-        *,
-        prior: float = 0.5,
-        fpr: float | None = None,
-        average: int = 1,
-        batch_size: int = 32,
-        confirm: Callable[[Head[Any]], None] | None = None,
-    ) -> None:
-        super().__init__(suites, method, batch_size, confirm)
-        if average < 1:
-            raise OptionError(f"--average is {average}, expected 1 or more draws of the noise")
-        if not 0 < prior < 1:
-            raise OptionError(f"--prior is {prior}, expected a share above 0 and below 1, such as 0.5")
-        if fpr is not None:
-            from unprompt.detectors import checkpoint  # Here, since it loads torch.
-
-            for header in (checkpoint.read_header(suite.head(method)) for suite in suites):
-                if header.thresholds is not None:
-                    Thresholds.from_dict(header.thresholds).at_fpr(fpr)
-        self._options: dict[str, Any] = {"prior": prior, "fpr": fpr, "average": average}
-
-    def _head(self, suite: Suite) -> Head[Prediction]:
-        from unprompt.workflows.prediction.heads import DetectorHead
-
-        head = DetectorHead(suite, self.method, **self._options)
-        head.check()
-        return head
-
-    def _truth(self, sample: Sample) -> dict[str, Any]:
-        return {"label": sample.label}
-
-    def _copied(self, first: ReportItem[Prediction], picture: Picture) -> ReportItem[Prediction]:
-        return ReportItem(replace(first.row, **facts(picture), duplicate_of=first.row.uri))
+    @abstractmethod
+    def _copied(self, first: Row, picture: Picture, explain: bool) -> ReportItem[Row]:
+        """The answer to an equal picture, with the facts of this file; of its pictures at most itself is shown."""
 
 
 def facts(picture: Picture) -> dict[str, Any]:

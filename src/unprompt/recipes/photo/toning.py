@@ -1,0 +1,164 @@
+"""``python -m unprompt.recipes.photo.toning``: what the suite says of held-out pictures turned grey or toned.
+
+Every picture is judged by the shipped panel as it is, in grey and in three tones, each stored as JPEG 75; once without
+the rule for grey and toned pictures, once with it. ``figures.json`` and the card get the numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from unprompt.datasets import load_manifest
+from unprompt.errors import UnpromptError
+from unprompt.images import encode_jpeg, is_toned, read
+from unprompt.recipes.photo.card import card
+from unprompt.recipes.photo.head_trainer import SUITE
+from unprompt.recipes.photo.sources import folds
+from unprompt.types import RGB, Label, Sample
+from unprompt.workflows.detect import detect
+
+Tone: TypeAlias = Callable[[RGB, np.random.Generator], RGB]
+QUALITY: Final = 75
+VERDICTS: Final = ("generated", "inconclusive", "real")
+CLASSES: Final[Mapping[Label, str]] = {1: "generated", 0: "real"}
+COLOURED: Final = 16
+"""Levels between the greatest and the least channel of a pixel, above which a picture has colour."""
+_LUMA: Final = (0.299, 0.587, 0.114)
+_SEPIA: Final = ((0.393, 0.769, 0.189), (0.349, 0.686, 0.168), (0.272, 0.534, 0.131))
+
+
+def grey(rgb: RGB, rng: np.random.Generator) -> RGB:
+    """Its luma: ITU-R 601."""
+    return _between(rgb, (0, 0, 0), (255, 255, 255))
+
+
+def sepia(rgb: RGB, rng: np.random.Generator) -> RGB:
+    """The usual matrix of photo editors, whose highlights are cut off."""
+    return _pixels(rgb @ np.array(_SEPIA).T)
+
+
+def cyanotype(rgb: RGB, rng: np.random.Generator) -> RGB:
+    """Prussian blue to white."""
+    return _between(rgb, (15, 35, 75), (240, 245, 240))
+
+
+def duotone(rgb: RGB, rng: np.random.Generator) -> RGB:
+    """Two colours that ``rng`` draws, a dark and a light one."""
+    return _between(rgb, rng.uniform(0, 100, 3), rng.uniform(155, 255, 3))
+
+
+def _between(rgb: RGB, dark: Sequence[float] | Any, light: Sequence[float] | Any) -> RGB:
+    luma = (rgb @ np.array(_LUMA) / 255)[..., None]
+    return _pixels((1 - luma) * np.asarray(dark) + luma * np.asarray(light))
+
+
+def _pixels(levels: npt.NDArray[np.float64]) -> RGB:
+    return np.asarray(np.clip(np.rint(levels), 0, 255), np.uint8)
+
+
+TONES: Final[Mapping[str, Tone]] = {
+    "as it is": lambda rgb, rng: rgb,
+    "grey": grey,
+    "sepia": sepia,
+    "cyanotype": cyanotype,
+    "duotone": duotone,
+}
+
+
+def measure(samples: Sequence[Sample], folder: Path) -> dict[str, Any]:
+    """Tone -> class -> how many pictures there are, and their verdicts ``before`` the rule and ``after`` it."""
+    stored = [
+        (name, CLASSES[one.label], _stored(one, tone, folder / f"{name}-{number}"))
+        for name, tone in TONES.items()
+        for number, one in enumerate(samples)
+        if one.label is not None
+    ]
+    paths = [path for _, _, path in stored]
+    before = [str(row.verdict) for row in detect(paths, suite=_without_rule(folder / "suite"), max_minutes=None)]
+    toned = [is_toned(read(path, path.name).rgb) for path in paths]
+    table: dict[str, Any] = {}
+    for name, kind in dict.fromkeys((name, kind) for name, kind, _ in stored):
+        rows = [(toned[i], before[i]) for i, one in enumerate(stored) if one[:2] == (name, kind)]
+        table.setdefault(name, {})[kind] = {
+            "n": len(rows),
+            "caught": sum(caught for caught, _ in rows),
+            "before": _counted([verdict for _, verdict in rows]),
+            "after": _counted(["inconclusive" if caught else verdict for caught, verdict in rows]),
+        }
+    return table
+
+
+def _without_rule(folder: Path) -> Path:
+    """A copy of the suite that judges grey and toned pictures as any other."""
+    shutil.copytree(SUITE, folder)
+    file = folder / "suite.toml"
+    file.write_text(file.read_text("utf-8").replace("colour_only = true", "colour_only = false"), "utf-8")
+    return file
+
+
+def _stored(sample: Sample, tone: Tone, place: Path) -> Path:
+    picture = read(Path(sample.uri), sample.uri)
+    path = place.with_suffix(".jpg")
+    path.write_bytes(encode_jpeg(tone(picture.rgb, np.random.default_rng(picture.seed)), QUALITY))
+    return path
+
+
+def _counted(verdicts: Sequence[str]) -> dict[str, int]:
+    counts = Counter(verdicts)
+    return {name: counts[name] for name in VERDICTS}
+
+
+def held_out(data: str, split: str, most: int) -> list[Sample]:
+    """At most ``most`` pictures of each class, drawn by a seed, of sources that no fold knows, in colour."""
+    found = [one for one in load_manifest(data) if one.split == split and one.generator not in folds()]
+    order = np.random.default_rng(0).permutation(len(found)).tolist()
+    drawn = [found[place] for place in order]
+    return [one for label in CLASSES for one in islice(_coloured(drawn, label), most)]
+
+
+def _coloured(samples: Sequence[Sample], label: int) -> Iterator[Sample]:
+    for one in samples:
+        if one.label == label and np.ptp(read(Path(one.uri), one.uri).rgb, axis=2).max() > COLOURED:
+            yield one
+
+
+def main() -> int:
+    """Exit code 0 = figures and page are written, 1 = they could not be."""
+    parser = argparse.ArgumentParser(
+        "python -m unprompt.recipes.photo.toning", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--data", required=True, help="manifest with path, label, source and split")
+    parser.add_argument("--split", default="validation", help="of which pictures are judged")
+    parser.add_argument("--most", type=int, default=100, help="pictures of each class")
+    parser.add_argument("--page", type=Path, default=Path("docs/photo.md"), help="the card")
+    chosen = parser.parse_args()
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("unprompt").setLevel(logging.INFO)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            toned = measure(held_out(chosen.data, chosen.split, chosen.most), Path(folder))
+    except UnpromptError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    file = SUITE / "figures.json"
+    figures = json.loads(file.read_text("utf-8")) | {"toned": toned}
+    file.write_text(f"{json.dumps(figures, indent=1, sort_keys=True)}\n", "utf-8")
+    chosen.page.write_text(card(json.loads(file.read_text("utf-8"))), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
