@@ -28,6 +28,7 @@ from unprompt.errors import CheckpointError, DataError, first_cause
 from unprompt.evidence.base import Extractor
 from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.sequence import StoredEvidence
+from unprompt.instruments.loading import device_of
 from unprompt.types import Picture
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ class Model(ABC, Generic[E, O]):
 
     @classmethod
     def load(cls, path: Path | str, suite: Suite) -> Self:
-        """A saved detector; :class:`CheckpointError` for another method, version or instruments.
+        """A saved detector on the suite's device; CheckpointError for another method, version or instruments.
 
         :class:`SuiteError` for a head of the suite with another digest than its file states.
         """
@@ -196,7 +197,7 @@ class Model(ABC, Generic[E, O]):
         model._restore(header)
         model.figures, model.training = dict(header.figures), dict(header.training)
         model.path, model.digest = path, digest
-        return model
+        return model.to(device_of(suite.device))
 
     @classmethod
     def _from_header(cls, header: Header, path: Path, suite: Suite) -> Self:

@@ -81,7 +81,8 @@ def evaluate(
     folders, pairs = stores(evidence), _pairs(pair or ())
     if read_header(Path(checkpoint)).method in ATTRIBUTORS:
         unused = {"fpr": fpr, "against": against, "robustness": robustness, "pair": pair, "out": out}
-        return _attribution(Path(checkpoint), folders, split, suite, [name for name, value in unused.items() if value])
+        given = [name for name, value in unused.items() if value]
+        return _attribution(Path(checkpoint), folders, split, (suite, device, dtype), given)
     job = _Evaluation(folders, split, suite, threshold, fpr, pairs, repeats, level, seed, device, dtype)
     chains = grid(robustness or ())
     for path in out or ():
@@ -102,12 +103,17 @@ def evaluate(
 
 
 def _attribution(
-    checkpoint: Path, folders: list[Store], split: Split, suite: str | Path | None, unused: Sequence[str]
+    checkpoint: Path,
+    folders: list[Store],
+    split: Split,
+    chosen: tuple[str | Path | None, str, str],
+    unused: Sequence[str],
 ) -> AttributionTable:
     method = read_header(checkpoint).method
     if unused:
         raise OptionError(f"--{unused[0]} is of no use to {method}, which tells generators apart: leave it out")
-    instruments = Suite.load(suite if suite is not None else suite_of(folders, (method,)))
+    suite, device, dtype = chosen
+    instruments = Suite.load(suite if suite is not None else suite_of(folders, (method,)), device, dtype)
     return measure(load_attributor(checkpoint, instruments), folders, split)
 
 

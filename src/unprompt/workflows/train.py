@@ -15,7 +15,7 @@ from unprompt.instruments import Suite
 from unprompt.training.fit import Validation, refuse_run
 from unprompt.training.run import Run
 from unprompt.training.state import Callback, noop
-from unprompt.workflows.data.labelled import joined, stores, suite_of
+from unprompt.workflows.data.labelled import dtypes_of, joined, stores, suite_of
 from unprompt.workflows.fitting.attribution import fit_attributor, names_in
 from unprompt.workflows.fitting.calibration import calibrate, fit_panel, validation_figures
 from unprompt.workflows.fitting.head_training import FitCallback
@@ -79,7 +79,8 @@ def train(
     method_class, folders, path = EVERY[method], stores(evidence), Path(out)
     learn = FitCallback(path, seed, run, logger, log_dir, watch)
     named = suite if suite is not None else suite_of(folders, MEMBERS if method == "panel" else (method,))
-    instruments = Suite.load(named)
+    # Several processes fork before a GPU is used; one embeds there what a step needs embedded.
+    instruments = Suite.load(named, device if devices == 1 else "cpu")
     chosen, names = method_class.fitting_options(instruments).override(options), names_in(generators)
 
     fitted: Model[Any, Any]
@@ -101,6 +102,8 @@ def train(
         if (moves := spread_of(folders, fitted, instruments)) is not None:
             fitted.figures["spread"] = moves.to_dict()
     fitted.training["suite"] = instruments.manifest.name
+    if (numbers := dtypes_of(folders, fitted)) != ["float32"]:
+        fitted.training["dtypes"] = numbers
     fitted.save(path, half=half)
     learn.partial.unlink(missing_ok=True)
     log.info(f"{method}: validation {result}; saved {path}")

@@ -53,6 +53,17 @@ def suite_of(folders: Sequence[Store], methods: Sequence[str]) -> str:
     return folders[0].read_view(methods[0]).suite
 
 
+def dtypes_of(folders: Sequence[Store], fitted: Model[Any, Any]) -> list[str]:
+    """Numbers that the models ran in which made a method's evidence, as bfloat16; float32 where no model did."""
+    views = [(store, store.read_view(name)) for name in methods_of(fitted) for store in stores_with(folders, name)]
+    return sorted({store.dtype(view) or "float32" for store, view in views})
+
+
+def methods_of(fitted: Model[Any, Any]) -> list[str]:
+    """The methods whose evidence a head takes: its own, or a panel's members'."""
+    return [one.extractor.method for one in (fitted.members if isinstance(fitted, Panel) else [fitted])]
+
+
 def gathered(
     folders: Sequence[Store],
     fitted: Model[Any, Any],

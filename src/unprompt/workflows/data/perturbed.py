@@ -9,7 +9,7 @@ from unprompt.detectors.base import Detector
 from unprompt.perturbations import Chain
 from unprompt.store import Store
 from unprompt.types import Sample, Split
-from unprompt.workflows.data.labelled import sample_rows
+from unprompt.workflows.data.labelled import dtypes_of, sample_rows
 from unprompt.workflows.data.splits import in_split
 from unprompt.workflows.extract import extract_samples
 
@@ -28,4 +28,5 @@ def perturbed_store(folders: Sequence[Store], detector: Detector[Any, Any], spli
         for row in sample_rows(folders)
         if in_split(row, split)
     }
-    return extract_samples(detector.extractor, list(samples.values()), place, detector.suite, chain)
+    suite = detector.suite.at_dtype(dtypes_of(folders, detector)[0])  # as the evidence that it is compared with
+    return extract_samples(detector.extractor, list(samples.values()), place, suite, chain)

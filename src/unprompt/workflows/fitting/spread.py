@@ -144,6 +144,7 @@ def _logits(store: Store, members: Sequence[Detector[Any, Any]], suite: Suite) -
 def _note(store: Store, extractor: Extractor[Any], suite: Suite) -> NoiseSamples | None:
     """The extractor's draws, unless they are of other evidence."""
     note = store.read_noise_samples(extractor.method)
+    suite = suite.at_dtype(store.dtype(store.read_view(extractor.method)) or suite.dtype)
     return note if note is not None and note.evidence == extractor.view(suite).fingerprint else None
 
 
