@@ -80,7 +80,7 @@ parameters = { side = 32, steps = 4 }
 """
 
 
-def save_fake_suite(folder: Path | str, seed: int = 0) -> Path:
+def save_fake_suite(folder: Path | str, seed: int = 0, width: int = 16) -> Path:
     """Write captioner, encoder, two latent diffusions, grounder and ``suite.toml`` into a folder, and return it.
 
     The same seed gives the same weights; the caller's random state is left as it was.
@@ -90,7 +90,7 @@ def save_fake_suite(folder: Path | str, seed: int = 0) -> Path:
     with torch.random.fork_rng(devices=[]), quietly():
         torch.manual_seed(seed)
         save_blip(folder / "captioner")
-        save_clip(folder / "encoder")
+        save_clip(folder / "encoder", width)
         save_stable_diffusion(folder / "diffusion")
         save_stable_diffusion(folder / "sibling", (16, 24, 24))
         save_fake_owlv2(folder / "grounder", folder / "encoder")
@@ -122,12 +122,12 @@ def save_blip(folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def save_clip(folder: Path) -> None:
-    """A CLIP of two transformers."""
+def save_clip(folder: Path, width: int = 16) -> None:
+    """A CLIP of two transformers, whose joint space has ``width`` dimensions."""
     tokenizer = clip_tokenizer()
     text = text_config(tokenizer)
-    vision = {**VISION, "projection_dim": 16}
-    save(spread(CLIPModel(CLIPConfig(text_config=text.to_dict(), vision_config=vision, projection_dim=16))), folder)
+    vision = {**VISION, "projection_dim": width}
+    save(spread(CLIPModel(CLIPConfig(text_config=text.to_dict(), vision_config=vision, projection_dim=width))), folder)
     tokenizer.save_pretrained(folder)
 
 
