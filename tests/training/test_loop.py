@@ -14,6 +14,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState, PartialState
 
 from unprompt.errors import CheckpointError, OptionError
+from unprompt.training import loop
 from unprompt.training import state as training_state
 from unprompt.training.fit import Report, Run, fit
 
@@ -227,3 +228,51 @@ def test_processes_that_cannot_be_forked(lessons: Lessons, monkeypatch: pytest.M
     monkeypatch.delattr(os, "fork")
     with pytest.raises(OptionError, match="--devices is 2, and this system cannot fork processes"):
         trained(lessons("item"), Run(devices=2))
+
+
+def short_of_memory(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """A GPU that holds the activations of ``most`` pictures."""
+    plain = loop._Objective.forward
+
+    def forward(objective: Any, inputs: Any) -> torch.Tensor:
+        if len(inputs[1]) > most:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return plain(objective, inputs)
+
+    monkeypatch.setattr(loop._Objective, "forward", forward)
+
+
+def test_a_step_that_does_not_fit_is_taken_in_parts(
+    lessons: Lessons, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    lesson = lessons("item")
+    expected = weights(trained(lesson)[0])
+    short_of_memory(monkeypatch, 1)
+    with caplog.at_level("WARNING", "unprompt"):
+        detector, reports, made = trained(lesson)
+    assert [one.message for one in caplog.records] == [
+        f"a step does not fit into the memory of cpu: taken in {parts} parts" for parts in (2, 4)
+    ]
+    assert (made.run.accumulate, len(reports)) == (4, 2)
+    assert_close(weights(detector), expected, 2e-5)
+
+
+def test_a_picture_that_does_not_fit_is_an_error(lessons: Lessons, monkeypatch: pytest.MonkeyPatch) -> None:
+    short_of_memory(monkeypatch, 0)
+    monkeypatch.setattr(loop, "MOST_PARTS", 4)
+    with pytest.raises(OptionError, match=r"a step does not fit into the memory of cpu in 4 parts: give a smaller"):
+        trained(lessons("item"))
+
+
+@pytest.mark.parametrize("method", ["sare", "semgir", "semgir-a"])
+def test_activations_that_are_computed_again_give_the_same_gradients(method: str, lessons: Lessons) -> None:
+    lesson = lessons(method)
+    plain, again = trained(lesson)[0], trained(lesson, Run(checkpointing=True))
+    assert_close(weights(again[0]), weights(plain), 1e-6)
+    towers = [one for one in again[0].network.modules() if getattr(one, "gradient_checkpointing", False)]
+    assert towers
+
+
+def test_checkpointing_needs_a_transformer(lessons: Lessons) -> None:
+    with pytest.raises(OptionError, match="--checkpointing is given, and item learns no transformer: leave it out"):
+        trained(lessons("item"), Run(checkpointing=True))

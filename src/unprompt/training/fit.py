@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,8 @@ class Trained:
     """Epochs that were gone through; 0 for what is solved."""
     kept: int
     """The epoch whose weights were kept, from 1."""
+    run: Run = field(default_factory=Run)
+    """How it was run, in as many parts a step as fitted into memory."""
 
 
 def fit(
@@ -75,13 +77,25 @@ def fit(
     if isinstance(detector, ClosedForm):
         refuse_run(run, detector.method)
         detector.solve(evidence, labels)
-        return Trained(0, 0)
+        return Trained(0, 0, run)
     if run.patience is not None and validation is None:
         raise OptionError(f"--patience is {run.patience}, and there is no validation evidence to go by: give some")
     state, task = prepare(detector, evidence, labels, seed, validation, partial)
     state.patience, state.on_epoch, state.on_step = run.patience, on_epoch, on_step
-    train(state, task, run)
-    return Trained(state.progress.epoch, state.kept)
+    if run.checkpointing:
+        _checkpoint(detector)
+    run = train(state, task, run)
+    return Trained(state.progress.epoch, state.kept, run)
+
+
+def _checkpoint(detector: Model[Any, Any]) -> None:
+    """Let the transformers in a head keep no activations; OptionError where it has none."""
+    towers = [one for one in detector.network.modules() if getattr(one, "supports_gradient_checkpointing", False)]
+    if not towers:
+        raise OptionError(f"--checkpointing is given, and {detector.method} learns no transformer: leave it out")
+    for tower in towers:
+        former = getattr(tower, "gradient_checkpointing_enable", None)  # transformers renames it in its version 5
+        cast(Any, getattr(tower, "activation_checkpointing_enable", former))({"use_reentrant": False})
 
 
 def prepare(

@@ -7,10 +7,11 @@ float16 the scale of the gradients starts anew when an interrupted training goes
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
@@ -23,11 +24,16 @@ from accelerate.utils import broadcast, send_to_device
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from unprompt.errors import OptionError
 from unprompt.instruments.loading import device_of
 from unprompt.training.launch import launch
 from unprompt.training.run import Run
 from unprompt.training.state import TrainingState
 
+log = logging.getLogger(__name__)
+
+MOST_PARTS: Final = 512
+"""Of a step: a part of one picture of the largest published batch."""
 PRECISIONS: Final = {"32": "no", "bf16-mixed": "bf16", "16-mixed": "fp16"}
 """Our precisions -> accelerate's."""
 
@@ -67,16 +73,38 @@ def shuffled(count: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
     return np.random.default_rng((seed, epoch)).permutation(count)
 
 
-def train(state: TrainingState, task: Task, run: Run | None = None) -> None:
-    """Take all steps that are left, from where an interrupted training ended; the network gets the weights to keep."""
-    run = run or Run()
+def train(state: TrainingState, task: Task, run: Run | None = None) -> Run:
+    """Take all steps that are left, from where an interrupted training ended; the network gets the weights to keep.
+
+    The run is returned as it went: a step that does not fit into a GPU's memory is taken in twice as many parts.
+    """
+    wanted = used = run or Run()
     state.load()
     if not state.finished:
-        if run.devices > 1:
-            launch(state, lambda: _train(state, task, run), run)
+        if wanted.devices > 1:
+            launch(state, lambda: _train(state, task, wanted), wanted)
         else:
-            _train(state, task, run)
+            used = _train_in_parts(state, task, wanted)
     state.finish()
+    return used
+
+
+def _train_in_parts(state: TrainingState, task: Task, run: Run) -> Run:
+    """Parts of half the size, where the memory ends; what was learned until then stays."""
+    while True:
+        try:
+            _train(state, task, run)
+        except torch.cuda.OutOfMemoryError as error:
+            if run.accumulate >= MOST_PARTS:
+                raise OptionError(
+                    f"a step does not fit into the memory of {run.device} in {run.accumulate} parts: give a smaller "
+                    "--batch, --precision bf16-mixed or --checkpointing"
+                ) from error
+            state.optimiser.zero_grad(set_to_none=True)
+            run = replace(run, accumulate=2 * run.accumulate)
+            log.warning(f"a step does not fit into the memory of {run.device}: taken in {run.accumulate} parts")
+        else:
+            return run
 
 
 def _train(state: TrainingState, task: Task, run: Run) -> None:

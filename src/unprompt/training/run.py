@@ -11,7 +11,7 @@ from typing import Any
 
 from unprompt.choices import Precision
 from unprompt.errors import OptionError
-from unprompt.validation import Count, Size, checked
+from unprompt.validation import Count, Flag, Size, checked
 
 
 @checked()
@@ -26,6 +26,8 @@ class Run:
     """Numbers of the forward pass; the weights stay float32."""
     accumulate: Count = 1
     """Parts that a device takes its share of a step in, one after the other."""
+    checkpointing: Flag = False
+    """Keep no activations of transformers, and compute them again for the gradients: slower, in far less memory."""
     workers: Size = 0
     """Processes a device that prepare pictures ahead; 0 = none."""
     patience: Count | None = None
@@ -43,5 +45,5 @@ class Run:
         return tuple(field.name for field in fields(self) if getattr(self, field.name) != field.default)
 
     def to_dict(self) -> dict[str, Any]:
-        """The changed fields, JSON-ready, without ``workers``, which changes no result."""
-        return {name: getattr(self, name) for name in self.changed if name != "workers"}
+        """The changed fields, JSON-ready, without ``workers`` and ``checkpointing``, which change no result."""
+        return {name: getattr(self, name) for name in self.changed if name not in ("workers", "checkpointing")}

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from unprompt.choices import Precision
 from unprompt.errors import DataError, OptionError
 from unprompt.evaluation import EvaluationTable, Result, TableRecipe, results, with_paper
 from unprompt.instruments import Manifest
@@ -61,6 +62,11 @@ def reproduce(
     seed: int = 0,
     device: str = "cpu",
     dtype: str = "float32",
+    devices: int = 1,
+    precision: Precision = "32",
+    accumulate: int = 1,
+    checkpointing: bool = False,
+    workers: int = 0,
     options: Mapping[str, Any] | None = None,
     max_minutes: float | None = 5.0,
 ) -> Reproduction | DryRun:
@@ -82,6 +88,11 @@ def reproduce(
         train_on: Learn from another generator's; may be given several times.
         repeats: Draws of the bootstrap; 0 = no intervals.
         seed: Seed of everything that is drawn.
+        devices: Processes on this machine that share each step, each on a device of its own.
+        precision: Numbers of the network's forward pass; its weights stay float32.
+        accumulate: Parts that a device takes its share of a step in, to save memory.
+        checkpointing: Compute the activations of a learned transformer again for its gradients, to save memory.
+        workers: Processes a device that prepare pictures ahead.
     """
     wanted = recipe(table)
     manifest = Manifest.read(suite)
@@ -110,7 +121,20 @@ def reproduce(
     if checkpoint.exists():
         log.info(f"{wanted.method}: already trained, {checkpoint}")
     else:
-        train(wanted.method, evidence=evidence, out=checkpoint, suite=suite, seed=seed, device=device, options=options)
+        train(
+            wanted.method,
+            evidence=evidence,
+            out=checkpoint,
+            suite=suite,
+            seed=seed,
+            device=device,
+            devices=devices,
+            precision=precision,
+            accumulate=accumulate,
+            checkpointing=checkpointing,
+            workers=workers,
+            options=options,
+        )
     measured = evaluate(
         checkpoint,
         evidence=evidence,

@@ -41,6 +41,7 @@ def train(
     devices: int = 1,
     precision: Precision = "32",
     accumulate: int = 1,
+    checkpointing: bool = False,
     workers: int = 0,
     patience: int | None = None,
     logger: Logger | None = None,
@@ -70,12 +71,13 @@ def train(
         devices: Processes on this machine that share each step, each on a device of its own.
         precision: Numbers of the network's forward pass; its weights stay float32.
         accumulate: Parts that a device takes its share of a step in, to save memory.
+        checkpointing: Compute the activations of a learned transformer again for its gradients, to save memory.
         workers: Processes a device that prepare pictures ahead.
         patience: End so many epochs after the best validation loss; default: all epochs.
         logger: Log each epoch's losses; tensorboard and wandb need the extras train and wandb.
         log_dir: Folder of the logs; default: CHECKPOINT.logs.
     """
-    run = Run(device, devices, precision, accumulate, workers, patience)
+    run = Run(device, devices, precision, accumulate, checkpointing, workers, patience)
     method_class, folders, path = EVERY[method], stores(evidence), Path(out)
     learn = FitCallback(path, seed, run, logger, log_dir, watch)
     named = suite if suite is not None else suite_of(folders, MEMBERS if method == "panel" else (method,))

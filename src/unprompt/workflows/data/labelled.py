@@ -17,6 +17,7 @@ from unprompt.evidence.base import rows_by_shard
 from unprompt.evidence.sequence import ShardPart, StoredEvidence
 from unprompt.instruments import Suite
 from unprompt.store import Store
+from unprompt.store.table_cache import BUDGET, TableCache
 from unprompt.types import GENERATED, REAL, Label, Split
 from unprompt.workflows.data.splits import in_split
 
@@ -97,7 +98,9 @@ def gathered(
                 labelled.generators.extend(row["generator"] for row in chosen)
                 labelled.pixels.extend(row["pixels"] for row in chosen)
                 labelled.originals.extend(row["original"] or row["pixels"] for row in chosen)
-    return replace(labelled, evidence=StoredEvidence(extractor, suite, parts))
+    # What is not shuffled is gone through in order, and needs no more than the tables at hand.
+    tables = TableCache(BUDGET if split == "train" else BUDGET // 16)
+    return replace(labelled, evidence=StoredEvidence(extractor, suite, parts, tables=tables))
 
 
 def joined(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,8 @@ class FitCallback:
         trained = fit(
             fitted, evidence, labels, self.seed, on_epoch, held, self.partial, run=self.run, on_step=self.on_step
         )
-        fitted.training = {"seed": self.seed, **asdict(trained), **_counts(labels), **self.run.to_dict()}
+        made = {"epochs": trained.epochs, "kept": trained.kept}
+        fitted.training = {"seed": self.seed, **made, **_counts(labels), **trained.run.to_dict()}
         if metrics:
             metrics.close()
 
