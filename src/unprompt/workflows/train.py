@@ -16,7 +16,7 @@ from unprompt.training.fit import Validation, refuse_run
 from unprompt.training.run import Run
 from unprompt.training.state import Callback, noop
 from unprompt.workflows.data.labelled import joined, stores, suite_of
-from unprompt.workflows.fitting.attribution import fit_attributor, names_in
+from unprompt.workflows.fitting.attribution import fit_attributor, stored_names
 from unprompt.workflows.fitting.calibration import calibrate, fit_panel, validation_figures
 from unprompt.workflows.fitting.head_training import FitCallback
 from unprompt.workflows.fitting.spread import spread_of
@@ -65,7 +65,7 @@ def train(
         calibration: The map from a head's logit to a probability.
         band: Whether fpr and fnr hold for the validation pictures or for new ones like them.
         half: Store the weights as float16.
-        generators: Leave out what other generators drew, as a,b,c; default: use all.
+        generators: Leave out what other generators drew, as a,b,c, by any of their names; default: use all.
         device: Where the head is trained, as torch names it: cpu, cuda, cuda:1.
         devices: Processes on this machine that share each step, each on a device of its own.
         precision: Numbers of the network's forward pass; its weights stay float32.
@@ -80,7 +80,8 @@ def train(
     learn = FitCallback(path, seed, run, logger, log_dir, watch)
     named = suite if suite is not None else suite_of(folders, MEMBERS if method == "panel" else (method,))
     instruments = Suite.load(named)
-    chosen, names = method_class.fitting_options(instruments).override(options), names_in(generators)
+    chosen = method_class.fitting_options(instruments).override(options)
+    names = stored_names(folders, generators, instruments.manifest, method)
 
     fitted: Model[Any, Any]
     if method == "panel":
