@@ -299,6 +299,10 @@ def test_tables_stand_as_the_paper_lays_them_out(run: tuple[Path, Reproduction])
     assert lines["sare, ours"][-1].endswith("*")
     assert lines["ours minus the paper's"][-1] == "\N{EN DASH}"
     assert "n = 14 real and 14 generated" in auc.title
+    below = {row[0]: row[1:] for row in found.tables[0].rows}["sare, ours, at 0.5 before calibration"]
+    assert below[3].startswith(f"{100 * rows['ADM', 'raw_accuracy'].value:.2f} [")
+    assert (below[6], below[-1][-1]) == ("\N{EN DASH}", "*")
+    assert "sare, ours, at 0.5 before calibration" not in lines
     for form in ("md", "html", "tex"):
         text = (out / f"table.{form}").read_text()
         assert "98.15" in text

@@ -18,6 +18,7 @@ from unprompt.training.state import Callback, noop
 from unprompt.workflows.data.labelled import joined, stores, suite_of
 from unprompt.workflows.fitting.attribution import fit_attributor, stored_names
 from unprompt.workflows.fitting.calibration import calibrate, fit_panel, validation_figures
+from unprompt.workflows.fitting.grounding import admitted
 from unprompt.workflows.fitting.head_training import FitCallback
 from unprompt.workflows.fitting.spread import spread_of
 
@@ -92,7 +93,10 @@ def train(
         result = fit_attributor(attributor, folders, names, learn)
     else:
         fitted = detector = METHODS[method](instruments, chosen, seed)
-        seen, held_out = (joined(folders, detector, instruments, split, names) for split in ("train", "validation"))
+        seen, held_out = (
+            admitted(detector, joined(folders, detector, instruments, split, names), split)[0]
+            for split in ("train", "validation")
+        )
         learn(detector, seen.evidence, seen.labels, Validation(held_out.evidence, held_out.labels))
         logits = detector.logits(held_out.evidence)
     if isinstance(fitted, Detector):
