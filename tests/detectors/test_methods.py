@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from unprompt.detectors.discrepancy import DiscrepancyOptions
+from unprompt.detectors.discrepancy import DiscrepancyOptions, ungrounded
 from unprompt.detectors.geometry import window
 from unprompt.detectors.logistic import logistic
 from unprompt.detectors.methods.item import ItemDetector
@@ -95,6 +95,49 @@ def test_local_and_both_are_the_papers_equations(
             expected.append([w1 * g + w2 * li for g, li in zip(Dg, Dl, strict=True)])
     assert {len(one.objects.boxes) for one in evidence} > {0, 1}
     np.testing.assert_allclose(detector.collate(evidence)[0], expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("detector_class", [TidyDetector, ItemDetector])
+@pytest.mark.parametrize("modality", ["picture", "text"])
+def test_one_modality_is_its_embedding_in_place_of_the_distance(
+    detector_class: Any, modality: Any, suite: Suite, cache: ProductCache
+) -> None:
+    """TIDY, section 4.3 and figure 4: "the embeddings used to train the MLP header are from the same CLIP"."""
+
+    def shown(image: Any, text: Any) -> Any:
+        vectors = np.asarray(image if modality == "picture" else text, np.float64)
+        length = np.sqrt((vectors**2).sum(-1, keepdims=True))
+        return vectors if detector_class is TidyDetector else vectors / length
+
+    detector = detector_class(suite, DiscrepancyOptions(scope="both", modality=modality, w1=0.5, w2=2.0))
+    evidence = detector.extractor.extract(cache)
+    expected = [
+        0.5 * shown(one.image, one.text)
+        + (2.0 * shown(one.objects.images, one.objects.texts).mean(0) if one.objects.boxes else 0)
+        for one in evidence
+    ]
+    np.testing.assert_allclose(detector.collate(evidence)[0], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_options_of_older_heads_are_the_defaults() -> None:
+    stored = DiscrepancyOptions().to_dict()
+    older = {name: stored[name] for name in stored if name not in ("keep", "modality", "ungrounded")}
+    assert DiscrepancyOptions.from_dict(older) == DiscrepancyOptions()
+    assert (stored["keep"], stored["modality"], stored["ungrounded"]) == ("best", "both", "global")
+    with pytest.raises(OptionError, match="--modality is 'sound', expected one of picture, text, both"):
+        DiscrepancyOptions(modality="sound")  # type: ignore[arg-type]
+
+
+def test_pictures_without_a_grounded_object_are_told(suite: Suite, cache: ProductCache) -> None:
+    evidence = TidyDetector(suite, DiscrepancyOptions(scope="local")).extractor.extract(cache)
+    assert ungrounded(evidence).tolist() == [not one.objects.boxes for one in evidence]
+    assert 0 < ungrounded(evidence).sum() < len(evidence)
+    whole = TidyDetector(suite, DiscrepancyOptions(scope="global")).extractor.extract(cache)
+    assert not ungrounded(whole).any()  # no object was looked for
+    leaving = [
+        DiscrepancyOptions(scope=scope, ungrounded="left-out").leaves_out for scope in ("global", "local", "both")
+    ]
+    assert leaving == [False, True, False]
 
 
 def test_both_is_the_default_where_there_is_a_grounder(suite: Suite) -> None:

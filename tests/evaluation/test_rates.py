@@ -83,3 +83,16 @@ def test_nll_of_a_certain_error_is_finite() -> None:
     assert nll([0, 1], [1.0, 1.0]) == pytest.approx(-np.log(np.finfo(float).eps) / 2)
     with pytest.raises(DataError, match=r"NLL at a fixed prior needs .* got 2 real and 0"):
         nll([0, 0], [0.1, 0.2], prior=0.5)
+
+
+@given(counted())
+def test_the_raw_accuracy_is_at_one_half_of_the_heads_own_output(
+    data: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    labels, scores, counts = data
+    own = scores[::-1].copy()
+    made = BinaryMetrics(labels, scores, 0.3, own).rates(counts)
+    assert made.raw_accuracy == pytest.approx(reference.accuracy_score(labels, own > 0.5, sample_weight=counts))
+    assert made.accuracy == pytest.approx(reference.accuracy_score(labels, scores > 0.3, sample_weight=counts))
+    alone = BinaryMetrics(labels, scores, 0.3).rates(counts)
+    assert alone.raw_accuracy == pytest.approx(reference.accuracy_score(labels, scores > 0.5, sample_weight=counts))

@@ -158,3 +158,9 @@ def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(StoreError, match=r"taken: the report cannot be written .* name another --report"):
         write(tmp_path / "taken", [], "t")
+
+
+def test_the_truth_may_go_by_another_of_the_candidates_names() -> None:
+    row = Attribution("a.png", "ok", truth="stable_diffusion_v_1_5", generator="sd-v1-5", scores={"sd-v1-5": 0.9})
+    assert AttributionSummary.truth_words(row) == "In truth stable_diffusion_v_1_5: rightly answered"
+    assert AttributionSummary([row]).truth_line().endswith("rightly answered")

@@ -32,14 +32,14 @@ def table() -> EvaluationTable:
 
 def test_a_row_a_number_with_every_setting(table: EvaluationTable) -> None:
     rows = results(table)
-    assert len(rows) == 2 * (4 * 11 + 3 * 5)
+    assert len(rows) == 2 * (4 * 12 + 3 * 5)
     assert len({(row.perturbation, row.generator, row.metric) for row in rows}) == len(rows)
     (auc,) = [row for row in rows if (row.perturbation, row.generator, row.metric) == ("jpeg:90", "pooled", "auc")]
     found = table.intervals["pooled"]["auc"]
     assert (auc.value, auc.low, auc.high, auc.interval) == (table.pooled.auc, found.low, found.high, "delong")
     assert (auc.method, auc.suite, auc.split, auc.n_real, auc.n_generated) == ("sare", "paper", "test", 3, 4)
     assert json.loads(auc.settings) == {"prior": 0.5}
-    (held,) = [row for row in rows[:59] if (row.generator, row.metric) == ("pooled", "verdict_coverage")]
+    (held,) = [row for row in rows[:63] if (row.generator, row.metric) == ("pooled", "verdict_coverage")]
     assert (held.value, held.low) == (table.verdicts["pooled"].coverage, None)
 
 

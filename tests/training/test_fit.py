@@ -195,6 +195,18 @@ def test_the_epoch_with_the_lowest_validation_loss_is_kept(suite: Suite) -> None
     assert found == pytest.approx(losses[best], rel=1e-6)
 
 
+def test_the_last_epoch_is_kept_where_that_is_asked_for(suite: Suite) -> None:
+    validation, schedule = Validation(vectors(seed=3), LABELS), {"epochs": 30, "batch": 6, "rate": 0.03}
+    detector = ItemDetector(suite, DiscrepancyOptions(**schedule, keep="last"))
+    told: list[Report] = []
+    trained = fit(detector, vectors(), LABELS, on_epoch=told.append, validation=validation)
+    assert (trained.epochs, trained.kept) == (30, 30)
+    logits = detector.logits(validation.evidence)
+    found = np.logaddexp(0, np.where(np.array(LABELS) == 1, -logits, logits)).mean()
+    assert found == pytest.approx(told[-1].validation_loss, rel=1e-6)
+    assert found > min(report.validation_loss for report in told)
+
+
 def test_the_optimiser_and_its_rates_are_those_of_the_options(suite: Suite) -> None:
     made = optimiser(sare(suite)[0], SareOptions(rate=1e-4))
     assert isinstance(made, torch.optim.AdamW)

@@ -19,6 +19,7 @@ from unprompt.store import Store
 from unprompt.workflows.analyse import analyse
 from unprompt.workflows.data.labelled import joined, stores
 from unprompt.workflows.evaluate import evaluate
+from unprompt.workflows.extract import extract
 
 
 @pytest.fixture(scope="module")
@@ -81,18 +82,36 @@ def _untrained(method: str, suite: Path):
     return METHODS[method](Suite.load(suite))
 
 
-def test_consistency_tells_regenerations_and_reconstructions(store: Path, suite: Path, tmp_path: Path) -> None:
+def test_consistency_without_evidence_of_dire_tells_regenerations_alone(
+    store: Path, suite: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     rows = numbers(analyse("consistency", evidence=store, suite=suite, out=tmp_path, suffix=["svg"]))
+    assert {row["kind"] for row in rows} == {"regeneration"}  # SARE's reconstructions know the caption: not DIRE's
+    assert any(line.startswith("consistency: no evidence of dire") for line in caplog.messages)
+
+
+def test_consistency_tells_regenerations_and_dires_reconstructions(
+    store: Path, pictures: Path, suite: Path, tmp_path: Path
+) -> None:
+    dire = extract("dire", data=f"folder:{pictures}", out=tmp_path / "dire", suite=suite)
+    files = analyse("consistency", evidence=[store, dire], suite=suite, out=tmp_path / "figure", suffix=["svg"])
+    rows = numbers(files)
     assert {(row["label"], row["kind"], row["n"]) for row in rows} == {
         (label, kind, 10) for label in (0, 1) for kind in ("regeneration", "reconstruction")
     }
-    head = _untrained("sare", suite)
-    found = joined(stores(store), head, head.suite, "test")
+    head, own = _untrained("dire", suite), Suite.load(suite).of("semgir")
+    found = joined(stores(dire), head, head.suite, "test")
     for label in (0, 1):
         chosen = [one for one, truth in zip(found.evidence, found.labels, strict=True) if truth == label]
+        paths = [Path(row["uri"]) for row in Store(dire).read_samples().to_pylist() if row["split"] == "test"]
+        shown = [
+            read(path, str(path)).rgb
+            for path in paths
+            if (path.parent.name != "real") == label and path.suffix == ".png"
+        ]
+        texts = own.encoder.embed_texts([one.text for one in own.captioner.captions(shown)])
         errors = [np.mean((one.picture.astype(float) - one.reconstruction) ** 2) for one in chosen]
-        texts = head.suite.encoder.embed_texts([one.caption.text for one in chosen])
-        drawn = head.suite.encoder.embed_pictures([one.reconstruction for one in chosen])
+        drawn = own.encoder.embed_pictures([one.reconstruction for one in chosen])
         scores = [float(a @ b / np.linalg.norm(a) / np.linalg.norm(b)) for a, b in zip(drawn, texts, strict=True)]
         row = next(one for one in rows if (one["label"], one["kind"]) == (label, "reconstruction"))
         assert row["psnr"] == pytest.approx(np.mean([10 * np.log10(255**2 / one) for one in errors]))

@@ -132,6 +132,42 @@ def test_a_picture_whose_generator_has_no_name_is_named(suite: Path, tmp_path: P
         train("semgir-a", evidence=store, out=tmp_path / "one", suite=suite)
 
 
+@pytest.fixture(scope="module")
+def aliased(pictures: Path, suite: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """Pictures, suite and evidence where the suite says sd-v1-5 and the folders say stable_diffusion_v_1_5."""
+    root = tmp_path_factory.mktemp("aliased")
+    shutil.copytree(pictures, root / "pictures")
+    for split in SPLITS:
+        (root / "pictures" / split / "fake" / "sibling").rename(
+            root / "pictures" / split / "fake" / "stable_diffusion_v_1_5"
+        )
+    shutil.copytree(suite, root / "suite")
+    file = root / "suite" / "suite.toml"
+    file.write_text(file.read_text().replace("[generators.sibling]", "[generators.sd-v1-5]"))
+    data = f"folder:{root / 'pictures'}"
+    return root / "pictures", root / "suite", extract("semgir-a", data=data, out=root / "out", suite=root / "suite")
+
+
+def test_a_candidate_meets_its_pictures_under_another_name(aliased: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    _, named, evidence = aliased
+    out, options = tmp_path / "head", {"epochs": 1}
+    with pytest.raises(DataError, match="the train split has 0 pictures by the candidate 'diffusion' and 16 others"):
+        train("semgir-a", evidence=evidence, out=out, suite=named, options=options, generators="SDv1.5")
+    train("semgir-a", evidence=evidence, out=out, suite=named, options=options, generators=["diffusion", "sd15"])
+    table = evaluate(out, evidence=evidence, suite=named)
+    assert isinstance(table, AttributionTable)
+    assert {name: (row.kind, row.n) for name, row in table.rows.items()} == {
+        "diffusion": ("candidate", 5),
+        "sd-v1-5": ("candidate", 5),
+        "flow": ("outsider", 5),
+        "real": ("real", 5),
+    }
+    attributor = load_attributor(out, Suite.load(named))
+    assert attributor.subset(["Stable Diffusion v1.5"]).candidates == ("sd-v1-5",)
+    with pytest.raises(OptionError, match=r"--generators names 'sdxl', .*/head has heads for diffusion, sd-v1-5"):
+        attributor.subset(["sdxl"])
+
+
 def test_every_input_gets_a_row(candidate_suites: Path, pictures: Path) -> None:
     rows = attribute([pictures / "test", pictures / "gone.png"], suite=candidate_suites)
     assert [row.status for row in rows].count("error") == 2

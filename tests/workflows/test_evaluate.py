@@ -10,13 +10,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from unprompt.detectors import load
+from unprompt.detectors import METHODS, load
 from unprompt.errors import DataError, OptionError
 from unprompt.images import hash_pixels, read
 from unprompt.instruments import Suite
 from unprompt.instruments.blip import BlipCaptioner
 from unprompt.perturbations import Chain, perturbed
 from unprompt.store import Store
+from unprompt.workflows.data.labelled import joined, stores
 from unprompt.workflows.evaluate import evaluate
 from unprompt.workflows.extract import extract
 from unprompt.workflows.train import train
@@ -67,6 +68,50 @@ def test_copies_of_a_picture_count_once(pictures: Path, suite: Path, heads: Path
     out = extract("tidy", data=f"folder:{tmp_path / 'data'}", out=tmp_path / "evidence", suite=suite)
     table = evaluate(heads / "tidy.safetensors", evidence=out, suite=suite, repeats=0)
     assert (table.pooled.n_real, table.pooled.n_copies, table.pooled.n_failed) == (10, 4, 1)
+
+
+def test_accuracy_is_told_before_the_calibration_too(heads: Path, store: Path, suite: Path) -> None:
+    path = heads / "item.safetensors"
+    table = evaluate(path, evidence=store, suite=suite, against=heads / "tidy.safetensors", repeats=20)
+    loaded = Suite.load(suite)
+    head = load(path, loaded)
+    found = joined(stores(store), head, loaded, "test")
+    right = (head.logits(found.evidence) > 0) == np.asarray(found.labels)
+    assert table.pooled.raw_accuracy == pytest.approx(right.mean())
+    assert table.against is not None
+    assert table.against.rows["pooled"]["raw_accuracy"].first == pytest.approx(right.mean())
+
+
+@pytest.fixture(scope="module")
+def half_grounded(store: Path, suite: Path) -> list[bool]:
+    """Whether the test pictures have an object, in the order of the store."""
+    loaded = Suite.load(suite)
+    head = METHODS["tidy"](loaded, METHODS["tidy"].fitting_options(loaded).override({"scope": "local"}))
+    return [bool(one.objects.boxes) for one in joined(stores(store), head, loaded, "test").evidence]
+
+
+def test_pictures_without_an_object_are_counted_and_left_out_by_option(
+    store: Path, suite: Path, half_grounded: list[bool], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    options = {**SMALL, "scope": "local"}
+    train("tidy", evidence=store, out=tmp_path / "all", suite=suite, options=options)
+    assert any("train pictures have no grounded object; they count by their whole" in one for one in caplog.messages)
+    every = evaluate(tmp_path / "all", evidence=store, suite=suite, repeats=0)
+    counts = 10 * np.array([every.ungrounded["real"], every.ungrounded["generated"]])
+    assert counts.sum() == pytest.approx(half_grounded.count(False))
+    assert (every.pooled.n_real, every.pooled.n_generated) == (10, 10)
+    left = {**options, "ungrounded": "left-out"}
+    train("tidy", evidence=store, out=tmp_path / "some", suite=suite, options=left)
+    some = evaluate(tmp_path / "some", evidence=store, suite=suite, repeats=0)
+    assert some.ungrounded == every.ungrounded
+    assert [some.pooled.n_real, some.pooled.n_generated] == pytest.approx(list(10 - counts))
+    head = load(tmp_path / "some", Suite.load(suite))
+    held = evaluate(tmp_path / "all", evidence=store, suite=suite, repeats=0, split="validation").ungrounded
+    left_out = sum(round(10 * share) for share in held.values())
+    assert left_out > 0
+    assert head.options.ungrounded == "left-out"
+    assert head.thresholds.n_real + head.thresholds.n_generated == 20 - left_out
 
 
 def test_another_checkpoint_is_compared_on_the_same_pictures(heads: Path, store: Path, suite: Path) -> None:

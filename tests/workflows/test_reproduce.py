@@ -206,6 +206,26 @@ def test_only_the_papers_generators_are_learned_from(genimage: Path) -> None:
         select(recipe("sare/table1"), [f"genimage:{genimage}"], pictures=0)
 
 
+def test_an_index_of_ones_own_may_spell_the_generators_otherwise(genimage: Path, tmp_path: Path) -> None:
+    lines = ["path,label,generator,split"]
+    for number, (name, split) in enumerate(
+        [("sd14", "train"), ("sd14", "validation"), ("sd14", "test"), ("MJ", "test"), ("mine", "test")]
+    ):
+        for label in (REAL, GENERATED):
+            paint(tmp_path / f"{number}-{label}.png", bool(label))
+            lines.append(f"{tmp_path / f'{number}-{label}.png'},{label},{name},{split}")
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    found = select(recipe("sare/table1"), [str(tmp_path / "list.csv")])
+    assert [one.generator for one in found.columns] == ["Midjourney", "stable_diffusion_v_1_4"]
+    assert {one.generator for one in found.samples} == {"Midjourney", "stable_diffusion_v_1_4"}
+    assert not found.problems
+    assert select(recipe("sare/table1"), [f"genimage:{genimage}"], train=["SDv1.4"]).learned == found.learned
+
+
+def test_another_benchmarks_pictures_are_not_the_papers_test_set(genimage: Path) -> None:
+    assert select(recipe("item/table1"), [f"genimage:{genimage}"], train=["sd14"]).standing_in
+
+
 def test_shared_real_pictures_are_paired(universal: Path) -> None:
     found = select(recipe("item/table1"), [f"universal:{universal}"])
     assert (found.absent, found.problems) == ((), ())
@@ -279,6 +299,10 @@ def test_tables_stand_as_the_paper_lays_them_out(run: tuple[Path, Reproduction])
     assert lines["sare, ours"][-1].endswith("*")
     assert lines["ours minus the paper's"][-1] == "\N{EN DASH}"
     assert "n = 14 real and 14 generated" in auc.title
+    below = {row[0]: row[1:] for row in found.tables[0].rows}["sare, ours, at 0.5 before calibration"]
+    assert below[3].startswith(f"{100 * rows['ADM', 'raw_accuracy'].value:.2f} [")
+    assert (below[6], below[-1][-1]) == ("\N{EN DASH}", "*")
+    assert "sare, ours, at 0.5 before calibration" not in lines
     for form in ("md", "html", "tex"):
         text = (out / f"table.{form}").read_text()
         assert "98.15" in text

@@ -26,7 +26,7 @@ class Redrawn:
     label: int
     generator: str
     kind: str
-    """regeneration (from the caption alone) or reconstruction (img2img)."""
+    """regeneration (SemGIR: from the caption alone) or reconstruction (DIRE: img2img without caption)."""
     score: float
     """CLIP score: cosine of what was drawn and the picture's caption."""
     psnr: float

@@ -6,7 +6,8 @@ from typing import Final
 
 from unprompt.datasets.aliases import label_of, split_of
 from unprompt.datasets.forensynths import parse_path
-from unprompt.datasets.tree import Benchmark, Folders, bad_layout, load_benchmark, normalise_name, select
+from unprompt.datasets.tree import Benchmark, Folders, bad_layout, load_benchmark, select
+from unprompt.generators import folder_names, normalise_name
 from unprompt.types import GENERATED, REAL, Sample
 
 DOMAINS: Final = ("lsun_bedroom", "imagenet", "celebahq")
@@ -62,7 +63,7 @@ _DOMAINS: Final = {normalise_name(name): name for name in DOMAINS}
 DIFFUSIONFORENSICS: Final = Benchmark(
     "diffusionforensics",
     TREE,
-    {normalise_name(name): name for name in GENERATORS},
+    folder_names(GENERATORS),
     _describe,
     dict.fromkeys(GENERATORS, frozenset(DOMAINS)),
     frozenset({"recons", "dire"}),

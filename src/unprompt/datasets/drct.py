@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from unprompt.datasets.tree import Benchmark, Folders, bad_layout, holdout_split, load_benchmark, normalise_name
+from unprompt.datasets.tree import Benchmark, Folders, bad_layout, holdout_split, load_benchmark
+from unprompt.generators import folder_names
 from unprompt.types import GENERATED, REAL, Sample
 
 COCO: Final = "MSCOCO"
@@ -53,7 +54,7 @@ def _describe(uri: str, folders: Folders) -> Sample | None:
 DRCT: Final = Benchmark(
     "drct",
     TREE,
-    {normalise_name(name): name for name in (COCO, *GENERATORS)},
+    folder_names((COCO, *GENERATORS)),
     _describe,
     dict.fromkeys(GENERATORS, frozenset({COCO})),
     frozenset({"dr"}),

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from unprompt.datasets.aliases import label_of, split_of
-from unprompt.datasets.tree import Benchmark, Folders, bad_layout, load_benchmark, normalise_name
+from unprompt.datasets.tree import Benchmark, Folders, bad_layout, load_benchmark
+from unprompt.generators import folder_names, normalise_name
 from unprompt.types import Label, Sample
 
 GENERATORS: Final = (
@@ -91,4 +92,4 @@ def _describe(uri: str, folders: Folders) -> Sample | None:
     return parse_path(uri, folders, FORENSYNTHS.generators, TREE)
 
 
-FORENSYNTHS: Final = Benchmark("forensynths", TREE, {name: name for name in GENERATORS}, _describe)
+FORENSYNTHS: Final = Benchmark("forensynths", TREE, folder_names(GENERATORS), _describe)

@@ -7,20 +7,15 @@ import re
 from typing import Final
 
 from unprompt.datasets.aliases import label_of, split_of
-from unprompt.datasets.tree import Benchmark, Folders, bad_layout, holdout_split, load_benchmark, normalise_name
+from unprompt.datasets.tree import Benchmark, Folders, bad_layout, holdout_split, load_benchmark
+from unprompt.generators import folder_names
 from unprompt.types import Sample, Split
 
-GENERATORS: Final = {
-    "Midjourney": ("imagenet_midjourney",),
-    "stable_diffusion_v_1_4": ("imagenet_ai_0419_sdv4", "sdv1.4", "sdv4"),
-    "stable_diffusion_v_1_5": ("imagenet_ai_0424_sdv5", "sdv1.5", "sdv5"),
-    "ADM": ("imagenet_ai_0508_adm",),
-    "glide": ("imagenet_glide",),
-    "wukong": ("imagenet_ai_0424_wukong",),
-    "VQDM": ("imagenet_ai_0419_vqdm",),
-    "BigGAN": ("imagenet_ai_0419_biggan",),
-}
-"""The archives' outer folders -> other names of the same: the inner folders, and how people call them."""
+GENERATORS: Final = (
+    *("Midjourney", "stable_diffusion_v_1_4", "stable_diffusion_v_1_5", "ADM"),
+    *("glide", "wukong", "VQDM", "BigGAN"),
+)
+"""The archives' outer folders; their inner ones are aliases of these."""
 
 TREE: Final = (
     "GENERATOR/[imagenet_*/]{train,val}/{ai,nature}/ or test/GENERATOR/{0_real,1_fake}/ with GENERATOR one of "
@@ -76,9 +71,4 @@ def _class(stem: str) -> str:
     return str(int(found[1])) if (found := _FAKE.search(stem)) else ""
 
 
-GENIMAGE: Final = Benchmark(
-    "genimage",
-    TREE,
-    {normalise_name(name): outer for outer, others in GENERATORS.items() for name in (outer, *others)},
-    _describe,
-)
+GENIMAGE: Final = Benchmark("genimage", TREE, folder_names(GENERATORS), _describe)

@@ -13,6 +13,7 @@ from unprompt.datasets.diffusionforensics import DIFFUSIONFORENSICS
 from unprompt.datasets.drct import DRCT
 from unprompt.datasets.universal import UNIVERSAL
 from unprompt.errors import DataError
+from unprompt.generators import matching_names
 
 PAIRS: Final = MappingProxyType({**DIFFUSIONFORENSICS.pairs, **DRCT.pairs, **UNIVERSAL.pairs})
 """Generator -> collections of real pictures that it shares with other generators."""
@@ -31,13 +32,13 @@ def partners(generator: str, collections: Collection[str], pairs: Mapping[str, s
     [['progan'], ['laion'], ['imagenet', 'laion', 'progan']]
     """
     there = frozenset(collections)
-    if generator in pairs:
-        if pairs[generator] not in there:
+    if named := matching_names(generator, pairs):
+        if pairs[named[0]] not in there:
             raise DataError(
-                f"{generator} is paired with the reals of {pairs[generator]!r}, there are "
+                f"{generator} is paired with the reals of {pairs[named[0]]!r}, there are "
                 f"{', '.join(sorted(there)) or 'none'}: mend the pair"
             )
-        return frozenset({pairs[generator]})
+        return frozenset({pairs[named[0]]})
     return there & {generator} or there & PAIRS.get(generator, frozenset()) or there
 
 

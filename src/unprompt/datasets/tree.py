@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -13,6 +12,7 @@ from typing import Final, NoReturn
 from unprompt.datasets.aliases import split_of
 from unprompt.datasets.files import walk
 from unprompt.errors import DataError
+from unprompt.generators import normalise_name
 from unprompt.types import GENERATED, Sample, Split
 
 VALIDATION_SHARE: Final = 0.1
@@ -32,7 +32,8 @@ class Benchmark:
     tree: str
     """The expected tree in one line, for errors."""
     generators: Mapping[str, str]
-    """Folder name, :func:`normalise_name` -> name of the generator or collection."""
+    """Folder name, :func:`normalise_name` -> name of the generator or collection: see
+    :func:`~unprompt.generators.folder_names`."""
     describe: Callable[[str, Folders], Sample | None]
     """Path and folders -> sample; None for a file beside the dataset. DataError for a place that means nothing."""
     pairs: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -82,15 +83,6 @@ def load_benchmark(benchmark: Benchmark, argument: str) -> list[Sample]:
     if not any(sample.label == GENERATED for sample in kept):
         _refuse(benchmark, argument)
     return kept
-
-
-def normalise_name(name: str) -> str:
-    """``name`` in small letters and digits alone.
-
-    >>> normalise_name("Stable_Diffusion_v_1_4")
-    'stablediffusionv14'
-    """
-    return re.sub(r"[^a-z0-9]", "", name.casefold())
 
 
 def holdout_split(key: str) -> Split:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from unprompt.datasets.forensynths import FORENSYNTHS, parse_path
-from unprompt.datasets.tree import Benchmark, Folders, load_benchmark, normalise_name
+from unprompt.datasets.forensynths import GENERATORS, parse_path
+from unprompt.datasets.tree import Benchmark, Folders, load_benchmark
+from unprompt.generators import folder_names
 from unprompt.types import Sample
 
 _LAION: Final = ("ldm_200", "ldm_200_cfg", "ldm_100", "glide_100_27", "glide_50_27", "glide_100_10", "dalle")
@@ -42,7 +43,7 @@ def _describe(uri: str, folders: Folders) -> Sample | None:
 UNIVERSAL: Final = Benchmark(
     "universal",
     TREE,
-    {**FORENSYNTHS.generators, **{normalise_name(name): name for name in (*PAIRS, *COLLECTIONS)}},
+    folder_names((*GENERATORS, *PAIRS, *COLLECTIONS)),
     _describe,
     PAIRS,
 )

@@ -7,6 +7,7 @@ from typing import Final
 from unprompt.datasets.aliases import label_of, split_of
 from unprompt.datasets.forensynths import parse_path
 from unprompt.datasets.tree import Benchmark, Folders, load_benchmark
+from unprompt.generators import folder_names
 from unprompt.types import Sample
 
 PLATFORMS: Final = ("reddit", "twitter", "facebook")
@@ -32,4 +33,4 @@ def _describe(uri: str, folders: Folders) -> Sample | None:
     return parse_path(uri, folders, WILDRF.generators, TREE)
 
 
-WILDRF: Final = Benchmark("wildrf", TREE, {name: name for name in PLATFORMS}, _describe)
+WILDRF: Final = Benchmark("wildrf", TREE, folder_names(PLATFORMS), _describe)

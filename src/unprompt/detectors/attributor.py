@@ -23,6 +23,7 @@ from unprompt.detectors.checkpoint import Header
 from unprompt.detectors.decide import answers
 from unprompt.detectors.options import TrainedOptions
 from unprompt.errors import CheckpointError, DataError, OptionError, SuiteError
+from unprompt.generators import canonical_name
 from unprompt.validation import Flag, checked
 
 if TYPE_CHECKING:
@@ -74,8 +75,17 @@ class Attributor(Model[E, A]):
         """The candidate with the highest calibrated head, or :data:`~unprompt.types.NONE_OF_THESE`."""
         return answers(self.candidates, self.probabilities(self.logits(evidence)))
 
+    def candidate_of(self, generator: str) -> str:
+        """The candidate that a generator is, by its name in the suite or by any of the field's; else ``generator``."""
+        if generator in self.candidates:
+            return generator
+        meant = canonical_name(generator)
+        named = self.suite.manifest.canonical_name
+        return next((one for one in self.candidates if named(one, self.method) == meant), generator)
+
     def subset(self, generators: Sequence[str]) -> Self:
         """The same with some of its candidates alone: the others draw nothing."""
+        generators = list(dict.fromkeys(map(self.candidate_of, generators)))
         for name in generators:
             if name not in self.candidates:
                 raise OptionError(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from unprompt.instruments import Manifest
 
 Scope: TypeAlias = Literal["global", "local", "both"]
+Modality: TypeAlias = Literal["picture", "text", "both"]
+Ungrounded: TypeAlias = Literal["global", "left-out"]
 
 
 @checked()
@@ -35,6 +38,22 @@ class DiscrepancyOptions(TrainedOptions):
     """Weight of the local distance."""
     scope: Scope = "global"
     """Which distances count; a head that was saved before there was a choice is a global one."""
+    modality: Modality = "both"
+    """both = the distance of picture and caption; picture or text = the embedding of one of them in its place (TIDY
+    figure 4)."""
+    ungrounded: Ungrounded = "global"
+    """A picture without a grounded object where ``scope`` is local: global = its global distance stands in; left-out =
+    training and figures leave it out and count it, and only a verdict still takes the global distance."""
+
+    @property
+    def leaves_out(self) -> bool:
+        """Pictures without a grounded object enter no training and no figure."""
+        return self.scope == "local" and self.ungrounded == "left-out"
+
+
+def ungrounded(evidence: Sequence[AlignmentEvidence]) -> npt.NDArray[np.bool_]:
+    """N: whether objects were looked for in a picture and none of the caption's phrases was grounded."""
+    return np.array([one.objects is not None and not one.objects.boxes for one in evidence], np.bool_)
 
 
 class DiscrepancyDetector(Detector[AlignmentEvidence, DiscrepancyOptions]):
@@ -59,6 +78,17 @@ class DiscrepancyDetector(Detector[AlignmentEvidence, DiscrepancyOptions]):
     def evidence_of(cls, options: DiscrepancyOptions) -> AlignmentExtractor:
         return AlignmentExtractor(cls.method, objects=options.scope != "global")
 
+    @staticmethod
+    @abstractmethod
+    def embedding(vectors: Vector) -> Vector:
+        """What the paper's D takes of one modality: N x d."""
+
+    def _distances(self, image: Vector, text: Vector) -> Vector:
+        """N x d: D, or the embeddings of the one modality that is asked for."""
+        if self.options.modality == "both":
+            return self.discrepancy(image, text)
+        return self.embedding(image if self.options.modality == "picture" else text)
+
     def _build(self) -> nn.Module:
         return TwoClassHead(self.suite.encoder.width, self.options.hidden)
 
@@ -73,7 +103,7 @@ class DiscrepancyDetector(Detector[AlignmentEvidence, DiscrepancyOptions]):
                     f"({width},) like this suite's encoder: extract it again with this suite"
                 )
         image, text = np.stack([one.image for one in evidence]), np.stack([one.text for one in evidence])
-        distances = self.discrepancy(image, text)
+        distances = self._distances(image, text)
         if self.options.scope == "global":
             return (torch.from_numpy(combine(distances, w1=self.options.w1)),)
         rows = [self._distance(i, Dg, one) for i, (Dg, one) in enumerate(zip(distances, evidence, strict=True))]
@@ -95,5 +125,5 @@ class DiscrepancyDetector(Detector[AlignmentEvidence, DiscrepancyOptions]):
                 f"evidence[{index}] has object vectors of shape {objects.images.shape} and {objects.texts.shape}, "
                 f"expected {expected} like this suite's encoder: extract it again with this suite"
             )
-        Dl = local(self.discrepancy(objects.images, objects.texts))
+        Dl = local(self._distances(objects.images, objects.texts))
         return combine(Dg, Dl, 0.0 if self.options.scope == "local" else self.options.w1, self.options.w2)

@@ -10,6 +10,7 @@ from unprompt.errors import CheckpointError, OptionError
 from unprompt.validation import Count, NotNegative, Positive, Size, checked
 
 Optimiser = Literal["adam", "adamw"]
+Keep = Literal["best", "last"]
 
 
 @checked()
@@ -46,7 +47,7 @@ class TrainedOptions(Options):
     """Options of a detector that is trained by gradient steps."""
 
     epochs: Count = 50
-    """Passes over the training evidence; the one with the lowest validation loss is kept."""
+    """Passes over the training evidence."""
     batch: Count = 256
     """Pictures in a step."""
     rate: Positive = 1e-3
@@ -55,6 +56,9 @@ class TrainedOptions(Options):
     """Weight decay of the optimiser."""
     optimiser: Optimiser = "adamw"
     """adam or adamw."""
+    keep: Keep = "best"
+    """best = the weights of the epoch with the lowest validation loss; last = the last epoch's, as where a paper names
+    no validation data."""
 
 
 @checked()

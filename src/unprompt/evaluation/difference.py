@@ -52,6 +52,7 @@ def compare_scores(
     generators: Sequence[str],
     threshold: float = 0.5,
     *,
+    raw: tuple[Floats, Floats] | None = None,
     names: tuple[str, str] = ("first", "second"),
     pixels: Sequence[str | None] | None = None,
     pairs: Mapping[str, str] = NO_PAIRS,
@@ -61,8 +62,9 @@ def compare_scores(
 ) -> Comparison:
     """The paired differences of every metric; the AUC's are DeLong's, all others and those of ``macro`` drawn.
 
-    Each draw takes the same pictures for both. A drawn p is twice the share of draws on the other side of 0, each
-    side counting one draw more, so that it is never 0.
+    ``raw`` are the heads' own outputs before calibration; without them the scores are. Each draw takes the same
+    pictures for both. A drawn p is twice the share of draws on the other side of 0, each side counting one draw more,
+    so that it is never 0.
     """
     check_rate("threshold", threshold)
     check_level(level)
@@ -73,7 +75,8 @@ def compare_scores(
     if len(generators) != generated.size:
         raise DataError(f"got {generated.size} labels and {len(generators)} generators: give one of each a picture")
     found = group_rows(generated, np.zeros(generated.size, np.bool_), generators, pixels, pairs)
-    sides = [measure(found, column, threshold) for column in (one, other)]
+    columns = zip((one, other), raw or (one, other), strict=True)
+    sides = [measure(found, column, threshold, own) for column, own in columns]
     ours, theirs = (rates_of(found, side) for side in sides)
     our_draws, their_draws = resampled_rates(found, sides, repeats, seed)
     rows = {

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-import numpy.typing as npt
 
 from unprompt.evaluation.arrays import Flags, Floats
 from unprompt.evaluation.bootstrap import Interval, wilson
@@ -23,6 +22,8 @@ class Rates:
     auc: float
     ap: float
     accuracy: float
+    raw_accuracy: float
+    """Accuracy at 0.5 of the head's own output, before its calibration, as papers without validation data state it."""
     balanced_accuracy: float
     real_accuracy: float
     fake_accuracy: float
@@ -43,11 +44,12 @@ NAMES = tuple(field.name for field in fields(Rates))
 class BinaryMetrics:
     """N scored pictures, sorted and binned once."""
 
-    def __init__(self, generated: Flags, probabilities: Floats, threshold: float) -> None:
+    def __init__(self, generated: Flags, probabilities: Floats, threshold: float, raw: Floats | None = None) -> None:
         self.generated = generated
         self.probabilities = probabilities
         self._ranking = Ranking.of(generated, probabilities)
         self._right = (probabilities > threshold) == generated
+        self._raw_right = ((probabilities if raw is None else raw) > 0.5) == generated
         self._bins = bin_of(probabilities)
         self._log_loss = sample_log_loss(generated, probabilities)
 
@@ -62,6 +64,7 @@ class BinaryMetrics:
             auc=curve.auc(),
             ap=curve.average_precision(),
             accuracy=int(times @ self._right) / int(times.sum()),
+            raw_accuracy=int(times @ self._raw_right) / int(times.sum()),
             balanced_accuracy=(real + fake) / 2,
             real_accuracy=real,
             fake_accuracy=fake,
@@ -83,11 +86,16 @@ class BinaryMetrics:
         return found
 
 
-def measure(found: Pictures, probabilities: npt.NDArray[np.float64], threshold: float) -> dict[str, BinaryMetrics]:
-    """Row -> its pictures, from the probabilities of the columns that ``found`` was grouped from."""
-    scores = probabilities[found.places]
+def measure(
+    found: Pictures, probabilities: Floats, threshold: float, raw: Floats | None = None
+) -> dict[str, BinaryMetrics]:
+    """Row -> its pictures, from the probabilities of the columns that ``found`` was grouped from.
+
+    ``raw`` are the head's own outputs; without them the probabilities are.
+    """
+    scores, own = probabilities[found.places], (probabilities if raw is None else raw)[found.places]
     return {
-        name: BinaryMetrics(found.generated[row.members], scores[row.members], threshold)
+        name: BinaryMetrics(found.generated[row.members], scores[row.members], threshold, own[row.members])
         for name, row in found.rows.items()
     }
 

@@ -40,7 +40,7 @@ class EvaluationTable:
     macro: Metrics
     pooled: Metrics
     threshold: float
-    """Probability above which a picture counts as generated in the four accuracies."""
+    """Probability above which a picture counts as generated in the accuracies but the raw one, whose is 0.5."""
     intervals: dict[str, dict[str, Interval]] = field(default_factory=dict)
     """Row -> metric -> interval; of ``macro`` all by bootstrap."""
     bounds: Bounds | None = None
@@ -50,6 +50,8 @@ class EvaluationTable:
     """All that moved a figure: checkpoint, data, split, perturbation, seeds."""
     perturbed: dict[str, EvaluationTable] = field(default_factory=dict)
     """Perturbation -> the table of the same pictures after it."""
+    ungrounded: Mapping[str, float] = field(default_factory=dict)
+    """Class -> share of its pictures without a grounded object; empty where no object is looked for."""
     against: Comparison | None = None
     """The difference from another detector on the same pictures."""
 
@@ -68,6 +70,7 @@ def evaluate_scores(
     generators: Sequence[str],
     threshold: float = 0.5,
     *,
+    raw: Sequence[float | None] | Floats | None = None,
     pixels: Sequence[str | None] | None = None,
     pairs: Mapping[str, str] = NO_PAIRS,
     bounds: Bounds | None = None,
@@ -77,6 +80,7 @@ def evaluate_scores(
 ) -> EvaluationTable:
     """The table of N test pictures; a probability of None is a picture that failed, NaN is an error.
 
+    ``raw`` are the head's own outputs in [0, 1] before its calibration; without them the probabilities are.
     ``generators`` names each picture's generator, or collection for a real one: a generator is measured against
     the reals that ``pairs`` names, else those its benchmark pairs it with, else all. Pictures with the same ``pixels``
     and label count once a row. Intervals are DeLong's for the AUC, Wilson's for the accuracy of one class, else the
@@ -94,7 +98,8 @@ def evaluate_scores(
     failed = np.array([p is None for p in probabilities], dtype=np.bool_)
     generated, filled = checked_probabilities(labels, [0.0 if p is None else p for p in probabilities])
     found = group_rows(generated, failed, generators, pixels, pairs)
-    measured = measure(found, filled, threshold)
+    own = None if raw is None else checked_probabilities(labels, [0.0 if p is None else p for p in raw])[1]
+    measured = measure(found, filled, threshold, own)
     rates = {name: row.tolist() for name, row in rates_of(found, measured).items()}
     tables = {name: _metrics(rates[name], one, found.rows[name]) for name, one in measured.items()}
     return EvaluationTable(

@@ -37,7 +37,7 @@ def tidy(image: Vector, text: Vector) -> Vector:
 
 def item(image: Vector, text: Vector) -> Vector:
     """D = I/|I| - T/|T|, with sign; ... x d, each element in [-2, 2] (ITEM eq. 3)."""
-    return _direction(image) - _direction(text)
+    return direction(image) - direction(text)
 
 
 def local(distances: Vector) -> Vector:
@@ -51,9 +51,10 @@ def combine(whole: Vector, local: Vector | None = None, w1: float = 1.0, w2: flo
     return weighted if local is None else weighted + np.float32(w2) * local
 
 
-def _direction(vector: Vector) -> Vector:
-    length = np.linalg.norm(vector, axis=-1, keepdims=True)
-    return np.asarray(vector / np.maximum(length, TINY), np.float32)
+def direction(vectors: Vector) -> Vector:
+    """I/|I| of ... x d; the zero vector stays zero."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(length, TINY), np.float32)
 
 
 @dataclass(frozen=True, eq=False)

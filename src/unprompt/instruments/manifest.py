@@ -23,6 +23,9 @@
     [generators.sdxl]                       # further generators, by name; keys as above, and:
     candidate = true                        # false = only ever an outsider; the diffusion is always a candidate
 
+A generator meets the pictures that are by it under any name of :mod:`unprompt.generators`: ``sdxl`` those of DRCT-2M's
+``stable-diffusion-xl-base-1.0``, and the diffusion those that are named after its model.
+
 Weights are named by their path beside the file, by hub id and revision, or by the url of a torchvision file; with a
 path, the others say where they come from. No path leads out of the file's folder, be it by ``..`` or by
 a link. ``needs`` = { disk, memory, work } says what a model asks of a machine.
@@ -40,6 +43,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from unprompt.errors import MissingHead, MissingWeights, SuiteError
+from unprompt.generators import canonical_name, is_known
 from unprompt.instruments.cache import cache_folder
 from unprompt.instruments.cards import Origin, lacking
 from unprompt.instruments.specs import ByRole, GeneratorSpec, MethodTable, Spec
@@ -101,6 +105,12 @@ class Manifest:
         """The generators that attribution asks about: the diffusion, and those that the file declares."""
         further = self.generators
         return tuple(name for name in self.generators_of(method) if name not in further or further[name].candidate)
+
+    def canonical_name(self, generator: str, method: str = "") -> str:
+        """The field's name for a generator of this file: by its own name, else by its model's; else its own."""
+        spec = self.generators_of(method).get(generator)
+        words = (generator, spec.model.rpartition("/")[2]) if spec else (generator,)
+        return next((canonical_name(word) for word in words if is_known(word)), generator)
 
     def specs(self) -> list[Spec]:
         """Every instrument that the file names, each once."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from unprompt.detectors.decide import LEAST
 from unprompt.evaluation import REAL_PICTURES
+from unprompt.generators import matching_names
 from unprompt.report.summary import ERROR, Summary
 from unprompt.report.words import share
 from unprompt.types import NONE_OF_THESE, Attribution
@@ -70,7 +71,7 @@ class AttributionSummary(Summary[Attribution]):
         """
         if row.truth is None:
             return ""
-        familiar = row.truth in (REAL_PICTURES, *row.scores) or not row.scores
+        familiar = row.truth == REAL_PICTURES or matching_names(row.truth, row.scores) or not row.scores
         truth = f"In truth {row.truth}{'' if familiar else ', no candidate'}"
         return truth if row.generator is None else f"{truth}: {'rightly' if right(row) else 'wrongly'} answered"
 
@@ -86,4 +87,5 @@ class AttributionSummary(Summary[Attribution]):
 
 def right(row: Attribution) -> bool:
     """Whether an answered row of known truth is right: real pictures and unseen generators are none of these."""
-    return row.generator == (row.truth if row.truth in row.scores else NONE_OF_THESE)
+    meant = matching_names(row.truth or "", row.scores) or [NONE_OF_THESE]
+    return row.generator == meant[0]

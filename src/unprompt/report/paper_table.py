@@ -42,7 +42,12 @@ def _beside(recipe: TableRecipe, table: Printed, found: Mapping[tuple[str, str],
     unlike = "" if whole else "*"
     cells = [_ours(row) for row in ours]
     mean = [cells[-1] + unlike]
-    body = (*_printed(table), (f"{recipe.method}, ours", *cells[:-1], *mean), ("ours minus the paper's", *gaps))
+    body = (
+        *_printed(table),
+        (f"{recipe.method}, ours", *cells[:-1], *mean),
+        ("ours minus the paper's", *gaps),
+        *_raw(recipe, table, found, names, unlike),
+    )
     note = "" if whole else "; * over the test sets that there are, so not comparable"
     title = f"{_title(recipe, table)}: {_counts(found, table)}{note}"
     return Grid(title, ("method", *(column.heading for column in recipe.columns), AVERAGE), body)
@@ -56,7 +61,18 @@ def _standing_in(
         f"{words(table.metric)} in percent on other generators than the paper's, {_counts(found, table)}. "
         f"The paper's claim: {recipe.claim}"
     )
-    return Grid(title, ("method", *(one.heading for one in columns), AVERAGE), ((f"{recipe.method}, ours", *cells),))
+    body = (f"{recipe.method}, ours", *cells), *_raw(recipe, table, found, [one.generator for one in columns])
+    return Grid(title, ("method", *(one.heading for one in columns), AVERAGE), body)
+
+
+def _raw(
+    recipe: TableRecipe, table: Printed, found: Mapping[tuple[str, str], Result], names: Sequence[str], unlike: str = ""
+) -> list[tuple[str, ...]]:
+    """Below an accuracy the one at 0.5 of the head's own output, which is what a paper without a calibration states."""
+    if table.metric != "accuracy":
+        return []
+    *cells, mean = (_ours(found.get((name, "raw_accuracy"))) for name in (*names, _MACRO))
+    return [(f"{recipe.method}, ours, at 0.5 before calibration", *cells, mean + unlike)]
 
 
 def _alone(recipe: TableRecipe, table: Printed) -> Grid:

@@ -18,7 +18,18 @@ from unprompt.store import RESULTS, write_aside, write_table
 from unprompt.store.parquet import read_table
 from unprompt.structured_text import read_object
 
-METRICS: Final = ("auc", "ap", "accuracy", "balanced_accuracy", "tpr_at_1", "tpr_at_5", "eer", "ece", "nll")
+METRICS: Final = (
+    "auc",
+    "ap",
+    "accuracy",
+    "raw_accuracy",
+    "balanced_accuracy",
+    "tpr_at_1",
+    "tpr_at_5",
+    "eer",
+    "ece",
+    "nll",
+)
 """Columns of a listing; Parquet and JSON hold all."""
 VERSION: Final = 1
 """Of the JSON file."""

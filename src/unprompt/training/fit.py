@@ -1,4 +1,4 @@
-"""Training a head: a detector, its evidence and its labels in, the weights of the best epoch kept.
+"""Training a head: a detector, its evidence and its labels in, the weights of the best or the last epoch kept.
 
 All chance comes from (seed, epoch, step), and a step is always ``batch`` pictures, however many processes and parts
 share it.
@@ -67,7 +67,8 @@ def fit(
 ) -> Trained:
     """Fit the detector or attributor in place, by its own options; labels are 0 and 1.
 
-    With ``validation`` the weights of the epoch with the lowest validation loss are kept, else the last ones.
+    With ``validation`` the weights of the epoch with the lowest validation loss are kept, else the last ones, as under
+    the option ``keep="last"``.
     With ``partial`` the state is saved there at each epoch's end and every two minutes, and an interrupted run
     goes on from it; the caller removes the file once the detector is saved. ``run`` says on what it is trained.
     """
@@ -118,6 +119,7 @@ def prepare(
         optimiser(detector, options),
         steps=-(-len(evidence) // options.batch),
         epochs=options.epochs,
+        keep_last=options.keep == "last",
         path=partial,
         identity=_identity(detector, evidence, batches.rows.labels, seed) if partial else "",
     )

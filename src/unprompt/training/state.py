@@ -55,6 +55,8 @@ class TrainingState:
     """Highest norm of the gradient; None = any."""
     average: float = 0.0
     """Decay of the exponential moving average of the weights, which is what is kept; 0 = no average."""
+    keep_last: bool = False
+    """Keep the last epoch's weights, whatever the validation loss."""
     patience: int | None = None
     """Epochs without a better validation loss after which the training ends."""
     path: Path | None = None
@@ -81,7 +83,7 @@ class TrainingState:
     @property
     def kept(self) -> int:
         """The epoch whose weights are kept, from 1."""
-        return self.progress.best.epoch if self.progress.best else self.progress.epoch
+        return self.progress.best.epoch if self.progress.best and not self.keep_last else self.progress.epoch
 
     @property
     def steps_done(self) -> int:
@@ -135,7 +137,7 @@ class TrainingState:
         """Give the network the weights to keep, the best or the averaged ones, and set it to evaluation."""
         for name, average in self.averages.items():
             self.weights[name].copy_(average)
-        if self.progress.best:
+        if self.progress.best and not self.keep_last:
             self.network.load_state_dict(self.progress.best.weights)
         self.network.eval()
 

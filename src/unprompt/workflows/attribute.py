@@ -38,7 +38,7 @@ def attribute(
     Args:
         paths: Pictures, folders of them, quoted patterns such as 'shots/**/*.png', or - for a list on stdin (one path
             a line, or ended by NUL bytes: -0).
-        generators: Only these candidates, as a,b,c; default: all of the suite's.
+        generators: Only these candidates, as a,b,c, by any of their names; default: all of the suite's.
         suite: The models to use: ``unprompt suites`` lists them; auto = the first that has a head for it.
         batch_size: Pictures at a time.
         report: Also write a page with the pictures into this folder.

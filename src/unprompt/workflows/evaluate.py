@@ -12,6 +12,7 @@ import unprompt
 from unprompt.choices import Split
 from unprompt.detectors import ATTRIBUTORS, load, load_attributor
 from unprompt.detectors.base import Detector, Floats
+from unprompt.detectors.calibration import sigmoid
 from unprompt.detectors.checkpoint import read_header
 from unprompt.detectors.methods.panel import MEMBERS
 from unprompt.errors import DataError, OptionError
@@ -27,9 +28,10 @@ from unprompt.instruments import Suite
 from unprompt.perturbations import grid
 from unprompt.report.results import check_suffix, write_results
 from unprompt.store import Store
-from unprompt.workflows.data.labelled import Labelled, failures, logits_of, stores, suite_of
+from unprompt.workflows.data.labelled import Labelled, failures, stores, suite_of
 from unprompt.workflows.data.perturbed import perturbed_store
 from unprompt.workflows.fitting.attribution import measure
+from unprompt.workflows.fitting.grounding import admitted_logits
 
 log = logging.getLogger(__name__)
 
@@ -119,12 +121,20 @@ def _attribution(
 
 @dataclass(frozen=True)
 class _Scores:
-    """A checkpoint's probabilities of the labelled pictures of one split."""
+    """A checkpoint's logits of the labelled pictures of one split."""
 
     detector: Detector[Any, Any]
     suite: str
-    probabilities: Floats
+    logits: Floats
+    """The head's own, before its calibration."""
     pictures: Labelled
+    ungrounded: Mapping[str, float]
+    """Class -> share of its pictures without a grounded object, those that are left out included."""
+
+    @property
+    def probabilities(self) -> Floats:
+        """Calibrated."""
+        return self.detector.probability(self.logits)
 
 
 @dataclass(frozen=True)
@@ -155,6 +165,7 @@ class _Evaluation:
             [*scored.probabilities.tolist(), *[None] * len(labels)],
             scored.pictures.generators + generators,
             self.threshold,
+            raw=[*sigmoid(scored.logits).tolist(), *[None] * len(labels)],
             pixels=[*scored.pictures.originals, *[None] * len(labels)],
             pairs=self.pairs,
             bounds=bounds,
@@ -162,14 +173,19 @@ class _Evaluation:
             level=self.level,
             seed=self.seed,
         )
-        return scored.detector, replace(table, settings=self._settings(checkpoint, folders, scored, perturbation))
+        return scored.detector, replace(
+            table,
+            settings=self._settings(checkpoint, folders, scored, perturbation),
+            ungrounded=scored.ungrounded,
+        )
 
     def compare(self, first: Path, second: Path) -> Comparison:
         """The difference on the pictures that both have evidence of."""
         one, other = (self._scored(path, self.folders) for path in (first, second))
         keys = [list(zip(each.pictures.labels, each.pictures.pixels, strict=True)) for each in (one, other)]
-        theirs = dict(zip(keys[1], other.probabilities.tolist(), strict=True))
+        theirs = {key: place for place, key in enumerate(keys[1])}
         kept = [place for place, key in enumerate(keys[0]) if key in theirs]
+        same = [theirs[keys[0][place]] for place in kept]
         if not kept:
             raise DataError(
                 f"{first} and {second} have evidence of no picture in common: extract both from the same data"
@@ -177,9 +193,10 @@ class _Evaluation:
         return compare_scores(
             [one.pictures.labels[place] for place in kept],
             one.probabilities[kept],
-            [theirs[keys[0][place]] for place in kept],
+            other.probabilities[same],
             [one.pictures.generators[place] for place in kept],
             self.threshold,
+            raw=(sigmoid(one.logits[kept]), sigmoid(other.logits[same])),
             names=(str(first), str(second)),
             pixels=[one.pictures.originals[place] for place in kept],
             pairs=self.pairs,
@@ -193,8 +210,7 @@ class _Evaluation:
         name = self.suite if self.suite is not None else suite_of(folders, MEMBERS if method == "panel" else (method,))
         suite = Suite.load(name, self.device, self.dtype)
         detector = load(checkpoint, suite)
-        logits, pictures = logits_of(folders, detector, suite, self.split)
-        return _Scores(detector, suite.name, detector.probability(logits), pictures)
+        return _Scores(detector, suite.name, *admitted_logits(folders, detector, suite, self.split))
 
     def _settings(
         self, checkpoint: Path, folders: Sequence[Store], scored: _Scores, perturbation: str

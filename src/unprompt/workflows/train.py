@@ -16,8 +16,9 @@ from unprompt.training.fit import Validation, refuse_run
 from unprompt.training.run import Run
 from unprompt.training.state import Callback, noop
 from unprompt.workflows.data.labelled import dtypes_of, joined, stores, suite_of
-from unprompt.workflows.fitting.attribution import fit_attributor, names_in
+from unprompt.workflows.fitting.attribution import fit_attributor, stored_names
 from unprompt.workflows.fitting.calibration import calibrate, fit_panel, validation_figures
+from unprompt.workflows.fitting.grounding import admitted
 from unprompt.workflows.fitting.head_training import FitCallback
 from unprompt.workflows.fitting.spread import spread_of
 
@@ -66,7 +67,7 @@ def train(
         calibration: The map from a head's logit to a probability.
         band: Whether fpr and fnr hold for the validation pictures or for new ones like them.
         half: Store the weights as float16.
-        generators: Leave out what other generators drew, as a,b,c; default: use all.
+        generators: Leave out what other generators drew, as a,b,c, by any of their names; default: use all.
         device: Where the head is trained, as torch names it: cpu, cuda, cuda:1.
         devices: Processes on this machine that share each step, each on a device of its own.
         precision: Numbers of the network's forward pass; its weights stay float32.
@@ -83,7 +84,8 @@ def train(
     named = suite if suite is not None else suite_of(folders, MEMBERS if method == "panel" else (method,))
     # Several processes fork before a GPU is used; one embeds there what a step needs embedded.
     instruments = Suite.load(named, device if devices == 1 else "cpu")
-    chosen, names = method_class.fitting_options(instruments).override(options), names_in(generators)
+    chosen = method_class.fitting_options(instruments).override(options)
+    names = stored_names(folders, generators, instruments.manifest, method)
 
     fitted: Model[Any, Any]
     if method == "panel":
@@ -94,7 +96,10 @@ def train(
         result = fit_attributor(attributor, folders, names, learn)
     else:
         fitted = detector = METHODS[method](instruments, chosen, seed)
-        seen, held_out = (joined(folders, detector, instruments, split, names) for split in ("train", "validation"))
+        seen, held_out = (
+            admitted(detector, joined(folders, detector, instruments, split, names), split)[0]
+            for split in ("train", "validation")
+        )
         learn(detector, seen.evidence, seen.labels, Validation(held_out.evidence, held_out.labels))
         logits = detector.logits(held_out.evidence)
     if isinstance(fitted, Detector):

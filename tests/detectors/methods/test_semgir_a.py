@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,45 @@ def test_every_head_is_equations_5_to_7(widening: int, even: bool, suite: Suite,
             row.append(np.exp(z[1]) / np.exp(z).sum())
         expected.append(row)
     np.testing.assert_allclose(attributor.predict_evidence(evidence), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("features", ["pair", "candidate-caption", "candidate"])
+def test_the_papers_ablations_are_what_table_4_names(features: Any, suite: Suite, cache: ProductCache) -> None:
+    options = SemgirAOptions(generators=("sibling", "diffusion"), features=features)
+    network = SemgirAttributor(suite, options).network
+    attributor = SemgirAttributor(suite, options)
+    evidence = attributor.extractor.extract(cache)
+    learned = {name.split(".")[0] for name, weight in network.named_parameters() if weight.requires_grad}
+    assert learned == {"image", "heads", *(["text", "combiner"] if features == "candidate-caption" else [])}
+    expected = []
+    for picture, one in zip(cache.pictures, evidence, strict=True):
+        E_c = suite.encoder.embed_pictures([picture.rgb])[0].astype(np.float64)
+        own = E_c
+        if features == "candidate-caption":
+            own = combined(plain(network.combiner), E_c, suite.encoder.embed_texts([one.caption.text])[0])
+        row = []
+        for name, head in zip(("sibling", "diffusion"), attributor.network.heads, strict=True):
+            s = [4 * own / np.sqrt((own**2).sum())]
+            if features == "pair":
+                (I_r,) = suite.generator(name).regenerate([one.caption.text], [picture.seed])
+                E_r = suite.encoder.embed_pictures([I_r])[0].astype(np.float64)
+                s.append(4 * E_r / np.sqrt((E_r**2).sum()))
+            H = plain(head)
+            hidden = np.maximum(np.concatenate(s) @ H["first.weight"].T + H["first.bias"], 0)
+            z = hidden @ H["second.weight"].T + H["second.bias"]
+            row.append(z[1] - z[0])
+        expected.append(row)
+    np.testing.assert_allclose(attributor.logits(evidence), expected, atol=1e-4)
+
+
+def test_features_come_back_with_the_head(suite: Suite, cache: ProductCache, tmp_path: Path) -> None:
+    attributor = SemgirAttributor(suite, SemgirAOptions(generators=("sibling", "diffusion"), features="pair"), seed=3)
+    evidence = attributor.extractor.extract(cache)
+    attributor.save(tmp_path / "head")
+    again = SemgirAttributor.load(tmp_path / "head", suite)
+    assert again.options.features == "pair"
+    np.testing.assert_array_equal(again.logits(evidence), attributor.logits(evidence))
+    np.testing.assert_allclose(again.subset(["diffusion"]).logits(evidence), again.logits(evidence)[:, 1:], atol=1e-5)
 
 
 def test_training_mirrors_by_lot_what_is_otherwise_shown_as_it_is(suite: Suite, cache: ProductCache) -> None:

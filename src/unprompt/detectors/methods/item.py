@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from unprompt.detectors.discrepancy import DiscrepancyDetector
-from unprompt.evidence.alignment import item
+from unprompt.evidence.alignment import direction, item
 
 
 class ItemDetector(DiscrepancyDetector):
@@ -14,3 +14,4 @@ class ItemDetector(DiscrepancyDetector):
 
     method = "item"
     discrepancy = staticmethod(item)
+    embedding = staticmethod(direction)

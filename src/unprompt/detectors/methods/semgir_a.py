@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ from unprompt.validation import Count, Flag, Number, checked
 if TYPE_CHECKING:
     from unprompt.instruments import Manifest, Suite
 
+Features: TypeAlias = Literal["combiner", "pair", "candidate-caption", "candidate"]
 WIDE = 512
 """Encoders at least this wide get the Combiner of the literature, smaller ones a slim one."""
 
@@ -50,27 +51,41 @@ class SemgirAOptions(RegenerationOptions, AttributorOptions):
     """In training, mirror half of all pictures and drawings at random; the paper names no augmentation."""
     even: Flag = True
     """Bring both features to the length sqrt(d), entries of about 1; False = as Combiner and encoder give them."""
+    features: Features = "combiner"
+    """What is classified: combiner = g(E(I_c), E(T)) || E(I_r); of the paper's ablation (table 4) pair = E(I_c) ||
+    E(I_r), candidate-caption = g(E(I_c), E(T)), candidate = E(I_c)."""
 
 
 class SemgirANetwork(nn.Module):
-    """Phi of the pictures, Psi of the caption, the Combiner, then 2d -> d -> 2 for each candidate."""
+    """Phi of the pictures, Psi of the caption, the Combiner, then 2d (or d) -> d -> 2 for each candidate."""
 
     def __init__(
-        self, image: ImageTower, text: TextTower, combiner: Combiner, heads: Sequence[nn.Module], even: bool
+        self,
+        image: ImageTower,
+        text: TextTower,
+        combiner: Combiner,
+        heads: Sequence[nn.Module],
+        even: bool,
+        features: Features = "combiner",
     ) -> None:
         super().__init__()
-        self.image, self.text, self.combiner, self.even = image, text, combiner, even
+        self.image, self.text, self.combiner, self.even, self.features = image, text, combiner, even, features
         self.heads = nn.ModuleList(heads)
 
     def forward(self, candidate: Tensor, ids: Tensor, mask: Tensor, regenerations: Tensor) -> Tensor:
         """N x 3 x S x S uint8, N x context twice, N x K x 3 x S x S uint8 -> N x K logits."""
-        drawn = self.image(regenerations.flatten(0, 1)).unflatten(0, (-1, len(self.heads)))  # N x K x d
-        fused = self.combiner(self.image(candidate), self.text(ids, mask))  # g(E_Ic, E_T), N x d (eq. 5)
-        if self.even:
-            length = math.sqrt(self.image.width)
-            drawn, fused = length * F.normalize(drawn, dim=-1), length * fused
-        s_a = torch.cat([fused[:, None].expand_as(drawn), drawn], dim=-1)  # N x K x 2d (eq. 6)
-        return torch.stack([head(s_a[:, k]) for k, head in enumerate(self.heads)], dim=1)
+        image = self.image(candidate)
+        if self.features in ("combiner", "candidate-caption"):
+            image = self.combiner(image, self.text(ids, mask))  # g(E_Ic, E_T), N x d (eq. 5)
+        own = self._even(image)[:, None].expand(-1, len(self.heads), -1)  # N x K x d
+        if self.features in ("combiner", "pair"):
+            drawn = self.image(regenerations.flatten(0, 1)).unflatten(0, (-1, len(self.heads)))  # N x K x d
+            own = torch.cat([own, self._even(drawn)], dim=-1)  # s_a, N x K x 2d (eq. 6)
+        return torch.stack([head(own[:, k]) for k, head in enumerate(self.heads)], dim=1)
+
+    def _even(self, feature: Tensor) -> Tensor:
+        """... x d of the length sqrt(d), where that is asked for."""
+        return math.sqrt(self.image.width) * F.normalize(feature, dim=-1) if self.even else feature
 
 
 class SemgirAttributor(Attributor[AttributionEvidence, SemgirAOptions]):
@@ -100,15 +115,18 @@ class SemgirAttributor(Attributor[AttributionEvidence, SemgirAOptions]):
     def _build(self) -> SemgirANetwork:
         encoder, layers = self.suite.encoder, self.options.layers
         image, text = ImageTower(encoder, layers), TextTower(encoder, layers)
-        if not self.options.learn_text:
+        combiner, features = Combiner(image.width, self.options.widening, self.options.dropout), self.options.features
+        told, drawn = (features in (one, "combiner") for one in ("candidate-caption", "pair"))
+        if not (told and self.options.learn_text):
             text.requires_grad_(False)
-        combiner = Combiner(image.width, self.options.widening, self.options.dropout)
-        heads = [TwoClassHead(2 * image.width, image.width) for _ in self.options.generators]
-        return SemgirANetwork(image, text, combiner, heads, self.options.even)
+        combiner.requires_grad_(told)
+        heads = [TwoClassHead((1 + drawn) * image.width, image.width) for _ in self.options.generators]
+        return SemgirANetwork(image, text, combiner, heads, self.options.even, features)
 
     def _network_of(self, heads: Sequence[int]) -> SemgirANetwork:
         own, chosen = self.network, [self.network.heads[k] for k in heads]
-        return SemgirANetwork(own.image, own.text, own.combiner, chosen, own.even).train(own.training)
+        made = SemgirANetwork(own.image, own.text, own.combiner, chosen, own.even, own.features)
+        return made.train(own.training)
 
     def collate(
         self, evidence: Sequence[AttributionEvidence], rng: np.random.Generator | None = None

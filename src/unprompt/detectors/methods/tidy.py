@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from unprompt.detectors.discrepancy import DiscrepancyDetector
-from unprompt.evidence.alignment import tidy
+from unprompt.evidence.alignment import Vector, tidy
 
 
 class TidyDetector(DiscrepancyDetector):
@@ -14,3 +14,8 @@ class TidyDetector(DiscrepancyDetector):
 
     method = "tidy"
     discrepancy = staticmethod(tidy)
+
+    @staticmethod
+    def embedding(vectors: Vector) -> Vector:
+        """As CLIP gives it."""
+        return vectors

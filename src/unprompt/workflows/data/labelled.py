@@ -38,6 +38,15 @@ class Labelled:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def subset(self, places: Sequence[int]) -> Labelled:
+        """The pictures at these places; stored evidence is not read."""
+        evidence = self.evidence
+        chosen = evidence.subset(places) if isinstance(evidence, StoredEvidence) else [evidence[i] for i in places]
+        columns = (
+            [column[i] for i in places] for column in (self.labels, self.generators, self.pixels, self.originals)
+        )
+        return Labelled(chosen, *columns)  # type: ignore[arg-type]
+
 
 def stores(folders: str | Path | Sequence[str | Path]) -> list[Store]:
     """The stores in one folder or several."""

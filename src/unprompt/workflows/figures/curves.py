@@ -14,8 +14,8 @@ from unprompt.detectors.methods.panel import MEMBERS
 from unprompt.errors import OptionError
 from unprompt.evaluation.pictures import POOLED, group_rows
 from unprompt.types import REAL
-from unprompt.workflows.data.labelled import logits_of
 from unprompt.workflows.figures.inputs import FigureInputs
+from unprompt.workflows.fitting.grounding import admitted_logits
 
 
 def roc(inputs: FigureInputs) -> pa.Table:
@@ -45,7 +45,7 @@ def _scored(inputs: FigureInputs, path: Path) -> dict[str, Scored]:
     method = read_header(path).method
     suite = inputs.loaded(*(MEMBERS if method == "panel" else (method,)))
     detector = load(path, suite)
-    logits, pictures = logits_of(inputs.folders, detector, suite, inputs.split)
+    logits, pictures, _ = admitted_logits(inputs.folders, detector, suite, inputs.split)
     probabilities, generated = detector.probability(logits), np.asarray(pictures.labels) != REAL
     rows = group_rows(generated, np.zeros_like(generated), pictures.generators, pictures.originals)
     lines = {

@@ -36,6 +36,7 @@ from unprompt.detectors.checkpoint import read_header
 from unprompt.errors import OptionError
 from unprompt.evidence.alignment import AlignmentExtractor
 from unprompt.evidence.base import ok_rows
+from unprompt.evidence.dire import DireExtractor
 from unprompt.evidence.product_cache import ProductCache, ShardReader
 from unprompt.evidence.sare import SareExtractor
 from unprompt.evidence.semgir import SemgirExtractor
@@ -84,11 +85,13 @@ def alignment(inputs: FigureInputs) -> pa.Table:
 
 
 def consistency(inputs: FigureInputs) -> pa.Table:
-    """SemGIR's table 3, of its regenerations; and of SARE's reconstructions where there is evidence of them."""
-    suite = inputs.loaded("semgir")
-    redrawn = list(_regenerated(inputs, suite))
-    if any(has_view(store, "sare") for store in inputs.folders):
-        redrawn += _reconstructed(inputs, suite)
+    """SemGIR's table 3: its regenerations, and DIRE's reconstructions of the same pictures, made without caption."""
+    suite, captions = inputs.loaded("semgir"), dict[str, Caption]()
+    redrawn = list(_regenerated(inputs, suite, captions))
+    if any(has_view(store, "dire") for store in inputs.folders):
+        redrawn += _reconstructed(inputs, suite, captions)
+    else:
+        log.info("consistency: no evidence of dire, so regenerations alone: extract dire from the same pictures too")
     return consistency_table(redrawn)
 
 
@@ -136,21 +139,25 @@ FIGURES: Final[Mapping[str, Figure]] = MappingProxyType(
 )
 
 
-def _regenerated(inputs: FigureInputs, suite: Suite) -> Iterator[Redrawn]:
+def _regenerated(inputs: FigureInputs, suite: Suite, captions: dict[str, Caption]) -> Iterator[Redrawn]:
+    """Of all pictures; their captions are put into ``captions``, by ``pixels``."""
     for store, shard, rows in shards_of(inputs, "semgir"):
         view = store.read_view("semgir")
         evidence = SemgirExtractor(int(str(view.options["regenerations"]))).load_shard(store, view, shard, suite, rows)
+        captions |= {row["pixels"]: one.caption for row, one in zip(rows, evidence, strict=True)}
         drawn = [one.regenerations[0] for one in evidence]
         distances = [psnr(*alike(one.candidate, rgb)) for one, rgb in zip(evidence, drawn, strict=True)]
         yield from _redrawn("regeneration", rows, _scores(suite, drawn, [one.caption for one in evidence]), distances)
 
 
-def _reconstructed(inputs: FigureInputs, suite: Suite) -> Iterator[Redrawn]:
-    for store, shard, rows in shards_of(inputs, "sare"):
-        evidence = SareExtractor().load_shard(store, store.read_view("sare"), shard, suite, rows)
-        scores = _scores(suite, [one.reconstruction for one in evidence], [one.caption for one in evidence])
-        distances = [psnr(one.picture, one.reconstruction) for one in evidence]
-        yield from _redrawn("reconstruction", rows, scores, distances)
+def _reconstructed(inputs: FigureInputs, suite: Suite, captions: Mapping[str, Caption]) -> Iterator[Redrawn]:
+    """Of the pictures that have a caption: what DIRE draws has none, and is held against SemGIR's."""
+    for store, shard, every in shards_of(inputs, "dire"):
+        if rows := [row for row in every if row["pixels"] in captions]:
+            evidence = DireExtractor("dire").load_shard(store, store.read_view("dire"), shard, suite, rows)
+            scores = _scores(suite, [one.reconstruction for one in evidence], [captions[row["pixels"]] for row in rows])
+            distances = [psnr(one.picture, one.reconstruction) for one in evidence]
+            yield from _redrawn("reconstruction", rows, scores, distances)
 
 
 def _scores(suite: Suite, drawn: Sequence[RGB], captions: Sequence[Caption]) -> list[float]:

@@ -9,11 +9,12 @@ from unprompt.detectors.attributor import Attributor, targets
 from unprompt.detectors.base import Model
 from unprompt.errors import DataError, OptionError
 from unprompt.evaluation import AttributionTable, evaluate_attribution, fit_platt
-from unprompt.evidence.sequence import StoredEvidence
+from unprompt.generators import matching_names
+from unprompt.instruments import Manifest
 from unprompt.store import Store
 from unprompt.training.fit import Labels, Validation
 from unprompt.types import GENERATED, Label, Split
-from unprompt.workflows.data.labelled import failures, gathered
+from unprompt.workflows.data.labelled import failures, gathered, sample_rows
 
 Learn: TypeAlias = Callable[[Model[Any, Any], Sequence[Any], Labels, Validation], None]
 """The training loop: what is fitted, evidence, labels, validation."""
@@ -27,6 +28,22 @@ def names_in(generators: Sequence[str] | str | None) -> list[str] | None:
     if not names or not all(names):
         raise OptionError(f"--generators is {generators!r}, expected names with commas between them, as a,b,c")
     return list(dict.fromkeys(names))
+
+
+def stored_names(
+    folders: Sequence[Store], generators: Sequence[str] | str | None, manifest: Manifest, method: str
+) -> list[str] | None:
+    """As :func:`names_in`, under the names that the stored pictures bear; one that none of them bears stays."""
+    names = names_in(generators)
+    if names is None:
+        return None
+    there = sorted({row["generator"] for row in sample_rows(folders) if row["label"] == GENERATED and row["generator"]})
+
+    def stored(name: str) -> list[str]:
+        meant = manifest.canonical_name(name, method)
+        return matching_names(name, there) or matching_names(meant, there) or [name]
+
+    return list(dict.fromkeys(one for name in names for one in stored(name)))
 
 
 def fit_attributor(
@@ -52,11 +69,9 @@ def attributable(
 ) -> tuple[Sequence[Any], list[str | None]]:
     """Evidence and makers of one split's pictures, without the real ones where the attributor learns from none."""
     pictures = gathered(folders, attributor, attributor.suite, split, generators)
-    makers = makers_of(pictures.labels, pictures.generators, split)
+    makers = _makers(attributor, pictures.labels, pictures.generators, split)
     kept = [i for i, maker in enumerate(makers) if maker is not None or attributor.options.reals]
-    evidence = pictures.evidence
-    assert isinstance(evidence, StoredEvidence)
-    return evidence.subset(kept), [makers[i] for i in kept]
+    return pictures.subset(kept).evidence, [makers[i] for i in kept]
 
 
 def makers_of(labels: Sequence[Label], generators: Sequence[str], split: Split) -> list[str | None]:
@@ -70,10 +85,19 @@ def makers_of(labels: Sequence[Label], generators: Sequence[str], split: Split) 
     return [name if label == GENERATED else None for label, name in zip(labels, generators, strict=True)]
 
 
+def _makers(
+    attributor: Attributor[Any, Any], labels: Sequence[Label], generators: Sequence[str], split: Split
+) -> list[str | None]:
+    """As :func:`makers_of`, a candidate's pictures under the candidate's name."""
+    makers = makers_of(labels, generators, split)
+    candidates = {name: attributor.candidate_of(name) for name in set(makers) if name is not None}
+    return [None if name is None else candidates[name] for name in makers]
+
+
 def measure(attributor: Attributor[Any, Any], folders: Sequence[Store], split: Split) -> AttributionTable:
     """The attributor's figures on one split; real pictures and unseen generators are none of its candidates."""
     pictures = gathered(folders, attributor, attributor.suite, split)
     probabilities = attributor.probabilities(attributor.logits(pictures.evidence)).tolist()
     labels, generators = failures(folders, split)
-    makers = makers_of(pictures.labels + labels, pictures.generators + generators, split)
+    makers = _makers(attributor, pictures.labels + labels, pictures.generators + generators, split)
     return evaluate_attribution(attributor.candidates, makers, [*probabilities, *[None] * len(labels)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path, PurePath
 from typing import Final
@@ -14,12 +14,15 @@ from unprompt import datasets
 from unprompt.datasets import NAMES, partners
 from unprompt.errors import DataError, OptionError
 from unprompt.evaluation import Column, TableRecipe
+from unprompt.generators import matching_names
 from unprompt.structured_text import read_toml
 from unprompt.types import GENERATED, REAL, SPLITS, Label, Sample, Split
 
 FOLDER: Final = "papers"
 """Inside the package, so that a wheel carries the recipes too."""
 MINIATURE: Final = "miniature"
+OWN_INDEX: Final = ("folder", "manifest", "huggingface")
+"""Loaders of data that is no benchmark, whose names of generators are whatever somebody wrote."""
 
 
 @dataclass(frozen=True)
@@ -99,18 +102,36 @@ def select(
     """
     if pictures is not None and pictures < 1:
         raise OptionError(f"--pictures is {pictures}, expected 1 or more of each label, generator and split")
-    labelled = list({one.uri: one for spec in specs for one in datasets.load(spec) if one.label is not None}.values())
+    named = [one.generator for one in recipe.columns] + list(recipe.train.generators)
+    found = [one for spec in specs for one in _loaded(spec, named)]
+    labelled = list({one.uri: one for one in found if one.label is not None}.values())
     there = _names(labelled, GENERATED, "test")
     columns = tuple(one for one in recipe.columns if one.generator in there)
     standing_in = not columns
     if standing_in:
         columns = tuple(Column(name, name) for name in sorted(there))
-    learned = tuple(train or (recipe.train.stand_in if standing_in else recipe.train.generators))
+    made = sorted({one.generator for one in labelled if one.label == GENERATED})
+    asked = [one for name in train or () for one in matching_names(name, made) or [name]]
+    learned = tuple(asked or (recipe.train.stand_in if standing_in else recipe.train.generators))
     taken = _taken(labelled, columns, learned)
     of_class = _fewer(taken, recipe.train.pictures, lambda one: one.label if one.split == "train" else None)
     kept = _fewer(of_class, pictures or 0, lambda one: (one.split, one.label, one.generator))
     absent = tuple(one for one in recipe.columns if one.generator not in there)
     return RecipeSamples(tuple(kept), learned, columns, absent, standing_in, tuple(_problems(kept, learned, columns)))
+
+
+def _loaded(spec: str, named: Sequence[str]) -> list[Sample]:
+    """The samples, under the recipe's names for their generators where somebody's own index tells them.
+
+    Another benchmark's keep theirs: pictures by the same generator are not yet the paper's test set.
+    """
+    samples = datasets.load(spec)
+    name, colon, _ = spec.partition(":")
+    if colon and name in NAMES and name not in OWN_INDEX:
+        return samples
+    there = {one.generator for one in samples}
+    meant = {word: name for name in named for word in matching_names(name, there)}
+    return [replace(one, generator=meant.get(one.generator, one.generator)) for one in samples]
 
 
 def _read(name: str, path: Path) -> TableRecipe:
