@@ -74,6 +74,9 @@ class Instrument(ABC):
         """The network, whose parts are frozen: whoever wants to tune one takes a copy."""
         return self.load()._model
 
+    def check(self) -> None:  # noqa: B027 - most need nothing that is not installed
+        """MissingExtra when an optional package that its weights need cannot be imported; loads no weights."""
+
     def _load(self) -> None:  # noqa: B027 - nothing to load is allowed
         """Set what the underscored methods use: the network, its tokenizer."""
 
@@ -112,6 +115,10 @@ class Encoder(Instrument):
 
     kind = "encoder"
     width: int
+    vision_layers: int = 0
+    """Transformer layers of its image tower that can be learned one by one; 0 = the whole tower or nothing."""
+    text_layers: int = 0
+    """The same of its text tower."""
 
     def embed_pictures(self, pictures: Sequence[RGB]) -> Vectors:
         """N x width float32."""

@@ -56,6 +56,7 @@ def extract(
         raise OptionError(f"--spread is {spread}, expected 1 or more draws of the noise")
     method_class, chain, samples = EVERY[method], Chain.parse(perturb), datasets.load(data)
     instruments = Suite.load(suite, device, dtype)
+    method_class.check_suite(instruments, method_class.fitting_options(instruments).override(options))
     extractor = _extractor(method_class, instruments, options)
     check_cost(instruments, extractor, len(samples), max_minutes)
     store = extract_samples(extractor, samples, Path(out), instruments, chain)
