@@ -19,6 +19,7 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import (
     Blip2Config,
     Blip2ForConditionalGeneration,
+    CLIPTextModel,
     CLIPTextModelWithProjection,
     LlavaNextConfig,
     LlavaNextForConditionalGeneration,
@@ -47,6 +48,9 @@ class = "open-clip"
 path = "encoder-rn"
 """
 """What the suite's file says besides where open_clip can be imported."""
+
+with quietly():  # See stable_diffusion.py.
+    from diffusers import UNet2DConditionModel
 
 BACKBONE: dict[str, Any] = {"hidden_sizes": [8, 16], "depths": [1, 1], "embedding_size": 8, "layer_type": "basic"}
 """Sizes of the convolutional network."""
@@ -172,6 +176,25 @@ def save_stable_diffusion_xl(folder: Path) -> None:
     fake_suite.save_stable_diffusion(folder, **more)
     save(spread(CLIPTextModelWithProjection(reader)), folder / "text_encoder_2")
     fake_suite.clip_tokenizer().save_pretrained(folder / "tokenizer_2")
+
+
+def save_flow(folder: Path) -> None:
+    """A rectified flow on patches of 4 x 4 pixels, whose pictures are as large as the fake diffusion's."""
+    unet = UNet2DConditionModel(
+        sample_size=SIDE // 4,
+        in_channels=3 * 4**2,
+        out_channels=3 * 4**2,
+        block_out_channels=(16, 16),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        layers_per_block=1,
+        attention_head_dim=8,
+        norm_num_groups=8,
+        cross_attention_dim=16,
+    )
+    save(unet, folder / "unet")
+    save(spread(CLIPTextModel(fake_suite.text_config(fake_suite.clip_tokenizer()))), folder / "text_encoder")
+    fake_suite.clip_tokenizer().save_pretrained(folder / "tokenizer")
 
 
 def save_open_clip(folder: Path) -> None:

@@ -40,7 +40,8 @@ def extract(
 ) -> Path:
     """Make a method's evidence by the frozen models, once; what is stored already is not made again.
 
-    ``panel`` extracts for its four members at once. Pictures that cannot be read become rows with an error.
+    ``panel`` extracts for its four members at once. Pictures that cannot be read become rows with an error, and so do
+    those about which a model answers NaN, in float32 too.
 
     A run that would take longer than ``max_minutes`` on a CPU raises Unconfirmed before it begins; None = no limit.
 
@@ -108,10 +109,11 @@ def _make(store: Store, shard: Shard, extractors: Sequence[Extractor[Any]], suit
     results = [read_or_error(sample, chain) for sample in shard.samples]
     if unread:
         store.write_samples(shard.index, sample_rows(shard, results, str(chain)))
-    pictures = [picture for picture in results if isinstance(picture, Picture)]
+    failed = store.failed_pictures(shard.index)
+    pictures = [one for one in results if isinstance(one, Picture) and one.pixels not in failed]
     cache = ProductCache(pictures, suite, ShardReader(store, shard.index))
     for extractor in extractors:
-        extractor.extract(cache)
+        cache = extractor.fill(cache)
     return True
 
 
