@@ -20,11 +20,8 @@ from unprompt.instruments.base import Instrument
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.lpips import LpipsPerceptual
 from unprompt.instruments.open_clip import CONFIG, WEIGHTS, OpenClipEncoder
-from unprompt.testing.fake_paper import save_fake_paper, save_open_clip
+from unprompt.testing.fake_paper import save_alexnet, save_fake_paper, save_open_clip
 from unprompt.types import RGB
-
-TRUNK = {0: (3, 64, 11), 3: (64, 192, 5), 6: (192, 384, 3), 8: (384, 256, 3), 10: (256, 256, 3)}
-"""Convolutions of AlexNet: channels in and out, side."""
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +37,10 @@ def residual(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def alexnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("lpips", reason="needs the extra lpips", exc_type=ImportError)
-    folder, weights = tmp_path_factory.mktemp("alexnet"), {}
+    folder = tmp_path_factory.mktemp("alexnet")
     with torch.random.fork_rng():
         torch.manual_seed(6)
-        for layer, (inwards, outwards, side) in TRUNK.items():
-            conv = torch.nn.Conv2d(inwards, outwards, side)
-            weights |= {f"features.{layer}.weight": conv.weight.data, f"features.{layer}.bias": conv.bias.data}
-    save_file(weights, folder / "model.safetensors")
+        save_alexnet(folder)
     return folder
 
 
@@ -156,7 +150,7 @@ def test_semgir_learns_a_residual_tower(residual: Path, tmp_path: Path, pictures
     from unprompt.evidence.semgir import SemgirEvidence
     from unprompt.types import Caption
 
-    suite = Suite.load(save_fake_paper(tmp_path / "suite", with_open_clip=True))
+    suite = Suite.load(save_fake_paper(tmp_path / "suite", packages=["open_clip"]))
     detector = METHODS["semgir"](suite)
     assert isinstance(detector.suite.encoder, OpenClipEncoder)
     assert not isinstance(suite.encoder, OpenClipEncoder)
@@ -178,7 +172,7 @@ def test_semgir_a_learns_both_towers(residual: Path, tmp_path: Path, pictures: l
     from unprompt.evidence.attribution import AttributionEvidence
     from unprompt.types import Caption
 
-    suite = Suite.load(save_fake_paper(tmp_path / "suite", with_open_clip=True))
+    suite = Suite.load(save_fake_paper(tmp_path / "suite", packages=["open_clip"]))
     attributor = ATTRIBUTORS["semgir-a"](suite)
     assert isinstance(attributor.suite.encoder, OpenClipEncoder)
     drawn = dict.fromkeys(attributor.candidates, pictures[0])

@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from unprompt.errors import NotFinite, OptionError
+from unprompt.errors import NotFinite
+from unprompt.instruments.boxes import best_box
 from unprompt.instruments.cards import FILES, Card, Origin
 from unprompt.instruments.finite import drawn, finite
 from unprompt.instruments.loading import device_of, dtype_of
@@ -219,35 +220,6 @@ class Grounder(Instrument):
     @abstractmethod
     def _search(self, picture: RGB, phrases: Sequence[str]) -> Sequence[tuple[Vectors, Vectors]]:
         """For each phrase m x 4 edges (left, top, right, bottom; shares of the picture) and m scores in [0, 1]."""
-
-
-def best_box(phrase: str, edges: Vectors, scores: Vectors, threshold: float) -> Box | None:
-    """The box with the highest score above ``threshold``, cut to the picture; None when none of them shows any of it.
-
-    >>> best_box("a ball", np.float32([[0.5, 0, 1.5, 1], [0, 0, 1, 1]]), np.float32([0.75, 0.5]), 0.35)
-    Box(phrase='a ball', left=0.5, top=0.0, right=1.0, bottom=1.0, score=0.75)
-    """
-    inside = np.clip(edges, 0, 1).astype(np.float32)
-    sound = (inside[:, 2:] > inside[:, :2]).all(axis=1) & (scores > threshold)
-    if not sound.any():
-        return None
-    best = int(np.where(sound, scores, -1).argmax())
-    left, top, right, bottom = (float(edge) for edge in inside[best])
-    return Box(phrase, left, top, right, bottom, float(np.float32(scores[best])))
-
-
-def share(name: str, value: float) -> float:
-    """``value``; :class:`OptionError` unless it is in [0, 1)."""
-    if not 0 <= value < 1:
-        raise OptionError(f"{name} must be in [0, 1), got {value}")
-    return value
-
-
-def search(beams: int, max_new_tokens: int) -> dict[str, int]:
-    """A captioner's two numbers as its card states them; :class:`OptionError` unless both are at least 1."""
-    if beams < 1 or max_new_tokens < 1:
-        raise OptionError(f"beams and max_new_tokens must be at least 1, got {beams} and {max_new_tokens}")
-    return {"beams": beams, "max_new_tokens": max_new_tokens}
 
 
 class Perceptual(Instrument):
