@@ -9,6 +9,7 @@ else
 BIN := $(VENV)/bin
 endif
 STAMP := $(VENV)/.installed
+EXTRAS := $(VENV)/test-extras
 # Photographs that scikit-image, a package of the development set, bundles.
 PHOTOGRAPHS = $(addprefix $(shell $(BIN)/python -c 'import skimage; print(skimage.data_dir)')/,chelsea.png coffee.png rocket.jpg)
 
@@ -31,16 +32,22 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet $(PIP_ARGS) --no-deps -e .
 	@touch $@
 
+# Packages that only tests may import (tests/conftest.py): there torchvision need not fit torch.
+$(EXTRAS): requirements-extras.lock $(STAMP)
+	@rm -rf $@
+	@$(BIN)/python -m pip install --quiet $(PIP_ARGS) --no-deps --target $@ -r requirements-extras.lock
+	@touch $@
+
 demo: install
 	@$(BIN)/unprompt detect examples/pictures $(PHOTOGRAPHS) --report out/demo || \
 		{ code=$$?; echo "demo: unprompt detect ended with exit code $$code (1 = some pictures got no verdict)" >&2; exit $$code; }
 	@echo "The page: out/demo/index.html"
 
 # Two workers of one thread each: the tests are written for two cores.
-test: install
+test: install $(EXTRAS)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(if $(CI),--durations=25)
 
-coverage: install
+coverage: install $(EXTRAS)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-report=xml:out/coverage.xml
 
 check: install

@@ -11,13 +11,29 @@ import logging
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+from transformers.utils import is_torchvision_available
 
 settings.register_profile("unprompt", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unprompt")  # a busy machine is no failure
+
+
+EXTRAS = Path(sys.prefix, "test-extras")
+"""What ``make test`` installs beside the environment: open_clip, lpips, and the torchvision that both import."""
+
+
+def _add_extras() -> None:
+    """Let the tests import the extras, after transformers and diffusers have settled that there is no torchvision.
+
+    So everything else is tested as it runs in the environment itself, and in the processes that a test starts.
+    """
+    is_torchvision_available()
+    import_module("diffusers.utils.import_utils")
+    sys.path.append(str(EXTRAS))
 
 
 def _mend_torchvision() -> object:
@@ -37,6 +53,8 @@ def _mend_torchvision() -> object:
     return None
 
 
+if EXTRAS.is_dir():
+    _add_extras()
 _DECLARED = _mend_torchvision() if find_spec("torchvision") else None
 """Held as long as the tests run: the declarations go with it."""
 

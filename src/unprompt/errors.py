@@ -3,7 +3,8 @@
     UnpromptError
     ├── PictureError            one picture cannot be judged
     │   ├── UnreadablePicture       no picture, damaged, truncated or of an unknown format
-    │   └── PictureTooLarge         more pixels or bytes than the limits allow
+    │   ├── PictureTooLarge         more pixels or bytes than the limits allow
+    │   └── NotFinite               a model answers NaN or infinity about it, in float32 too
     ├── DataError               a data specification, folder or manifest is wrong
     ├── StoreError              stored products or evidence are missing, damaged or cannot be written
     ├── SuiteError              a suite file is wrong
@@ -22,6 +23,7 @@ it is known, so that nobody needs to take a message apart.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,17 @@ class UnreadablePicture(PictureError):
 
 class PictureTooLarge(PictureError):
     """The picture passes a limit; nothing was decompressed."""
+
+
+class NotFinite(PictureError):
+    """A model's answers about some of the pictures that it was given are NaN or infinite, in float32 too.
+
+    Nothing is lost: ``made`` has what was made of all of them, which is sound but at ``places``.
+    """
+
+    def __init__(self, message: str, places: Sequence[int], made: Sequence[Any]) -> None:
+        super().__init__(message)
+        self.places, self.made = tuple(places), list(made)
 
 
 class DataError(UnpromptError):

@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from unprompt.detectors.towers import TextTower, check_towers
 from unprompt.errors import MissingExtra, MissingWeights, SuiteError
 from unprompt.images import centre_square, resize
 from unprompt.instruments import Suite
@@ -19,11 +20,8 @@ from unprompt.instruments.base import Instrument
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.lpips import LpipsPerceptual
 from unprompt.instruments.open_clip import CONFIG, WEIGHTS, OpenClipEncoder
-from unprompt.testing.fake_paper import save_fake_paper, save_open_clip
+from unprompt.testing.fake_paper import save_alexnet, save_fake_paper, save_open_clip
 from unprompt.types import RGB
-
-TRUNK = {0: (3, 64, 11), 3: (64, 192, 5), 6: (192, 384, 3), 8: (384, 256, 3), 10: (256, 256, 3)}
-"""Convolutions of AlexNet: channels in and out, side."""
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +37,10 @@ def residual(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def alexnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("lpips", reason="needs the extra lpips", exc_type=ImportError)
-    folder, weights = tmp_path_factory.mktemp("alexnet"), {}
+    folder = tmp_path_factory.mktemp("alexnet")
     with torch.random.fork_rng():
         torch.manual_seed(6)
-        for layer, (inwards, outwards, side) in TRUNK.items():
-            conv = torch.nn.Conv2d(inwards, outwards, side)
-            weights |= {f"features.{layer}.weight": conv.weight.data, f"features.{layer}.bias": conv.bias.data}
-    save_file(weights, folder / "model.safetensors")
+        save_alexnet(folder)
     return folder
 
 
@@ -101,12 +96,61 @@ def test_another_vocabulary_is_refused(residual: Path, tmp_path: Path) -> None:
         OpenClipEncoder(Origin(copy)).load()
 
 
+def test_its_text_tower_reads_as_the_model_does(residual: Path) -> None:
+    texts = ["a red ball", "", "a blue cube on wood and sand " * 9]
+    encoder = OpenClipEncoder(Origin(residual))
+    ids, mask = encoder.tokens(texts)
+    assert ids.shape == mask.shape == (3, 16)
+    assert mask.sum(1).tolist() == [5, 2, 16]
+    tower = TextTower(encoder)
+    with torch.no_grad():
+        np.testing.assert_allclose(tower(ids, mask).numpy(), encoder.embed_texts(texts), atol=1e-5)
+    tower(ids, mask).sum().backward()
+    assert all(weight.grad is not None for weight in tower.parameters())
+    assert not any(weight.requires_grad for weight in encoder.model.parameters())
+    low = TextTower(OpenClipEncoder(Origin(residual), dtype="bfloat16"))
+    assert {weight.dtype for weight in low.parameters()} == {torch.float32}
+    assert torch.isfinite(low(ids, mask)).all()
+    with pytest.raises(
+        SuiteError, match=r"--layers is 1, but the image tower of OpenClipEncoder\(.* has no transformer"
+    ):
+        check_towers(encoder, 1)
+
+
+@pytest.mark.parametrize("stated", [False, None])
+def test_models_of_openai_need_their_activation(residual: Path, tmp_path: Path, stated: bool | None) -> None:
+    copy = Path(shutil.copytree(residual, tmp_path / "rn"))
+    assert OpenClipEncoder(Origin(copy, "timm/resnet50x4_clip.openai")).width == 16
+    config = json.loads((copy / CONFIG).read_text("utf-8"))
+    config["model_cfg"]["quick_gelu"] = stated
+    (copy / CONFIG).write_text(json.dumps(config), "utf-8")
+    assert OpenClipEncoder(Origin(copy, "org/trained-elsewhere")).width == 16
+    with pytest.raises(
+        SuiteError, match=rf"'timm/resnet50x4_clip.openai' states quick_gelu = {stated} .*expected true"
+    ):
+        OpenClipEncoder(Origin(copy, "timm/resnet50x4_clip.openai"))
+
+
+def test_the_activation_is_built_as_stated(residual: Path) -> None:
+    model = OpenClipEncoder(Origin(residual)).model
+    assert {type(block.mlp.gelu).__name__ for block in model.transformer.resblocks} == {"QuickGELU"}
+
+
+def test_another_end_of_a_text_is_refused(residual: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(residual, tmp_path / "rn"))
+    config = json.loads((copy / CONFIG).read_text("utf-8"))
+    config["model_cfg"]["text_cfg"]["pool_type"] = "last"
+    (copy / CONFIG).write_text(json.dumps(config), "utf-8")
+    with pytest.raises(SuiteError, match=r"'rn' pools a text by 'last', expected the state at its end"):
+        OpenClipEncoder(Origin(copy))
+
+
 def test_semgir_learns_a_residual_tower(residual: Path, tmp_path: Path, pictures: list[RGB]) -> None:
     from unprompt.detectors import METHODS, load
     from unprompt.evidence.semgir import SemgirEvidence
     from unprompt.types import Caption
 
-    suite = Suite.load(save_fake_paper(tmp_path / "suite", with_open_clip=True))
+    suite = Suite.load(save_fake_paper(tmp_path / "suite", packages=["open_clip"]))
     detector = METHODS["semgir"](suite)
     assert isinstance(detector.suite.encoder, OpenClipEncoder)
     assert not isinstance(suite.encoder, OpenClipEncoder)
@@ -121,6 +165,30 @@ def test_semgir_learns_a_residual_tower(residual: Path, tmp_path: Path, pictures
     found = load(tmp_path / "semgir.safetensors", suite)
     assert found.logits(evidence).shape == logits.shape
     assert found.instruments()["encoder"] == detector.suite.encoder.card.digest
+
+
+def test_semgir_a_learns_both_towers(residual: Path, tmp_path: Path, pictures: list[RGB]) -> None:
+    from unprompt.detectors import ATTRIBUTORS
+    from unprompt.evidence.attribution import AttributionEvidence
+    from unprompt.types import Caption
+
+    suite = Suite.load(save_fake_paper(tmp_path / "suite", packages=["open_clip"]))
+    attributor = ATTRIBUTORS["semgir-a"](suite)
+    assert isinstance(attributor.suite.encoder, OpenClipEncoder)
+    drawn = dict.fromkeys(attributor.candidates, pictures[0])
+    evidence = [
+        AttributionEvidence(rgb, drawn, Caption(text))
+        for rgb, text in zip(pictures, ("a ball", "sand") * 4, strict=False)
+    ]
+    logits = attributor.logits(evidence)
+    attributor.network.train()
+    attributor.network(*attributor.collate(evidence)).sum().backward()
+    learned = [*attributor.network.image.parameters(), *attributor.network.text.parameters()]
+    assert all(weight.grad is not None for weight in learned)
+    attributor.network.eval()
+    attributor.save(tmp_path / "semgir-a.safetensors")
+    again = ATTRIBUTORS["semgir-a"].load(tmp_path / "semgir-a.safetensors", suite)
+    assert again.logits(evidence).shape == logits.shape == (7, len(attributor.candidates))
 
 
 def test_distance_against_a_computation_by_hand(alexnet: Path, pictures: list[RGB]) -> None:

@@ -19,7 +19,8 @@ from transformers.tokenization_utils_base import BatchEncoding
 
 from unprompt.errors import MissingWeights, OptionError, SuiteError
 from unprompt.instruments import Suite
-from unprompt.instruments.base import Grounder, best_box
+from unprompt.instruments.base import Grounder
+from unprompt.instruments.boxes import best_box
 from unprompt.instruments.cards import Origin, folder_digest
 from unprompt.instruments.grounding_dino import GroundingDino
 from unprompt.instruments.owlv2 import Owlv2Grounder, look, read

@@ -35,7 +35,7 @@ PARAMETERS: dict[tuple[str, str], dict[str, str | int | float]] = {
     ("", "perceptual"): {"layers": "1,2,3"},
     ("", "backbone"): {},
     ("", "generators.sibling"): SAMPLING,
-    ("", "generators.flow"): {"steps": 20, "guidance": 2.0},
+    ("", "generators.flow"): {"steps": 4, "guidance": 2.0},
     ("drct", "backbone"): {},
     ("tidy", "captioner"): {"beams": 1, "max_new_tokens": 6},
     ("item", "captioner"): BRIEF,
@@ -44,10 +44,6 @@ PARAMETERS: dict[tuple[str, str], dict[str, str | int | float]] = {
 }
 """Method and role -> what the card names beside the dtype. It enters fingerprints, so stored evidence rests on it."""
 FURTHER = """
-[generators.flow]
-class = "flow"
-path = "flow"
-
 [methods.drct.instruments.backbone]
 class = "convnext"
 path = "convnext"
@@ -59,7 +55,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A suite of every class that needs no extra."""
     made = save_fake_paper(tmp_path_factory.mktemp("paper"))
     ConvNextModel(ConvNextConfig(hidden_sizes=[8, 8, 8, 16], depths=[1, 1, 1, 1])).save_pretrained(made / "convnext")
-    shutil.copytree(made / "diffusion", made / "flow")
     with (made / "suite.toml").open("a", encoding="utf-8") as file:
         file.write(FURTHER)
     return made

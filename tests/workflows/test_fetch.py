@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import shutil
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ from unprompt.types import RGB
 from unprompt.workflows.fetch import fetch
 
 COMMIT = "0123456789abcdef" * 2 + "01234567"
+OTHER = COMMIT[::-1]
 FILE = """\
 name = "far"
 title = "Models of a hub"
@@ -58,6 +60,9 @@ class Hub:
     cache: Path
     online: bool = True
     asked: list[str] = field(default_factory=list)
+    revisions: list[str] = field(default_factory=list)
+    commit: str = COMMIT
+    """What its branches are at."""
     breaks: int = -1
     """Files until the line breaks once."""
     real: Callable[..., str] = huggingface_hub.snapshot_download
@@ -70,14 +75,17 @@ class Hub:
         source, home = self.models / model, self.cache / f"models--{model.replace('/', '--')}"
         names = [path.relative_to(source).as_posix() for path in sorted(source.rglob("*")) if path.is_file()]
         taken = [name for name in names if any(fnmatch.fnmatch(name, pattern) for pattern in allow_patterns)]
-        folder = home / "snapshots" / COMMIT
+        commit = revision if revision in (COMMIT, OTHER) else self.commit
+        folder = home / "snapshots" / commit
         absent = {name: not (folder / name).exists() for name in taken}
         if more.get("dry_run"):
             sizes = {name: (source / name).stat().st_size for name in taken}
             return [SimpleNamespace(file_size=sizes[name], will_download=absent[name]) for name in taken]
         self.asked.append(model)
+        self.revisions.append(revision)
         (home / "refs").mkdir(parents=True, exist_ok=True)
-        (home / "refs" / revision).write_text(COMMIT)
+        if commit != revision:
+            (home / "refs" / revision).write_text(commit)
         for name in (name for name in taken if absent[name]):
             if self.breaks == 0:
                 self.breaks = -1
@@ -125,6 +133,73 @@ def test_what_is_needed_and_no_more(hub: Hub, far: Path, caplog: pytest.LogCaptu
     assert caplog.messages[3].startswith("to fetch in all: 0.0 GB; free in ")
     card = Suite.load(far).captioner.card
     assert (card.model, card.revision, card.licence) == ("org/blip", COMMIT, "BSD-3-Clause")
+
+
+def test_the_first_fetch_locks_the_commits(hub: Hub, far: Path) -> None:
+    fetch(far, method="tidy")
+    lock = far.with_suffix(".lock")
+    assert tomllib.loads(lock.read_text("utf-8")) == {"org/blip": COMMIT, "org/clip": COMMIT}
+    before = lock.stat().st_mtime_ns
+    fetch(far, method="tidy")
+    assert lock.stat().st_mtime_ns == before
+    fetch(far)
+    assert tomllib.loads(lock.read_text("utf-8"))["org/sd@v1"] == COMMIT
+    assert lock.read_text("utf-8").startswith("# Written by `unprompt fetch`")
+
+
+def test_the_lock_is_what_later_runs_take(hub: Hub, far: Path) -> None:
+    """Another program moves the branch in the shared cache; both commits are there."""
+    fetch(far)
+    hub.commit = OTHER
+    hub("org/clip", revision="main", allow_patterns=["*"])
+    assert Suite.load(far).encoder.card.revision == COMMIT
+    far.with_suffix(".lock").unlink()
+    assert Suite.load(far).encoder.card.revision == OTHER
+
+
+def test_a_commit_that_is_not_here_is_told_beside_the_one_that_is(hub: Hub, far: Path) -> None:
+    fetch(far)
+    shutil.rmtree(hub.cache)
+    hub.commit = OTHER
+    hub("org/clip", revision="main", allow_patterns=["*"])
+    words = rf"'org/clip' are not .*far.lock states revision {COMMIT}, here is {OTHER} alone.*delete the line"
+    with pytest.raises(MissingWeights, match=words):
+        _ = Suite.load(far).encoder
+    assert not Manifest.read(far).present(Manifest.read(far).instruments["encoder"])
+    hub.asked.clear()
+    fetch(far)
+    assert ("org/clip", COMMIT) in zip(hub.asked, hub.revisions[-3:], strict=True)
+    assert Suite.load(far).encoder.card.revision == COMMIT
+
+
+def test_what_the_file_pins_is_not_locked(hub: Hub, far: Path) -> None:
+    far.write_text(far.read_text("utf-8").replace('"v1"', f'"{COMMIT}"'), "utf-8")
+    fetch(far)
+    assert tomllib.loads(far.with_suffix(".lock").read_text("utf-8")).keys() == {"org/blip", "org/clip"}
+
+
+def test_a_shipped_suite_is_locked_in_the_users_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert Manifest.read("paper").lock.file == tmp_path / "unprompt" / "locks" / "paper.lock"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("org/clip = ", r"far.lock cannot be read \(.*: correct it, or delete it"),
+        ('"org/clip" = "main"', r"far.lock states 'main' for 'org/clip', expected a commit of 40 hex digits"),
+    ],
+)
+def test_a_damaged_lock(hub: Hub, far: Path, text: str, words: str) -> None:
+    far.with_suffix(".lock").write_text(text, "utf-8")
+    with pytest.raises(SuiteError, match=words):
+        fetch(far)
+
+
+def test_a_lock_that_cannot_be_written(hub: Hub, far: Path) -> None:
+    (far.parent / ".far.lock").mkdir()
+    with pytest.raises(SuiteError, match=r"far.lock cannot be written \(.*copy the suite's file to a folder"):
+        fetch(far)
 
 
 def test_a_second_fetch_asks_nothing(hub: Hub, far: Path) -> None:

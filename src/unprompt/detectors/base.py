@@ -91,6 +91,27 @@ class Model(ABC, Generic[E, O]):
 
         return require_vision_tower(suite.of(cls.method).encoder).side
 
+    @classmethod
+    def check_suite(cls, suite: Suite, options: O) -> None:
+        """:class:`SuiteError`, or MissingExtra, when the suite lacks what the evidence or the head is built on.
+
+        From configurations alone: it loads no weights, and is called before anything costly is extracted.
+        """
+        own, extractor = suite.of(cls.method), cls.evidence_of(options)
+        drawn = {place for product in extractor.products() for place in product.instruments}
+        for place in sorted({*extractor.roles, *cls.head_roles(options), *drawn}):
+            own.instrument(place).check()
+        cls.check_head(own, options)
+
+    @classmethod
+    def head_roles(cls, options: O) -> Sequence[str]:
+        """Those of ``roles`` that a head with these options is built on."""
+        return cls.roles
+
+    @classmethod
+    def check_head(cls, suite: Suite, options: O) -> None:
+        """:class:`SuiteError` when the head cannot be built on the instruments of ``suite``, as this method sees it."""
+
     def logits(self, evidence: Sequence[E]) -> Floats:
         """N float64 (N x candidates of an attributor), finite, independent of batch and order to 1e-4."""
         self.check(evidence)
@@ -120,7 +141,7 @@ class Model(ABC, Generic[E, O]):
 
     def instruments(self) -> dict[str, str]:
         """Role -> digest of every instrument that the score depends on."""
-        roles = sorted({*self.extractor.roles, *self.roles})
+        roles = sorted({*self.extractor.roles, *self.head_roles(self.options)})
         return {role: self.suite.card(role).digest for role in roles}
 
     def prepare_fit(self, evidence: Sequence[E]) -> None:

@@ -79,6 +79,26 @@ def require_text_tower(encoder: Encoder) -> HasTextTower:
     return encoder
 
 
+def check_towers(encoder: Encoder, layers: int, text: bool = False) -> None:
+    """:class:`SuiteError` unless the encoder's image tower can be learned, with ``text`` its text tower too.
+
+    Of either the last ``layers`` transformer layers; 0 = the whole tower. From its configuration alone.
+    """
+    require_vision_tower(encoder)
+    _check_layers(encoder, "image", layers, encoder.vision_layers)
+    if text:
+        require_text_tower(encoder)
+        _check_layers(encoder, "text", layers, encoder.text_layers)
+
+
+def _check_layers(encoder: Encoder, tower: str, layers: int, present: int) -> None:
+    if layers > present:
+        raise SuiteError(
+            f"--layers is {layers}, but the {tower} tower of {encoder!r} has {present or 'no'} transformer layers "
+            "that can be learned one by one: choose fewer, or 0 to learn the whole tower"
+        )
+
+
 class ImageTower(nn.Module):
     """N x 3 x S x S uint8 -> N x d, not normalised: vision tower, pooled feature, projection."""
 

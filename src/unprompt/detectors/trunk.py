@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias, Type
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import ResNetModel
 
 from unprompt.detectors.base import Detector, Floats
 from unprompt.detectors.geometry import window
@@ -23,7 +22,7 @@ from unprompt.detectors.resnet import ResNetSizes
 from unprompt.detectors.towers import as_pixels, copied
 from unprompt.errors import SuiteError
 from unprompt.evidence.pixels import PixelEvidence, PixelExtractor
-from unprompt.instruments.backbones import IMAGENET_MEAN, IMAGENET_STD, from_torchvision
+from unprompt.instruments.backbones import IMAGENET_MEAN, IMAGENET_STD, ResNetBackbone, from_torchvision
 from unprompt.perturbations import Augmentation
 from unprompt.types import RGB
 from unprompt.validation import Count, NotNegative, Positive, checked
@@ -57,6 +56,17 @@ class TrunkOptions(CropOptions):
     """What training pictures go through."""
 
 
+def require_resnet(suite: Suite) -> ResNetBackbone:
+    """The suite's backbone as one method sees it, known to be a residual network; :class:`SuiteError` otherwise."""
+    backbone = suite.backbone
+    if not isinstance(backbone, ResNetBackbone):
+        raise SuiteError(
+            f"the suite's backbone is {backbone!r}, {suite.method} expects a ResNetBackbone: "
+            f'give [methods.{suite.method}.instruments.backbone] class = "resnet"'
+        )
+    return backbone
+
+
 class Trunk(nn.Module):
     """A residual network with its normalisation; N x 3 x H x W uint8 in, features out."""
 
@@ -67,17 +77,11 @@ class Trunk(nn.Module):
         super().__init__()
         mean: Sequence[float] = IMAGENET_MEAN
         std: Sequence[float] = IMAGENET_STD
-        self.net: Any = None
         if options.backbone == "suite":
-            source = suite.backbone
-            self.net, mean, std = copied(source.model), source.mean, source.std
+            source = require_resnet(suite)
+            self.net, mean, std = cast(Any, copied(source.model)), source.mean, source.std
         else:
             self.net = options.trunk.build()
-        if not isinstance(self.net, ResNetModel):
-            raise SuiteError(
-                f"the suite's backbone is a {type(self.net).__name__}, {suite.method} expects a ResNetModel: "
-                f'give [methods.{suite.method}.instruments.backbone] class = "resnet"'
-            )
         config: Any = self.net.config
         self.width: int = config.hidden_sizes[-1]
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
@@ -143,10 +147,15 @@ class PictureDetector(Detector[E, TrunkOptions]):
         """The network for pictures of ``side`` pixels, under 112."""
         return ResNetSizes.small(side)
 
-    def instruments(self) -> dict[str, str]:
-        """Without the backbone, where the network did not come from it."""
-        roles = {*self.extractor.roles, *(self.roles if self.options.backbone == "suite" else ())}
-        return {role: self.suite.card(role).digest for role in sorted(roles)}
+    @classmethod
+    def head_roles(cls, options: TrunkOptions) -> Sequence[str]:
+        """Without the backbone, where the network does not come from it."""
+        return cls.roles if options.backbone == "suite" else ()
+
+    @classmethod
+    def check_head(cls, suite: Suite, options: TrunkOptions) -> None:
+        if options.backbone == "suite":
+            require_resnet(suite)
 
     def _build(self) -> nn.Module:
         return TrunkClassifier(Trunk(self.suite, self.options))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, final
 
 import pyarrow as pa
 
-from unprompt.errors import StoreError
+from unprompt.errors import NotFinite, StoreError
 from unprompt.evidence.product_cache import ProductCache, ShardReader
 from unprompt.evidence.products import Product
 from unprompt.evidence.stored import StoredProductCache
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from unprompt.instruments import Suite
 
 E_co = TypeVar("E_co", covariant=True)
+
+log = logging.getLogger(__name__)
 
 
 class Extractor(ABC, Generic[E_co]):
@@ -40,6 +43,21 @@ class Extractor(ABC, Generic[E_co]):
     def extract(self, cache: ProductCache) -> list[E_co]:
         """One evidence a picture of the cache, in order, by the instruments that the suite gives this method."""
         return self._extract(cache.of(self.method))
+
+    @final
+    def fill(self, cache: ProductCache) -> ProductCache:
+        """Make and store what is lacking of a shard's products; the cache without the pictures that have become errors.
+
+        Those are the ones about which a model answers nothing finite; the products of the others are as they would be.
+        """
+        while True:
+            try:
+                self.extract(cache)
+            except NotFinite as error:
+                log.warning(f"{len(error.places)} pictures become errors: {error}")
+                cache = cache.without(error.places)
+            else:
+                return cache
 
     @abstractmethod
     def _extract(self, cache: ProductCache) -> list[E_co]: ...

@@ -7,7 +7,7 @@ memory. A panel over one cache captions each picture once.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 import numpy as np
 import pyarrow as pa
 
-from unprompt.errors import StoreError
+from unprompt.errors import NotFinite, StoreError
 from unprompt.evidence.phrases import noun_phrases
 from unprompt.evidence.products import (
     BOXES,
@@ -74,6 +74,14 @@ class ShardReader:
         """Store the products of the pictures with these hashes."""
         self.store.product_table(recipe).write(self.shard, product.codec.rows(recipe, pixels, made))
 
+    def write_some(
+        self, product: Product[Made], recipe: ProductRecipe, pixels: Sequence[str], error: NotFinite
+    ) -> None:
+        """Store what is sound of it; the rows of the other pictures become errors first, so that no row lacks it."""
+        self.store.fail_pictures(self.shard, {pixels[place] for place in error.places}, f"{product.role}: {error}")
+        if kept := _others(range(len(pixels)), error.places):
+            self.write(product, recipe, [pixels[i] for i in kept], [error.made[i] for i in kept])
+
     def _table(self, recipe: ProductRecipe) -> pa.Table | None:
         def load() -> pa.Table | None:
             return self.store.product_table(recipe).read(self.shard)
@@ -111,6 +119,10 @@ class ProductCache:
         cache._pictures, cache._prepared = tuple(self._pictures[place] for place in places), None
         cache._products = {name: [column[i] for i in places] for name, column in self._products.items()}
         return cache
+
+    def without(self, places: Collection[int]) -> Self:
+        """All pictures but some, with what was made of them."""
+        return self.subset(_others(range(len(self.pixels)), places))
 
     def once(self, name: str, make: Callable[[], list[Made]]) -> list[Made]:
         """What is quick to count in the pictures, so never stored: made at the first call, for whichever method."""
@@ -155,9 +167,8 @@ class ProductCache:
 
         def make() -> list[Vectors]:
             pairs = zip(self._rgbs(), self.boxes(), strict=True)
-            return self._split(
-                self.suite.encoder.embed_pictures([cut_out(rgb, box) for rgb, of in pairs for box in of])
-            )
+            cuts = [cut_out(rgb, box) for rgb, of in pairs for box in of]
+            return self._by_picture(lambda: self.suite.encoder.embed_pictures(cuts))
 
         return self._wide(self._product(OBJECT_EMBEDDINGS, make))
 
@@ -165,7 +176,8 @@ class ProductCache:
         """Of each picture n x d float32: the phrases of its boxes."""
 
         def make() -> list[Vectors]:
-            return self._split(self.suite.encoder.embed_texts([box.phrase for of in self.boxes() for box in of]))
+            phrases = [box.phrase for of in self.boxes() for box in of]
+            return self._by_picture(lambda: self.suite.encoder.embed_texts(phrases))
 
         return self._wide(self._product(PHRASE_EMBEDDINGS, make))
 
@@ -203,7 +215,12 @@ class ProductCache:
             return make()
         products = self.reader.read(product, recipe, self.pixels, some=product.drawn and self.noise > 0)
         if products is None:
-            products = make()
+            try:
+                products = make()
+            except NotFinite as error:
+                self.reader.write_some(product, recipe, self.pixels, error)
+                self._products[recipe.name] = error.made  # for the cache without those pictures
+                raise
             self.reader.write(product, recipe, self.pixels, products)
         return products
 
@@ -216,10 +233,15 @@ class ProductCache:
     def _seeds(self, index: int) -> list[int]:
         return [mixed(mixed(picture.seed, self.noise), index) for picture in self.pictures]
 
-    def _split(self, rows: Vectors) -> list[Vectors]:
-        """Rows of all boxes, picture by picture."""
+    def _by_picture(self, embed: Callable[[], Vectors]) -> list[Vectors]:
+        """Rows of all boxes, picture by picture; so are the places of a :class:`NotFinite`."""
         counts = [len(of) for of in self.boxes()]
-        return np.split(rows, np.cumsum(counts)[:-1])
+        ends = np.cumsum(counts)
+        try:
+            return np.split(embed(), ends[:-1])
+        except NotFinite as error:
+            owners = sorted({int(np.searchsorted(ends, place, side="right")) for place in error.places})
+            raise NotFinite(str(error), owners, np.split(np.stack(error.made), ends[:-1])) from error
 
     def _wide(self, several: Sequence[Vectors]) -> list[Vectors]:
         """0 x d for a picture without a box, of which a table knows no d."""
@@ -227,6 +249,10 @@ class ProductCache:
 
     def _stacked(self, rows: Sequence[Vectors]) -> Vectors:
         return np.stack(rows) if rows else np.zeros((0, self.suite.encoder.width), np.float32)
+
+
+def _others(places: Iterable[int], taken: Collection[int]) -> list[int]:
+    return [place for place in places if place not in taken]
 
 
 def mixed(seed: int, index: int) -> int:

@@ -8,8 +8,10 @@ The public methods here do all the checking and batching; a subclass writes only
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from threading import RLock
 from typing import Any, ClassVar, Final, Self, TypeVar
@@ -18,8 +20,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from unprompt.errors import OptionError
+from unprompt.errors import NotFinite
+from unprompt.instruments.boxes import best_box
 from unprompt.instruments.cards import FILES, Card, Origin
+from unprompt.instruments.finite import drawn, finite
 from unprompt.instruments.loading import device_of, dtype_of
 from unprompt.types import RGB, Box, Caption
 
@@ -74,6 +78,9 @@ class Instrument(ABC):
         """The network, whose parts are frozen: whoever wants to tune one takes a copy."""
         return self.load()._model
 
+    def check(self) -> None:  # noqa: B027 - most need nothing that is not installed
+        """MissingExtra when an optional package that its weights need cannot be imported; loads no weights."""
+
     def _load(self) -> None:  # noqa: B027 - nothing to load is allowed
         """Set what the underscored methods use: the network, its tokenizer."""
 
@@ -81,14 +88,29 @@ class Instrument(ABC):
         return f"{type(self).__name__}({self.card.model!r}, digest={self.card.digest[:12]!r})"
 
     def _batched(self, make: Callable[[Sequence[Item]], Sequence[Made]], items: Sequence[Item]) -> list[Made]:
-        """Apply ``make`` to slices of ``batch_size`` items, without gradients, and join the results."""
+        """Apply ``make`` to slices of ``batch_size`` items, without gradients, and join the results.
+
+        What is not finite is made again in float32; :class:`NotFinite` for what is not finite there.
+        """
         made: list[Made] = []
         if items:
             self.load()
         with torch.inference_mode():
             for start in range(0, len(items), self.batch_size):
                 made.extend(make(items[start : start + self.batch_size]))
-        return made
+        return finite(self, make.__name__, items, made)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of its weights, and of what it computes."""
+        return self._dtype
+
+    @cached_property
+    def exact(self) -> Self:
+        """The same model computing in float32, which is loaded beside this one when it is first needed."""
+        twin = copy.copy(self)
+        twin._dtype, twin._loaded, twin._model = torch.float32, False, None
+        return twin.load()
 
 
 class Captioner(Instrument):
@@ -112,6 +134,10 @@ class Encoder(Instrument):
 
     kind = "encoder"
     width: int
+    vision_layers: int = 0
+    """Transformer layers of its image tower that can be learned one by one; 0 = the whole tower or nothing."""
+    text_layers: int = 0
+    """The same of its text tower."""
 
     def embed_pictures(self, pictures: Sequence[RGB]) -> Vectors:
         """N x width float32."""
@@ -138,10 +164,11 @@ class Generator(Instrument):
 
     def regenerate(self, captions: Sequence[str], seeds: Sequence[int]) -> list[RGB]:
         """One picture a caption, at the model's own size. Same caption and seed, same picture."""
-        return self._batched(self._regenerate, list(zip(captions, seeds, strict=True)))
+        return drawn(lambda: self._batched(self._regenerate, list(zip(captions, seeds, strict=True))))
 
     @abstractmethod
-    def _regenerate(self, prompts: Sequence[tuple[str, int]]) -> Sequence[RGB]: ...
+    def _regenerate(self, prompts: Sequence[tuple[str, int]]) -> Sequence[Vectors]:
+        """H x W x 3 each, whole numbers from 0 to 255 as float32; NaN where the model computed nothing finite."""
 
 
 class Diffusion(Generator):
@@ -155,10 +182,11 @@ class Diffusion(Generator):
 
     def reconstruct(self, pictures: Sequence[RGB], captions: Sequence[str], seeds: Sequence[int]) -> list[RGB]:
         """img2img of each picture towards its caption ("" = without); each of the size of ``prepare(picture)``."""
-        return self._batched(self._reconstruct, list(zip(pictures, captions, seeds, strict=True)))
+        return drawn(lambda: self._batched(self._reconstruct, list(zip(pictures, captions, seeds, strict=True))))
 
     @abstractmethod
-    def _reconstruct(self, tasks: Sequence[tuple[RGB, str, int]]) -> Sequence[RGB]: ...
+    def _reconstruct(self, tasks: Sequence[tuple[RGB, str, int]]) -> Sequence[Vectors]:
+        """As ``_regenerate``."""
 
 
 class Grounder(Instrument):
@@ -173,47 +201,25 @@ class Grounder(Instrument):
 
         Pictures go one at a time: a neighbour in the batch would move an edge by a hair, and a crop by a pixel.
         """
-        self.load()
-        with torch.inference_mode():
-            return [self._found(picture, texts) for picture, texts in zip(pictures, phrases, strict=True)]
+        tasks = list(zip(pictures, phrases, strict=True))
+        try:
+            return [
+                self._best(texts, seen) for texts, seen in zip(phrases, self._batched(self._seen, tasks), strict=True)
+            ]
+        except NotFinite as error:
+            error.made = [self._best(texts, seen) for texts, seen in zip(phrases, error.made, strict=True)]
+            raise
 
-    def _found(self, picture: RGB, phrases: Sequence[str]) -> tuple[Box, ...]:
-        seen = self._search(picture, phrases) if phrases else ()
+    def _seen(self, tasks: Sequence[tuple[RGB, Sequence[str]]]) -> list[Sequence[tuple[Vectors, Vectors]]]:
+        return [self._search(picture, phrases) if phrases else () for picture, phrases in tasks]
+
+    def _best(self, phrases: Sequence[str], seen: Sequence[tuple[Vectors, Vectors]]) -> tuple[Box, ...]:
         best = [best_box(phrase, *boxes, self.threshold) for phrase, boxes in zip(phrases, seen, strict=True)]
         return tuple(box for box in best if box is not None)
 
     @abstractmethod
     def _search(self, picture: RGB, phrases: Sequence[str]) -> Sequence[tuple[Vectors, Vectors]]:
         """For each phrase m x 4 edges (left, top, right, bottom; shares of the picture) and m scores in [0, 1]."""
-
-
-def best_box(phrase: str, edges: Vectors, scores: Vectors, threshold: float) -> Box | None:
-    """The box with the highest score above ``threshold``, cut to the picture; None when none of them shows any of it.
-
-    >>> best_box("a ball", np.float32([[0.5, 0, 1.5, 1], [0, 0, 1, 1]]), np.float32([0.75, 0.5]), 0.35)
-    Box(phrase='a ball', left=0.5, top=0.0, right=1.0, bottom=1.0, score=0.75)
-    """
-    inside = np.clip(edges, 0, 1).astype(np.float32)
-    sound = (inside[:, 2:] > inside[:, :2]).all(axis=1) & (scores > threshold)
-    if not sound.any():
-        return None
-    best = int(np.where(sound, scores, -1).argmax())
-    left, top, right, bottom = (float(edge) for edge in inside[best])
-    return Box(phrase, left, top, right, bottom, float(np.float32(scores[best])))
-
-
-def share(name: str, value: float) -> float:
-    """``value``; :class:`OptionError` unless it is in [0, 1)."""
-    if not 0 <= value < 1:
-        raise OptionError(f"{name} must be in [0, 1), got {value}")
-    return value
-
-
-def search(beams: int, max_new_tokens: int) -> dict[str, int]:
-    """A captioner's two numbers as its card states them; :class:`OptionError` unless both are at least 1."""
-    if beams < 1 or max_new_tokens < 1:
-        raise OptionError(f"beams and max_new_tokens must be at least 1, got {beams} and {max_new_tokens}")
-    return {"beams": beams, "max_new_tokens": max_new_tokens}
 
 
 class Perceptual(Instrument):

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from transformers import AutoTokenizer, BlipForConditionalGeneration, GenerationConfig
 
-from unprompt.instruments.base import Captioner, search
+from unprompt.instruments.base import Captioner
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.loading import from_folder, load_model, quietly
+from unprompt.instruments.parameters import search
 from unprompt.instruments.preprocessing import Normaliser
 from unprompt.types import RGB
 

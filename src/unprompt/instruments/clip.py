@@ -26,6 +26,8 @@ class ClipEncoder(Encoder):
         super().__init__(origin, device, dtype)
         config = from_folder(CLIPConfig, origin)
         self.width = config.projection_dim
+        self.vision_layers = config.vision_config.num_hidden_layers
+        self.text_layers = config.text_config.num_hidden_layers
         self._context = config.text_config.max_position_embeddings
         self._normalise = Normaliser.of(origin.folder, config.vision_config.image_size)
         self.side, self.mean, self.std = self._normalise.side, self._normalise.mean, self._normalise.std

@@ -16,10 +16,9 @@ from torch.nn.functional import pixel_shuffle
 from transformers import AutoTokenizer, CLIPTextModel
 
 from unprompt.errors import OptionError, SuiteError
-from unprompt.instruments.base import Generator
+from unprompt.instruments.base import Generator, Vectors
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.loading import from_folder, load_model, quietly
-from unprompt.types import RGB
 
 TICKS = 1000
 """Time as the UNet counts it: t = 1."""
@@ -60,14 +59,15 @@ class PixelFlow(Generator):
         self._tokenizer = from_folder(AutoTokenizer, self.origin, "tokenizer")
         self._patch = _patch(self._unet.config.in_channels, self.origin)
 
-    def _regenerate(self, prompts: Sequence[tuple[str, int]]) -> Sequence[RGB]:
+    def _regenerate(self, prompts: Sequence[tuple[str, int]]) -> Sequence[Vectors]:
         words = self._read([caption for caption, _ in prompts])
         none = self._read([""]).expand_as(words)
         shape = (self._unet.config.in_channels, *(self._unet.config.sample_size,) * 2)
         noise = torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for _, seed in prompts])
         drawn = paint(guided(self._see, words, none, self._guidance), noise.to(self.device), self._steps)
+        drawn = drawn.masked_fill(~drawn.isfinite(), math.nan)  # which clamping leaves alone
         pixels = pixel_shuffle(drawn, self._patch).add(1).mul(127.5).round().clamp(0, 255)
-        return list(pixels.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy())
+        return list(pixels.permute(0, 2, 3, 1).float().cpu().numpy())
 
     def _read(self, texts: list[str]) -> Tensor:
         """N x context x width."""

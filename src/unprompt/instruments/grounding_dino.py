@@ -11,9 +11,10 @@ import numpy as np
 from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 
 from unprompt.images import resize
-from unprompt.instruments.base import Grounder, Vectors, share
+from unprompt.instruments.base import Grounder, Vectors
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.loading import from_folder, load_model, quietly
+from unprompt.instruments.parameters import share
 from unprompt.types import RGB
 
 FLATTEST = 20

@@ -12,9 +12,10 @@ from transformers import AutoTokenizer, GenerationConfig, LlavaNextForConditiona
 from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
 
 from unprompt.errors import OptionError, SuiteError
-from unprompt.instruments.base import Captioner, search
+from unprompt.instruments.base import Captioner
 from unprompt.instruments.cards import FILES, Origin
 from unprompt.instruments.loading import load_model, load_part, quietly
+from unprompt.instruments.parameters import search
 from unprompt.types import RGB
 
 PROMPTS = {

@@ -29,6 +29,7 @@ A generator meets the pictures that are by it under any name of :mod:`unprompt.g
 Weights are named by their path beside the file, by hub id and revision, or by the url of a torchvision file; with a
 path, the others say where they come from. No path leads out of the file's folder, be it by ``..`` or by
 a link. ``needs`` = { disk, memory, work } says what a model asks of a machine.
+What is pinned to no commit is pinned by the lock that the first fetch writes (``unprompt.instruments.lock``).
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ from unprompt.errors import MissingHead, MissingWeights, SuiteError
 from unprompt.generators import canonical_name, is_known
 from unprompt.instruments.cache import cache_folder
 from unprompt.instruments.cards import Origin, lacking
+from unprompt.instruments.lock import Lock
 from unprompt.instruments.specs import ByRole, GeneratorSpec, MethodTable, Spec
 from unprompt.validation import CONFIG, Flag
 
@@ -119,13 +121,41 @@ class Manifest:
 
     def origin(self, spec: Spec) -> Origin:
         """Where the weights lie; MissingWeights when they are not on this machine."""
-        folder = self.inside(spec.path) if spec.path else _cached(spec, self.cli_name)
+        folder = self.inside(spec.path) if spec.path else self._cached(spec)
         # A branch of the hub moves; the cache names the folder of a snapshot after its commit.
         revision = spec.revision if spec.path or not spec.model else folder.name
         origin = Origin(folder, spec.model, revision, spec.licence, spec.digest, self.cli_name)
         if not folder.is_dir():
             raise origin.missing()
         return origin
+
+    @property
+    def lock(self) -> Lock:
+        """The commits that were fetched: beside a suite's own file; of a shipped suite in the user's cache."""
+        if self.file == shipped(self.name):
+            return Lock(cache_folder() / "locks" / f"{self.name}.lock")
+        return Lock(self.file.with_suffix(".lock"))
+
+    def revision(self, spec: Spec) -> str:
+        """The commit of the hub that the lock states, else what the file says, else the branch main."""
+        return self.lock.commit(spec) or spec.revision or "main"
+
+    def _cached(self, spec: Spec) -> Path:
+        """The folder in the local cache; nothing is fetched."""
+        if not spec.model:
+            return url_folder(spec.url)
+        from huggingface_hub import constants
+
+        revision, locked = self.revision(spec), self.lock.commit(spec)
+        if (folder := _snapshot(spec, revision)) is not None:
+            return folder
+        missing = Origin(Path(constants.HF_HUB_CACHE), spec.model, suite=self.cli_name)
+        if locked and (other := _snapshot(spec, spec.revision or "main")) is not None:
+            raise missing.missing(
+                f"{self.lock.file} states revision {locked}, here is {other.name} alone; to work with that one, whose "
+                "results are not comparable, delete the line from the file"
+            )
+        raise missing.missing(f"revision {revision}")
 
     def present(self, spec: Spec) -> bool:
         """Whether all weights of an instrument are on this machine."""
@@ -207,16 +237,13 @@ def _file_of(name_or_path: str | Path) -> Path:
     return file.absolute()
 
 
-def _cached(spec: Spec, suite: str) -> Path:
-    """The folder in the local cache; nothing is fetched."""
-    if not spec.model:
-        return url_folder(spec.url)
-    from huggingface_hub import constants, snapshot_download  # Here, since most suites lie in folders.
+def _snapshot(spec: Spec, revision: str) -> Path | None:
+    """The folder of a revision in the hub's cache on this machine."""
+    from huggingface_hub import snapshot_download  # Here, since most suites lie in folders.
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    revision = spec.revision or "main"
     files = list(spec.build().files)  # Others of the model were left out when it was fetched.
     try:
         return Path(snapshot_download(spec.model, revision=revision, local_files_only=True, allow_patterns=files))
-    except (LocalEntryNotFoundError, ValueError) as error:
-        raise Origin(Path(constants.HF_HUB_CACHE), spec.model, suite=suite).missing(f"revision {revision}") from error
+    except (LocalEntryNotFoundError, ValueError):
+        return None

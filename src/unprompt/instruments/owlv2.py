@@ -11,9 +11,10 @@ from torch import Tensor
 from transformers import AutoTokenizer, CLIPConfig, Owlv2Config, Owlv2ForObjectDetection
 
 from unprompt.errors import SuiteError
-from unprompt.instruments.base import Grounder, Vectors, share
+from unprompt.instruments.base import Grounder, Vectors
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.loading import fill_model, from_folder, load_model, read_weights
+from unprompt.instruments.parameters import share
 from unprompt.instruments.preprocessing import Normaliser
 from unprompt.types import RGB
 

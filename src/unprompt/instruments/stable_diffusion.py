@@ -110,6 +110,7 @@ class StableDiffusion(Diffusion):
             from diffusers import AutoPipelineForImage2Image
 
             self._text2img = self._text_to_image(self._parts())
+            self._text2img.vae.decoder.register_forward_hook(_unclipped)
             self._img2img = AutoPipelineForImage2Image.from_pipe(self._text2img)
         for pipeline in (self._text2img, self._img2img):
             pipeline.set_progress_bar_config(disable=True)
@@ -143,9 +144,9 @@ class StableDiffusion(Diffusion):
         """The picture with its longer side at ``side`` pixels (bicubic)."""
         return fit_long(picture, self.sampling.side)
 
-    def _reconstruct(self, tasks: Sequence[tuple[RGB, str, int]]) -> Sequence[RGB]:
+    def _reconstruct(self, tasks: Sequence[tuple[RGB, str, int]]) -> Sequence[Vectors]:
         jobs = [self._job(place, *task) for place, task in enumerate(tasks)]
-        made: dict[int, RGB] = {}
+        made: dict[int, Vectors] = {}
         for _, group in groupby(sorted(jobs, key=lambda job: (job.group, job.place)), lambda job: job.group):
             made.update(self._run(list(group)))
         return [made[place] for place in range(len(jobs))]
@@ -154,7 +155,7 @@ class StableDiffusion(Diffusion):
         prepared = self.prepare(picture)
         return ReconstructionTask(place, prepared, pad_edges(prepared, self._multiple), caption, seed)
 
-    def _run(self, jobs: Sequence[ReconstructionTask]) -> dict[int, RGB]:
+    def _run(self, jobs: Sequence[ReconstructionTask]) -> dict[int, Vectors]:
         """One batch of equal size, each result cut back to its picture: place -> height x width x 3."""
         pixels = np.stack([job.padded for job in jobs]).transpose(0, 3, 1, 2)
         with quietly():  # Its tokenizer reports every caption that is longer than the text encoder's context.
@@ -168,10 +169,10 @@ class StableDiffusion(Diffusion):
                 generator=_noises(job.seed for job in jobs),
                 output_type="np",
             ).images
-        pictures = zip(jobs, _to_bytes(drawn), strict=True)
+        pictures = zip(jobs, _in_steps(drawn), strict=True)
         return {job.place: rgb[: job.prepared.shape[0], : job.prepared.shape[1]].copy() for job, rgb in pictures}
 
-    def _regenerate(self, prompts: Sequence[tuple[str, int]]) -> Sequence[RGB]:
+    def _regenerate(self, prompts: Sequence[tuple[str, int]]) -> Sequence[Vectors]:
         with quietly():
             drawn = self._text2img(
                 prompt=[caption for caption, _ in prompts],
@@ -181,7 +182,7 @@ class StableDiffusion(Diffusion):
                 generator=_noises(seed for _, seed in prompts),
                 output_type="np",
             ).images
-        return list(_to_bytes(drawn))
+        return list(_in_steps(drawn))
 
 
 def pad_edges(rgb: RGB, multiple: int) -> RGB:
@@ -190,9 +191,14 @@ def pad_edges(rgb: RGB, multiple: int) -> RGB:
     return np.pad(rgb, ((0, -height % multiple), (0, -width % multiple), (0, 0)), mode="edge")
 
 
-def _to_bytes(drawn: Vectors) -> RGB:
-    """N x H x W x 3 in [0, 1] -> uint8."""
-    return (drawn * 255).round().astype(np.uint8)
+def _in_steps(drawn: Vectors) -> Vectors:
+    """N x H x W x 3 in [0, 1] -> whole numbers from 0 to 255; NaN stays NaN."""
+    return np.asarray((drawn * 255).round(), np.float32)
+
+
+def _unclipped(decoder: torch.nn.Module, inputs: object, pixels: torch.Tensor) -> torch.Tensor:
+    """What the autoencoder decodes, with NaN for infinity, which clipping to [0, 1] would turn into black or white."""
+    return pixels.masked_fill(~pixels.isfinite(), math.nan)
 
 
 def _noises(seeds: Iterable[int]) -> list[torch.Generator]:

@@ -165,9 +165,13 @@ class Suite:
         return cast("Generator", self._build(f"generators.{name}", self.manifest.generators[name], "Generator"))
 
     def card(self, role: str) -> Card:
-        """The card of the instrument in ``role``, or of the generator in ``generators.NAME``; loads no weights."""
+        """The card of :meth:`instrument`; loads no weights."""
+        return self.instrument(role).card
+
+    def instrument(self, role: str) -> Instrument:
+        """The instrument in ``role``, or the generator in ``generators.NAME``; its weights are not loaded yet."""
         kind, _, name = role.partition(".")
-        return (self.generator(name) if kind == "generators" else self._role(role)).card
+        return self.generator(name) if kind == "generators" else self._role(role)
 
     def _role(self, role: str) -> Instrument:
         instruments = self.manifest.instruments_of(self.method)

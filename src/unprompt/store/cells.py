@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -29,6 +29,14 @@ def sample_rows(shard: Shard, read: Sequence[Picture | PictureError], perturbati
     rows = [
         index_cells(planned) | changed | (_failure(found) if isinstance(found, PictureError) else _facts(found))
         for planned, found in zip(shard.rows, read, strict=True)
+    ]
+    return pa.Table.from_pylist(rows, SAMPLES)
+
+
+def failed_rows(table: pa.Table, pixels: Collection[str], reason: str) -> pa.Table:
+    """Rows of schema SAMPLES in which the pictures with these hashes are errors."""
+    rows = [
+        row | ({"status": "error", "error": reason} if row["pixels"] in pixels else {}) for row in table.to_pylist()
     ]
     return pa.Table.from_pylist(rows, SAMPLES)
 

@@ -34,17 +34,28 @@ PLAN = _table("plan", *_INDEX, _column("part", pa.int32(), "number of the part t
 SAMPLES = _table(
     "samples",
     *_INDEX,
-    _column("status", pa.string(), "ok, or error when the picture could not be read"),
-    _column("error", pa.string(), "why there is no picture; null when there is one", nullable=True),
-    _column("sha256", pa.string(), "hash of the file's bytes; null after an error", nullable=True),
-    _column("pixels", pa.string(), "hash of the decoded RGB and its size; null after an error", nullable=True),
-    _column("width", pa.int32(), "native width in pixels, as stored; null after an error", nullable=True),
-    _column("height", pa.int32(), "native height in pixels, as stored; null after an error", nullable=True),
-    _column("format", pa.string(), "sniffed format; null after an error", nullable=True),
+    _column(
+        "status",
+        pa.string(),
+        "ok, or error when the picture could not be read, or a model answers nothing finite about it",
+    ),
+    _column("error", pa.string(), "why there is no picture, or no product of it; null when there is", nullable=True),
+    _column("sha256", pa.string(), "hash of the file's bytes; null when it could not be read", nullable=True),
+    _column(
+        "pixels", pa.string(), "hash of the decoded RGB and its size; null when it could not be read", nullable=True
+    ),
+    _column("width", pa.int32(), "native width in pixels, as stored; null when it could not be read", nullable=True),
+    _column("height", pa.int32(), "native height in pixels, as stored; null when it could not be read", nullable=True),
+    _column("format", pa.string(), "sniffed format; null when it could not be read", nullable=True),
     _column("quality", pa.int32(), "estimated JPEG quality, 1 to 100; null for other formats", nullable=True),
     _column("perturbation", pa.string(), "what the decoded RGB went through, name:value[,...]; null: nothing", True),
     _column("original", pa.string(), "hash of the decoded RGB before the perturbation; null without one", True),
-    _column("decoding", pa.int32(), "version of the policy of `images.read`; null after an error, and for 1", True),
+    _column(
+        "decoding",
+        pa.int32(),
+        "version of the policy of `images.read`; null when it could not be read, and for 1",
+        True,
+    ),
     _column(
         "warnings", pa.string(), "what of the file could not be honoured, joined by semicolons; null: nothing", True
     ),

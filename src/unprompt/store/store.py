@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from unprompt.errors import StoreError
+from unprompt.store.cells import failed_rows
 from unprompt.store.files import locked
 from unprompt.store.noise_samples import NoiseSamples, read_noise_samples, write_noise_samples
 from unprompt.store.parquet import REMEDY, read_table, rows_in, write_table
@@ -62,6 +63,18 @@ class Store:
     def read_shard(self, shard: int) -> pa.Table | None:
         """The stored sample rows of shard number ``shard``, or None when it was not read yet."""
         return read_table(self.root / "samples" / shard_file(shard), SAMPLES)
+
+    def fail_pictures(self, shard: int, pixels: Collection[str], reason: str) -> None:
+        """Make errors of the rows of pictures, by their hashes, about which a model has no answer; their facts stay."""
+        table = self.read_shard(shard)
+        if table is not None:
+            self.write_samples(shard, failed_rows(table, pixels, reason))
+
+    def failed_pictures(self, shard: int) -> frozenset[str]:
+        """Hashes of the pictures whose rows :meth:`fail_pictures` made errors."""
+        table = self.read_shard(shard)
+        rows = [] if table is None else table.select(["status", "pixels"]).to_pylist()
+        return frozenset(row["pixels"] for row in rows if row["status"] == "error" and row["pixels"])
 
     def shards_read(self) -> frozenset[int]:
         """Numbers of the shards whose sample rows are stored; the files are not looked at."""

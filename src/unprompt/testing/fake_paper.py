@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Collection
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import (
     Blip2Config,
     Blip2ForConditionalGeneration,
+    CLIPTextModel,
     CLIPTextModelWithProjection,
     LlavaNextConfig,
     LlavaNextForConditionalGeneration,
@@ -29,7 +31,7 @@ from transformers import (
 from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
 
 from unprompt.errors import MissingExtra
-from unprompt.instruments import open_clip
+from unprompt.instruments import lpips, open_clip
 from unprompt.instruments.cache import cache_folder
 from unprompt.instruments.loading import import_extra, quietly
 from unprompt.instruments.manifest import FAKE, shipped
@@ -37,16 +39,23 @@ from unprompt.testing import fake_suite
 from unprompt.testing.fake_grounders import save_fake_grounding_dino
 from unprompt.testing.fake_suite import CONTEXT, LAYERS, SIDE, VISION, WORDS, save, spread
 
-OPEN_CLIP = """
-[methods.semgir.instruments.encoder]
-class = "open-clip"
-path = "encoder-rn"
-
-[methods.semgir-a.instruments.encoder]
-class = "open-clip"
-path = "encoder-rn"
-"""
+OPEN_CLIP = "".join(
+    f'\n[methods.{method}.instruments.encoder]\nclass = "open-clip"\npath = "encoder-rn"\n'
+    for method in ("semgir", "semgir-a", "defake")
+)
 """What the suite's file says besides where open_clip can be imported."""
+PERCEPTUAL, LPIPS = (
+    f'[instruments.perceptual]\nclass = "{name}"\npath = "{path}"\n'
+    for name, path in (("clip-perceptual", "encoder"), ("lpips", "perceptual"))
+)
+"""What it says, and what it says instead where lpips can be imported."""
+EXTRAS = {"open_clip": "openclip", "lpips": "lpips"}
+"""Packages that a part of the suite needs -> the extras that bring them."""
+TRUNK = {0: (3, 64, 11), 3: (64, 192, 5), 6: (192, 384, 3), 8: (384, 256, 3), 10: (256, 256, 3)}
+"""Convolutions of AlexNet by their places: channels in and out, side."""
+
+with quietly():  # See stable_diffusion.py.
+    from diffusers import UNet2DConditionModel
 
 BACKBONE: dict[str, Any] = {"hidden_sizes": [8, 16], "depths": [1, 1], "embedding_size": 8, "layer_type": "basic"}
 """Sizes of the convolutional network."""
@@ -60,15 +69,15 @@ _TEMPLATE = (
 
 def cached_fake_suite() -> Path:
     """The folder of the suite in the user's cache; made now if it is not there. Half a suite is never seen."""
-    with_open_clip = _importable()
+    packages = tuple(filter(importable, EXTRAS))
     made_of = [Path(file).read_bytes() for file in (__file__, fake_suite.__file__, shipped(FAKE))]
-    stamp = hashlib.sha256(b"".join([*made_of, version("torch").encode(), str(with_open_clip).encode()])).hexdigest()
+    stamp = hashlib.sha256(b"".join([*made_of, version("torch").encode(), str(packages).encode()])).hexdigest()
     folder = cache_folder() / f"{FAKE}-{stamp[:12]}"
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{FAKE}-", dir=folder.parent))
         try:
-            save_fake_paper(aside, with_open_clip=with_open_clip)
+            save_fake_paper(aside, packages=packages)
             os.rename(aside, folder)
         except OSError:
             if not folder.is_dir():  # Else another process was faster, with the same bytes.
@@ -78,11 +87,11 @@ def cached_fake_suite() -> Path:
     return folder
 
 
-def save_fake_paper(folder: Path | str, seed: int = 0, with_open_clip: bool = False) -> Path:
+def save_fake_paper(folder: Path | str, seed: int = 0, packages: Collection[str] = ()) -> Path:
     """Write every model of the suite and its ``suite.toml`` into a folder, and return it.
 
-    The same seed gives the same weights; the caller's random state is left as it was. ``with_open_clip`` gives
-    SemGIR and SemGIR-A an encoder of that package.
+    The same seed gives the same weights; the caller's random state is left as it was. ``packages`` are those of
+    ``EXTRAS`` that it may be built on: open_clip gives SemGIR, SemGIR-A and DE-FAKE an encoder, lpips the distance.
     """
     folder = fake_suite.save_fake_suite(folder, seed)
     with torch.random.fork_rng(devices=[]), quietly():
@@ -92,16 +101,21 @@ def save_fake_paper(folder: Path | str, seed: int = 0, with_open_clip: bool = Fa
         save_stable_diffusion_xl(folder / "diffusion-xl")
         save_fake_grounding_dino(folder / "grounder-dino", WORDS)
         save(ResNetModel(ResNetConfig(**BACKBONE)), folder / "backbone")
-        if with_open_clip:
+        save_flow(folder / "flow")
+        save_alexnet(folder / "perceptual")
+        if "open_clip" in packages:
             save_open_clip(folder / "encoder-rn")
     text = shipped(FAKE).read_text("utf-8")
-    (folder / "suite.toml").write_text(text + (OPEN_CLIP if with_open_clip else ""), "utf-8")
+    assert PERCEPTUAL in text
+    text = text.replace(PERCEPTUAL, LPIPS) if "lpips" in packages else text
+    (folder / "suite.toml").write_text(text + (OPEN_CLIP if "open_clip" in packages else ""), "utf-8")
     return folder
 
 
-def _importable() -> bool:
+def importable(package: str) -> bool:
+    """Whether a package of ``EXTRAS`` can be imported here."""
     try:
-        import_extra("open_clip", "openclip", "Tests")
+        import_extra(package, EXTRAS[package], "Tests")
     except MissingExtra:
         return False
     return True
@@ -172,6 +186,35 @@ def save_stable_diffusion_xl(folder: Path) -> None:
     fake_suite.save_stable_diffusion(folder, **more)
     save(spread(CLIPTextModelWithProjection(reader)), folder / "text_encoder_2")
     fake_suite.clip_tokenizer().save_pretrained(folder / "tokenizer_2")
+
+
+def save_flow(folder: Path) -> None:
+    """A rectified flow on patches of 4 x 4 pixels, whose pictures are as large as the fake diffusion's."""
+    unet = UNet2DConditionModel(
+        sample_size=SIDE // 4,
+        in_channels=3 * 4**2,
+        out_channels=3 * 4**2,
+        block_out_channels=(16, 16),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        layers_per_block=1,
+        attention_head_dim=8,
+        norm_num_groups=8,
+        cross_attention_dim=16,
+    )
+    save(unet, folder / "unet")
+    save(spread(CLIPTextModel(fake_suite.text_config(fake_suite.clip_tokenizer()))), folder / "text_encoder")
+    fake_suite.clip_tokenizer().save_pretrained(folder / "tokenizer")
+
+
+def save_alexnet(folder: Path) -> None:
+    """AlexNet's convolutions under torchvision's names, on which LPIPS puts the linear weights of its package."""
+    weights: dict[str, torch.Tensor] = {}
+    for place, (inwards, outwards, side) in TRUNK.items():
+        layer = torch.nn.Conv2d(inwards, outwards, side)
+        weights |= {f"features.{place}.{name}": value.detach() for name, value in layer.named_parameters()}
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(weights, folder / lpips.WEIGHTS)
 
 
 def save_open_clip(folder: Path) -> None:

@@ -45,7 +45,8 @@ def extract(
 ) -> Path:
     """Make a method's evidence by the frozen models, once; what is stored already is not made again.
 
-    ``panel`` extracts for its four members at once. Pictures that cannot be read become rows with an error.
+    ``panel`` extracts for its four members at once. Pictures that cannot be read become rows with an error, and so do
+    those about which a model answers NaN, in float32 too.
 
     A run that would take longer than ``max_minutes`` on a CPU raises Unconfirmed before it begins; None = no limit.
 
@@ -62,6 +63,7 @@ def extract(
         raise OptionError(f"--spread is {spread}, expected 1 or more draws of the noise")
     method_class, chain, limits, samples = EVERY[method], Chain.parse(perturb), Limits(max_pixels), datasets.load(data)
     instruments = Suite.load(suite, device, dtype)
+    method_class.check_suite(instruments, method_class.fitting_options(instruments).override(options))
     extractor = _extractor(method_class, instruments, options)
     check_cost(instruments, extractor, len(samples), max_minutes)
     store = extract_samples(extractor, samples, Path(out), instruments, chain, limits)
@@ -119,10 +121,11 @@ def _make(
     results = list(_bounded((read_or_error(sample, chain, limits) for sample in shard.samples), store.root))
     if unread:
         store.write_samples(shard.index, sample_rows(shard, results, str(chain)))
-    pictures = [picture for picture in results if isinstance(picture, Picture)]
+    failed = store.failed_pictures(shard.index)
+    pictures = [one for one in results if isinstance(one, Picture) and one.pixels not in failed]
     cache = ProductCache(pictures, suite, ShardReader(store, shard.index))
     for extractor in extractors:
-        extractor.extract(cache)
+        cache = extractor.fill(cache)
     return True
 
 

@@ -55,7 +55,9 @@ def fetch(
     """Fetch a suite's models from the hub; an interrupted fetch goes on by the same command.
 
     Only configurations, vocabularies and safetensors that this machine has not; sizes are logged first. What is there
-    is never exchanged, though the hub's branch may have moved on. Returns the folder where the models are.
+    is never exchanged, though the hub's branch may have moved on: the commit of each model that the suite pins to none
+    is recorded in a lock at its first fetch, beside the suite's file or, of a shipped suite, in the user's cache, and
+    this and every later run takes that one. Returns the folder where the models are.
 
     Args:
         suite: A suite's name or path: ``unprompt suites`` lists them.
@@ -72,11 +74,14 @@ def fetch(
     for download in downloads:
         log.info(f"fetching {download.name}")
         (_convert if download.url else _snapshot)(download, manifest.cli_name)
+    commits: list[tuple[Spec, str]] = []
     for spec in wanted:
         origin = manifest.origin(spec)
+        commits.append((spec, origin.revision))
         if files := lacking(origin.folder, spec.build().files):
             raise origin.missing(f"{files[0]} is not among its files")
         log.info(f"{spec.source}: {origin.revision or 'no revision'}, licence {origin.licence or 'not stated'}")
+    manifest.lock.record(commits)
     if to is None:
         return Path(constants.HF_HUB_CACHE)
     return write_bundle(manifest, wanted, Path(to))
@@ -88,7 +93,7 @@ def _downloads(specs: Sequence[Spec], manifest: Manifest) -> list[Download]:
     for spec in specs:
         if not (spec.model or spec.url) or spec.path:
             raise manifest.origin(spec).missing()
-        key = (spec.model, spec.revision, spec.url)
+        key = (spec.model, manifest.revision(spec) if spec.model else "", spec.url)
         known = downloads.get(key)
         files = dict.fromkeys([*(known.files if known else ()), *spec.build().files])
         downloads[key] = Download(*key, tuple(files), max(spec.needs.disk, known.stated if known else 0))
@@ -126,9 +131,9 @@ def _snapshot(download: Download, suite: str, dry_run: bool = False) -> Any:
     """The hub's answer; every error of its client becomes MissingWeights."""
     from huggingface_hub import snapshot_download
 
-    revision, files = download.revision or "main", list(download.files)
+    model, revision, files = download.model, download.revision, list(download.files)
     try:
-        return snapshot_download(download.model, revision=revision, allow_patterns=files, dry_run=dry_run)
+        return snapshot_download(model, revision=revision, allow_patterns=files, dry_run=dry_run)
     except Exception as error:  # It raises what its HTTP library does, which differs between editions.
         raise download.failed(first_cause(error), suite) from error
 

@@ -130,10 +130,14 @@ class DrctDetector(Detector[DrctEvidence, DrctOptions]):
         model.extractor = DrctExtractor(reconstructed=False)  # inference needs none
         return model
 
+    @classmethod
+    def head_roles(cls, options: DrctOptions) -> Sequence[str]:
+        """The encoder or the backbone."""
+        return ("encoder" if options.features == "clip" else "backbone",)
+
     def instruments(self) -> dict[str, str]:
-        """The encoder or the backbone: no score depends on the diffusion, which made pictures to learn from."""
-        role = "encoder" if self.options.features == "clip" else "backbone"
-        return {role: self.suite.card(role).digest}
+        """Those of the head: no score depends on the diffusion, which made pictures to learn from."""
+        return {role: self.suite.card(role).digest for role in self.head_roles(self.options)}
 
     def loss(self, inputs: Sequence[Tensor], target: Tensor) -> Tensor:
         """(1 - alpha) cross-entropy + alpha contrastive, over pictures and their reconstructions, which are fake."""

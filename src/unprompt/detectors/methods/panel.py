@@ -81,6 +81,12 @@ class Panel(LinearDetector[JointEvidence]):
         """The evidence of the four papers' methods, whatever the suite; a fitted panel has that of its members."""
         return JointExtractor({name: METHODS[name].evidence_of(METHODS[name].Options()) for name in MEMBERS})
 
+    @classmethod
+    def check_suite(cls, suite: Suite, options: ClosedFormOptions) -> None:
+        """What the four members need of it."""
+        for name in MEMBERS:
+            METHODS[name].check_suite(suite, METHODS[name].fitting_options(suite))
+
     def _extractor(self) -> JointExtractor:
         return JointExtractor({member.method: member.extractor for member in self.members})
 

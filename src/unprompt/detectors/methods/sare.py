@@ -114,13 +114,15 @@ class SareDetector(Detector[SareEvidence, SareOptions]):
     def evidence_of(cls, options: SareOptions) -> SareExtractor:
         return SareExtractor()
 
+    @classmethod
+    def check_head(cls, suite: Suite, options: SareOptions) -> None:
+        side = require_vision_tower(suite.encoder).side
+        if side != options.crop:
+            raise OptionError(f"--crop is {options.crop}, this suite's encoder takes pictures of {side} pixels")
+
     def _build(self) -> SareNetwork:
-        tower = ImageTower(self.suite.encoder)
-        if tower.side != self.options.crop:
-            raise OptionError(
-                f"--crop is {self.options.crop}, this suite's encoder takes pictures of {tower.side} pixels"
-            )
-        return SareNetwork(tower, self.options)
+        self.check_head(self.suite, self.options)
+        return SareNetwork(ImageTower(self.suite.encoder), self.options)
 
     def collate(self, evidence: Sequence[SareEvidence], rng: np.random.Generator | None = None) -> tuple[Tensor, ...]:
         pairs = [self._pair(one, rng) for one in evidence]

@@ -6,7 +6,7 @@ The paper calls real the positive class; here, as everywhere, 1 = generated.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -15,11 +15,14 @@ from torch import Tensor, nn
 from unprompt.detectors.base import Detector
 from unprompt.detectors.heads import TwoClassHead, mean_score_logit
 from unprompt.detectors.options import RegenerationOptions
-from unprompt.detectors.towers import ImageTower, as_pixels
+from unprompt.detectors.towers import ImageTower, as_pixels, check_towers
 from unprompt.errors import DataError
 from unprompt.evidence.semgir import SemgirEvidence, SemgirExtractor
 from unprompt.images import centre_square
 from unprompt.validation import Count, checked
+
+if TYPE_CHECKING:
+    from unprompt.instruments import Suite
 
 
 @checked()
@@ -61,6 +64,10 @@ class SemgirDetector(Detector[SemgirEvidence, SemgirOptions]):
     @classmethod
     def evidence_of(cls, options: SemgirOptions) -> SemgirExtractor:
         return SemgirExtractor(options.regenerations)
+
+    @classmethod
+    def check_head(cls, suite: Suite, options: SemgirOptions) -> None:
+        check_towers(suite.encoder, options.layers)
 
     def _build(self) -> SemgirNetwork:
         return SemgirNetwork(ImageTower(self.suite.encoder, self.options.layers))

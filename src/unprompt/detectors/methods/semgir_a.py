@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from unprompt.detectors.attributor import Attributor, AttributorOptions, candidates_of
 from unprompt.detectors.heads import Combiner, TwoClassHead
 from unprompt.detectors.options import RegenerationOptions
-from unprompt.detectors.towers import ImageTower, TextTower, as_pixels, require_text_tower
+from unprompt.detectors.towers import ImageTower, TextTower, as_pixels, check_towers, require_text_tower
 from unprompt.errors import DataError
 from unprompt.evidence.attribution import AttributionEvidence, AttributionExtractor
 from unprompt.images import centre_square
@@ -111,6 +111,10 @@ class SemgirAttributor(Attributor[AttributionEvidence, SemgirAOptions]):
     @classmethod
     def evidence_of(cls, options: SemgirAOptions) -> AttributionExtractor:
         return AttributionExtractor(options.generators)
+
+    @classmethod
+    def check_head(cls, suite: Suite, options: SemgirAOptions) -> None:
+        check_towers(suite.encoder, options.layers, text=True)
 
     def _build(self) -> SemgirANetwork:
         encoder, layers = self.suite.encoder, self.options.layers

@@ -119,7 +119,7 @@ def _draw_part(
     if lacking:
         cache = ProductCache([reopened(row) for row in rows], suite, reader)
         for noise in lacking:
-            extractor.extract(cache.at_noise(noise))
+            cache = extractor.fill(cache.at_noise(noise))
     return bool(lacking)
 
 

@@ -94,6 +94,8 @@ def estimate(
     stated = made.options_for(instruments.manifest)
     extractor = made.evidence_of(stated)
     lacking = _lacking(instruments, [extractor])
+    if not lacking:
+        made.check_suite(instruments, made.fitting_options(instruments).override(options))
     sample = _sample(selection.samples)
     log.info(f"{recipe.name}: timing {len(sample)} pictures" if sample and not lacking else f"{recipe.name}: not timed")
     timed = None if lacking or not sample else _timed(recipe.method, sample, instruments, options)
