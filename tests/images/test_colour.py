@@ -118,7 +118,7 @@ P3_PROFILE = matrix_profile(P3)
 BAD = {
     "it is no ICC profile": b"no profile at all" * 20,
     "it is damaged": P3_PROFILE[:200].ljust(len(P3_PROFILE), b"\xff"),
-    "it is made for b'LUV ', not for grey, RGB or CMYK": P3_PROFILE[:16] + b"LUV " + P3_PROFILE[20:],
+    "it is made for LUV, not for grey, RGB or CMYK": P3_PROFILE[:16] + b"LUV " + P3_PROFILE[20:],
     "it is made for CMYK and the pixels are RGB": table_profile(b"CMYK", lab_of, 2),
     "it is absurd .it shows black as .* and white as": table_profile(b"RGB ", lambda corner: (50, 0, 0), 2),
 }

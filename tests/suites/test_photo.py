@@ -110,3 +110,11 @@ def test_the_card_is_written_from_its_figures() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     for name in ("auc", "tpr_at_3"):
         assert f"{told['macro'][name]['value']:.2f}" in text
+
+
+def test_a_grey_photograph_is_not_taken_for_a_scene(photograph: Path, tmp_path: Path) -> None:
+    """One channel alone looks to the check of the little scenes like one of them."""
+    Image.open(photograph).convert("RGB").getchannel("R").save(tmp_path / "red.png")
+    (row,) = detect(tmp_path / "red.png")
+    assert (row.suite, row.verdict, row.probability) == ("photo", "inconclusive", None)
+    assert TONED in row.warnings

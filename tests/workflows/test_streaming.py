@@ -8,13 +8,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from unprompt.cli.rows import print_predictions
-from unprompt.errors import OptionError, PictureTooLarge, StoreError
+from unprompt.errors import NotFinite, OptionError, PictureTooLarge, StoreError
 from unprompt.images import Limits
 from unprompt.instruments import Suite
 from unprompt.report.report_item import LONGEST
@@ -22,6 +23,7 @@ from unprompt.types import Picture, Prediction, Sample
 from unprompt.workflows.detect import detect
 from unprompt.workflows.prediction.batches import batches
 from unprompt.workflows.prediction.detection import Predictor
+from unprompt.workflows.prediction.heads import DetectorHead
 from unprompt.workflows.prediction.inputs import Input, iter_inputs
 
 
@@ -51,9 +53,9 @@ def test_inputs_are_taken_when_their_batch_is_due(predictor: Predictor, folder: 
 
     rows = predictor.iterate(inputs())
     assert next(rows).status == "ok"
-    assert len(taken) == 2
+    assert len(taken) == 1
     assert [row.uri for row in (next(rows), next(rows))] == taken[1:3]
-    assert len(taken) == 4
+    assert len(taken) == 3
     rest = [*rows]
     assert [row.status for row in rest] == ["ok", "ok", "ok", "error"]
     assert rest[2].duplicate_of == rest[1].uri
@@ -73,9 +75,11 @@ def test_scores_of_several_suites_are_named_together() -> None:
     assert Predictor(suites[1:], "traces").scorers == ("traces",)
 
 
-@pytest.mark.parametrize(("pixels", "sizes"), [(1, [1, 1, 1, 1]), (2400, [2, 2]), (2401, [3, 1]), (10**6, [3, 1])])
-def test_a_batch_ends_where_its_pixels_pass_the_budget(pixels: int, sizes: list[int], folder: Path) -> None:
-    inputs = list(iter_inputs(sorted(folder.glob("[0-3].png"))))
+@pytest.mark.parametrize(
+    ("pixels", "sizes"), [(1, [1] * 8), (2400, [1, 2, 2, 2, 1]), (2401, [1, 2, 3, 2]), (10**6, [1, 2, 3, 2])]
+)
+def test_batches_grow_and_end_where_their_pixels_pass_the_budget(pixels: int, sizes: list[int], folder: Path) -> None:
+    inputs = 2 * list(iter_inputs(sorted(folder.glob("[0-3].png"))))
     made = list(batches(inputs, 3, pixels=pixels))
     assert [len(one) for one in made] == sizes
     assert [given for one in made for given, _ in one] == inputs
@@ -201,3 +205,25 @@ def test_rows_without_a_probability_say_why(tmp_path: Path) -> None:
         assert "too small to be judged: 8 x 8 pixels, expected" in " ".join(rows["eight.png"].warnings)
         assert "too flat to be judged: its middle is of nearly one brightness" in rows["flat.png"].warnings
         assert {row.warnings[0] for row in rows.values()} == {"outside this suite's world"}
+
+
+def test_what_a_model_answers_without_a_number_is_an_error_row(
+    candidate_suites: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other pictures of the batch are judged as ever."""
+    sound = {row.uri: row for row in detect(folder, suite=candidate_suites, method="item")}
+    plain = DetectorHead.answer
+    bad = next(row.pixels for row in sound.values() if row.status == "ok")
+
+    def answer(head: Any, cache: Any, *rest: Any) -> Any:
+        places = [place for place, one in enumerate(cache.pixels) if one == bad]
+        if places:
+            raise NotFinite("the encoder answers NaN", places, cache.pixels)
+        return plain(head, cache, *rest)
+
+    monkeypatch.setattr(DetectorHead, "answer", answer)
+    for row in detect(folder, suite=candidate_suites, method="item"):
+        if row.pixels == bad:
+            assert (row.status, row.verdict, row.error) == ("error", None, "the encoder answers NaN")
+        else:
+            assert (row.status, row.score) == (sound[row.uri].status, pytest.approx(sound[row.uri].score, abs=1e-4))

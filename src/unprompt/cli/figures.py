@@ -41,10 +41,8 @@ def _print_figures(table: EvaluationTable) -> None:
         for name, row in table.rows()
     ]
     print_table(header, rows, right=header[1:])
-    typer.echo(
-        f"The accuracies count a picture as generated above a probability of {table.threshold:.3f}, "
-        "the raw one above 0.5 of the head's own output, before its calibration"
-    )
+    typer.echo(f"The accuracies count a picture as generated above a probability of {table.threshold:.3f},")
+    typer.echo("the raw one above 0.5 of the head's own output, before its calibration")
     if table.ungrounded:
         shares = " and ".join(f"{share:.1%} of the {name}" for name, share in table.ungrounded.items())
         typer.echo(f"No object was grounded in {shares} pictures")

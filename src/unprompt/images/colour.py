@@ -61,7 +61,8 @@ def _fault(profile: bytes) -> str | None:
         return "it is no ICC profile"
     space = _SPACES.get(profile[16:20])
     if space is None:
-        return f"it is made for {profile[16:20]!r}, not for grey, RGB or CMYK"
+        named = profile[16:20].decode("ascii", "replace").strip()
+        return f"it is made for {named}, not for grey, RGB or CMYK"
     try:
         seen = _transformed(_grid(space), profile, space, _NO_FIX)
     except imagecodecs.CmsError as error:

@@ -43,7 +43,7 @@ _OTHERS: Final = (
     (rb"\x76\x2f\x31\x01", f"OpenEXR: {_CONVERT}"),
     (rb"#\?RADIANCE|#\?RGBE", f"Radiance HDR: {_CONVERT}"),
     (rb"DDS ", f"a texture (DDS): {_CONVERT}"),
-    (rb"\0\0[\x01\x02]\0.{2}", f"an icon: {_CONVERT}"),
+    (rb"\0\0[\x01\x02]\0[^\0]\0", f"an icon: {_CONVERT}"),
     (rb"icns", f"an icon: {_CONVERT}"),
     (rb"P[1-7]\s", f"a portable pixmap (PNM): {_CONVERT}"),
     (rb"qoif", f"QOI: {_CONVERT}"),

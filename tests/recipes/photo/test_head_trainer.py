@@ -71,10 +71,9 @@ def test_the_suite_speaks_and_knows_what_is_too_small(made: Path) -> None:
     rows = detect([made / "manifest.csv", *sorted(made.glob("*.png"))], suite=made / "suite")
     assert [row.status for row in rows[:1]] == ["error"]
     by_name = {Path(row.uri).name: row for row in rows[1:]}
-    assert by_name["tiny.png"].warnings == (
-        "outside this suite's world",
-        "too small to be judged: 90 x 40 pixels, expected a shorter side of 64 or more",
-    )
+    told = by_name["tiny.png"].warnings
+    assert told[0] == "outside this suite's world"
+    assert told[-1] == "too small to be judged: 90 x 40 pixels, expected a shorter side of 64 or more"
     assert {row.status for row in by_name.values()} == {"ok"}
     assert all(set(row.scores) == {"traces", "patches"} and row.caption is None for row in by_name.values())
     suite = Suite.load(made / "suite")

@@ -79,6 +79,7 @@ def _is_raw(page: tifffile.TiffPage) -> bool:
 
 
 def _check(page: tifffile.TiffPage, size: int, uri: str) -> None:
+    """Raise for what cannot be read, or has no stated meaning."""
     if 0 in (page.imagewidth, page.imagelength):
         raise ValueError(f"{page.imagewidth} x {page.imagelength} pixels")
     if len(page.tags) > _TAGS or len(page.dataoffsets) > _PARTS:
@@ -87,15 +88,23 @@ def _check(page: tifffile.TiffPage, size: int, uri: str) -> None:
     ends = [start + length for start, length in zip(page.dataoffsets, page.databytecounts, strict=True)]
     if not ends or max(ends) > size or 0 in page.databytecounts:
         raise ValueError("its strips or tiles lie beyond the end of the file")
+    if strange := _strange(page):
+        raise UnreadablePicture(f"{uri}: TIFF of {strange}, which is not decoded here: export it with 8 or 16 bits RGB")
+
+
+def _strange(page: tifffile.TiffPage) -> str:
+    """What has no stated range or meaning; empty for a picture."""
+    kind = int(page.photometric)
+    colours = _CHANNELS.get(kind)
     if page.imagedepth != 1 or page.tiledepth > 1:
-        raise ValueError(f"{page.imagedepth} layers of a volume")
-    colours = _CHANNELS.get(int(page.photometric))
+        return f"{page.imagedepth} layers of a volume"
     if colours is None or page.samplesperpixel < colours:
-        raise ValueError(f"{page.samplesperpixel} samples a pixel of the kind {page.photometric!r}")
+        return f"{page.samplesperpixel} samples a pixel of the kind {page.photometric!r}"
     if page.sampleformat != 1 or page.bitspersample > 16:
-        raise ValueError(f"{page.bitspersample} bits a sample of format {page.sampleformat}, which has no stated range")
-    if _INK_SET in page.tags and int(page.photometric) == _INK and page.tags[_INK_SET].value != 1:
-        raise ValueError("inks other than cyan, magenta, yellow and black")
+        return f"{page.bitspersample} bits a sample of format {page.sampleformat}"
+    if _INK_SET in page.tags and kind == _INK and page.tags[_INK_SET].value != 1:
+        return "inks other than cyan, magenta, yellow and black"
+    return ""
 
 
 def _codes(page: tifffile.TiffPage, data: bytes) -> frozenset[int]:

@@ -17,19 +17,20 @@ Batch: TypeAlias = list[tuple[Input, Picture | PictureError]]
 def batches(
     inputs: Iterable[Input], size: int, limits: Limits = DEFAULT_LIMITS, pixels: int = PIXELS_IN_MEMORY
 ) -> Iterator[Batch]:
-    """At most ``size`` inputs at a time; a batch also ends with the picture by which it passes ``pixels``.
+    """At most ``size`` inputs at a time, from one on twice as many each time, so that the first rows come soon.
 
+    A batch also ends with the picture by which it passes ``pixels``.
     An input is read when its batch is asked for, and nothing of a former batch is held here.
     """
     batch: Batch = []
-    held = 0
+    held, wanted = 0, 1
     for one in inputs:
         picture = one.read(limits)
         held += picture.rgb.size // 3 if isinstance(picture, Picture) else 0
         batch.append((one, picture))
         del picture
-        if len(batch) == size or held >= pixels:
+        if len(batch) >= min(wanted, size) or held >= pixels:
             yield batch
-            batch, held = [], 0
+            batch, held, wanted = [], 0, 2 * wanted
     if batch:
         yield batch

@@ -54,8 +54,11 @@ class Head(ABC, Generic[Row]):
 
     def reasons(self, picture: Picture, ood: bool) -> tuple[str, ...]:
         """Why this suite gives no verdict on a picture, as warnings; none = it gives one."""
-        toned = self.suite.manifest.colour_only and is_toned(picture.rgb)
-        return (*((OUTSIDE,) if ood else ()), *((TONED,) if toned else ()))
+        return (*((OUTSIDE,) if ood else ()), *((TONED,) if self.is_unlearned(picture) else ()))
+
+    def is_unlearned(self, picture: Picture) -> bool:
+        """Whether it is grey or toned, and the suite learned colour pictures alone."""
+        return self.suite.manifest.colour_only and is_toned(picture.rgb)
 
     @abstractmethod
     def probabilities(self, cache: ProductCache) -> Floats:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, S
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from itertools import chain
+from itertools import chain, compress
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, cast
 
 from unprompt.detectors import EVERY, METHODS
-from unprompt.errors import OptionError, PictureError, SuiteError
+from unprompt.errors import NotFinite, OptionError, PictureError, SuiteError
 from unprompt.images import DEFAULT_LIMITS, Limits
 from unprompt.instruments import Suite
 from unprompt.report.report_item import ReportItem, Row
@@ -24,6 +24,7 @@ from unprompt.workflows.prediction.batches import Batch, batches
 from unprompt.workflows.prediction.inputs import Input
 
 if TYPE_CHECKING:
+    from unprompt.evidence.product_cache import ProductCache
     from unprompt.workflows.prediction.heads import Head
 
 log = logging.getLogger(__name__)
@@ -181,13 +182,33 @@ class RowPredictor(ABC, Generic[Row]):
         for head in self.heads:
             cache = ProductCache([pictures[place] for place in waiting], head.suite)
             ood = head.is_ood(cache).tolist()
-            chosen = [i for i, is_ood in enumerate(ood) if not is_ood or head is self.heads[-1]]
-            answered = head.answer(cache.subset(chosen), [ood[i] for i in chosen], explain) if chosen else []
+            last = head is self.heads[-1]
+            chosen = [
+                i for i, picture in enumerate(cache.pictures) if last or not (ood[i] or head.is_unlearned(picture))
+            ]
+            answered = self._answered(head, cache.subset(chosen), [ood[i] for i in chosen], explain)
             for i, item in zip(chosen, answered, strict=True):
                 reason = head.ood.reason(cache.pictures[i].rgb) if ood[i] and head.ood else None
                 items[waiting[i]] = item.warned(reason) if reason else item
             waiting = [place for place in waiting if place not in items]
         return [items[place] for place in range(len(pictures))]
+
+    def _answered(
+        self, head: Head[Row], cache: ProductCache, ood: Sequence[bool], explain: bool
+    ) -> list[ReportItem[Row]]:
+        """The head's answers; an error row for a picture about which a model answers NaN or infinity."""
+        if not cache.pictures:
+            return []
+        try:
+            return head.answer(cache, ood, explain)
+        except NotFinite as error:
+            sound = [place not in error.places for place in range(len(ood))]
+            rest = iter(self._answered(head, cache.without(error.places), list(compress(ood, sound)), explain))
+            failed = ReportItem(cast(Row, self.summary.kind("", "error", str(error))))
+            return [
+                next(rest) if is_sound else replace(failed, row=replace(failed.row, **facts(picture)))
+                for picture, is_sound in zip(cache.pictures, sound, strict=True)
+            ]
 
     @abstractmethod
     def _head(self, suite: Suite) -> Head[Row]: ...
