@@ -22,7 +22,7 @@ from unprompt.workflows.planning.recipes import recipe, recipes
 BENCHMARKS = (GENIMAGE, DRCT, DIFFUSIONFORENSICS, UNIVERSAL, FORENSYNTHS, WILDRF)
 OTHER_MEANING = {"Deepfakes": "whichfaceisreal"}
 """Headings that mean another generator elsewhere; a table names its column's generator beside them."""
-OWN_GENERATORS = {"miniature": {"diffusion", "sibling"}, "fake": {"diffusion", "sibling"}}
+OWN_GENERATORS = {"miniature": {"diffusion", "sibling"}, "fake": {"diffusion", "sibling", "flow"}}
 """What embedded suites trained themselves, which has no name in the field."""
 
 

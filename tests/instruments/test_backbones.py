@@ -138,6 +138,6 @@ def test_drct_learns_a_convnext(tmp_path: Path) -> None:
     detector.loss((pixels, pixels.flip(0)), torch.tensor([0.0, 1.0, 0.0])).backward()
     assert all(weight.grad is not None for weight in detector.network.parameters())
     with pytest.raises(
-        SuiteError, match=r"backbone is a ConvNextModel, resnet50 expects a ResNetModel: give \[methods"
+        SuiteError, match=r"backbone is ConvNextBackbone\(.*\), resnet50 expects a ResNetBackbone: give \[methods"
     ):
         METHODS["resnet50"](suite)

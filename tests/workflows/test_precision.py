@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,19 @@ from unprompt.workflows.extract import extract
 from unprompt.workflows.train import train
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        pytest.param(
+            "bfloat16",
+            marks=pytest.mark.skipif(
+                "ATEN_CPU_CAPABILITY" in os.environ,
+                reason="torch's attention in bfloat16 fails below the true processor",
+            ),
+        ),
+        "float16",
+    ],
+)
 @pytest.mark.parametrize("method", ["tidy", "semgir"])
 def test_the_road_in_half_precision(method: str, dtype: str, pictures: Path, suite: Path, tmp_path: Path) -> None:
     store = extract(method, data=f"folder:{pictures}", out=tmp_path / "store", suite=suite, dtype=dtype)

@@ -167,6 +167,7 @@ def test_a_report_holds_pictures_as_they_are_shown(candidate_suites: Path, tmp_p
 def test_ctrl_c_ends_with_130_and_what_was_judged(form: str, candidate_suites: Path, folder: Path) -> None:
     code = (
         "import os, signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a process in the background inherits none
         "from unprompt.workflows.prediction import inputs\n"
         "plain = inputs.Input.read\n"
         "def read(self, *given):\n"
