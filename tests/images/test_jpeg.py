@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from unprompt.errors import PictureTooLarge
 from unprompt.images import Limits, read, resize
@@ -71,3 +72,13 @@ def test_a_whole_picture_gets_none(height: int) -> None:
 
 def test_a_grey_picture_as_a_whole_gets_none() -> None:
     assert read(save(np.full((64, 64, 3), 128, np.uint8), "JPEG"), "a").warnings == ()
+
+
+def test_ink_without_adobes_marker_comes_out_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = save(Image.fromarray(scene()).convert("CMYK"), "JPEG", exif=exif)
+    start = data.index(b"\xff\xee")
+    plain = data[:start] + data[start + 2 + int.from_bytes(data[start + 2 : start + 4]) :]
+    assert b"Adobe" not in plain
+    assert read(plain, "a").rgb.shape == read(data, "a").rgb.shape == (24, 16, 3)

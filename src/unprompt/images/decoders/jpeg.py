@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
-from PIL import ImageChops
 from PIL.JpegImagePlugin import JpegImageFile
 
 from unprompt.errors import PictureTooLarge
@@ -47,14 +46,12 @@ def decode_jpeg(data: bytes, uri: str, limits: Limits) -> Raster:
             f"{uri}: {scans} scans; at most {SCANS} are decoded, as each costs as much as a picture: export it again"
         )
     image.load()
-    if image.mode == "CMYK" and "adobe" not in image.info:
+    raster = raster_of(image)
+    if raster.space == "CMYK" and "adobe" not in image.info:
         # Pillow takes every CMYK JPEG for an inverted one, but only those with Adobe's marker are.
-        raster = raster_of(ImageChops.invert(image))
-        raster = replace(raster, profile=image.info.get("icc_profile"))
-    else:
-        raster = raster_of(image)
-        if not warnings and (tail := _grey_tail(raster.samples)):
-            warnings = (f"its last {tail} of {height} rows are flat grey, as where a JPEG was cut and closed",)
+        raster = replace(raster, samples=255 - raster.samples)
+    elif not warnings and (tail := _grey_tail(raster.samples)):
+        warnings = (f"its last {tail} of {height} rows are flat grey, as where a JPEG was cut and closed",)
     if raster.profile is None and raster.space == "RGB" and is_adobe_rgb(image):
         raster = replace(raster, profile=adobe_rgb())
     quality = estimate_quality(image.quantization)
