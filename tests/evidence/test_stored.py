@@ -213,3 +213,13 @@ def test_a_bench_of_nothing_asks_nobody(suite: Suite, store: Store, monkeypatch:
     assert cache.boxes() == cache.object_embeddings() == cache.phrase_embeddings() == []
     assert cache.picture_embeddings().shape == (0, suite.encoder.width)
     assert SemgirExtractor(k=2).extract(cache) == []
+
+
+def test_the_dtype_of_evidence_is_known_once_it_is_stored(
+    suite: Suite, pictures: list[Picture], store: Store, shard: Shard
+) -> None:
+    half = suite.at_dtype("bfloat16")
+    view = EmbeddingExtractor().view(half)
+    assert store.dtype(view) is None
+    EmbeddingExtractor().extract(ProductCache(pictures, half, ShardReader(store, shard.index)))
+    assert store.dtype(view) == "bfloat16"

@@ -173,7 +173,8 @@ class Store:
 
     def dtype(self, view: EvidenceView) -> str | None:
         """Numbers that the models of a view ran in, as float32; None where no product of a model is stored."""
-        cards = (card for name in view.products.values() for card in _cards(self.root / "products" / name))
+        folders = (self.root / "products" / name for name in view.products.values())
+        cards = (card for folder in folders if recipe_file(folder).exists() for card in _cards(folder))
         return next((card["parameters"]["dtype"] for card in cards if "dtype" in card.get("parameters", {})), None)
 
     def shard_bytes(self, shard: int, products: Iterable[str]) -> int:
@@ -210,6 +211,4 @@ class Store:
 @lru_cache(maxsize=1024)
 def _cards(folder: Path) -> tuple[dict[str, Any], ...]:
     """The cards that a product table's recipe names; a table's recipe never changes."""
-    if not recipe_file(folder).exists():
-        return ()
     return tuple(card for card in read_recipe(folder).cards if isinstance(card, dict))
