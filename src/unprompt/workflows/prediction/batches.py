@@ -29,8 +29,8 @@ def batches(
         held += picture.rgb.size // 3 if isinstance(picture, Picture) else 0
         batch.append((one, picture))
         del picture
-        if len(batch) >= min(wanted, size) or held >= pixels:
+        if len(batch) == wanted or held >= pixels:
             yield batch
-            batch, held, wanted = [], 0, 2 * wanted
+            batch, held, wanted = [], 0, min(2 * wanted, size)
     if batch:
         yield batch
