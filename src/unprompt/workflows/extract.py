@@ -14,6 +14,7 @@ import numpy as np
 from unprompt import datasets
 from unprompt.detectors import EVERY
 from unprompt.detectors.base import Model
+from unprompt.detectors.options import Options
 from unprompt.errors import OptionError, PictureError, StoreError
 from unprompt.evidence.base import Extractor, ok_rows
 from unprompt.evidence.joint import JointExtractor
@@ -63,8 +64,9 @@ def extract(
         raise OptionError(f"--spread is {spread}, expected 1 or more draws of the noise")
     method_class, chain, limits, samples = EVERY[method], Chain.parse(perturb), Limits(max_pixels), datasets.load(data)
     instruments = Suite.load(suite, device, dtype)
-    method_class.check_suite(instruments, method_class.fitting_options(instruments).override(options))
-    extractor = _extractor(method_class, instruments, options)
+    chosen = method_class.fitting_options(instruments).override(options)
+    method_class.check_suite(instruments, chosen)
+    extractor = _extractor(method_class, instruments, chosen)
     check_cost(instruments, extractor, len(samples), max_minutes)
     store = extract_samples(extractor, samples, Path(out), instruments, chain, limits)
     if spread > 1:
@@ -98,12 +100,13 @@ def extract_samples(
     return store
 
 
-def _extractor(method: type[Model[Any, Any]], suite: Suite, options: Mapping[str, Any] | None) -> Extractor[Any]:
+def _extractor(method: type[Model[Any, Any]], suite: Suite, chosen: Options) -> Extractor[Any]:
     """The method's own, or those of all members with the options that fit each."""
-    extractor = method.evidence_of(method.fitting_options(suite).override(options))
+    extractor = method.evidence_of(chosen)
     if not isinstance(extractor, JointExtractor):
         return extractor
-    return JointExtractor({name: _extractor(EVERY[name], suite, None) for name in extractor.extractors})
+    several = {name: EVERY[name] for name in extractor.extractors}
+    return JointExtractor({name: _extractor(one, suite, one.fitting_options(suite)) for name, one in several.items()})
 
 
 def _missing(store: Store, shards: Shards, extractor: Extractor[Any], suite: Suite) -> frozenset[int]:
