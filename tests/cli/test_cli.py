@@ -344,6 +344,20 @@ def test_extract_prints_its_folder(put: Put) -> None:
     assert (stand.asked["data"], stand.asked["out"], stand.asked["suite"]) == ("folder:x", Path("out"), "s")
 
 
+def test_a_parameter_of_a_model_is_part_of_the_suites_name(put: Put) -> None:
+    words = ["--instrument", "diffusion.strength=0.30", "--instrument", "captioner.beams=1"]
+    stand = put("extract", Path("e"))
+    assert run("extract", "sare", "--data", "folder:p", "--out", "e", "--suite", "paper", *words).exit_code == 0
+    assert stand.asked is not None
+    assert stand.asked["suite"] == "paper[captioner.beams=1,diffusion.strength=0.3]"
+
+
+def test_a_parameter_of_which_model() -> None:
+    result = run("detect", "a.png", "--instrument", "diffusion.strength=0.3")
+    assert result.exit_code == 2
+    assert "--instrument is 'diffusion.strength=0.3', expected --suite beside it" in result.stderr
+
+
 def test_train_takes_several_folders(put: Put) -> None:
     stand = put("train", Path("c"))
     done = run("train", "panel", "--evidence", "a", "--evidence", "b", "--out", "c", "--seed", "3", "--half")

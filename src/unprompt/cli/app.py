@@ -153,6 +153,8 @@ def _function(command: Command) -> Callable[..., None]:
         own = {"form": given.pop("form")} if command.form else {}
         if "options" in given:
             given["options"] = settings(given["options"])
+        if changed := given.pop("instrument", None):
+            given["suite"] = _overridden(given["suite"], changed)
         arguments = [given.pop(name) for name in positional]
         if positional == ["paths"]:
             from unprompt.workflows.prediction.path_list import listed
@@ -174,10 +176,21 @@ def _function(command: Command) -> Callable[..., None]:
 
     if positional == ["paths"]:
         parameters.append(option("null", bool, False))
+    if any(one.name == "suite" for one in parameters) and "suite" not in positional:
+        parameters.append(option("instrument", list[str] | None, None))
     if command.form:
         choices = getattr(import_module("unprompt.cli.flags"), command.form)
         parameters.append(option("form", choices, "table"))
     return signed(run, parameters, f"{workflow.about}\n\n{command.note}".strip())
+
+
+def _overridden(suite: str | None, pairs: list[str]) -> str:
+    """The suite's name with what ``--instrument`` exchanges."""
+    from unprompt.instruments.overrides import with_overrides
+
+    if suite in (None, "auto"):
+        raise OptionError(f"--instrument is {pairs[0]!r}, expected --suite beside it: name whose model is meant")
+    return with_overrides(str(suite), pairs)
 
 
 def _confirmed(work: Callable[..., Any], arguments: list[Any], given: dict[str, Any]) -> Any:

@@ -34,6 +34,8 @@ SHARED: Final = {
     "method": "A method's name: `unprompt methods` lists them.",
     "options": "Another value for one of the method's options, as epochs=30; may be given several times.",
     "null": "The list on stdin is ended by NUL bytes, as `find -print0` writes it.",
+    "instrument": "Another value for a parameter of one of the suite's models, as diffusion.strength=0.3; may be given "
+    "several times. Evidence made so is stored beside the other.",
     "max_minutes": "Do not ask for confirmation of a run that takes long on a CPU.",
 }
 """Help of the flags that mean the same everywhere."""

@@ -35,10 +35,10 @@ What is pinned to no commit is pinned by the lock that the first fetch writes (`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from importlib import import_module, resources
 from pathlib import Path, PurePosixPath
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -48,6 +48,7 @@ from unprompt.generators import canonical_name, is_known
 from unprompt.instruments.cache import cache_folder
 from unprompt.instruments.cards import Origin, lacking
 from unprompt.instruments.lock import Lock
+from unprompt.instruments.overrides import joined_name, split_name
 from unprompt.instruments.specs import ByRole, GeneratorSpec, MethodTable, Spec
 from unprompt.validation import CONFIG, Flag
 
@@ -77,18 +78,65 @@ class Manifest:
     """Path of a head or of the world check, as ``heads`` and ``world`` name it -> its SHA-256."""
     colour_only: Flag = False
     """True = the heads learned nothing of grey and toned pictures, and give no verdict on them."""
+    changed: Annotated[Mapping[str, Any], Field(exclude=True)] = field(default_factory=dict)
+    """PLACE.PARAMETER -> value: what was exchanged inline; no field of the file."""
 
     @classmethod
     def read(cls, name_or_path: str | Path) -> Manifest:
-        """The manifest of an embedded suite by name, or of a folder or .toml file by path."""
+        """The manifest of an embedded suite by name, or of a folder or .toml file by path.
+
+        Parameters of its models may be exchanged in brackets, as in ``miniature[diffusion.strength=0.3]``; a place is
+        a role, ``generators.NAME`` or ``methods.METHOD.instruments.ROLE``.
+        """
         from unprompt.instruments.suite_file import parse  # Here, since that file is made of these classes.
 
-        return parse(_file_of(name_or_path))
+        name, changed = split_name(str(name_or_path))
+        return parse(_file_of(name if changed else name_or_path)).with_parameters(changed)
+
+    def with_parameters(self, changed: Mapping[str, Any]) -> Manifest:
+        """The same with some parameters exchanged, by PLACE.PARAMETER; SuiteError for a place that it has not."""
+        manifest = self
+        for name, value in changed.items():
+            place, _, parameter = name.rpartition(".")
+            manifest = manifest._with_parameter(place, parameter, value)
+        return replace(manifest, changed={**self.changed, **changed})
+
+    def _with_parameter(self, place: str, parameter: str, value: Any) -> Manifest:
+        table, own = self._table(place)
+        if own not in table:
+            places = [*self.instruments, *(f"generators.{name}" for name in self.generators)]
+            raise SuiteError(
+                f"suite {self.name!r} has no {place!r} whose {parameter} could be {value!r} (it has: "
+                f"{', '.join(places) or 'no models'}): name one of these"
+            )
+        spec = table[own]
+        specs = {**table, own: replace(spec, parameters={**spec.parameters, parameter: value})}
+        kind, *names = place.split(".")
+        if kind == "generators":
+            return replace(self, generators=specs)
+        if kind == "methods":
+            return replace(self, methods={**self.methods, names[0]: replace(self.methods[names[0]], instruments=specs)})
+        return replace(self, instruments=specs)
+
+    def _table(self, place: str) -> tuple[Mapping[str, Any], str]:
+        """The table of the file that a place is in, and its key there."""
+        kind, _, rest = place.partition(".")
+        if kind == "generators":
+            return self.generators, rest
+        if kind == "methods":
+            method, _, role = rest.partition(".instruments.")
+            return self.overrides(method), role
+        return self.instruments, place
+
+    @property
+    def called(self) -> str:
+        """Its name, with what was exchanged inline."""
+        return joined_name(self.name, self.changed)
 
     @property
     def cli_name(self) -> str:
         """What --suite and `unprompt fetch` take: a shipped suite's name, the path of another."""
-        return self.name if self.file == shipped(self.name) else str(self.file)
+        return self.called if self.file == shipped(self.name) else joined_name(str(self.file), self.changed)
 
     def overrides(self, method: str) -> Mapping[str, Spec]:
         """Role -> spec of what the file gives to one method alone."""

@@ -89,7 +89,8 @@ class Suite:
 
     @property
     def name(self) -> str:
-        return self.manifest.name
+        """With what was exchanged inline."""
+        return self.manifest.called
 
     @property
     def title(self) -> str:

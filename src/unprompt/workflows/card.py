@@ -65,7 +65,7 @@ def card(
     page = HeadCard(
         header,
         " ".join((type(head).__doc__ or "").split()),
-        manifest.name,
+        manifest.called,
         manifest.title,
         manifest.fake,
         tuple(_card_row(role, digest, header.method, manifest) for role, digest in sorted(header.instruments.items())),
@@ -129,7 +129,7 @@ def _config(head: Model[Any, Any], header: Header) -> dict[str, Any]:
         **fields,
         "library_name": "unprompt",
         "unprompt_version": __version__,
-        "suite": head.suite.manifest.name,
+        "suite": head.suite.name,
         "digest": head.digest,
         "id2label": dict(enumerate(_answers(head))),
     }

@@ -62,7 +62,7 @@ def import_checkpoint(
         detector.figures = validation_figures(held_out.labels, logits, held_out.generators)
         result = f"validation AUC {detector.figures['auc']:.3f} on {len(held_out)} pictures"
     detector.figures |= {"imported": source.name, "imported_sha256": checkpoint.digest(source)}
-    detector.training["suite"] = instruments.manifest.name
+    detector.training["suite"] = instruments.name
     detector.save(out)
     log.info(f"{method}: imported {source}; {result}; saved {out}")
     return Path(out)

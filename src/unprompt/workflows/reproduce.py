@@ -98,7 +98,7 @@ def reproduce(
     manifest = Manifest.read(suite)
     specs = specs_of(wanted, [data] if isinstance(data, str) else list(data or ()), manifest.name)
     selection = select(wanted, specs, train_on, pictures)
-    folder = Path(out) if out is not None else Path("out", *wanted.name.split("/"), manifest.name)
+    folder = Path(out) if out is not None else Path("out", *wanted.name.split("/"), manifest.called)
     if dry_run:
         return estimate(wanted, selection, suite, folder, options, device, dtype)
     if selection.problems:
@@ -162,7 +162,7 @@ def _begin(
     settings = {
         "recipe": recipe.name,
         "recipe_digest": _digest(json.dumps(asdict(recipe), sort_keys=True).encode()),
-        "suite": manifest.name,
+        "suite": manifest.called,
         "suite_version": manifest.version,
         "learned": list(selection.learned),
         "index_digest": _digest(index),

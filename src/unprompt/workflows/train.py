@@ -108,7 +108,7 @@ def train(
         result = f"AUC {fitted.figures['auc']:.3f} on {len(held_out)} pictures"
         if (moves := spread_of(folders, fitted, instruments)) is not None:
             fitted.figures["spread"] = moves.to_dict()
-    fitted.training["suite"] = instruments.manifest.name
+    fitted.training["suite"] = instruments.name
     if (numbers := dtypes_of(folders, fitted)) != ["float32"]:
         fitted.training["dtypes"] = numbers
     fitted.save(path, half=half)
