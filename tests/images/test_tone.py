@@ -7,7 +7,7 @@ import pytest
 
 from unprompt.images import encode_jpeg, encode_webp, is_toned, read
 from unprompt.images.tone import own_colour
-from unprompt.recipes.photo.toning import TONES
+from unprompt.perturbations.toning import TONES
 from unprompt.types import RGB
 
 

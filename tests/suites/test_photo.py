@@ -12,8 +12,8 @@ from PIL import Image
 
 from unprompt.detectors.checkpoint import read_header
 from unprompt.instruments import Manifest
+from unprompt.perturbations.toning import TONES
 from unprompt.recipes.photo.card import card
-from unprompt.recipes.photo.toning import TONES
 from unprompt.types import Prediction
 from unprompt.workflows.detect import detect
 from unprompt.workflows.prediction.heads import TONED

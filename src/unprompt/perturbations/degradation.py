@@ -20,6 +20,7 @@ from pydantic import Field
 
 from unprompt.errors import OptionError
 from unprompt.images import Chroma, encode_webp, read, resize
+from unprompt.perturbations.toning import grey, toned
 from unprompt.perturbations.transforms import KINDS, blur, recompressed
 from unprompt.types import RGB
 from unprompt.validation import Number, Range, Share, Whole, checked
@@ -65,6 +66,8 @@ class DegradationPipeline:
     sigmas: Range = (0.2, 1.0)
     """Of the blur, in pixels."""
     mirror: Share = 0.5
+    tone: Share = 0.0
+    """Probability of being turned grey, or of one colour."""
     jpeg: Share = 0.6
     """Probability of being published as JPEG."""
     qualities: Range = (60, 98)
@@ -97,6 +100,8 @@ class DegradationPipeline:
             crop = blur(crop, rng.uniform(*self.sigmas), rng)
         if rng.random() < self.mirror:
             crop = np.ascontiguousarray(crop[:, ::-1])
+        if self.tone and rng.random() < self.tone:
+            crop = toned(crop, rng)
         return self._published(crop, rng)
 
     def _size(self, short: int, rng: np.random.Generator) -> tuple[float, Resampling]:
@@ -183,6 +188,10 @@ def _halved(rgb: RGB, lossless: bool, rng: np.random.Generator) -> RGB:
     return recompressed(smaller, 90)
 
 
+def _grey(rgb: RGB, lossless: bool, rng: np.random.Generator) -> RGB:
+    return recompressed(grey(_with_prior_jpeg(rgb, lossless, rng), rng), 90)
+
+
 def _screenshot(rgb: RGB, lossless: bool, rng: np.random.Generator) -> RGB:
     height, width = rgb.shape[:2]
     factor = min(1.5, SCREEN / max(height, width))
@@ -196,6 +205,7 @@ CONDITIONS: Final[Mapping[str, Condition]] = MappingProxyType(
         "aligned": _aligned,  # all are JPEG of one quality, 92, 4:4:4
         **{f"jpeg:{quality}": cast(Condition, partial(_jpeg, quality)) for quality in (90, 70, 50)},  # 4:2:0
         "resize:0.5": _halved,  # or to a short side of 160, where that is less; then JPEG 90
+        "grey": _grey,  # then JPEG 90
         "screenshot": _screenshot,  # long side of 800 pixels, enlarged by 1.5 at most; stored without loss
     }
 )

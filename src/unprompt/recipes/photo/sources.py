@@ -1,6 +1,6 @@
 """The pictures that the suite is trained and measured on: their sources, and the folds that leave them out.
 
-The data are a manifest (``path, label, source, content``) and, beside it, pictures that public packages carry, named
+The data are manifests (``path, label, source, content``) and, beside them, pictures that public packages carry, named
 one by one in ``extra.csv``: generated ones of newer models, and photographs and drawn backgrounds under free licences.
 """
 
@@ -11,6 +11,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -58,20 +59,25 @@ class Photograph:
         return replace(picture, rgb=native(picture.rgb))
 
 
+@cache
+def _table() -> list[dict[str, list[str]]]:
+    return list(read_toml(HERE / "folds.toml")["fold"])
+
+
 def folds() -> dict[str, int]:
-    """Source -> fold."""
-    table = read_toml(HERE / "folds.toml")["fold"]
-    return {source: number for number, row in enumerate(table) for source in (*row["generators"], *row["collections"])}
+    """Source -> the fold that judges it."""
+    rows = enumerate(_table())
+    return {source: number for number, row in rows for source in (*row["generators"], *row["collections"])}
 
 
-def photographs(manifest: str, packages: Path | None = None) -> list[Photograph]:
-    """The manifest's pictures and, with ``packages``, a folder of unpacked packages, those of ``extra.csv``.
+def photographs(manifests: Sequence[str], packages: Path | None = None) -> list[Photograph]:
+    """The manifests' pictures and, with ``packages``, a folder of unpacked packages, those of ``extra.csv``.
 
     DataError for a source that no fold holds, a picture without a label, or a package's picture that is not there or
     not the one that was named.
     """
     known = folds()
-    given = [_placed(sample, known) for sample in load_manifest(manifest)]
+    given = [_placed(sample, known) for manifest in manifests for sample in load_manifest(manifest)]
     packed = [] if packages is None else [_placed(sample, known) for sample in _packed(packages)]
     return given + [replace(one, packed=True) for one in packed]
 
@@ -101,5 +107,6 @@ def _packed(folder: Path) -> Iterator[Sample]:
 
 
 def learned(rows: Sequence[Photograph], without: int) -> list[Photograph]:
-    """What the nets of a fold are trained on: the pictures of all other folds."""
-    return [one for one in rows if one.fold not in (UNSEEN, without)]
+    """What the nets of a fold are trained on: the pictures of all other folds, without the fold's mixtures."""
+    mixtures = _table()[without].get("mixtures", ())
+    return [one for one in rows if one.fold not in (UNSEEN, without) and one.source not in mixtures]

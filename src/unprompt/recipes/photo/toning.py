@@ -13,76 +13,38 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from unprompt.datasets import load_manifest
 from unprompt.errors import UnpromptError
 from unprompt.images import encode_jpeg, is_toned, read
+from unprompt.perturbations.toning import TONES, Tone
 from unprompt.recipes.photo.card import card
 from unprompt.recipes.photo.head_trainer import SUITE
 from unprompt.recipes.photo.sources import folds
-from unprompt.types import RGB, Label, Sample
+from unprompt.types import Label, Sample
 from unprompt.workflows.detect import detect
 
-Tone: TypeAlias = Callable[[RGB, np.random.Generator], RGB]
 QUALITY: Final = 75
 VERDICTS: Final = ("generated", "inconclusive", "real")
 CLASSES: Final[Mapping[Label, str]] = {1: "generated", 0: "real"}
 COLOURED: Final = 16
 """Levels between the greatest and the least channel of a pixel, above which a picture has colour."""
-_LUMA: Final = (0.299, 0.587, 0.114)
-_SEPIA: Final = ((0.393, 0.769, 0.189), (0.349, 0.686, 0.168), (0.272, 0.534, 0.131))
 
 
-def grey(rgb: RGB, rng: np.random.Generator) -> RGB:
-    """Its luma: ITU-R 601."""
-    return _between(rgb, (0, 0, 0), (255, 255, 255))
-
-
-def sepia(rgb: RGB, rng: np.random.Generator) -> RGB:
-    """The usual matrix of photo editors, whose highlights are cut off."""
-    return _pixels(rgb @ np.array(_SEPIA).T)
-
-
-def cyanotype(rgb: RGB, rng: np.random.Generator) -> RGB:
-    """Prussian blue to white."""
-    return _between(rgb, (15, 35, 75), (240, 245, 240))
-
-
-def duotone(rgb: RGB, rng: np.random.Generator) -> RGB:
-    """Two colours that ``rng`` draws, a dark and a light one."""
-    return _between(rgb, rng.uniform(0, 100, 3), rng.uniform(155, 255, 3))
-
-
-def _between(rgb: RGB, dark: Sequence[float] | Any, light: Sequence[float] | Any) -> RGB:
-    luma = (rgb @ np.array(_LUMA) / 255)[..., None]
-    return _pixels((1 - luma) * np.asarray(dark) + luma * np.asarray(light))
-
-
-def _pixels(levels: npt.NDArray[np.float64]) -> RGB:
-    return np.asarray(np.clip(np.rint(levels), 0, 255), np.uint8)
-
-
-TONES: Final[Mapping[str, Tone]] = {
-    "as it is": lambda rgb, rng: rgb,
-    "grey": grey,
-    "sepia": sepia,
-    "cyanotype": cyanotype,
-    "duotone": duotone,
-}
+CHANGES: Final[Mapping[str, Tone]] = {"as it is": lambda rgb, rng: rgb, **TONES}
 
 
 def measure(samples: Sequence[Sample], folder: Path) -> dict[str, Any]:
     """Tone -> class -> how many pictures there are, and their verdicts ``before`` the rule and ``after`` it."""
     stored = [
         (name, CLASSES[one.label], _stored(one, tone, folder / f"{name}-{number}"))
-        for name, tone in TONES.items()
+        for name, tone in CHANGES.items()
         for number, one in enumerate(samples)
         if one.label is not None
     ]

@@ -25,12 +25,14 @@ from unprompt.types import RGB
 
 log = logging.getLogger(__name__)
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised when a picture is degraded, described or cut otherwise."""
 VIEWS: Final = 8
 """Times that a picture is degraded."""
 CUTS: Final = 2
 """Patches that are cut out of each."""
+TONED: Final = 0.1
+"""Share of the views that are turned grey or toned."""
 SIDE: Final = 128
 """Side of a patch."""
 
@@ -70,7 +72,7 @@ def _prepared(one: Photograph, cache: Path) -> Path:
 
 def degraded(rgb: RGB, lossless: bool, seed: int) -> TrainingViews:
     """VIEWS degraded views of a picture, each drawn from its seed and the view's number."""
-    pipeline = DegradationPipeline()
+    pipeline = DegradationPipeline(tone=TONED)
     vectors, patches = [], []
     for view in range(VIEWS):
         rng = np.random.default_rng([seed, view])
