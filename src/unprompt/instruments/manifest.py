@@ -11,7 +11,7 @@
     [digests]                               # SHA-256 of heads and world check, which are held against it when given
     "heads/sare.safetensors" = "..."
 
-    [instruments.captioner]                 # captioner, encoder, diffusion, grounder, perceptual, backbone
+    [instruments.captioner]                 # captioner, encoder, diffusion, ...: a role of ROLES
     class = "blip"
     model = "Salesforce/blip-image-captioning-base"   # or path = "captioner", a folder beside the file
     revision = "..."                        # also: digest (checked when given), licence

@@ -18,6 +18,7 @@ CLASSES = {
     "blip-2": "unprompt.instruments.blip2:Blip2Captioner",
     "clip": "unprompt.instruments.clip:ClipEncoder",
     "clip-perceptual": "unprompt.instruments.perceptual:ClipPerceptual",
+    "clip-vision": "unprompt.instruments.clip_vision:ClipVision",
     "convnext": "unprompt.instruments.backbones:ConvNextBackbone",
     "flow": "unprompt.instruments.flow:PixelFlow",
     "grounding-dino": "unprompt.instruments.grounding_dino:GroundingDino",
@@ -26,20 +27,25 @@ CLASSES = {
     "open-clip": "unprompt.instruments.open_clip:OpenClipEncoder",
     "owlv2": "unprompt.instruments.owlv2:Owlv2Grounder",
     "resnet": "unprompt.instruments.backbones:ResNetBackbone",
+    "sentence": "unprompt.instruments.sentence:SentenceEncoder",
     "stable-diffusion": "unprompt.instruments.stable_diffusion:StableDiffusion",
     "stable-diffusion-xl": "unprompt.instruments.stable_diffusion_xl:StableDiffusionXL",
 }
 """What ``class`` can say -> where the class is; it is imported when an instrument is built."""
 
 ROLES = {
-    "captioner": "Captioner",
-    "encoder": "Encoder",
-    "diffusion": "Diffusion",
-    "grounder": "Grounder",
-    "perceptual": "Perceptual",
-    "backbone": "Backbone",
+    "captioner": "unprompt.instruments.base:Captioner",
+    "encoder": "unprompt.instruments.base:Encoder",
+    "diffusion": "unprompt.instruments.base:Diffusion",
+    "grounder": "unprompt.instruments.base:Grounder",
+    "perceptual": "unprompt.instruments.base:Perceptual",
+    "backbone": "unprompt.instruments.base:Backbone",
+    "vision": "unprompt.instruments.towers:VisionTower",
+    "text": "unprompt.instruments.towers:TextTower",
 }
-"""Roles of a suite -> the interface of :mod:`unprompt.instruments.base` that fills it."""
+"""Roles of a suite -> the interface that fills it."""
+GENERATOR = "unprompt.instruments.base:Generator"
+"""The interface of a further generator."""
 
 
 @dataclass(frozen=True, config=CONFIG)
@@ -93,8 +99,7 @@ class Spec:
 
     def build(self) -> Any:
         """The class, imported."""
-        module, _, name = CLASSES[self.kind].partition(":")
-        return getattr(import_module(module), name)
+        return imported(CLASSES[self.kind])
 
 
 @dataclass(frozen=True, config=CONFIG)
@@ -103,6 +108,12 @@ class GeneratorSpec(Spec):
 
     candidate: Flag = False
     """Attribution asks whether it made a picture."""
+
+
+def imported(place: str) -> Any:
+    """The class that stands after the colon, of the module that stands before it."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
 
 
 def _known(what: str, names: Iterable[str], known: Mapping[str, str]) -> None:

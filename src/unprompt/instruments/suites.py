@@ -5,14 +5,13 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from unprompt.errors import SuiteError
 from unprompt.instruments.cards import Card
 from unprompt.instruments.manifest import Manifest
-from unprompt.instruments.specs import ROLES, Spec
+from unprompt.instruments.specs import GENERATOR, ROLES, Spec, imported
 
 if TYPE_CHECKING:
     from unprompt.instruments.base import (
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
         Instrument,
         Perceptual,
     )
+    from unprompt.instruments.towers import TextTower, VisionTower
 
 
 class Suite:
@@ -148,6 +148,14 @@ class Suite:
         return cast("Backbone", self._role("backbone"))
 
     @property
+    def vision(self) -> VisionTower:
+        return cast("VisionTower", self._role("vision"))
+
+    @property
+    def text(self) -> TextTower:
+        return cast("TextTower", self._role("text"))
+
+    @property
     def generators(self) -> tuple[str, ...]:
         """Names that :meth:`generator` knows: the diffusion first, when there is one."""
         return tuple(self.manifest.generators_of(self.method))
@@ -163,7 +171,7 @@ class Suite:
             raise self._lacks("generator", name, self.generators)
         if name == "diffusion":
             return self.diffusion
-        return cast("Generator", self._build(f"generators.{name}", self.manifest.generators[name], "Generator"))
+        return cast("Generator", self._build(f"generators.{name}", self.manifest.generators[name], GENERATOR))
 
     def card(self, role: str) -> Card:
         """The card of :meth:`instrument`; loads no weights."""
@@ -196,8 +204,8 @@ class Suite:
         """The class that a spec names, known to fit its place and to take its parameters."""
         build = spec.build()
         where = f"suite file {self.manifest.file}, at [{place}]"
-        if not issubclass(build, getattr(import_module("unprompt.instruments.base"), interface)):
-            raise SuiteError(f"{where}: class {spec.kind!r} is a {build.__name__}, expected a {interface}")
+        if not issubclass(build, expected := imported(interface)):
+            raise SuiteError(f"{where}: class {spec.kind!r} is a {build.__name__}, expected a {expected.__name__}")
         stated = inspect.signature(build).parameters.values()
         known = {entry.name: entry.default for entry in stated if entry.name not in ("origin", "device", "dtype")}
         for name, value in spec.parameters.items():
