@@ -12,7 +12,8 @@ from scipy.spatial.distance import mahalanobis
 from sklearn.covariance import LedoitWolf, ledoit_wolf_shrinkage
 
 from unprompt.detectors import checkpoint
-from unprompt.detectors.ood import MahalanobisGaussian, OODDetector, shrinkage, texture_features, token_features
+from unprompt.detectors.gaussian import MahalanobisGaussian, shrinkage
+from unprompt.detectors.ood import OODDetector, texture_features, token_features
 from unprompt.errors import CheckpointError, DataError, OptionError
 from unprompt.images import read
 from unprompt.instruments import Suite
@@ -190,3 +191,13 @@ def test_photographs_are_outside(world: OODDetector) -> None:
     paths = sorted(PHOTOGRAPHS.glob("*/*"))[::25]
     pictures = [read(path, path.name).rgb for path in paths]
     assert world.is_ood(pictures).mean() >= 0.9
+
+
+def test_a_picture_too_large_for_the_suite(suite: Suite) -> None:
+    check = OODDetector.fit(suite.encoder, soft(0, 120), soft(1, 100), false_alarms=0.02, most=64)
+    small, large = np.full((32, 32, 3), 90, np.uint8), np.full((40, 65, 3), 90, np.uint8)
+    assert check.is_ood([large, small])[0]
+    assert check.reason(large) == "too large for this suite: 65 x 40 pixels, expected a longer side of 64 or less"
+    assert check.reason(small) is None or "large" not in str(check.reason(small))
+    alone = [check.is_ood([rgb])[0] for rgb in (large, small)]
+    assert check.is_ood([large, small]).tolist() == alone

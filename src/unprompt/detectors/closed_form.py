@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,8 @@ from unprompt.detectors.heads import LinearHead
 from unprompt.detectors.logistic import logistic
 from unprompt.detectors.options import ClosedFormOptions
 
+C = TypeVar("C", bound=ClosedFormOptions)
+
 
 class ClosedForm(Detector[E, O]):
     """A detector whose weights come from all evidence at once."""
@@ -24,10 +27,9 @@ class ClosedForm(Detector[E, O]):
         """Fit the head to evidence with labels 0 and 1."""
 
 
-class LinearDetector(ClosedForm[E, ClosedFormOptions]):
-    """A linear head on a few features; a subclass says which."""
+class LinearFit(ClosedForm[E, C]):
+    """A linear head on a few features; a subclass says which, and has options of its own."""
 
-    Options = ClosedFormOptions
     network: LinearHead
 
     @property
@@ -53,3 +55,9 @@ class LinearDetector(ClosedForm[E, ClosedFormOptions]):
 
     def collate(self, evidence: Sequence[E], rng: np.random.Generator | None = None) -> tuple[Tensor, ...]:
         return (torch.from_numpy(self.features(evidence)).float(),)
+
+
+class LinearDetector(LinearFit[E, ClosedFormOptions]):
+    """A linear head whose penalty is all that can be chosen."""
+
+    Options = ClosedFormOptions

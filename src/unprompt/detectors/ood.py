@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from unprompt.detectors import checkpoint
+from unprompt.detectors.gaussian import LEAST_VARIANCE, MahalanobisGaussian
 from unprompt.detectors.towers import as_pixels, require_clip
 from unprompt.errors import CheckpointError, DataError, OptionError
 from unprompt.evidence.alignment import Vector
@@ -40,12 +41,8 @@ VERSION: Final = 1
 KIND: Final = "world"
 BANDS: Final = 4
 """Horizontal bands that are described apart: scenes have an above and a below."""
-RANK: Final = 160
-"""Directions of a description whose variance is kept apart; the others share one."""
 FALSE_ALARMS: Final = 0.005
-LEAST_DEVIATION: Final = 1e-3
 FLAT: Final = 1.0
-LEAST_VARIANCE: Final = 1e-6
 STEP_QUANTILES: Final = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
@@ -75,70 +72,6 @@ def texture_features(rgb: RGB) -> Floats:
     return np.concatenate(parts)
 
 
-def shrinkage(x: Floats) -> float:
-    """Share of the identity that makes X'X / n, for centred N x F rows, the best guess: Ledoit and Wolf, 2004."""
-    n, width = x.shape
-    gram = x @ x.T if n < width else x.T @ x
-    squared, mean = float(np.square(gram).sum()) / n**2, float(np.square(x).sum()) / (n * width)
-    distance = squared - width * mean**2
-    error = (float(np.square(np.square(x).sum(axis=1)).sum()) / n - squared) / n
-    return min(max(error, 0.0), distance) / distance if distance > 0 else 1.0
-
-
-@dataclass(frozen=True, eq=False)
-class MahalanobisGaussian:
-    """A Gaussian of F features with ``rank`` variances of its own and one for the rest: Tipping and Bishop, 1999."""
-
-    mean: npt.NDArray[np.float32]
-    scale: npt.NDArray[np.float32]
-    """F deviations, which every feature is divided by first."""
-    axes: npt.NDArray[np.float16]
-    """rank x F orthonormal directions of the most variance."""
-    variances: npt.NDArray[np.float32]
-    """rank + 1: along each axis, and along every direction across them."""
-
-    @classmethod
-    def fit(cls, rows: Floats, rank: int = RANK) -> MahalanobisGaussian:
-        """From N x F rows, by the eigenvectors of their shrunk covariance."""
-        mean, scale = rows.mean(axis=0), np.maximum(rows.std(axis=0), LEAST_DEVIATION)
-        x = (rows - mean) / scale
-        values, vectors = np.linalg.eigh(x.T @ x / len(x))
-        share = shrinkage(x)
-        values = np.maximum((1 - share) * values + share * values.mean(), LEAST_VARIANCE)[::-1]
-        others = values[rank:].mean() if len(values) > rank else LEAST_VARIANCE
-        return cls(
-            mean.astype(np.float32),
-            scale.astype(np.float32),
-            vectors.T[::-1][:rank].astype(np.float16),
-            np.append(values[:rank], others).astype(np.float32),
-        )
-
-    def check(self) -> None:
-        """ValueError for shapes that do not fit each other, or for numbers of which no distance can be made."""
-        rank, shapes = len(self.axes), {name: values.shape for name, values in vars(self).items()}
-        width = self.mean.size
-        if shapes != {"mean": (width,), "scale": (width,), "axes": (rank, width), "variances": (rank + 1,)}:
-            raise ValueError(f"its tensors have the shapes {shapes}")
-        if not all(np.isfinite(values).all() for values in vars(self).values()):
-            raise ValueError("its tensors have numbers that are NaN or infinite")
-        if min(self.scale.min(initial=1), self.variances.min()) <= 0:
-            raise ValueError("its tensors have a deviation or variance of 0 or less")
-
-    def distances(self, rows: Floats) -> Floats:
-        """N Mahalanobis distances, of mean square F on pictures like those of the fit."""
-        if rows.shape[1] != self.mean.size:
-            raise CheckpointError(
-                f"the world check describes {self.mean.size} features, pictures have {rows.shape[1]}: fit it again"
-            )
-        x = (rows - self.mean) / self.scale
-        along = x @ self.axes.T.astype(np.float64)
-        squares = (np.square(along) / self.variances[:-1]).sum(axis=1)
-        if len(self.axes) < x.shape[1]:
-            across = np.square(x).sum(axis=1) - np.square(along).sum(axis=1)
-            squares = squares + np.maximum(across, 0) / self.variances[-1]
-        return np.asarray(np.sqrt(squares))
-
-
 @checked("")
 class OODHeader:
     """The header of a fitted check."""
@@ -155,6 +88,8 @@ class OODHeader:
     """The same quantile of each view alone: tokens and texture, or traces."""
     least: Size = 0
     """Shorter side, in pixels, below which a picture is out of distribution whatever it shows."""
+    most: Size = 0
+    """Longer side, in pixels, above which it is so; 0 = none."""
     version: Whole = VERSION
     kind: str = KIND
 
@@ -167,9 +102,17 @@ class OODDetector:
 
     @classmethod
     def fit(
-        cls, encoder: Encoder, pictures: Sequence[RGB], held_out: Sequence[RGB], false_alarms: float = FALSE_ALARMS
+        cls,
+        encoder: Encoder,
+        pictures: Sequence[RGB],
+        held_out: Sequence[RGB],
+        false_alarms: float = FALSE_ALARMS,
+        most: int = 0,
     ) -> OODDetector:
-        """Gaussians of ``pictures``, the threshold from ``held_out``, of which at most ``false_alarms`` lie beyond."""
+        """Gaussians of ``pictures``, the threshold from ``held_out``, of which at most ``false_alarms`` lie beyond.
+
+        ``most``: the longer side in pixels of the largest picture in distribution; 0 = of any size.
+        """
         if not 0 < false_alarms < 1:
             raise OptionError(f"false_alarms must lie between 0 and 1, got {false_alarms}")
         if len(pictures) < 2 or len(held_out) * false_alarms < 1:
@@ -181,7 +124,8 @@ class OODDetector:
         distances = _distances(clouds, _views(encoder, held_out))
         limits = tuple(distance_limit(one, false_alarms) for one in distances)
         threshold = distance_limit(_worst(distances, limits), false_alarms)
-        facts = OODHeader(encoder.card.digest, threshold, false_alarms, len(pictures), len(held_out), limits)
+        counts = len(pictures), len(held_out)
+        facts = OODHeader(encoder.card.digest, threshold, false_alarms, *counts, limits, most=most)
         return cls(encoder, clouds, facts)
 
     def distances(self, pictures: Sequence[RGB], vectors: Sequence[Vector] | None = None) -> Floats:
@@ -198,21 +142,32 @@ class OODDetector:
         return _worst(_distances(self._clouds, views), self.facts.limits)
 
     def is_ood(self, pictures: Sequence[RGB], vectors: Sequence[Vector] | None = None) -> npt.NDArray[np.bool_]:
-        """N answers: does the picture lie beyond the threshold, or is it too small or too flat to be judged?"""
-        unfit = np.array([min(rgb.shape[:2]) < self.facts.least or self._flat(rgb) for rgb in pictures], np.bool_)
-        return unfit | (self.distances(pictures, vectors) > self.facts.threshold)
+        """N answers: does the picture lie beyond the threshold, or is its size or its flatness nothing to judge?"""
+        unfit = np.array([self._unfit(rgb) is not None for rgb in pictures], np.bool_)
+        places = np.flatnonzero(~unfit).tolist()
+        known = None if vectors is None else [vectors[place] for place in places]
+        unfit[places] = self.distances([pictures[place] for place in places], known) > self.facts.threshold
+        return unfit
 
     def reason(self, rgb: RGB) -> str | None:
         """Whether its size or its contrast keeps a picture out of distribution, in words; None for neither."""
-        height, width = rgb.shape[:2]
-        least = self.facts.least if self._encoder is None else require_clip(self._encoder).side
-        if min(height, width) < least:
-            return f"too small to be judged: {width} x {height} pixels, expected a shorter side of {least} or more"
-        return "too flat to be judged: its middle is of nearly one brightness" if _is_flat(rgb) else None
+        if self._encoder is not None and min(rgb.shape[:2]) < (side := require_clip(self._encoder).side):
+            return _too_small(rgb, side)
+        return self._unfit(rgb) or (
+            "too flat to be judged: its middle is of nearly one brightness" if _is_flat(rgb) else None
+        )
 
-    def _flat(self, rgb: RGB) -> bool:
-        """Without traces."""
-        return self._encoder is None and _is_flat(rgb)
+    def _unfit(self, rgb: RGB) -> str | None:
+        """Why no distance is asked for, in words."""
+        height, width = rgb.shape[:2]
+        if min(height, width) < self.facts.least:
+            return _too_small(rgb, self.facts.least)
+        if self.facts.most and max(height, width) > self.facts.most:
+            most = f"a longer side of {self.facts.most} or less"
+            return f"too large for this suite: {width} x {height} pixels, expected {most}"
+        if self._encoder is None and _is_flat(rgb):
+            return "too flat to be judged: its middle is of nearly one brightness"
+        return None
 
     def save(self, path: Path | str) -> None:
         """One safetensors file, the facts as JSON in its header; written aside and renamed."""
@@ -240,6 +195,11 @@ class OODDetector:
         if len(facts.limits) != len(views):
             raise CheckpointError(f"{path} has {len(facts.limits)} limits, expected {len(views)}: fit it again")
         return cls(encoder, tuple(_cloud(path, tensors, view) for view in views), facts)
+
+
+def _too_small(rgb: RGB, least: int) -> str:
+    height, width = rgb.shape[:2]
+    return f"too small to be judged: {width} x {height} pixels, expected a shorter side of {least} or more"
 
 
 def _is_flat(rgb: RGB) -> bool:

@@ -34,6 +34,7 @@ _FILES: Final = {
     "defake": "defake:DefakeDetector",
     "fredect": "fredect:FredectDetector",
     "drct": "drct:DrctDetector",
+    "clip-layers": "clip_layers:ClipLayersDetector",
     "traces": "traces:TracesDetector",
     "patches": "patches:PatchesDetector",
     "trivial-energy": "trivial:EnergyDetector",

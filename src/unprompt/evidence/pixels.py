@@ -7,19 +7,10 @@ from typing import Final
 
 from unprompt.evidence.base import PictureExtractor
 from unprompt.evidence.product_cache import ProductCache
-from unprompt.images import fit_long
 from unprompt.types import RGB
 
 LOSSLESS: Final = frozenset({"PNG", "WEBP", "GIF", "TIFF", "BMP"})
 """Formats that keep pixels as a generator made them, or may: the two kinds of WebP are not told apart."""
-
-LONGEST: Final = 1600
-"""Longer side, in pixels, above which a detector of traces sees a picture made smaller."""
-
-
-def native(rgb: RGB) -> RGB:
-    """The picture at its native size, or made smaller to a longer side of LONGEST: 12 megapixels hold little more."""
-    return fit_long(rgb, LONGEST) if max(rgb.shape[:2]) > LONGEST else rgb
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,9 +25,11 @@ from unprompt.evidence.products import (
     PHRASE_EMBEDDINGS,
     PICTURE_EMBEDDINGS,
     Product,
+    layer_tokens,
     reconstructions,
     regenerations,
 )
+from unprompt.evidence.views import views
 from unprompt.images import cut_out
 from unprompt.instruments.base import Vectors
 from unprompt.store import ProductRecipe, Store
@@ -168,7 +170,7 @@ class ProductCache:
         def make() -> list[Vectors]:
             pairs = zip(self._rgbs(), self.boxes(), strict=True)
             cuts = [cut_out(rgb, box) for rgb, of in pairs for box in of]
-            return self._by_picture(lambda: self.suite.encoder.embed_pictures(cuts))
+            return _by_picture(lambda: self.suite.encoder.embed_pictures(cuts), map(len, self.boxes()))
 
         return self._wide(self._product(OBJECT_EMBEDDINGS, make))
 
@@ -177,9 +179,24 @@ class ProductCache:
 
         def make() -> list[Vectors]:
             phrases = [box.phrase for of in self.boxes() for box in of]
-            return self._by_picture(lambda: self.suite.encoder.embed_texts(phrases))
+            return _by_picture(lambda: self.suite.encoder.embed_texts(phrases), map(len, self.boxes()))
 
         return self._wide(self._product(PHRASE_EMBEDDINGS, make))
+
+    def layer_tokens(self, layers: Sequence[int]) -> list[Vectors]:
+        """Of each picture n x (layers * 2 * width) float32, a row a view: CLS and mean patch token after each layer."""
+
+        def make() -> list[Vectors]:
+            tower = self.suite.vision
+            crops = [views(rgb, tower.side) for rgb in self._rgbs()]
+
+            def see() -> Vectors:
+                seen = tower.pooled([crop for of in crops for crop in of], layers)
+                return np.stack(seen).reshape(len(seen), -1)
+
+            return _by_picture(see, map(len, crops))
+
+        return self._product(layer_tokens(layers), make)
 
     def prepared(self) -> list[RGB]:
         """Each picture at the diffusion model's working size; cheap, so never stored."""
@@ -233,22 +250,23 @@ class ProductCache:
     def _seeds(self, index: int) -> list[int]:
         return [mixed(mixed(picture.seed, self.noise), index) for picture in self.pictures]
 
-    def _by_picture(self, embed: Callable[[], Vectors]) -> list[Vectors]:
-        """Rows of all boxes, picture by picture; so are the places of a :class:`NotFinite`."""
-        counts = [len(of) for of in self.boxes()]
-        ends = np.cumsum(counts)
-        try:
-            return np.split(embed(), ends[:-1])
-        except NotFinite as error:
-            owners = sorted({int(np.searchsorted(ends, place, side="right")) for place in error.places})
-            raise NotFinite(str(error), owners, np.split(np.stack(error.made), ends[:-1])) from error
-
     def _wide(self, several: Sequence[Vectors]) -> list[Vectors]:
         """0 x d for a picture without a box, of which a table knows no d."""
         return [one if len(one) else np.zeros((0, self.suite.encoder.width), np.float32) for one in several]
 
     def _stacked(self, rows: Sequence[Vectors]) -> Vectors:
         return np.stack(rows) if rows else np.zeros((0, self.suite.encoder.width), np.float32)
+
+
+def _by_picture(see: Callable[[], Vectors], counts: Iterable[int]) -> list[Vectors]:
+    """Rows of what ``see`` answers, picture by picture, of which each has its count; so are a NotFinite's places."""
+    ends = np.cumsum([*counts])
+    try:
+        return np.split(see(), ends[:-1])
+    except NotFinite as error:
+        owners = sorted({int(np.searchsorted(ends, place, side="right")) for place in error.places})
+        rows = np.stack([np.ravel(one) for one in error.made])
+        raise NotFinite(str(error), owners, np.split(rows, ends[:-1])) from error
 
 
 def _others(places: Iterable[int], taken: Collection[int]) -> list[int]:

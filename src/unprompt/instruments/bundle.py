@@ -73,6 +73,8 @@ def _carried(manifest: Manifest, spec: Spec, folder: Path) -> dict[str, str]:
 def _folder_name(spec: Spec) -> str:
     if spec.model:
         return "--".join([*spec.model.split("/"), *([spec.revision] if spec.revision else [])])
+    if spec.wheel:
+        return spec.wheel.folder.name
     source = PurePath(PurePosixPath(spec.url).stem if spec.url else spec.path)
     return "--".join(part for part in source.parts if part not in ("..", source.anchor))
 

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 
 def cache_folder() -> Path:
     """``unprompt`` in the folder that XDG_CACHE_HOME names, else in ``~/.cache``."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unprompt"
+
+
+def url_folder(url: str) -> Path:
+    """Where weights from an address lie, once fetched."""
+    return weights_folder(PurePosixPath(url).stem)
+
+
+def weights_folder(name: str) -> Path:
+    """Where weights lie that were converted once."""
+    return cache_folder() / "weights" / name

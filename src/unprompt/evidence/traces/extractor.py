@@ -7,9 +7,9 @@ from typing import Final
 
 from unprompt.evidence.alignment import Vector
 from unprompt.evidence.base import PictureExtractor
-from unprompt.evidence.pixels import native
 from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.traces.vector import traces
+from unprompt.evidence.views import native
 from unprompt.types import RGB
 
 SIDE: Final = 256

@@ -39,6 +39,8 @@ SEEN: Final = "diffusion"
 FIGURES: Final = "figures.json"
 """Beside the suite's file: what was measured of models, methods and world check, on scenes they had not seen."""
 WORLD: Final = "world.safetensors"
+LARGEST: Final = 128
+"""Longer side in pixels of what can be a scene of 64 x 64: photographs are larger, and no other check is asked."""
 WORLD_SCENES: Final = 6000
 """Scenes of each split that the world check sees."""
 WORLD_SEEDS: Final = 100_000
@@ -84,7 +86,7 @@ def fit_world(context: BuildContext) -> dict[str, float]:
     Returns the shares of test scenes and of each generator's test drawings that it calls outside.
     """
     fitted, held_out = (_scenes(split) + _pictures(context, split, "diffusion") for split in ("train", "validation"))
-    world = OODDetector.fit(Suite.load(context.suite).encoder, fitted, held_out)
+    world = OODDetector.fit(Suite.load(context.suite).encoder, fitted, held_out, most=LARGEST)
     world.save(context.suite / WORLD)
     makers = sorted({sample.generator for sample in load_manifest(str(context.pictures / MANIFEST))})
     return {maker: float(world.is_ood(_pictures(context, "test", maker)).mean()) for maker in makers}

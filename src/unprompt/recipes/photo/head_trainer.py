@@ -18,10 +18,11 @@ from torch import Tensor
 from unprompt.detectors import METHODS
 from unprompt.detectors.base import Detector
 from unprompt.detectors.checkpoint import load, restore, save_aside
+from unprompt.detectors.gaussian import MahalanobisGaussian
 from unprompt.detectors.methods.panel import Panel
 from unprompt.detectors.methods.patches import cut, lit
 from unprompt.detectors.methods.traces import TracesDetector
-from unprompt.detectors.ood import MahalanobisGaussian, OODDetector, OODHeader, distance_limit
+from unprompt.detectors.ood import OODDetector, OODHeader, distance_limit
 from unprompt.evidence.traces import TraceEvidence
 from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.suite_file import pin

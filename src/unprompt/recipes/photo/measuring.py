@@ -11,9 +11,9 @@ from typing import Any, Final
 import numpy as np
 
 from unprompt.detectors import load
-from unprompt.evidence.pixels import LONGEST
 from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.traces import WIDTH
+from unprompt.evidence.views import LONGEST
 from unprompt.images import hash_pixels
 from unprompt.recipes.photo import figures
 from unprompt.recipes.photo.documents import page

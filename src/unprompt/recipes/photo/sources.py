@@ -17,7 +17,7 @@ from typing import Final
 
 from unprompt.datasets import load_manifest
 from unprompt.errors import DataError
-from unprompt.evidence.pixels import native
+from unprompt.evidence.views import native
 from unprompt.images import read
 from unprompt.structured_text import read_toml
 from unprompt.types import Picture, Sample
