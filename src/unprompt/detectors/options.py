@@ -11,6 +11,7 @@ from unprompt.validation import Count, NotNegative, Positive, Size, checked
 
 Optimiser = Literal["adam", "adamw"]
 Keep = Literal["best", "last"]
+RateSchedule = Literal["constant", "cosine", "one-cycle"]
 
 
 @checked()
@@ -51,7 +52,11 @@ class TrainedOptions(Options):
     batch: Count = 256
     """Pictures in a step."""
     rate: Positive = 1e-3
-    """Learning rate."""
+    """Learning rate; the highest one of a schedule."""
+    schedule: RateSchedule = "constant"
+    """Learning rate by steps: constant; cosine = half a cosine from the rate down to a fiftieth of it; one-cycle = up
+    to the rate in the first 30 % of the steps, then down. SARE speaks of an initial rate (section 4.1); no paper of the
+    four names a schedule."""
     weight_decay: NotNegative = 1e-3
     """Weight decay of the optimiser."""
     optimiser: Optimiser = "adamw"
