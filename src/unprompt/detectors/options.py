@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any, Literal, Self
 
+from unprompt.choices import Preprocess
 from unprompt.errors import CheckpointError, OptionError
 from unprompt.validation import Count, NotNegative, Positive, Size, checked
 
@@ -64,6 +65,16 @@ class TrainedOptions(Options):
     keep: Keep = "best"
     """best = the weights of the epoch with the lowest validation loss; last = the last epoch's, as where a paper names
     no validation data."""
+
+
+@checked()
+class PreprocessOptions(Options):
+    """Options of a detector that can see a picture at its native size."""
+
+    preprocess: Preprocess = "resize"
+    """How the picture comes to the encoder's size: resize = its short side is brought there, or to ``resize`` where
+    there is one, before the central crop; crop = the central crop of the picture as it is, as the papers' words and the
+    public code of UnivFD and DRCT have it. Black surrounds a picture that is smaller, as in that code."""
 
 
 @checked()

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers import CLIPModel
 
+from unprompt.choices import Preprocess
 from unprompt.errors import SuiteError
 from unprompt.instruments.base import Encoder
 from unprompt.types import RGB
@@ -29,6 +30,15 @@ class HasVisionTower(Protocol):
 
     def tower(self) -> tuple[nn.Module, nn.Module]:
         """What reads N x 3 x side x side, and what carries its pooled feature to the joint space; both frozen."""
+
+
+def check_preprocess(encoder: Encoder, preprocess: Preprocess) -> None:
+    """:class:`SuiteError` for a native crop where the encoder does not say of what size. Loads no weights."""
+    if preprocess == "crop" and not encoder.side:
+        raise SuiteError(
+            f"preprocess is 'crop', but the suite's encoder {encoder!r} does not say how many pixels a side it takes: "
+            "choose preprocess=resize, or another suite"
+        )
 
 
 @runtime_checkable

@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from unprompt.detectors.base import Detector
-from unprompt.detectors.geometry import window
+from unprompt.detectors.geometry import cut
 from unprompt.detectors.heads import CrossAttention
-from unprompt.detectors.options import CropOptions
+from unprompt.detectors.options import CropOptions, PreprocessOptions
 from unprompt.detectors.resnet import CELLS, ResNetSizes
 from unprompt.detectors.towers import ImageTower, as_pixels, copied, require_vision_tower
 from unprompt.detectors.trunk import require_resnet
-from unprompt.errors import OptionError
+from unprompt.errors import DataError, OptionError
 from unprompt.evidence.sare import SareEvidence, SareExtractor
 from unprompt.perturbations import Augmentation, AugmentationSample
 from unprompt.types import RGB
@@ -36,8 +36,12 @@ SemanticWeights: TypeAlias = Literal["none", "imagenet"]
 
 
 @checked()
-class SareOptions(CropOptions):
-    """AdamW, rate 1e-4, batch 512, 17 epochs (section 4.1); CLIP's rate, residual and heads are ours."""
+class SareOptions(CropOptions, PreprocessOptions):
+    """AdamW, rate 1e-4, batch 512, 17 epochs (section 4.1); CLIP's rate, residual and heads are ours.
+
+    Under ``preprocess=crop`` the picture is cut at its native size and the map, which the diffusion model made of the
+    whole picture, is resized as ever, so that the picture shows a part of what the map shows.
+    """
 
     epochs: Count = 17
     batch: Count = 512
@@ -146,7 +150,7 @@ class SareDetector(Detector[SareEvidence, SareOptions]):
 
     @classmethod
     def evidence_of(cls, options: SareOptions) -> SareExtractor:
-        return SareExtractor()
+        return SareExtractor(native=options.preprocess == "crop")
 
     @classmethod
     def head_roles(cls, options: SareOptions) -> Sequence[str]:
@@ -172,6 +176,11 @@ class SareDetector(Detector[SareEvidence, SareOptions]):
 
     def _pair(self, one: SareEvidence, rng: np.random.Generator | None) -> tuple[RGB, RGB]:
         sample = self.options.augmentation.draw(rng) if rng else AugmentationSample()
-        short, crop = max(1, round(self.options.resize * sample.scale)), self.options.crop
-        both = (window(rgb, short, crop, sample.place, sample.mirrored) for rgb in (one.picture, one.difference))
-        return sample.apply(*both)
+        native = one.native if self.options.preprocess == "crop" else one.picture
+        if native is None:
+            raise DataError(
+                f"the evidence has no picture at its native size, sare with preprocess {self.options.preprocess!r} "
+                "expects one: make it with SareExtractor(native=True)"
+            )
+        picture = cut(native, self.options, self.options.preprocess, sample)
+        return sample.apply(picture, cut(one.difference, self.options, "resize", sample))
