@@ -7,6 +7,8 @@ CalibrationMap: TypeAlias = Literal["platt", "isotonic", "temperature"]
 """From a head's logit to a probability."""
 Band: TypeAlias = Literal["empirical", "conformal"]
 """Whom the rates of two thresholds are promised of: the validation pictures, or new pictures like them."""
+Preprocess: TypeAlias = Literal["resize", "crop"]
+"""How a picture comes to a network's size: made smaller or larger, or cut out of the picture as it is."""
 Precision: TypeAlias = Literal["32", "bf16-mixed", "16-mixed"]
 """Numbers of a training's forward pass."""
 Logger: TypeAlias = Literal["csv", "tensorboard", "wandb"]

@@ -50,15 +50,15 @@ def cache(pictures: list[Picture], suite: Suite) -> ProductCache:
 
 @pytest.fixture
 def build(suite: Suite, cache: ProductCache) -> Build:
-    """A fresh detector by name, as ``tidy`` or ``tidy:local``; one that is solved and not trained has been solved."""
+    """A fresh detector by name, as ``tidy`` or ``tidy:scope=local``; one that is solved and not trained is solved."""
 
     def made(method: str) -> Detector[Any, Any]:
         if method == "panel":
             detector: Detector[Any, Any] = Panel(suite, [made("tidy"), made("sare"), made("semgir")])
         else:
-            name, _, scope = method.partition(":")
-            kind = METHODS[name]
-            detector = kind(suite, kind.fitting_options(suite).override({"scope": scope} if scope else None))
+            name, _, chosen = method.partition(":")
+            kind, (option, _, value) = METHODS[name], chosen.partition("=")
+            detector = kind(suite, kind.fitting_options(suite).override({option: value} if option else None))
         if isinstance(detector, ClosedForm):
             detector.solve(detector.extractor.extract(cache), LABELS)
         return detector

@@ -21,8 +21,12 @@ from unprompt.images import encode_png, read
 from unprompt.instruments import Suite
 from unprompt.types import Picture
 
-ROWS = [*METHODS, "tidy:global", "tidy:local", "item:global", "item:local"]
-"""Every method by its defaults, and the other scopes of those that have some."""
+ROWS = [
+    *METHODS,
+    *("tidy:scope=global", "tidy:scope=local", "item:scope=global", "item:scope=local"),
+    *("sare:preprocess=crop", "tidy:preprocess=crop", "semgir:features=combiner"),
+]
+"""Every method by its defaults, and by options that give it other evidence or another network."""
 pytestmark = pytest.mark.parametrize("method", ROWS)
 Build = Callable[[str], Detector[Any, Any]]
 

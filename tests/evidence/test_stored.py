@@ -30,6 +30,9 @@ EXTRACTORS: list[Callable[[], Extractor[Any]]] = [
     lambda: AlignmentExtractor("item"),
     lambda: AlignmentExtractor("tidy", objects=True),
     EmbeddingExtractor,
+    lambda: SareExtractor(native=True),
+    lambda: AlignmentExtractor("tidy", objects=True, preprocess="crop"),
+    lambda: EmbeddingExtractor(preprocess="crop"),
     lambda: TrivialExtractor("trivial-energy"),
 ]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unprompt.images import centre_crop, centre_square, cut_out, fit_long, fit_short, resize
+from unprompt.images import centre_crop, centre_square, crop_at, cut_out, fit_long, fit_short, resize
 from unprompt.types import Box
 
 from .files import scene
@@ -81,3 +81,17 @@ def test_centre_square_is_fit_and_crop(width: int, height: int, side: int) -> No
 @pytest.mark.parametrize(("width", "height"), [(1, 4000), (4000, 1), (100_000, 2)])
 def test_centre_square_of_a_ribbon(width: int, height: int) -> None:
     assert centre_square(scene(width, height), 224).shape == (224, 224, 3)
+
+
+@given(width=st.integers(1, 40), height=st.integers(1, 40), side=st.integers(1, 40), place=st.tuples(SHARES, SHARES))
+@settings(max_examples=60, deadline=None)
+def test_a_crop_takes_pixels_as_they_are_and_black_where_there_are_none(
+    width: int, height: int, side: int, place: tuple[float, float]
+) -> None:
+    rgb = np.random.default_rng(0).integers(1, 256, (height, width, 3), dtype=np.uint8)
+    expected = np.zeros((side, side, 3), np.uint8)
+    top, left = (round(share * (length - side)) for share, length in zip(place, (height, width), strict=True))
+    for y in range(max(0, top), min(height, top + side)):
+        for x in range(max(0, left), min(width, left + side)):
+            expected[y - top, x - left] = rgb[y, x]
+    np.testing.assert_array_equal(crop_at(rgb, side, place), expected)

@@ -1,5 +1,6 @@
 """The loop: it learns, keeps the best epoch, and an interruption changes nothing."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from unprompt.detectors.methods.sare import SareDetector, SareOptions
 from unprompt.detectors.methods.semgir import SemgirDetector, SemgirOptions
 from unprompt.detectors.methods.tidy import TidyDetector
 from unprompt.detectors.resnet import ResNetSizes
-from unprompt.errors import CheckpointError, DataError
+from unprompt.errors import CheckpointError, DataError, OptionError
 from unprompt.evidence.alignment import AlignmentEvidence
 from unprompt.evidence.embedding import EmbeddingEvidence
 from unprompt.evidence.sare import SareEvidence
@@ -25,7 +26,8 @@ from unprompt.evidence.semgir import SemgirEvidence
 from unprompt.instruments import Suite
 from unprompt.testing.fake_suite import save_fake_suite
 from unprompt.training import state as training_state
-from unprompt.training.fit import Report, Validation, fit, optimiser
+from unprompt.training.fit import Report, Validation, fit, optimiser, prepare
+from unprompt.training.loop import train
 from unprompt.types import Caption
 
 LABELS = [0, 1] * 12
@@ -72,7 +74,17 @@ def held(suite: Suite) -> tuple[SemgirDetector, list[SemgirEvidence]]:
     return SemgirDetector(suite, SemgirOptions(epochs=3, batch=10, layers=1)), semgir(suite)[1]
 
 
-CASES = [sare, semgir, held, item]
+def scheduled(suite: Suite) -> tuple[SareDetector, list[SareEvidence]]:
+    """Whose two rates rise and fall."""
+    detector, evidence = sare(suite)
+    return SareDetector(suite, detector.options.override({"schedule": "one-cycle"})), evidence
+
+
+def cooled(suite: Suite) -> tuple[ItemDetector, list[AlignmentEvidence]]:
+    return ItemDetector(suite, DiscrepancyOptions(epochs=3, batch=10, schedule="cosine")), vectors()
+
+
+CASES = [sare, semgir, held, item, scheduled, cooled]
 
 
 class KilledError(Exception):
@@ -214,6 +226,41 @@ def test_the_optimiser_and_its_rates_are_those_of_the_options(suite: Suite) -> N
     made = optimiser(semgir(suite)[0], SemgirOptions())
     assert type(made) is torch.optim.Adam
     assert [group["lr"] for group in made.param_groups] == [1e-4]
+
+
+def rates(detector: Detector[Any, Any], evidence: list[Any]) -> list[list[float]]:
+    """The rate of each group at each step of a training."""
+    state, task = prepare(detector, evidence, LABELS)
+    seen = [[group["lr"] for group in state.optimiser.param_groups]]
+    state.on_step = lambda report: seen.append([group["lr"] for group in state.optimiser.param_groups])
+    train(state, task)
+    return seen[:-1]
+
+
+def test_a_constant_rate_is_the_default(suite: Suite) -> None:
+    assert rates(*item(suite)) == [[1e-3]] * 9
+
+
+def test_a_cosine_ends_near_a_fiftieth_of_the_rate(suite: Suite) -> None:
+    expected = [1e-3 * (0.02 + 0.49 * (1 + math.cos(math.pi * step / 9))) for step in range(9)]
+    np.testing.assert_allclose(np.ravel(rates(*cooled(suite))), expected, rtol=1e-9)
+
+
+def test_one_cycle_rises_for_a_third_of_the_steps_and_falls(suite: Suite) -> None:
+    """Smith and Topin, 2017, as torch has it: from 1/25 of the rate to the rate, then to 1/250,000 of it."""
+    top, last = 0.3 * 9 - 1, 8
+    shares = []
+    for step in range(9):
+        low, high, way = (1 / 25, 1.0, step / top) if step <= top else (4e-6, 1.0, (last - step) / (last - top))
+        shares.append(low + (high - low) * (1 - math.cos(math.pi * way)) / 2)
+    found = np.array(rates(*scheduled(suite)))
+    np.testing.assert_allclose(found, np.outer(shares, [1e-5, 1e-2]), rtol=1e-9)
+    assert found[2, 1] > 0.9e-2
+
+
+def test_an_unknown_schedule_is_refused() -> None:
+    with pytest.raises(OptionError, match="--schedule is 'linear', expected one of constant, cosine, one-cycle"):
+        DiscrepancyOptions(schedule="linear")  # type: ignore[arg-type]
 
 
 def test_the_papers_schedules_are_the_defaults() -> None:

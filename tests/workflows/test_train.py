@@ -10,6 +10,7 @@ import pytest
 from unprompt.detectors import load
 from unprompt.detectors.methods.panel import Panel
 from unprompt.errors import DataError, OptionError, StoreError
+from unprompt.images import read
 from unprompt.instruments import Suite
 from unprompt.types import REAL
 from unprompt.workflows.data.labelled import joined, stores
@@ -76,6 +77,32 @@ def test_global_evidence_does_not_serve_both_scopes(pictures: Path, suite: Path,
     train("tidy", evidence=folder, out=tmp_path / "tidy.safetensors", suite=suite, options=options, fpr=0.1, fnr=0.1)
     with pytest.raises(OptionError, match=r"--scope is unknown, expected one of .*regenerations"):
         extract("semgir", data=f"folder:{pictures}", out=tmp_path / "x", suite=suite, options={"scope": "global"})
+
+
+@pytest.mark.parametrize("method", ["tidy", "univfd"])
+def test_a_native_crop_has_evidence_of_its_own(method: str, pictures: Path, suite: Path, tmp_path: Path) -> None:
+    crop, out = {"preprocess": "crop"}, tmp_path / "head.safetensors"
+    folder = extract(method, data=f"folder:{pictures}", out=tmp_path / "crops", suite=suite, options=crop)
+    assert not list((folder / "products").glob("picture_embeddings-*"))
+    with pytest.raises(StoreError, match=r"holds .*'crop_embeddings': .* expected .*'picture_embeddings': "):
+        train(method, evidence=folder, out=out, suite=suite, options=SMALL)
+    train(method, evidence=folder, out=out, suite=suite, options={**SMALL, **crop}, fpr=0.1, fnr=0.1)
+    assert evaluate(out, evidence=folder, suite=suite).pooled.n_real == 10
+    loaded = Suite.load(suite)
+    head = load(out, loaded)
+    held_out = joined(stores(folder), head, loaded, "test")
+    shown = {one.pixels: one for one in (read(path, path.name) for path in (pictures / "test").rglob("*.png"))}
+    found = head.predict([shown[pixels] for pixels in held_out.pixels])
+    np.testing.assert_allclose(found, head.predict_evidence(held_out.evidence), atol=1e-4)
+
+
+def test_one_store_serves_sare_resized_and_cropped(store: Path, heads: Path, suite: Path, tmp_path: Path) -> None:
+    out = tmp_path / "sare.safetensors"
+    train("sare", evidence=store, out=out, suite=suite, options={**SMALL, "preprocess": "crop"}, fpr=0.1, fnr=0.1)
+    loaded = Suite.load(suite)
+    assert [load(one, loaded).options.preprocess for one in (out, heads / "sare.safetensors")] == ["crop", "resize"]
+    found, former = (evaluate(one, evidence=store, suite=suite).pooled for one in (out, heads / "sare.safetensors"))
+    assert (found.n_real, found.n_generated) == (former.n_real, former.n_generated) == (10, 10)
 
 
 def test_a_panel_combines_what_its_members_say(heads: Path, store: Path, suite: Path) -> None:

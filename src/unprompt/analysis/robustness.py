@@ -21,6 +21,7 @@ FALLING: Final = frozenset({"jpeg"})
 AXES: Final[Mapping[str, str]] = {
     "jpeg": "JPEG quality",
     "noise": "Gaussian noise, σ",  # noqa: RUF001
+    "noise-variance": "Gaussian noise, σ²",
     "blur": "Gaussian blur, σ",  # noqa: RUF001
     "scale": "scale",
     "flip": "flipped regions",

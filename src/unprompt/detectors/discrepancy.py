@@ -13,13 +13,14 @@ from torch import Tensor, nn
 
 from unprompt.detectors.base import Detector
 from unprompt.detectors.heads import TwoClassHead
-from unprompt.detectors.options import TrainedOptions
+from unprompt.detectors.options import PreprocessOptions, TrainedOptions
+from unprompt.detectors.towers import check_preprocess
 from unprompt.errors import DataError
 from unprompt.evidence.alignment import AlignmentEvidence, AlignmentExtractor, Vector, combine, local
 from unprompt.validation import Count, Number, checked
 
 if TYPE_CHECKING:
-    from unprompt.instruments import Manifest
+    from unprompt.instruments import Manifest, Suite
 
 Scope: TypeAlias = Literal["global", "local", "both"]
 Modality: TypeAlias = Literal["picture", "text", "both"]
@@ -27,7 +28,7 @@ Ungrounded: TypeAlias = Literal["global", "left-out"]
 
 
 @checked()
-class DiscrepancyOptions(TrainedOptions):
+class DiscrepancyOptions(TrainedOptions, PreprocessOptions):
     """AdamW, rate 1e-3, weight decay 1e-3, 50 epochs (TIDY 4.1, ITEM IV.A); width and batch are ours."""
 
     hidden: Count = 256
@@ -76,7 +77,11 @@ class DiscrepancyDetector(Detector[AlignmentEvidence, DiscrepancyOptions]):
 
     @classmethod
     def evidence_of(cls, options: DiscrepancyOptions) -> AlignmentExtractor:
-        return AlignmentExtractor(cls.method, objects=options.scope != "global")
+        return AlignmentExtractor(cls.method, options.scope != "global", options.preprocess)
+
+    @classmethod
+    def check_head(cls, suite: Suite, options: DiscrepancyOptions) -> None:
+        check_preprocess(suite.encoder, options.preprocess)
 
     @staticmethod
     @abstractmethod

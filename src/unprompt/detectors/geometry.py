@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
 
-from unprompt.images import resize
+from unprompt.choices import Preprocess
+from unprompt.detectors.options import CropOptions
+from unprompt.images import crop_at, resize
+from unprompt.perturbations import AugmentationSample
 from unprompt.types import RGB
 
 CENTRE = (0.5, 0.5)
+UNCHANGED = AugmentationSample()
+
+
+def cut(rgb: RGB, options: CropOptions, preprocess: Preprocess, sample: AugmentationSample = UNCHANGED) -> RGB:
+    """crop x crop x 3 of a picture under one policy; ``sample`` moves, scales and mirrors it for training."""
+    place, mirrored = sample.place, sample.mirrored
+    if preprocess == "crop":
+        return native_window(rgb, options.crop, sample.scale, place, mirrored)
+    return window(rgb, max(1, round(options.resize * sample.scale)), options.crop, place, mirrored)
 
 
 def window(rgb: RGB, short: int, side: int, place: tuple[float, float] = CENTRE, mirrored: bool = False) -> RGB:
@@ -16,14 +28,23 @@ def window(rgb: RGB, short: int, side: int, place: tuple[float, float] = CENTRE,
     The square under the window is cut out first and resized afterwards, so that a ribbon of 1 x 4000 pixels
     costs no more than a square. With ``short`` below ``side`` black surrounds the picture, which lies at ``place``.
     """
-    height, width = rgb.shape[:2]
-    square = min(height, width)
-    top, left = round(place[0] * (height - square)), round(place[1] * (width - square))
-    resized = resize(rgb[top : top + square, left : left + square], short, short)
-    top, left = (round(share * abs(short - side)) for share in place)
-    if short < side:
-        cut = np.zeros((side, side, 3), np.uint8)
-        cut[top : top + short, left : left + short] = resized
-    else:
-        cut = resized[top : top + side, left : left + side]
-    return cut[:, ::-1] if mirrored else cut
+    resized = resize(crop_at(rgb, min(rgb.shape[:2]), place), short, short)
+    return _turned(crop_at(resized, side, place), mirrored)
+
+
+def native_window(
+    rgb: RGB, side: int, scale: float = 1.0, place: tuple[float, float] = CENTRE, mirrored: bool = False
+) -> RGB:
+    """The side x side x 3 window at ``place`` of the picture as it is, or ``scale`` times as large.
+
+    Only what lies under the window is resized. Black surrounds a picture that is smaller, which lies at ``place``.
+    """
+    under = math.ceil(side / scale)
+    top, left = (round(share * max(0, length - under)) for share, length in zip(place, rgb.shape[:2], strict=True))
+    part = rgb[top : top + under, left : left + under]
+    height, width = (max(1, round(length * scale)) for length in part.shape[:2])
+    return _turned(crop_at(resize(part, width, height), side, place), mirrored)
+
+
+def _turned(rgb: RGB, mirrored: bool) -> RGB:
+    return rgb[:, ::-1] if mirrored else rgb

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any, Literal, Self
 
+from unprompt.choices import Preprocess
 from unprompt.errors import CheckpointError, OptionError
 from unprompt.validation import Count, NotNegative, Positive, Size, checked
 
 Optimiser = Literal["adam", "adamw"]
 Keep = Literal["best", "last"]
+RateSchedule = Literal["constant", "cosine", "one-cycle"]
 
 
 @checked()
@@ -51,7 +53,11 @@ class TrainedOptions(Options):
     batch: Count = 256
     """Pictures in a step."""
     rate: Positive = 1e-3
-    """Learning rate."""
+    """Learning rate; the highest one of a schedule."""
+    schedule: RateSchedule = "constant"
+    """Learning rate by steps: constant; cosine = half a cosine from the rate down to a fiftieth of it; one-cycle = up
+    to the rate in the first 30 % of the steps, then down. SARE speaks of an initial rate (section 4.1); no paper of the
+    four names a schedule."""
     weight_decay: NotNegative = 1e-3
     """Weight decay of the optimiser."""
     optimiser: Optimiser = "adamw"
@@ -59,6 +65,16 @@ class TrainedOptions(Options):
     keep: Keep = "best"
     """best = the weights of the epoch with the lowest validation loss; last = the last epoch's, as where a paper names
     no validation data."""
+
+
+@checked()
+class PreprocessOptions(Options):
+    """Options of a detector that can see a picture at its native size."""
+
+    preprocess: Preprocess = "resize"
+    """How the picture comes to the encoder's size: resize = its short side is brought there, or to ``resize`` where
+    there is one, before the central crop; crop = the central crop of the picture as it is, as the papers' words and the
+    public code of UnivFD and DRCT have it. Black surrounds a picture that is smaller, as in that code."""
 
 
 @checked()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Protocol, cast, runtime_checkable
+from typing import Protocol, Self, cast, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import CLIPModel
 
+from unprompt.choices import Preprocess
 from unprompt.errors import SuiteError
 from unprompt.instruments.base import Encoder
 from unprompt.types import RGB
@@ -29,6 +30,15 @@ class HasVisionTower(Protocol):
 
     def tower(self) -> tuple[nn.Module, nn.Module]:
         """What reads N x 3 x side x side, and what carries its pooled feature to the joint space; both frozen."""
+
+
+def check_preprocess(encoder: Encoder, preprocess: Preprocess) -> None:
+    """:class:`SuiteError` for a native crop where the encoder does not say of what size. Loads no weights."""
+    if preprocess == "crop" and not encoder.side:
+        raise SuiteError(
+            f"preprocess is 'crop', but the suite's encoder {encoder!r} does not say how many pixels a side it takes: "
+            "choose preprocess=resize, or another suite"
+        )
 
 
 @runtime_checkable
@@ -100,23 +110,32 @@ def _check_layers(encoder: Encoder, tower: str, layers: int, present: int) -> No
 
 
 class ImageTower(nn.Module):
-    """N x 3 x S x S uint8 -> N x d, not normalised: vision tower, pooled feature, projection."""
+    """N x 3 x S x S uint8 -> N x d, not normalised: vision tower, pooled feature, projection.
+
+    One that is not ``learned`` stays in evaluation mode, and keeps nothing for gradients.
+    """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, encoder: Encoder, layers: int = 0) -> None:
+    def __init__(self, encoder: Encoder, layers: int = 0, learned: bool = True) -> None:
         super().__init__()
         source = require_vision_tower(encoder)
-        self.side, self.width = source.side, encoder.width
+        self.side, self.width, self.learned = source.side, encoder.width, learned
         self.vision, self.projection = (copied(module) for module in source.tower())
         freeze(self.vision, layers)
+        if not learned:
+            self.requires_grad_(False)
         self.register_buffer("mean", torch.tensor(source.mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(source.std).view(3, 1, 1), persistent=False)
 
+    def train(self, mode: bool = True) -> Self:
+        return super().train(mode and self.learned)
+
     def forward(self, pixels: Tensor) -> Tensor:
-        output = self.vision((pixels.float() / 255 - self.mean) / self.std)
-        return cast(Tensor, self.projection(getattr(output, "pooler_output", output)))
+        with torch.set_grad_enabled(self.learned and torch.is_grad_enabled()):
+            output = self.vision((pixels.float() / 255 - self.mean) / self.std)
+            return cast(Tensor, self.projection(getattr(output, "pooler_output", output)))
 
 
 class TextTower(nn.Module):

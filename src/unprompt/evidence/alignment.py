@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from unprompt.choices import Preprocess
 from unprompt.evidence.base import Extractor
 from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.products import (
@@ -20,8 +21,8 @@ from unprompt.evidence.products import (
     CAPTIONS,
     OBJECT_EMBEDDINGS,
     PHRASE_EMBEDDINGS,
-    PICTURE_EMBEDDINGS,
     Product,
+    picture_embeddings,
 )
 from unprompt.types import Box, Caption
 
@@ -85,16 +86,17 @@ class AlignmentEvidence:
 class AlignmentExtractor(Extractor[AlignmentEvidence]):
     """(I_0, T_0) = CLIP(x, p) of the whole picture and its full caption (TIDY eq. 1, ITEM eq. 2).
 
-    With ``objects`` also (I_i, T_i) of each phrase that is grounded.
+    With ``objects`` also (I_i, T_i) of each phrase that is grounded. ``preprocess`` is of the whole picture: what a box
+    cuts out has any size, and is resized under either policy.
     """
 
-    def __init__(self, method: str, objects: bool = False) -> None:
+    def __init__(self, method: str, objects: bool = False, preprocess: Preprocess = "resize") -> None:
         self.method = method  # tidy and item look at the same evidence, each through a view of its own
-        self.objects = objects
+        self.objects, self.preprocess = objects, preprocess
         self.roles = ("captioner", "encoder", *(("grounder",) if objects else ()))
 
     def products(self) -> Sequence[Product[Any]]:
-        both = CAPTIONS, PICTURE_EMBEDDINGS, CAPTION_EMBEDDINGS
+        both = CAPTIONS, picture_embeddings(self.preprocess), CAPTION_EMBEDDINGS
         return (*both, BOXES, OBJECT_EMBEDDINGS, PHRASE_EMBEDDINGS) if self.objects else both
 
     def _extract(self, cache: ProductCache) -> list[AlignmentEvidence]:
@@ -102,5 +104,6 @@ class AlignmentExtractor(Extractor[AlignmentEvidence]):
         if self.objects:
             rows = zip(cache.boxes(), cache.object_embeddings(), cache.phrase_embeddings(), strict=True)
             objects = [Objects(*row) for row in rows]
-        columns = cache.picture_embeddings(), cache.caption_embeddings(), cache.captions(), objects
+        images = cache.picture_embeddings(self.preprocess)
+        columns = images, cache.caption_embeddings(), cache.captions(), objects
         return [AlignmentEvidence(*row) for row in zip(*columns, strict=True)]

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from unprompt.choices import Preprocess
 from unprompt.evidence.alignment import Vector
 from unprompt.evidence.base import Extractor
 from unprompt.evidence.product_cache import ProductCache
-from unprompt.evidence.products import PICTURE_EMBEDDINGS, Product
+from unprompt.evidence.products import Product, picture_embeddings
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,15 +22,15 @@ class EmbeddingEvidence:
 
 
 class EmbeddingExtractor(Extractor[EmbeddingEvidence]):
-    """I = CLIP(x)."""
+    """I = CLIP(x), of the picture resized or of its native central crop."""
 
     roles = ("encoder",)
 
-    def __init__(self, method: str = "clip-probe") -> None:
-        self.method = method
+    def __init__(self, method: str = "clip-probe", preprocess: Preprocess = "resize") -> None:
+        self.method, self.preprocess = method, preprocess
 
     def products(self) -> Sequence[Product[Any]]:
-        return (PICTURE_EMBEDDINGS,)
+        return (picture_embeddings(self.preprocess),)
 
     def _extract(self, cache: ProductCache) -> list[EmbeddingEvidence]:
-        return [EmbeddingEvidence(image) for image in cache.picture_embeddings()]
+        return [EmbeddingEvidence(image) for image in cache.picture_embeddings(self.preprocess)]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 import numpy as np
 import pyarrow as pa
 
+from unprompt.choices import Preprocess
 from unprompt.errors import NotFinite, StoreError
 from unprompt.evidence.phrases import noun_phrases
 from unprompt.evidence.products import (
@@ -23,14 +24,14 @@ from unprompt.evidence.products import (
     CAPTIONS,
     OBJECT_EMBEDDINGS,
     PHRASE_EMBEDDINGS,
-    PICTURE_EMBEDDINGS,
     Product,
     layer_tokens,
+    picture_embeddings,
     reconstructions,
     regenerations,
 )
 from unprompt.evidence.views import views
-from unprompt.images import cut_out
+from unprompt.images import crop_at, cut_out
 from unprompt.instruments.base import Vectors
 from unprompt.store import ProductRecipe, Store
 from unprompt.store.table_cache import TableCache
@@ -146,10 +147,15 @@ class ProductCache:
         """One caption a picture."""
         return self._product(CAPTIONS, lambda: self.suite.captioner.captions(self._rgbs()))
 
-    def picture_embeddings(self) -> Vectors:
+    def picture_embeddings(self, preprocess: Preprocess = "resize") -> Vectors:
         """N x d float32, not normalised."""
-        rows = self._product(PICTURE_EMBEDDINGS, lambda: list(self.suite.encoder.embed_pictures(self._rgbs())))
-        return self._stacked(rows)
+
+        def make() -> list[Vectors]:
+            rgbs, encoder = self._rgbs(), self.suite.encoder
+            shown = rgbs if preprocess == "resize" else [crop_at(rgb, encoder.side) for rgb in rgbs]
+            return list(encoder.embed_pictures(shown))
+
+        return self._stacked(self._product(picture_embeddings(preprocess), make))
 
     def caption_embeddings(self) -> Vectors:
         """N x d float32, not normalised."""

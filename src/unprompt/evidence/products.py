@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from unprompt import store
+from unprompt.choices import Preprocess
 from unprompt.evidence import phrases
 from unprompt.images import decode_png, encode_png
 from unprompt.instruments.base import Captioner, Vectors
@@ -85,7 +86,6 @@ _RECIPES: dict[tuple[object, ...], ProductRecipe] = {}
 """By role, draw and the cards' identities, which the recipes themselves keep from being given to other cards."""
 
 CAPTIONS = Product("captions", TEXTS, "caption", ["captioner"], {"fallback": Captioner.fallback})
-PICTURE_EMBEDDINGS = Product("picture_embeddings", VECTORS, "embedding", ["encoder"], {"of": "picture"})
 CAPTION_EMBEDDINGS = Product("caption_embeddings", VECTORS, "embedding", ["encoder", "captioner"], {"of": "caption"})
 
 _ON_PHRASES = {"phrases": phrases.VERSION}
@@ -110,6 +110,14 @@ def layer_tokens(layers: Sequence[int]) -> Product[Vectors]:
     """CLS token and mean patch token after each of these layers, of the views of a picture."""
     numbers = "-".join(map(str, layers))
     return Product(f"layer_tokens_{numbers}", EMBEDDINGS, "embeddings", ["vision"], {"of": "layers", "layers": numbers})
+
+
+def picture_embeddings(preprocess: Preprocess = "resize") -> Product[Vectors]:
+    """The picture's vector; the encoder sees it resized, or its native central crop, which are two products."""
+    if preprocess == "resize":
+        return Product("picture_embeddings", VECTORS, "embedding", ["encoder"], {"of": "picture"})
+    parameters = {"of": "picture", "preprocess": preprocess}
+    return Product("crop_embeddings", VECTORS, "embedding", ["encoder"], parameters)
 
 
 def reconstructions(guided: bool = True) -> Product[RGB]:

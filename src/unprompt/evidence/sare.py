@@ -13,7 +13,7 @@ from unprompt.evidence.base import Extractor
 from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.products import CAPTIONS, Product, reconstructions
 from unprompt.evidence.reconstruction import Reconstructed
-from unprompt.types import Caption
+from unprompt.types import RGB, Caption
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +21,8 @@ class SareEvidence(Reconstructed):
     """Picture and reconstruction, with the caption that guided it."""
 
     caption: Caption
+    native: RGB | None = None
+    """The picture at its native size, where that is asked for."""
 
     @property
     def sare_map(self) -> npt.NDArray[np.float32]:
@@ -29,13 +31,16 @@ class SareEvidence(Reconstructed):
 
 
 class SareExtractor(Extractor[SareEvidence]):
-    """Caption, then img2img towards it (eq. 1 to 3); ``guided=False`` leaves the caption out, for the analysis."""
+    """Caption, then img2img towards it (eq. 1 to 3); ``guided=False`` leaves the caption out, for the analysis.
+
+    ``native`` adds the picture itself, of which nothing is stored: the same stored evidence serves with and without.
+    """
 
     method = "sare"
     roles = ("captioner", "diffusion")
 
-    def __init__(self, guided: bool = True) -> None:
-        self.guided = guided
+    def __init__(self, guided: bool = True, native: bool = False) -> None:
+        self.guided, self.native = guided, native
 
     def options(self) -> Mapping[str, object]:
         return {"guided": self.guided}
@@ -44,5 +49,6 @@ class SareExtractor(Extractor[SareEvidence]):
         return CAPTIONS, reconstructions(self.guided)
 
     def _extract(self, cache: ProductCache) -> list[SareEvidence]:
-        columns = cache.prepared(), cache.reconstructions(self.guided), cache.captions()
+        natives = [picture.rgb if self.native else None for picture in cache.pictures]
+        columns = cache.prepared(), cache.reconstructions(self.guided), cache.captions(), natives
         return [SareEvidence(*row) for row in zip(*columns, strict=True)]

@@ -47,6 +47,23 @@ def centre_crop(rgb: RGB, side: int) -> RGB:
     return np.pad(crop, [*margins, (0, 0)], mode="edge")
 
 
+def crop_at(rgb: RGB, side: int, place: tuple[float, float] = (0.5, 0.5)) -> RGB:
+    """The side x side x 3 window at ``place`` (down, across; 0 = start, 1 = end), nothing resized.
+
+    A picture that is smaller lies at ``place`` in black, as in torchvision's crops, UnivFD's code and DRCT's.
+    """
+    down, across = (round(share * abs(length - side)) for share, length in zip(place, rgb.shape[:2], strict=True))
+    height, width = rgb.shape[:2]
+    top, left = (down if height > side else 0), (across if width > side else 0)
+    part = rgb[top : top + side, left : left + side]
+    if part.shape[:2] == (side, side):
+        return part
+    cut = np.zeros((side, side, 3), np.uint8)
+    top, left = (down if height < side else 0), (across if width < side else 0)
+    cut[top : top + part.shape[0], left : left + part.shape[1]] = part
+    return cut
+
+
 def centre_square(rgb: RGB, side: int) -> RGB:
     """``centre_crop(fit_short(rgb, side), side)`` without making the part of a ribbon that the crop drops."""
     height, width = rgb.shape[:2]

@@ -44,6 +44,9 @@ class ResNetBackbone(Backbone):
         self._timm = "architecture" in stated
         self._config = _timm_config(origin, stated) if self._timm else from_folder(ResNetConfig, origin)
         self.width = self._config.hidden_sizes[-1]
+        first = 8 if self._config.downsample_in_first_stage else 4
+        self.stride = first << (len(self._config.hidden_sizes) - 1)
+        """Pixels a side of a cell of the last stage."""
         mean, std = load_part(lambda: _channels(stated.get("pretrained_cfg", {})), origin)
         self.mean, self.std = normalisation(origin.folder, mean, std)
 

@@ -134,6 +134,8 @@ class Encoder(Instrument):
 
     kind = "encoder"
     width: int
+    side: int = 0
+    """Pixels a side of the square that it takes; 0 = it does not say."""
     vision_layers: int = 0
     """Transformer layers of its image tower that can be learned one by one; 0 = the whole tower or nothing."""
     text_layers: int = 0

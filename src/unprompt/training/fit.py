@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.optim.lr_scheduler import LRScheduler
 
 from unprompt.detectors.base import Model
 from unprompt.detectors.closed_form import ClosedForm
@@ -25,6 +26,7 @@ from unprompt.errors import OptionError
 from unprompt.training.loop import Part, Task, train
 from unprompt.training.rows import Labels, Rows
 from unprompt.training.run import Run
+from unprompt.training.schedule import Schedule
 from unprompt.training.state import Callback, Report, TrainingState, noop
 
 __all__ = ["Labels", "Report", "Run", "Trained", "Validation", "fit", "refuse_run"]
@@ -91,7 +93,8 @@ def fit(
 
 def _checkpoint(detector: Model[Any, Any]) -> None:
     """Let the transformers in a head keep no activations; OptionError where it has none."""
-    towers = [one for one in detector.network.modules() if getattr(one, "supports_gradient_checkpointing", False)]
+    able = [one for one in detector.network.modules() if getattr(one, "supports_gradient_checkpointing", False)]
+    towers = [one for one in able if any(weight.requires_grad for weight in one.parameters())]
     if not towers:
         raise OptionError(f"--checkpointing is given, and {detector.method} learns no transformer: leave it out")
     for tower in towers:
@@ -114,11 +117,13 @@ def prepare(
     batches = _HeadBatches(Rows(detector, evidence, labels), options.batch, seed)
     held = Rows(detector, validation.evidence, validation.labels) if validation and len(validation.evidence) else None
     detector.prepare_fit(evidence)
+    steps, moving = -(-len(evidence) // options.batch), optimiser(detector, options)
     state = TrainingState(
         detector.network,
-        optimiser(detector, options),
-        steps=-(-len(evidence) // options.batch),
+        moving,
+        steps=steps,
         epochs=options.epochs,
+        scheduler=scheduler(moving, options, steps * options.epochs),
         keep_last=options.keep == "last",
         path=partial,
         identity=_identity(detector, evidence, batches.rows.labels, seed) if partial else "",
@@ -131,6 +136,13 @@ def optimiser(detector: Model[Any, Any], options: TrainedOptions) -> torch.optim
     """Adam or AdamW over what the method moves, at its rates."""
     kind = torch.optim.Adam if options.optimiser == "adam" else torch.optim.AdamW
     return kind(detector.parameter_groups(), lr=options.rate, weight_decay=options.weight_decay)
+
+
+def scheduler(moved: torch.optim.Optimizer, options: TrainedOptions, steps: int) -> LRScheduler | None:
+    """What sets the rates at each of all ``steps``; None = they stay as they are."""
+    if options.schedule == "constant":
+        return None
+    return Schedule(steps, options.batch, options.rate, warmup=0, form=options.schedule).scheduler(moved)
 
 
 def refuse_run(run: Run, method: str) -> None:

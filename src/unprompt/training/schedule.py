@@ -1,4 +1,4 @@
-"""Schedules by steps, for the networks of the embedded suites: one cycle, or a warm-up and a cosine."""
+"""Schedules by steps, of heads and of the embedded suites' networks: one cycle, or a warm-up and a cosine."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class Schedule:
     after 30 % of the steps: https://arxiv.org/abs/1708.07120."""
 
     def scheduler(self, optimiser: Optimizer) -> LRScheduler:
-        """What sets the optimiser's rate at each step."""
+        """What sets the optimiser's rate at each step; a group that has a rate of its own keeps its share of it."""
         if self.form == "one-cycle":
-            return OneCycleLR(optimiser, self.rate, self.steps)
+            return OneCycleLR(optimiser, [group["lr"] for group in optimiser.param_groups], self.steps)
         return LambdaLR(optimiser, self.factor_at)
 
     def factor_at(self, step: int) -> float:

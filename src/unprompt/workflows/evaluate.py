@@ -72,7 +72,8 @@ def evaluate(
         fpr: Move the upper threshold of the verdicts to this false-positive rate, by the validation pictures.
         against: Report the difference from this checkpoint, on the same pictures.
         robustness: Measure after perturbations too, with the same thresholds: sare, sare-flips, semgir, tidy, item,
-            papers, or NAME:VALUE,...; the evidence goes into its folder ``perturbed``; may be given several times.
+            papers, tidy-variance or item-variance (the sigma of their noise as a variance), or NAME:VALUE,...; the
+            evidence goes into its folder ``perturbed``; may be given several times.
         pair: The real pictures that a generator is measured against, as GENERATOR=COLLECTION; may be given several
             times.
         out: Write all figures with all settings: .parquet, .json, .md, .html or .tex; may be given several times.

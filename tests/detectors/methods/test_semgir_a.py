@@ -17,6 +17,7 @@ from unprompt.evidence.attribution import AttributionEvidence
 from unprompt.evidence.product_cache import ProductCache
 from unprompt.instruments import Suite
 from unprompt.instruments.base import Encoder
+from unprompt.training.fit import fit
 from unprompt.types import Caption
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -92,6 +93,38 @@ def test_the_papers_ablations_are_what_table_4_names(features: Any, suite: Suite
             row.append(z[1] - z[0])
         expected.append(row)
     np.testing.assert_allclose(attributor.logits(evidence), expected, atol=1e-4)
+
+
+def test_a_network_for_each_candidate_shares_nothing(suite: Suite, cache: ProductCache, tmp_path: Path) -> None:
+    names, labels = ("sibling", "diffusion"), np.array([[1, 0], [0, 1], [0, 0], [1, 0], [0, 1], [0, 0], [0, 1]])
+    attributor = SemgirAttributor(suite, SemgirAOptions(generators=names, shared=False, epochs=1, batch=4))
+    networks = attributor.network.networks
+    evidence = attributor.extractor.extract(cache)
+    fit(attributor, evidence, labels)
+    first, second = ({id(weight) for weight in one.parameters()} for one in networks)
+    assert not first & second
+    logits = attributor.logits(evidence)
+    candidate, ids, mask, drawn = attributor.collate(evidence)
+    for k, network in enumerate(networks):
+        alone = SemgirAttributor(suite, SemgirAOptions(generators=(names[k],)))
+        alone.network.load_state_dict(network.state_dict())
+        np.testing.assert_allclose(alone.logits(evidence)[:, 0], logits[:, k], atol=1e-5)
+        np.testing.assert_allclose(attributor.subset([names[k]]).logits(evidence)[:, 0], logits[:, k], atol=1e-5)
+        attributor.network.zero_grad()
+        attributor.network(candidate, ids, mask, drawn)[:, k].sum().backward()
+        reached = [any(weight.grad.any() for weight in one.parameters()) for one in networks]
+        assert reached == [place == k for place in range(2)]
+    attributor.save(tmp_path / "head")
+    again = SemgirAttributor.load(tmp_path / "head", suite)
+    assert again.options.shared is False
+    np.testing.assert_array_equal(again.logits(evidence), logits)
+
+
+def test_options_of_older_heads_are_the_defaults() -> None:
+    stored = SemgirAOptions().to_dict()
+    older = {name: value for name, value in stored.items() if name not in ("shared", "features", "schedule")}
+    assert SemgirAOptions.from_dict(older) == SemgirAOptions()
+    assert (stored["shared"], stored["features"], stored["reals"]) == (True, "combiner", True)
 
 
 def test_features_come_back_with_the_head(suite: Suite, cache: ProductCache, tmp_path: Path) -> None:

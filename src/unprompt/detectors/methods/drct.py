@@ -19,8 +19,8 @@ from torch.nn import functional as F
 
 from unprompt.detectors.base import Detector
 from unprompt.detectors.checkpoint import Header
-from unprompt.detectors.geometry import window
-from unprompt.detectors.options import CropOptions
+from unprompt.detectors.geometry import cut
+from unprompt.detectors.options import CropOptions, PreprocessOptions
 from unprompt.detectors.towers import as_pixels, copied, require_vision_tower
 from unprompt.errors import DataError
 from unprompt.evidence.drct import DrctEvidence, DrctExtractor
@@ -37,8 +37,11 @@ ODDS: Final = math.log(3)
 
 
 @checked()
-class DrctOptions(CropOptions):
-    """AdamW, rate 1e-4, weight decay 4e-5, batch 256 (64 with a backbone), 17 epochs: the authors' code."""
+class DrctOptions(CropOptions, PreprocessOptions):
+    """AdamW, rate 1e-4, weight decay 4e-5, batch 256 (64 with a backbone), 17 epochs: the authors' code.
+
+    Under ``preprocess=crop`` picture and reconstruction are each cut at their own native size.
+    """
 
     epochs: Count = 17
     rate: Positive = 1e-4
@@ -153,7 +156,8 @@ class DrctDetector(Detector[DrctEvidence, DrctOptions]):
 
     def collate(self, evidence: Sequence[DrctEvidence], rng: np.random.Generator | None = None) -> tuple[Tensor, ...]:
         if rng is None:
-            return (self._inputs([window(one.picture, self.options.resize, self.options.crop) for one in evidence]),)
+            policy = self.options.preprocess
+            return (self._inputs([cut(one.picture, self.options, policy) for one in evidence]),)
         for index, one in enumerate(evidence):
             if one.reconstruction is None:
                 raise DataError(
@@ -165,9 +169,8 @@ class DrctDetector(Detector[DrctEvidence, DrctOptions]):
 
     def _augmented(self, rgb: RGB, rng: np.random.Generator) -> RGB:
         sample = self.options.augmentation.draw(rng)
-        short = max(1, round(self.options.resize * sample.scale))
-        cut = window(rgb, short, self.options.crop, sample.place, sample.mirrored)
-        return sample.shared(sample.photometric(cut, sample.seed), sample.seed)
+        seen = cut(rgb, self.options, self.options.preprocess, sample)
+        return sample.shared(sample.photometric(seen, sample.seed), sample.seed)
 
     def _inputs(self, squares: Sequence[RGB]) -> Tensor:
         if self.options.features == "backbone":

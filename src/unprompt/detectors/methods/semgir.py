@@ -10,43 +10,45 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from unprompt.detectors.base import Detector
-from unprompt.detectors.heads import TwoClassHead, mean_score_logit
-from unprompt.detectors.options import RegenerationOptions
-from unprompt.detectors.towers import ImageTower, as_pixels, check_towers
+from unprompt.detectors.heads import Combiner, TwoClassHead, mean_score_logit
+from unprompt.detectors.semantic import SemanticNetwork, SemanticOptions, caption_parts, fitting_widening
+from unprompt.detectors.towers import ImageTower, TextTower, as_pixels, check_towers, require_text_tower
 from unprompt.errors import DataError
 from unprompt.evidence.semgir import SemgirEvidence, SemgirExtractor
 from unprompt.images import centre_square
-from unprompt.validation import Count, checked
+from unprompt.validation import Count, Flag, checked
 
 if TYPE_CHECKING:
     from unprompt.instruments import Suite
 
 
 @checked()
-class SemgirOptions(RegenerationOptions):
-    """How often each caption is drawn."""
+class SemgirOptions(SemanticOptions):
+    """How often each caption is drawn, and which features are classified; by default those of both pictures."""
 
     regenerations: Count = 1
     """Drawings of each caption; their scores are averaged."""
+    even: Flag = True
+    """Where the Combiner enters, bring its feature and the drawing's to the length sqrt(d); without it features are as
+    the encoder gives them."""
 
 
-class SemgirNetwork(nn.Module):
-    """Phi of both pictures, joined, then 2d -> d -> 2."""
+class SemgirNetwork(SemanticNetwork):
+    """Phi of both pictures, joined, then 2d -> d -> 2; or one of the paper's other features (table 4)."""
 
-    def __init__(self, tower: ImageTower) -> None:
-        super().__init__()
+    def __init__(
+        self, tower: ImageTower, options: SemgirOptions, text: TextTower | None, combiner: Combiner | None
+    ) -> None:
+        super().__init__(options.features, options.even and options.told, text, combiner)
         self.tower = tower
-        self.head = TwoClassHead(2 * tower.width, tower.width)
+        self.head = TwoClassHead((1 + options.drawn) * tower.width, tower.width)
 
-    def forward(self, candidate: Tensor, regenerations: Tensor) -> Tensor:
-        """N x 3 x S x S and N x k x 3 x S x S uint8 -> N logits of the mean score."""
-        count = regenerations.shape[1]
-        drawn = self.tower(regenerations.flatten(0, 1)).unflatten(0, (-1, count))  # N x k x d
-        image = self.tower(candidate)[:, None].expand_as(drawn)
-        return mean_score_logit(self.head(torch.cat([image, drawn], dim=-1)))  # s_d = E_Ic || E_Ir (eq. 4)
+    def forward(self, candidate: Tensor, regenerations: Tensor, *caption: Tensor) -> Tensor:
+        """N x 3 x S x S and N x k x 3 x S x S uint8, ids and mask where they enter -> N logits of the mean score."""
+        return mean_score_logit(self.head(self.joined(self.tower, candidate, regenerations, caption)))
 
 
 class SemgirDetector(Detector[SemgirEvidence, SemgirOptions]):
@@ -62,15 +64,21 @@ class SemgirDetector(Detector[SemgirEvidence, SemgirOptions]):
     roles: ClassVar[tuple[str, ...]] = ("encoder",)
 
     @classmethod
+    def fitting_options(cls, suite: Suite) -> SemgirOptions:
+        """A slim Combiner for a small encoder."""
+        return SemgirOptions(widening=fitting_widening(suite.of(cls.method).encoder))
+
+    @classmethod
     def evidence_of(cls, options: SemgirOptions) -> SemgirExtractor:
         return SemgirExtractor(options.regenerations)
 
     @classmethod
     def check_head(cls, suite: Suite, options: SemgirOptions) -> None:
-        check_towers(suite.encoder, options.layers)
+        check_towers(suite.encoder, options.layers, text=options.told)
 
     def _build(self) -> SemgirNetwork:
-        return SemgirNetwork(ImageTower(self.suite.encoder, self.options.layers))
+        tower = ImageTower(self.suite.encoder, self.options.layers)
+        return SemgirNetwork(tower, self.options, *caption_parts(self.suite.encoder, self.options))
 
     def collate(self, evidence: Sequence[SemgirEvidence], rng: np.random.Generator | None = None) -> tuple[Tensor, ...]:
         for index, one in enumerate(evidence):
@@ -82,4 +90,7 @@ class SemgirDetector(Detector[SemgirEvidence, SemgirOptions]):
         side = self.network.tower.side
         candidates = as_pixels([centre_square(one.candidate, side) for one in evidence])
         drawn = [as_pixels([centre_square(rgb, side) for rgb in one.regenerations]) for one in evidence]
-        return candidates, torch.stack(drawn)
+        if not self.options.told:
+            return candidates, torch.stack(drawn)
+        tokens = require_text_tower(self.suite.encoder).tokens([one.caption.text for one in evidence])
+        return candidates, torch.stack(drawn), *tokens

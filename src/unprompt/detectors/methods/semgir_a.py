@@ -1,91 +1,96 @@
 """SemGIR-A: whose drawing of the caption does the picture resemble, given the caption? (section 3.3, 3.4)
 
 Each candidate is a binary problem of its own: its pictures against all others. The paper trains one network a
-candidate; here the candidates share the encoders and the Combiner, and each has its own classifier. The Combiner's
-feature has length 1, CLIP's some ten or more, and the paper scales neither: the drawing would outweigh the picture, so
-by default both are brought to one length (``even``).
+candidate (``shared=False``); here by default the candidates share the encoders and the Combiner, and each has its own
+classifier.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from unprompt.detectors.attributor import Attributor, AttributorOptions, candidates_of
 from unprompt.detectors.heads import Combiner, TwoClassHead
-from unprompt.detectors.options import RegenerationOptions
-from unprompt.detectors.towers import ImageTower, TextTower, as_pixels, check_towers, require_text_tower
+from unprompt.detectors.semantic import Features, SemanticNetwork, SemanticOptions, caption_parts, fitting_widening
+from unprompt.detectors.towers import (
+    ImageTower,
+    TextTower,
+    as_pixels,
+    check_towers,
+    require_text_tower,
+    require_vision_tower,
+)
 from unprompt.errors import DataError
 from unprompt.evidence.attribution import AttributionEvidence, AttributionExtractor
 from unprompt.images import centre_square
 from unprompt.types import RGB
-from unprompt.validation import Count, Flag, Number, checked
+from unprompt.validation import Flag, checked
 
 if TYPE_CHECKING:
     from unprompt.instruments import Manifest, Suite
 
-Features: TypeAlias = Literal["combiner", "pair", "candidate-caption", "candidate"]
-WIDE = 512
-"""Encoders at least this wide get the Combiner of the literature, smaller ones a slim one."""
-
 
 @checked()
-class SemgirAOptions(RegenerationOptions, AttributorOptions):
+class SemgirAOptions(SemanticOptions, AttributorOptions):
     """SemGIR's training, of a text encoder and a Combiner too."""
 
-    learn_text: Flag = True
-    """Learn the text encoder too; False = as the suite has it."""
-    widening: Count = 4
-    """The Combiner widens each feature this many times."""
-    dropout: Annotated[Number, Field(ge=0, lt=1, description="a share from 0 to below 1")] = 0.5
-    """Share of the Combiner's inner features that are left out in training."""
+    features: Features = "combiner"
     mirror: Flag = False
     """In training, mirror half of all pictures and drawings at random; the paper names no augmentation."""
-    even: Flag = True
-    """Bring both features to the length sqrt(d), entries of about 1; False = as Combiner and encoder give them."""
-    features: Features = "combiner"
-    """What is classified: combiner = g(E(I_c), E(T)) || E(I_r); of the paper's ablation (table 4) pair = E(I_c) ||
-    E(I_r), candidate-caption = g(E(I_c), E(T)), candidate = E(I_c)."""
+    shared: Flag = True
+    """One set of encoders and one Combiner for all candidates, each of which has a classifier of its own; False = a
+    whole network for each candidate, as in the paper, in as many times the memory."""
 
 
-class SemgirANetwork(nn.Module):
+class SemgirANetwork(SemanticNetwork):
     """Phi of the pictures, Psi of the caption, the Combiner, then 2d (or d) -> d -> 2 for each candidate."""
 
     def __init__(
         self,
         image: ImageTower,
-        text: TextTower,
-        combiner: Combiner,
+        text: TextTower | None,
+        combiner: Combiner | None,
         heads: Sequence[nn.Module],
         even: bool,
         features: Features = "combiner",
     ) -> None:
-        super().__init__()
-        self.image, self.text, self.combiner, self.even, self.features = image, text, combiner, even, features
+        super().__init__(features, even, text, combiner)
+        self.image = image
         self.heads = nn.ModuleList(heads)
 
     def forward(self, candidate: Tensor, ids: Tensor, mask: Tensor, regenerations: Tensor) -> Tensor:
         """N x 3 x S x S uint8, N x context twice, N x K x 3 x S x S uint8 -> N x K logits."""
-        image = self.image(candidate)
-        if self.features in ("combiner", "candidate-caption"):
-            image = self.combiner(image, self.text(ids, mask))  # g(E_Ic, E_T), N x d (eq. 5)
-        own = self._even(image)[:, None].expand(-1, len(self.heads), -1)  # N x K x d
-        if self.features in ("combiner", "pair"):
-            drawn = self.image(regenerations.flatten(0, 1)).unflatten(0, (-1, len(self.heads)))  # N x K x d
-            own = torch.cat([own, self._even(drawn)], dim=-1)  # s_a, N x K x 2d (eq. 6)
-        return torch.stack([head(own[:, k]) for k, head in enumerate(self.heads)], dim=1)
+        joined = self.joined(self.image, candidate, regenerations, (ids, mask))
+        return torch.stack([head(joined[:, k]) for k, head in enumerate(self.heads)], dim=1)
 
-    def _even(self, feature: Tensor) -> Tensor:
-        """... x d of the length sqrt(d), where that is asked for."""
-        return math.sqrt(self.image.width) * F.normalize(feature, dim=-1) if self.even else feature
+    def subset(self, heads: Sequence[int]) -> SemgirANetwork:
+        """The same with some of its heads."""
+        chosen = [self.heads[k] for k in heads]
+        return SemgirANetwork(self.image, self.text, self.combiner, chosen, self.even, self.features)
+
+
+class SemgirANetworks(nn.Module):
+    """A network for each candidate, which shares nothing with the others."""
+
+    def __init__(self, networks: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, candidate: Tensor, ids: Tensor, mask: Tensor, regenerations: Tensor) -> Tensor:
+        """As :class:`SemgirANetwork`."""
+        own = regenerations.split(1, dim=1)
+        pairs = zip(self.networks, own, strict=True)
+        return torch.cat([network(candidate, ids, mask, drawing) for network, drawing in pairs], dim=1)
+
+    def subset(self, networks: Sequence[int]) -> SemgirANetworks:
+        """The same with some of its networks."""
+        return SemgirANetworks([self.networks[k] for k in networks])
 
 
 class SemgirAttributor(Attributor[AttributionEvidence, SemgirAOptions]):
@@ -94,7 +99,7 @@ class SemgirAttributor(Attributor[AttributionEvidence, SemgirAOptions]):
     method = "semgir-a"
     Options = SemgirAOptions
     Evidence = AttributionEvidence
-    network: SemgirANetwork
+    network: SemgirANetwork | SemgirANetworks
     roles: ClassVar[tuple[str, ...]] = ("encoder",)
 
     @classmethod
@@ -105,8 +110,8 @@ class SemgirAttributor(Attributor[AttributionEvidence, SemgirAOptions]):
     @classmethod
     def fitting_options(cls, suite: Suite) -> SemgirAOptions:
         """A slim Combiner for a small encoder."""
-        wide = suite.of(cls.method).encoder.width >= WIDE
-        return replace(cls.options_for(suite.manifest), widening=4 if wide else 1)
+        widening = fitting_widening(suite.of(cls.method).encoder)
+        return replace(cls.options_for(suite.manifest), widening=widening)
 
     @classmethod
     def evidence_of(cls, options: SemgirAOptions) -> AttributionExtractor:
@@ -116,21 +121,21 @@ class SemgirAttributor(Attributor[AttributionEvidence, SemgirAOptions]):
     def check_head(cls, suite: Suite, options: SemgirAOptions) -> None:
         check_towers(suite.encoder, options.layers, text=True)
 
-    def _build(self) -> SemgirANetwork:
-        encoder, layers = self.suite.encoder, self.options.layers
-        image, text = ImageTower(encoder, layers), TextTower(encoder, layers)
-        combiner, features = Combiner(image.width, self.options.widening, self.options.dropout), self.options.features
-        told, drawn = (features in (one, "combiner") for one in ("candidate-caption", "pair"))
-        if not (told and self.options.learn_text):
-            text.requires_grad_(False)
-        combiner.requires_grad_(told)
-        heads = [TwoClassHead((1 + drawn) * image.width, image.width) for _ in self.options.generators]
-        return SemgirANetwork(image, text, combiner, heads, self.options.even, features)
+    def _build(self) -> SemgirANetwork | SemgirANetworks:
+        count = len(self.options.generators)
+        if self.options.shared:
+            return self._built(count)
+        return SemgirANetworks([self._built(1) for _ in range(count)])
 
-    def _network_of(self, heads: Sequence[int]) -> SemgirANetwork:
-        own, chosen = self.network, [self.network.heads[k] for k in heads]
-        made = SemgirANetwork(own.image, own.text, own.combiner, chosen, own.even, own.features)
-        return made.train(own.training)
+    def _built(self, candidates: int) -> SemgirANetwork:
+        encoder, options = self.suite.encoder, self.options
+        image = ImageTower(encoder, options.layers)
+        text, combiner = caption_parts(encoder, options)
+        heads = [TwoClassHead((1 + options.drawn) * image.width, image.width) for _ in range(candidates)]
+        return SemgirANetwork(image, text, combiner, heads, options.even, options.features)
+
+    def _network_of(self, heads: Sequence[int]) -> SemgirANetwork | SemgirANetworks:
+        return self.network.subset(heads).train(self.network.training)
 
     def collate(
         self, evidence: Sequence[AttributionEvidence], rng: np.random.Generator | None = None
@@ -141,7 +146,7 @@ class SemgirAttributor(Attributor[AttributionEvidence, SemgirAOptions]):
                     f"evidence[{index}] has no regeneration by {', '.join(lacking)}, only by "
                     f"{', '.join(one.regenerations) or 'none'}: extract it again with this suite"
                 )
-        side = self.network.image.side
+        side = require_vision_tower(self.suite.encoder).side
 
         def shown(rgb: RGB) -> RGB:
             square = centre_square(rgb, side)

@@ -6,7 +6,8 @@ Ojha et al., 2023, https://arxiv.org/abs/2302.10174. The paper's encoder is CLIP
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +19,18 @@ from unprompt.detectors.base import Detector
 from unprompt.detectors.closed_form import ClosedForm
 from unprompt.detectors.heads import LinearHead
 from unprompt.detectors.labels import labelled
-from unprompt.detectors.options import Optimiser, Options, TrainedOptions
+from unprompt.detectors.options import Optimiser, PreprocessOptions, TrainedOptions
 from unprompt.detectors.public import PublicHead
+from unprompt.detectors.towers import check_preprocess
 from unprompt.evidence.embedding import EmbeddingEvidence, EmbeddingExtractor
 from unprompt.validation import Count, NotNegative, Positive, checked
 
+if TYPE_CHECKING:
+    from unprompt.instruments import Suite
+
 
 @checked()
-class UnivfdOptions(TrainedOptions):
+class UnivfdOptions(TrainedOptions, PreprocessOptions):
     """Adam, rate 1e-4, batch 256, no weight decay, at most 100 epochs: the authors' code."""
 
     epochs: Count = 100
@@ -45,7 +50,11 @@ class UnivfdDetector(Detector[EmbeddingEvidence, UnivfdOptions], PublicHead):
 
     @classmethod
     def evidence_of(cls, options: UnivfdOptions) -> EmbeddingExtractor:
-        return EmbeddingExtractor(cls.method)
+        return EmbeddingExtractor(cls.method, options.preprocess)
+
+    @classmethod
+    def check_head(cls, suite: Suite, options: UnivfdOptions) -> None:
+        check_preprocess(suite.encoder, options.preprocess)
 
     def _build(self) -> LinearHead:
         head = LinearHead(self.suite.encoder.width)
@@ -68,8 +77,8 @@ class UnivfdDetector(Detector[EmbeddingEvidence, UnivfdOptions], PublicHead):
 
 
 @checked()
-class NearestOptions(Options):
-    """No choices: one neighbour, cosine distance."""
+class NearestOptions(PreprocessOptions):
+    """One neighbour, cosine distance."""
 
     real: Count = 1
     """Vectors of real pictures that are kept; fitting sets it."""
@@ -102,13 +111,17 @@ class NearestDetector(ClosedForm[EmbeddingEvidence, NearestOptions]):
 
     @classmethod
     def evidence_of(cls, options: NearestOptions) -> EmbeddingExtractor:
-        return EmbeddingExtractor(cls.method)
+        return EmbeddingExtractor(cls.method, options.preprocess)
+
+    @classmethod
+    def check_head(cls, suite: Suite, options: NearestOptions) -> None:
+        check_preprocess(suite.encoder, options.preprocess)
 
     def solve(self, evidence: Sequence[EmbeddingEvidence], labels: npt.ArrayLike) -> None:
         self.check(evidence)
         generated = labelled(len(evidence), labels)
         vectors = F.normalize(_vectors(evidence), dim=1)
-        self.options = NearestOptions(int((~generated).sum()), int(generated.sum()))
+        self.options = replace(self.options, real=int((~generated).sum()), generated=int(generated.sum()))
         self.network = self._build().to(self.device).eval()
         with torch.no_grad():
             self.network.real.copy_(vectors[~generated])
