@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import chain, count, islice, product
 from pathlib import Path
 from string import ascii_lowercase
@@ -162,20 +163,22 @@ def in_cache(cache: Path, name: str) -> Path:
     return folder
 
 
-class _half:
+@contextmanager
+def _half() -> Iterator[None]:
     """Networks are built in bfloat16, so that the largest needs 8 GB of memory."""
-
-    def __enter__(self) -> None:
-        torch.set_default_dtype(torch.bfloat16)
-
-    def __exit__(self, *raised: object) -> None:
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        yield
+    finally:
         torch.set_default_dtype(torch.float32)
 
 
 def _save_diffusion(folder: Path, text: CLIPTextConfig, unet: dict[str, Any], **noise: Any) -> None:
     widths, layers = (128, 256, 512, 512), {"layers_per_block": 2, "sample_size": 8 * unet["sample_size"]}
     downs, ups = ("DownEncoderBlock2D",) * 4, ("UpDecoderBlock2D",) * 4
-    _save(AutoencoderKL(down_block_types=downs, up_block_types=ups, block_out_channels=widths, **layers), folder / "vae")
+    _save(
+        AutoencoderKL(down_block_types=downs, up_block_types=ups, block_out_channels=widths, **layers), folder / "vae"
+    )
     _save(UNet2DConditionModel(**unet), folder / "unet")
     _save(CLIPTextModel(text), folder / "text_encoder")
     _clip_tokenizer().save_pretrained(folder / "tokenizer")
