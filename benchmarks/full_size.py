@@ -39,7 +39,8 @@ SUITE = """\
 name = "full-size"
 title = "The papers' networks with random weights"
 """
-HEAD = "| method | stage | seconds | seconds a picture | peak memory | peak GPU memory | stored a picture |\n"
+COLUMNS = ("method", "stage", "seconds", "processor seconds", "seconds a picture", "peak memory", "peak GPU memory")
+HEAD = f"| {' | '.join((*COLUMNS, 'stored a picture'))} |\n" + "| --- " * (len(COLUMNS) + 1) + "|"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Cost:
     status: int
     """Exit code of the process."""
     seconds: float
+    processor: float
+    """Seconds of all its threads together."""
     pictures: int
     memory: float
     """Greatest resident size in MB."""
@@ -64,8 +67,9 @@ class Cost:
         gpu = f"{self.gpu:.0f} MB" if self.gpu else "-"
         failed = f" (exit code {self.status})" if self.status else ""
         return (
-            f"| {self.method} | {self.stage}{failed} | {self.seconds:.1f} | {self.seconds / self.pictures:.2f} "
-            f"| {self.memory:.0f} MB | {gpu} | {self.stored / self.pictures / 1000:.1f} kB |"
+            f"| {self.method} | {self.stage}{failed} | {self.seconds:.1f} | {self.processor:.1f} "
+            f"| {self.seconds / self.pictures:.2f} | {self.memory:.0f} MB | {gpu} "
+            f"| {self.stored / self.pictures / 1000:.1f} kB |"
         )
 
 
@@ -115,9 +119,17 @@ def measured(settings: Settings, method: str, arguments: Sequence[str], pictures
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - began
-    gpu = json.loads(note.read_text("utf-8")) if note.is_file() else 0.0
-    stored = _bytes(out) - before
-    return Cost(method, arguments[0], process.returncode, seconds, pictures, usage.ru_maxrss / 1024, float(gpu), stored)
+    return Cost(
+        method,
+        stage=arguments[0],
+        status=process.returncode,
+        seconds=seconds,
+        processor=usage.ru_utime + usage.ru_stime,
+        pictures=pictures,
+        memory=usage.ru_maxrss / 1024,
+        gpu=json.loads(note.read_text("utf-8")) if note.is_file() else 0.0,
+        stored=_bytes(out) - before,
+    )
 
 
 def stages(settings: Settings, method: str) -> Iterator[Cost]:
@@ -227,7 +239,7 @@ def main() -> int:
     (settings.folder / "heads").mkdir(parents=True)
     write_suite(settings)
     costs = []
-    print(HEAD + "| --- " * 7 + "|", flush=True)
+    print(HEAD, flush=True)
     for method in settings.methods:
         for cost in stages(settings, method):
             costs.append(cost)
