@@ -245,7 +245,7 @@ def main() -> int:
             costs.append(cost)
             print(cost.row(), flush=True)
             if out is not None:
-                chosen = {**asdict(settings), "cache": str(settings.cache), "machine": platform.processor()}
+                chosen = {**asdict(settings), "cache": str(settings.cache), "machine": platform.platform()}
                 out.write_text(json.dumps({"settings": chosen, "costs": [asdict(one) for one in costs]}, indent=2))
     return int(any(cost.status for cost in costs))
 
