@@ -100,6 +100,16 @@ def test_what_overflows_float16_is_made_again_in_float32(
     np.testing.assert_array_equal(drawn, whole.regenerate([BAD], [4]))
 
 
+def test_in_a_batch_what_overflows_moves_no_neighbour(sound: Path, rgbs: list[RGB], tmp_path: Path) -> None:
+    suite, shapes = overflowing(sound, tmp_path / "suite", HALF), [rgbs[0]] * 4
+    texts, seeds = ["a red ball", BAD, "a red ball", "a cone"], [1, 2, 3, 4]
+    half, healthy = (Suite.load(one, dtype="float16", batch_size=3).diffusion for one in (suite, sound))
+    made, expected = half.reconstruct(shapes, texts, seeds), healthy.reconstruct(shapes, texts, seeds)
+    for place in (0, 2, 3):
+        np.testing.assert_array_equal(made[place], expected[place])
+    np.testing.assert_array_equal(made[1], Suite.load(suite).diffusion.reconstruct(shapes[1:2], [BAD], [2])[0])
+
+
 def test_what_is_not_finite_in_float32_is_an_error_with_all_else(sound: Path, rgbs: list[RGB], tmp_path: Path) -> None:
     suite = Suite.load(overflowing(sound, tmp_path / "suite", NEVER))
     with pytest.raises(

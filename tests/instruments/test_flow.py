@@ -72,7 +72,7 @@ def test_guidance_goes_away_from_the_drawing_without_words(weight: float, expect
 def test_a_drawing_is_the_euler_sum_by_hand(flow: PixelFlow, folder: Path) -> None:
     unet = UNet2DConditionModel.from_pretrained(folder / "unet").eval()
     with torch.no_grad():
-        told, untold = flow._read(["a red ball"]), flow._read([""])
+        told, untold = flow._read("a red ball"), flow._read("")
         x = torch.randn(1, 12, 8, 8, generator=torch.Generator().manual_seed(1))
         for t in (1, 2 / 3, 1 / 3):
             free, bound = (unet(x, t * TICKS, words).sample for words in (untold, told))
@@ -129,3 +129,12 @@ def test_missing_weights_are_an_error(folder: Path, tmp_path: Path) -> None:
     (copy / "unet" / "diffusion_pytorch_model.safetensors").unlink()
     with pytest.raises(MissingWeights, match="no safetensors file in 'unet'"):
         PixelFlow(Origin(copy))
+
+
+def test_neighbours_and_place_move_no_drawing(folder: Path) -> None:
+    several = PixelFlow(Origin(folder), steps=3)
+    several.batch_size = 3
+    made, turned = several.regenerate(CAPTIONS, SEEDS), several.regenerate(CAPTIONS[::-1], SEEDS[::-1])[::-1]
+    for first, second in zip(made, turned, strict=True):
+        np.testing.assert_allclose(first.astype(int), second, atol=1)
+    assert PixelFlow(Origin(folder), device="meta").batch_size == 16

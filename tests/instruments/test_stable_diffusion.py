@@ -207,3 +207,82 @@ def test_velocity_models_down_to_pure_noise(fake: Path, pictures: list[RGB], tmp
     made = [*model.reconstruct(pictures[:1], ["wood"], [1]), *model.regenerate(["wood"], [1])]
     assert all(rgb.std() > 5 for rgb in made)
     assert model._img2img.scheduler.config.timestep_spacing == "trailing"
+
+
+@pytest.fixture
+def three(fake: Path) -> StableDiffusion:
+    """Three pictures at a time, as off a CPU."""
+    model = StableDiffusion(Origin(fake / "diffusion"), steps=4, side=SIDE)
+    model.batch_size = 3
+    return model
+
+
+def counted(model: StableDiffusion, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """The shapes of all that goes through its UNet from now on."""
+    unet, shapes = model.load()._text2img.unet, []
+    forward = unet.forward
+
+    def noted(latents: torch.Tensor, *inputs: object, **named: object) -> object:
+        shapes.append(tuple(latents.shape))
+        return forward(latents, *inputs, **named)
+
+    monkeypatch.setattr(unet, "forward", noted)
+    return shapes
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_neighbours_and_place_move_no_picture(three: StableDiffusion, pictures: list[RGB], seed: int) -> None:
+    """Batches have one shape, so that the kernels are the same; here, on a CPU, every bit is.
+
+    No library promises that a row's place in a batch moves nothing, so one step of a few values is admitted.
+    """
+    tasks = [*zip(pictures, CAPTIONS, SEEDS, strict=True), *zip(pictures[::-1], CAPTIONS, SEEDS, strict=True)]
+    whole = three.reconstruct(*zip(*tasks, strict=True))
+    drawn = three.regenerate([task[1] for task in tasks], [task[2] for task in tasks])
+    order = np.random.default_rng(seed).permutation(len(tasks))[: 14 - 3 * seed]
+    some = three.reconstruct(*zip(*(tasks[i] for i in order), strict=True))
+    redrawn = three.regenerate([tasks[i][1] for i in order], [tasks[i][2] for i in order])
+    for place, rgb, other in zip(order, some, redrawn, strict=True):
+        for first, second in ((whole[place], rgb), (drawn[place], other)):
+            moved = np.abs(first.astype(int) - second)
+            assert moved.max() <= 1
+            assert (moved > 0).mean() < 0.01
+
+
+def test_every_batch_has_one_shape(
+    three: StableDiffusion, pictures: list[RGB], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes = counted(three, monkeypatch)
+    three.reconstruct(pictures, CAPTIONS, SEEDS)
+    assert {shape[0] for shape in shapes} == {3, 6}  # without guidance and with it
+    padded = [pad_edges(three.prepare(rgb), 8).shape for rgb in pictures]
+    sizes = {(*shape, bool(text)) for shape, text in zip(padded, CAPTIONS, strict=True)}
+    assert len(shapes) == three.sampling.real_steps * len(sizes)
+    shapes.clear()
+    three.regenerate(CAPTIONS, SEEDS)
+    assert shapes == [(6, 4, 8, 8)] * 3 * 4
+
+
+def test_each_caption_is_read_once_and_no_caption_once_a_model(
+    three: StableDiffusion, pictures: list[RGB], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, read = three.load()._text2img.text_encoder, []
+    forward = reader.forward
+
+    def noted(ids: torch.Tensor, *inputs: object, **named: object) -> object:
+        read.append(len(ids))
+        return forward(ids, *inputs, **named)
+
+    monkeypatch.setattr(reader, "forward", noted)
+    three.reconstruct(pictures[:4], ["a ball", "wood", "a ball", "a ball"], SEEDS[:4])
+    assert read == [1] * 4  # two captions, and none together with the empty one
+    three.regenerate(["sand"] * 5, SEEDS[:5])
+    assert read == [1] * 5
+
+
+@pytest.mark.parametrize(("device", "size"), [("cpu", 1), ("meta", 4)])
+def test_one_picture_at_a_time_on_a_cpu_alone(fake: Path, device: str, size: int) -> None:
+    assert StableDiffusion(Origin(fake / "diffusion"), device=device).batch_size == size
+    assert Suite.load(fake, device=device).diffusion.batch_size == size
+    assert Suite.load(fake, device=device, batch_size=5).diffusion.batch_size == 5
+    assert Suite.load(fake, device=device).encoder.batch_size == 32

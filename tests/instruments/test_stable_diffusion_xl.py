@@ -117,3 +117,14 @@ def test_its_second_reader_has_to_be_there(folder: Path, tmp_path: Path) -> None
     words = "'org/xl' are not on this machine .no safetensors file in 'text_encoder_2'"
     with pytest.raises(MissingWeights, match=words):
         StableDiffusionXL(Origin(copy, "org/xl", suite="paper"))
+
+
+def test_neighbours_and_place_move_no_picture(folder: Path, pictures: list[RGB]) -> None:
+    model = StableDiffusionXL(Origin(folder), steps=4, guidance=GUIDANCE, side=SIDE)
+    model.batch_size = 3
+    captions, seeds = ["a ball", "", "wood", "", "sand", "a cube", ""], list(range(7))
+    whole = model.reconstruct(pictures, captions, seeds)
+    turned = model.reconstruct(pictures[::-1], captions[::-1], seeds[::-1])[::-1]
+    for first, second in zip(whole, turned, strict=True):
+        np.testing.assert_allclose(first.astype(int), second, atol=1)
+    assert StableDiffusionXL(Origin(folder), device="meta").batch_size == 2

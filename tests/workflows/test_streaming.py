@@ -85,6 +85,25 @@ def test_batches_grow_and_end_where_their_pixels_pass_the_budget(pixels: int, si
     assert [given for one in made for given, _ in one] == inputs
 
 
+@pytest.mark.parametrize(("first", "sizes"), [(1, [1, 2, 1]), (2, [2, 2]), (9, [3, 1])])
+def test_the_first_batch_can_be_a_whole_one(first: int, sizes: list[int], folder: Path) -> None:
+    made = batches(list(iter_inputs(sorted(folder.glob("[0-3].png")))), 3, first=first)
+    assert [len(one) for one in made] == sizes
+
+
+def test_off_a_cpu_models_meet_whole_batches(
+    predictor: Predictor, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met: list[int] = []
+    answers = Predictor._answers
+    noted = lambda self, pictures, explain: met.append(len(pictures)) or answers(self, pictures, explain)  # noqa: E731
+    monkeypatch.setattr(Predictor, "_answers", noted)
+    for on_cpu in (True, False):
+        monkeypatch.setattr(Suite, "on_cpu", on_cpu)
+        predictor.predict(iter_inputs(sorted(folder.glob("[0-3].png"))))
+    assert met == [1, 2, 1, 2, 2]
+
+
 def test_no_former_batch_is_held(folder: Path) -> None:
     import gc
     import weakref
@@ -102,7 +121,8 @@ def test_pixels_in_a_batch_move_no_score(candidate_suites: Path, folder: Path, m
     whole = detect(folder, suite=candidate_suites, method="item")
     plain = batches
     monkeypatch.setattr(
-        "unprompt.workflows.prediction.predictor.batches", lambda *given: plain(*given, pixels=40 * 30 + 1)
+        "unprompt.workflows.prediction.predictor.batches",
+        lambda *given, **named: plain(*given, **named, pixels=40 * 30 + 1),
     )
     parted = detect(folder, suite=candidate_suites, method="item")
     assert [row.score for row in parted] == [

@@ -7,7 +7,16 @@ The policy is one for all formats and is part of every result; :func:`read` stat
 from unprompt.images.decode import POLICY, hash_pixels, read
 from unprompt.images.decoder import read_isolated, start_decoder
 from unprompt.images.formats import FORMATS, sniff
-from unprompt.images.geometry import centre_crop, centre_square, crop_at, cut_out, fit_long, fit_short, resize
+from unprompt.images.geometry import (
+    centre_crop,
+    centre_square,
+    crop_at,
+    cut_out,
+    fit_long,
+    fit_short,
+    long_size,
+    resize,
+)
 from unprompt.images.jpeg import Chroma, encode_jpeg
 from unprompt.images.limits import DEFAULT_LIMITS, PIXELS_IN_MEMORY, Limits
 from unprompt.images.perceptual import distance, perceptual_hash
@@ -40,6 +49,7 @@ __all__ = [
     "fit_short",
     "hash_pixels",
     "is_toned",
+    "long_size",
     "perceptual_hash",
     "read",
     "read_isolated",

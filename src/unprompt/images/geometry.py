@@ -27,8 +27,17 @@ def resize(rgb: RGB, width: int, height: int) -> RGB:
 
 def fit_long(rgb: RGB, side: int) -> RGB:
     """The longer side becomes ``side``, the other follows and is never below 1 pixel."""
+    return resize(rgb, *long_size(rgb, side))
+
+
+def long_size(rgb: RGB, side: int) -> tuple[int, int]:
+    """Width and height that ``fit_long`` gives a picture.
+
+    >>> long_size(np.zeros((30, 40, 3), np.uint8), side=512)
+    (512, 384)
+    """
     height, width = rgb.shape[:2]
-    return resize(rgb, *_scaled(width, height, side, max(width, height)))
+    return _scaled(width, height, side, max(width, height))
 
 
 def fit_short(rgb: RGB, side: int) -> RGB:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
@@ -21,6 +21,7 @@ import numpy.typing as npt
 import torch
 
 from unprompt.errors import NotFinite
+from unprompt.instruments.batches import full_batches, slices
 from unprompt.instruments.boxes import best_box
 from unprompt.instruments.cards import FILES, Card, Origin
 from unprompt.instruments.finite import drawn, finite
@@ -31,6 +32,8 @@ Item = TypeVar("Item")
 Made = TypeVar("Made")
 Vectors = npt.NDArray[np.float32]
 _LOADING: Final = RLock()
+KEPT: Final = 256
+"""Captions whose embeddings a generator keeps, some 0.2 MB each: those of eight shards."""
 
 
 class Instrument(ABC):
@@ -45,6 +48,8 @@ class Instrument(ABC):
     """Files of the folder that its card covers."""
     card: Card
     batch_size: int = 32
+    wide_batch: ClassVar[int | None] = None
+    """``batch_size`` on any device but a CPU; None = the same."""
     device: torch.device = torch.device("cpu")
     _loaded: bool = False
     _model: Any = None
@@ -58,6 +63,8 @@ class Instrument(ABC):
         trunk: Path | None = None,
     ) -> None:
         self.origin, self.device, self._dtype = origin, device_of(device), dtype_of(dtype)
+        if self.wide_batch is not None and self.device.type != "cpu":
+            self.batch_size = self.wide_batch
         self.card = origin.card(self.kind, self.files, {**(parameters or {}), "dtype": dtype}, trunk)
 
     def load(self) -> Self:
@@ -87,18 +94,27 @@ class Instrument(ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.card.model!r}, digest={self.card.digest[:12]!r})"
 
-    def _batched(self, make: Callable[[Sequence[Item]], Sequence[Made]], items: Sequence[Item]) -> list[Made]:
-        """Apply ``make`` to slices of ``batch_size`` items, without gradients, and join the results.
+    def _batched(
+        self,
+        make: Callable[[Sequence[Item]], Sequence[Made]],
+        items: Sequence[Item],
+        bucket: Callable[[Item], Hashable] | None = None,
+    ) -> list[Made]:
+        """Apply ``make`` to ``batch_size`` items at a time, without gradients; the results in the items' order.
 
-        What is not finite is made again in float32; :class:`NotFinite` for what is not finite there.
+        With ``bucket`` a batch holds items of one bucket alone, and exactly ``batch_size`` of them, so that what is
+        made of an item does not depend on how many others there are. What is not finite is made again in float32;
+        :class:`NotFinite` for what is not finite there.
         """
-        made: list[Made] = []
+        made: dict[int, Made] = {}
         if items:
             self.load()
+        size, count = self.batch_size, len(items)
         with torch.inference_mode():
-            for start in range(0, len(items), self.batch_size):
-                made.extend(make(items[start : start + self.batch_size]))
-        return finite(self, make.__name__, items, made)
+            for places in full_batches([bucket(one) for one in items], size) if bucket else slices(count, size):
+                for place, one in zip(places, make([items[i] for i in places]), strict=True):
+                    made.setdefault(place, one)
+        return finite(self, make.__name__, items, [made[place] for place in range(count)])
 
     @property
     def dtype(self) -> torch.dtype:
@@ -160,13 +176,19 @@ class Encoder(Instrument):
 
 
 class Generator(Instrument):
-    """Caption -> picture (text2img). The noise of each picture comes from its own seed."""
+    """Caption -> picture (text2img). The noise of each picture comes from its own seed.
+
+    Sampling feeds on its own rounding: in batches of other shapes a pixel can come out one step off. So all batches
+    have one shape: one picture on a CPU, which costs a tenth of the speed, and ``wide_batch`` elsewhere.
+    """
 
     kind = "generator"
+    batch_size = 1
+    wide_batch = 4  # Of pictures of several sizes more would mostly be filling.
 
     def regenerate(self, captions: Sequence[str], seeds: Sequence[int]) -> list[RGB]:
         """One picture a caption, at the model's own size. Same caption and seed, same picture."""
-        return drawn(lambda: self._batched(self._regenerate, list(zip(captions, seeds, strict=True))))
+        return drawn(lambda: self._batched(self._regenerate, list(zip(captions, seeds, strict=True)), _alike))
 
     @abstractmethod
     def _regenerate(self, prompts: Sequence[tuple[str, int]]) -> Sequence[Vectors]:
@@ -184,11 +206,16 @@ class Diffusion(Generator):
 
     def reconstruct(self, pictures: Sequence[RGB], captions: Sequence[str], seeds: Sequence[int]) -> list[RGB]:
         """img2img of each picture towards its caption ("" = without); each of the size of ``prepare(picture)``."""
-        return drawn(lambda: self._batched(self._reconstruct, list(zip(pictures, captions, seeds, strict=True))))
+        tasks = list(zip(pictures, captions, seeds, strict=True))
+        return drawn(lambda: self._batched(self._reconstruct, tasks, self._bucket))
+
+    @abstractmethod
+    def _bucket(self, task: tuple[RGB, str, int]) -> Hashable:
+        """Equal for tasks that can go through the model together."""
 
     @abstractmethod
     def _reconstruct(self, tasks: Sequence[tuple[RGB, str, int]]) -> Sequence[Vectors]:
-        """As ``_regenerate``."""
+        """As ``_regenerate``, of one bucket."""
 
 
 class Grounder(Instrument):
@@ -248,3 +275,8 @@ class Backbone(Instrument):
     width: int
     mean: Sequence[float]
     std: Sequence[float]
+
+
+def _alike(task: object) -> Hashable:
+    """The bucket of drawings, which all have the model's own size."""
+    return ()

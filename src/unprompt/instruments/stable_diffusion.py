@@ -6,9 +6,9 @@ Rombach et al., 2022, https://arxiv.org/abs/2112.10752; Song et al., 2021, https
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from itertools import groupby
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,8 +16,8 @@ import torch
 from transformers import AutoTokenizer, CLIPTextModel
 
 from unprompt.errors import OptionError
-from unprompt.images import fit_long
-from unprompt.instruments.base import Diffusion, Vectors
+from unprompt.images import fit_long, long_size
+from unprompt.instruments.base import KEPT, Diffusion, Vectors
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.loading import from_folder, load_model, quietly
 from unprompt.types import RGB
@@ -52,29 +52,14 @@ class Sampling:
         return int(self.steps * self.strength)
 
 
-@dataclass(frozen=True, eq=False)
-class ReconstructionTask:
-    """One reconstruction of a batch."""
-
-    place: int
-    prepared: RGB
-    padded: RGB
-    caption: str
-    seed: int
-
-    @property
-    def group(self) -> tuple[int, int, bool]:
-        """Jobs of one group run together: same height and width, and guided or not."""
-        return (*self.padded.shape[:2], bool(self.caption))
-
-
 class StableDiffusion(Diffusion):
     """Any Stable-Diffusion checkpoint in diffusers' folder form, always with the DDIM sampler at eta 0.
 
     ``reconstruct``: img2img at ``side`` pixels along the longer side; sides are filled up to whole latent cells (and
     to 8) by repeating the edge, which is cut away again. An empty caption runs without guidance, as the
     unconditional model. ``regenerate``: text2img at the model's own size. The safety checker is off: it would answer
-    black pictures. Each picture's noise is drawn on the CPU from its own seed, so neither batch nor device moves it.
+    black pictures. Each picture's noise is drawn on the CPU from its own seed, and each caption is read once, alone, so
+    neither batch nor device moves them.
     """
 
     files: ClassVar[tuple[str, ...]] = (
@@ -88,9 +73,8 @@ class StableDiffusion(Diffusion):
         "vae/config.json",
         "vae/diffusion_pytorch_model.safetensors",
     )
-    # Sampling feeds on its own rounding: in batches of other shapes a pixel can come out one step off. One picture
-    # at a time is free of that, and on a CPU costs a tenth of the speed.
-    batch_size = 1
+    embeddings: ClassVar[tuple[str, ...]] = ("prompt_embeds",)
+    """What its pipelines take of a caption, and with ``negative_`` before it of no caption."""
 
     def __init__(
         self,
@@ -114,7 +98,9 @@ class StableDiffusion(Diffusion):
             self._img2img = AutoPipelineForImage2Image.from_pipe(self._text2img)
         for pipeline in (self._text2img, self._img2img):
             pipeline.set_progress_bar_config(disable=True)
+        self._text2img.vae.enable_slicing()  # One picture at a time, which fills any device, in less memory.
         self._multiple = math.lcm(8, self._img2img.vae_scale_factor)
+        self._read = lru_cache(KEPT)(self._encode)
 
     def _parts(self) -> dict[str, Any]:
         from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
@@ -144,45 +130,60 @@ class StableDiffusion(Diffusion):
         """The picture with its longer side at ``side`` pixels (bicubic)."""
         return fit_long(picture, self.sampling.side)
 
+    def _bucket(self, task: tuple[RGB, str, int]) -> Hashable:
+        """Height and width, filled up, and whether it is guided."""
+        picture, caption, _ = task
+        width, height = long_size(picture, self.sampling.side)
+        return height + -height % self._multiple, width + -width % self._multiple, bool(caption)
+
     def _reconstruct(self, tasks: Sequence[tuple[RGB, str, int]]) -> Sequence[Vectors]:
-        jobs = [self._job(place, *task) for place, task in enumerate(tasks)]
-        made: dict[int, Vectors] = {}
-        for _, group in groupby(sorted(jobs, key=lambda job: (job.group, job.place)), lambda job: job.group):
-            made.update(self._run(list(group)))
-        return [made[place] for place in range(len(jobs))]
-
-    def _job(self, place: int, picture: RGB, caption: str, seed: int) -> ReconstructionTask:
-        prepared = self.prepare(picture)
-        return ReconstructionTask(place, prepared, pad_edges(prepared, self._multiple), caption, seed)
-
-    def _run(self, jobs: Sequence[ReconstructionTask]) -> dict[int, Vectors]:
-        """One batch of equal size, each result cut back to its picture: place -> height x width x 3."""
-        pixels = np.stack([job.padded for job in jobs]).transpose(0, 3, 1, 2)
-        with quietly():  # Its tokenizer reports every caption that is longer than the text encoder's context.
-            drawn = self._img2img(
-                prompt=[job.caption for job in jobs],
-                image=torch.from_numpy(pixels.astype(np.float32) / 255),
-                strength=self.sampling.strength,
-                num_inference_steps=self.sampling.steps,
-                guidance_scale=self.sampling.guidance if jobs[0].caption else 1.0,
-                eta=0.0,
-                generator=_noises(job.seed for job in jobs),
-                output_type="np",
-            ).images
-        pictures = zip(jobs, _in_steps(drawn), strict=True)
-        return {job.place: rgb[: job.prepared.shape[0], : job.prepared.shape[1]].copy() for job, rgb in pictures}
+        pictures, captions, seeds = zip(*tasks, strict=True)
+        prepared = [self.prepare(picture) for picture in pictures]
+        pixels = np.stack([pad_edges(rgb, self._multiple) for rgb in prepared]).transpose(0, 3, 1, 2)
+        drawn = self._img2img(
+            **self._prompts(captions, weight := self.sampling.guidance if captions[0] else 1.0),
+            image=torch.from_numpy(pixels.astype(np.float32) / 255),
+            strength=self.sampling.strength,
+            num_inference_steps=self.sampling.steps,
+            guidance_scale=weight,
+            eta=0.0,
+            generator=_noises(seeds),
+            output_type="np",
+        ).images
+        pairs = zip(prepared, _in_steps(drawn), strict=True)
+        return [rgb[: own.shape[0], : own.shape[1]].copy() for own, rgb in pairs]
 
     def _regenerate(self, prompts: Sequence[tuple[str, int]]) -> Sequence[Vectors]:
-        with quietly():
-            drawn = self._text2img(
-                prompt=[caption for caption, _ in prompts],
-                num_inference_steps=self.sampling.steps,
-                guidance_scale=self.sampling.guidance,
-                eta=0.0,
-                generator=_noises(seed for _, seed in prompts),
-                output_type="np",
-            ).images
+        captions, seeds = zip(*prompts, strict=True)
+        drawn = self._text2img(
+            **self._prompts(captions, self.sampling.guidance),
+            num_inference_steps=self.sampling.steps,
+            guidance_scale=self.sampling.guidance,
+            eta=0.0,
+            generator=_noises(seeds),
+            output_type="np",
+        ).images
         return list(_in_steps(drawn))
+
+    def _prompts(self, captions: Sequence[str], guidance: float) -> dict[str, torch.Tensor]:
+        """What the pipelines take instead of captions: embeddings, and under guidance those of no caption too."""
+        told = map(torch.cat, zip(*map(self._read, captions), strict=True))
+        prompts = dict(zip(self.embeddings, told, strict=True))
+        if guidance > 1:
+            none = (one.repeat_interleave(len(captions), 0) for one in self._read(None))
+            prompts |= {f"negative_{name}": one for name, one in zip(self.embeddings, none, strict=True)}
+        return prompts
+
+    def _encode(self, caption: str | None) -> Sequence[torch.Tensor]:
+        """The embeddings of one caption, or of the one that guidance leads away from."""
+        with quietly():  # Its tokenizer reports every caption that is longer than the text encoder's context.
+            found: Sequence[torch.Tensor] = self._text2img.encode_prompt(
+                caption or "",
+                device=self.device,
+                num_images_per_prompt=1,
+                do_classifier_free_guidance=caption is None,
+            )
+        return found[1::2] if caption is None else found[::2]
 
 
 def pad_edges(rgb: RGB, multiple: int) -> RGB:

@@ -16,6 +16,8 @@ class StableDiffusionXL(StableDiffusion):
     No watermark is drawn into the pictures. The models work at 1024 pixels: ``side`` is to say so.
     """
 
+    wide_batch = 2
+    embeddings = ("prompt_embeds", "pooled_prompt_embeds")
     files = (
         *StableDiffusion.files,
         "text_encoder_2/config.json",

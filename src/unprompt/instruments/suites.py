@@ -88,6 +88,15 @@ class Suite:
         return f"Suite.load({self.name!r}, device={self.device!r}, dtype={self.dtype!r})"
 
     @property
+    def on_cpu(self) -> bool:
+        """Whether its models run on a CPU."""
+        if self.device == "cpu":
+            return True
+        from unprompt.instruments.loading import device_of  # Here, since it loads torch.
+
+        return device_of(self.device).type == "cpu"
+
+    @property
     def name(self) -> str:
         """With what was exchanged inline."""
         return self.manifest.called

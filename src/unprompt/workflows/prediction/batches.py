@@ -15,15 +15,19 @@ Batch: TypeAlias = list[tuple[Input, Picture | PictureError]]
 
 
 def batches(
-    inputs: Iterable[Input], size: int, limits: Limits = DEFAULT_LIMITS, pixels: int = PIXELS_IN_MEMORY
+    inputs: Iterable[Input],
+    size: int,
+    limits: Limits = DEFAULT_LIMITS,
+    pixels: int = PIXELS_IN_MEMORY,
+    first: int = 1,
 ) -> Iterator[Batch]:
-    """At most ``size`` inputs at a time, from one on twice as many each time, so that the first rows come soon.
+    """At most ``size`` inputs at a time, from ``first`` on twice as many each time, so that the first rows come soon.
 
     A batch also ends with the picture by which it passes ``pixels``.
     An input is read when its batch is asked for, and nothing of a former batch is held here.
     """
     batch: Batch = []
-    held, wanted = 0, 1
+    held, wanted = 0, min(first, size)
     for one in inputs:
         picture = one.read(limits)
         held += picture.rgb.size // 3 if isinstance(picture, Picture) else 0

@@ -140,8 +140,10 @@ class RowPredictor(ABC, Generic[Row]):
 
     def _items(self, inputs: Iterable[Input], explain: bool) -> Iterator[ReportItem[Row]]:
         total = f" of {len(inputs)}" if isinstance(inputs, Sized) else ""
+        # On a CPU the first rows come soon; elsewhere less than a batch costs as much as a whole one.
+        first = 1 if all(suite.on_cpu for suite in self.suites) else self.batch_size
         # Not a loop, whose variable would hold one batch of pictures while the next is read.
-        judged = map(partial(self._judged, {}, explain), batches(inputs, self.batch_size, self._limits))
+        judged = map(partial(self._judged, {}, explain), batches(inputs, self.batch_size, self._limits, first=first))
         done = 0
         for done, item in enumerate(chain.from_iterable(judged), 1):
             yield item
