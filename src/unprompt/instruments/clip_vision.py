@@ -12,11 +12,11 @@ from unprompt.instruments.base import Vectors
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.loading import from_folder, load_model
 from unprompt.instruments.preprocessing import Normaliser
-from unprompt.instruments.towers import VisionTower, VisualTokens
+from unprompt.instruments.unimodal import VisionEncoder, VisualTokens
 from unprompt.types import RGB
 
 
-class ClipVision(VisionTower):
+class ClipVision(VisionEncoder):
     """The tower of any saved ``CLIPVisionModelWithProjection``, or of a whole ``CLIPModel``."""
 
     def __init__(self, origin: Origin, device: str = "cpu", dtype: str = "float32") -> None:

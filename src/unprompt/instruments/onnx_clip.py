@@ -59,7 +59,7 @@ def read_weights(source: Path) -> dict[str, Array]:
     from onnx.numpy_helper import to_array
 
     try:
-        graph = onnx.load(source).graph
+        graph = onnx.load(source, load_external_data=False).graph
         tensors = {one.name: to_array(one) for one in graph.initializer}
         weights = {name: array.copy() for name, array in tensors.items() if name.startswith("vision_model.")}
         return weights | dict(_matrices(graph.node, tensors))

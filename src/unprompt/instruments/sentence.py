@@ -10,14 +10,14 @@ from transformers import AutoTokenizer, BertConfig, BertModel
 from unprompt.instruments.base import Vectors
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.loading import from_folder, load_model, load_part
-from unprompt.instruments.towers import TextTower
+from unprompt.instruments.unimodal import TextEncoder
 from unprompt.structured_text import read_object
 
 STATED = "sentence_bert_config.json"
 """Where sentence-transformers states the longest text in tokens."""
 
 
-class SentenceEncoder(TextTower):
+class SentenceEncoder(TextEncoder):
     """Any ``BertModel`` of sentence-transformers that takes the mean over a text's tokens, as all-MiniLM-L6-v2.
 
     Texts are cut at the model's context length; the mean leaves out what fills a text up.

@@ -41,8 +41,8 @@ ROLES = {
     "grounder": "unprompt.instruments.base:Grounder",
     "perceptual": "unprompt.instruments.base:Perceptual",
     "backbone": "unprompt.instruments.base:Backbone",
-    "vision": "unprompt.instruments.towers:VisionTower",
-    "text": "unprompt.instruments.towers:TextTower",
+    "vision": "unprompt.instruments.unimodal:VisionEncoder",
+    "text": "unprompt.instruments.unimodal:TextEncoder",
 }
 """Roles of a suite -> the interface that fills it."""
 GENERATOR = "unprompt.instruments.base:Generator"

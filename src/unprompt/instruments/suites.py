@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         Instrument,
         Perceptual,
     )
-    from unprompt.instruments.towers import TextTower, VisionTower
+    from unprompt.instruments.unimodal import TextEncoder, VisionEncoder
 
 
 class Suite:
@@ -157,12 +157,12 @@ class Suite:
         return cast("Backbone", self._role("backbone"))
 
     @property
-    def vision(self) -> VisionTower:
-        return cast("VisionTower", self._role("vision"))
+    def vision(self) -> VisionEncoder:
+        return cast("VisionEncoder", self._role("vision"))
 
     @property
-    def text(self) -> TextTower:
-        return cast("TextTower", self._role("text"))
+    def text(self) -> TextEncoder:
+        return cast("TextEncoder", self._role("text"))
 
     @property
     def generators(self) -> tuple[str, ...]:

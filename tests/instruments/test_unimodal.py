@@ -14,7 +14,7 @@ from unprompt.errors import NotFinite, OptionError, SuiteError
 from unprompt.images import centre_square
 from unprompt.instruments import Suite
 from unprompt.instruments.preprocessing import Normaliser
-from unprompt.instruments.towers import TextTower, VisionTower
+from unprompt.instruments.unimodal import TextEncoder, VisionEncoder
 from unprompt.testing.fake_suite import CONTEXT, SIDE, save
 from unprompt.testing.fake_towers import fake_vision, save_fake_sentence
 from unprompt.types import RGB
@@ -132,12 +132,12 @@ def test_long_texts_are_cut_where_the_folder_says(towers: Suite) -> None:
 
 
 def test_roles_and_cards(towers: Suite, folder: Path) -> None:
-    assert isinstance(towers.vision, VisionTower)
-    assert isinstance(towers.text, TextTower)
+    assert isinstance(towers.vision, VisionEncoder)
+    assert isinstance(towers.text, TextEncoder)
     assert [(towers.card(role).kind, towers.card(role).model) for role in ("vision", "text")] == [
         ("vision", "vision"),
         ("text", "text"),
     ]
     (folder / "odd.toml").write_text('[instruments.text]\nclass = "clip-vision"\npath = "vision"\n', "utf-8")
-    with pytest.raises(SuiteError, match="'clip-vision' is a ClipVision, expected a TextTower"):
+    with pytest.raises(SuiteError, match="'clip-vision' is a ClipVision, expected a TextEncoder"):
         _ = Suite.load(folder / "odd.toml").text

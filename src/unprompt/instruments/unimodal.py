@@ -1,4 +1,4 @@
-"""Single towers: what reads a picture layer by layer, and what reads a text, each in a space of its own."""
+"""Encoders of one kind of thing: what reads a picture layer by layer, and what reads a text, each in its own space."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class VisualTokens(NamedTuple):
     """``joint``: the last layer's CLS token, normalised by the layer norm and projected; not of unit length."""
 
 
-class VisionTower(Instrument):
+class VisionEncoder(Instrument):
     """Picture -> the tokens of every layer of a vision transformer."""
 
     kind = "vision"
@@ -74,7 +74,7 @@ class VisionTower(Instrument):
         """Of crops of one size, with the same layers each."""
 
 
-class TextTower(Instrument):
+class TextEncoder(Instrument):
     """Text -> vector of unit length; close ones mean alike."""
 
     kind = "text"
