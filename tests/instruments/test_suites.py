@@ -76,7 +76,10 @@ def test_embedded_suites_go_by_name(models: Path, monkeypatch: pytest.MonkeyPatc
         ('[instruments.encoder]\nclass = "clip"', "expected path, model, url or wheel, got none of them"),
         ('[instruments.encoder]\nclass = "clip"\npath = "x"\nsize = 3', r"at \[instruments.encoder\]: size is unknown"),
         ('[instruments.ear]\nclass = "clip"\npath = "x"', "unknown role 'ear': expected one of captioner, encoder"),
-        ('[instruments.encoder]\nclass = "clip"\nmodel = "a"\nurl = "b"', "expected model or url, got 'a' and url = 'b'"),
+        (
+            '[instruments.encoder]\nclass = "clip"\nmodel = "a"\nurl = "b"',
+            "expected model or url, got 'a' and url = 'b'",
+        ),
         (
             '[instruments.encoder]\nclass = "clip"\npath = "x"\nneeds = { disk = "much" }',
             r"encoder.needs\]: disk is 'much', expected a n",

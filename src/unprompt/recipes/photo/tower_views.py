@@ -17,7 +17,7 @@ import numpy.typing as npt
 from unprompt.evidence.pixels import LOSSLESS
 from unprompt.evidence.views import views
 from unprompt.images import centre_square
-from unprompt.instruments.towers import VisionTower
+from unprompt.instruments.unimodal import VisionEncoder
 from unprompt.perturbations.degradation import DegradationPipeline
 from unprompt.recipes.photo.scoring import drawn
 from unprompt.recipes.photo.sources import Photograph
@@ -48,12 +48,12 @@ def training_crops(picture: Picture, side: int) -> list[RGB]:
     return crops
 
 
-def training_tokens(rows: Sequence[Photograph], tower: VisionTower, cache: Path) -> list[Tokens]:
+def training_tokens(rows: Sequence[Photograph], tower: VisionEncoder, cache: Path) -> list[Tokens]:
     """VIEWS views of each picture."""
     return _cached(rows, tower, cache / f"degraded-{VERSION}", lambda picture: training_crops(picture, tower.side))
 
 
-def tokens_under(condition: str, rows: Sequence[Photograph], tower: VisionTower, cache: Path) -> list[Tokens]:
+def tokens_under(condition: str, rows: Sequence[Photograph], tower: VisionEncoder, cache: Path) -> list[Tokens]:
     """The views of each picture, as ``condition`` leaves it, that a verdict is made of."""
 
     def crops(picture: Picture) -> list[RGB]:
@@ -62,7 +62,7 @@ def tokens_under(condition: str, rows: Sequence[Photograph], tower: VisionTower,
     return _cached(rows, tower, cache / f"{condition.replace(':', '-')}-{VERSION}", crops)
 
 
-def _cached(rows: Sequence[Photograph], tower: VisionTower, folder: Path, crops: Crops) -> list[Tokens]:
+def _cached(rows: Sequence[Photograph], tower: VisionEncoder, folder: Path, crops: Crops) -> list[Tokens]:
     folder.mkdir(parents=True, exist_ok=True)
     layers, seen = range(1, tower.depth + 1), []
     for done, one in enumerate(rows, 1):
