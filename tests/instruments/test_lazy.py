@@ -24,6 +24,7 @@ from unprompt.instruments import CLASSES, Suite
 from unprompt.instruments.base import Instrument
 from unprompt.instruments.cards import folder_digest
 from unprompt.testing.fake_paper import save_fake_paper
+from unprompt.testing.fake_towers import save_fake_sentence
 
 SAMPLING = {"strength": 0.5, "steps": 4, "guidance": 7.5, "side": 32}
 BRIEF = {"prompt": "Brief description within 50 words.", "beams": 1, "max_new_tokens": 6}
@@ -34,6 +35,8 @@ PARAMETERS: dict[tuple[str, str], dict[str, str | int | float]] = {
     ("", "grounder"): {"trunk": "encoder", "threshold": 0.35},
     ("", "perceptual"): {"layers": "1,2,3"},
     ("", "backbone"): {},
+    ("", "vision"): {},
+    ("", "text"): {},
     ("", "generators.sibling"): SAMPLING,
     ("", "generators.flow"): {"steps": 4, "guidance": 2.0},
     ("drct", "backbone"): {},
@@ -47,6 +50,12 @@ FURTHER = """
 [methods.drct.instruments.backbone]
 class = "convnext"
 path = "convnext"
+[instruments.vision]
+class = "clip-vision"
+path = "encoder"
+[instruments.text]
+class = "sentence"
+path = "text"
 """
 
 
@@ -55,6 +64,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A suite of every class that needs no extra."""
     made = save_fake_paper(tmp_path_factory.mktemp("paper"))
     ConvNextModel(ConvNextConfig(hidden_sizes=[8, 8, 8, 16], depths=[1, 1, 1, 1])).save_pretrained(made / "convnext")
+    save_fake_sentence(made / "text")
     with (made / "suite.toml").open("a", encoding="utf-8") as file:
         file.write(FURTHER)
     return made
