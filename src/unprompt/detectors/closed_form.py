@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +15,6 @@ from unprompt.detectors.heads import LinearHead
 from unprompt.detectors.logistic import logistic
 from unprompt.detectors.options import ClosedFormOptions
 
-C = TypeVar("C", bound=ClosedFormOptions)
-
 
 class ClosedForm(Detector[E, O]):
     """A detector whose weights come from all evidence at once."""
@@ -27,9 +24,10 @@ class ClosedForm(Detector[E, O]):
         """Fit the head to evidence with labels 0 and 1."""
 
 
-class LinearFit(ClosedForm[E, C]):
-    """A linear head on a few features; a subclass says which, and has options of its own."""
+class LinearDetector(ClosedForm[E, ClosedFormOptions]):
+    """A linear head on a few features; a subclass says which."""
 
+    Options = ClosedFormOptions
     network: LinearHead
 
     @property
@@ -55,9 +53,3 @@ class LinearFit(ClosedForm[E, C]):
 
     def collate(self, evidence: Sequence[E], rng: np.random.Generator | None = None) -> tuple[Tensor, ...]:
         return (torch.from_numpy(self.features(evidence)).float(),)
-
-
-class LinearDetector(LinearFit[E, ClosedFormOptions]):
-    """A linear head whose penalty is all that can be chosen."""
-
-    Options = ClosedFormOptions

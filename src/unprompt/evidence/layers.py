@@ -17,11 +17,11 @@ class LayersEvidence:
     """One or two views of a picture: the whole, and its middle at native resolution where that differs."""
 
     views: Vectors
-    """n x (layers * 2 * width): of each view the CLS token and the mean patch token after each layer, in order."""
+    """n x (layers * width): of each view the CLS token after each layer, in order."""
 
 
 class LayersExtractor(Extractor[LayersEvidence]):
-    """The tokens after ``layers``, numbered from 1."""
+    """The CLS tokens after ``layers``, numbered from 1."""
 
     roles = ("vision",)
 

@@ -190,17 +190,13 @@ class ProductCache:
         return self._wide(self._product(PHRASE_EMBEDDINGS, make))
 
     def layer_tokens(self, layers: Sequence[int]) -> list[Vectors]:
-        """Of each picture n x (layers * 2 * width) float32, a row a view: CLS and mean patch token after each layer."""
+        """Of each picture n x (layers * width) float32, a row a view: the CLS token after each layer."""
 
         def make() -> list[Vectors]:
             tower = self.suite.vision
             crops = [views(rgb, tower.side) for rgb in self._rgbs()]
-
-            def see() -> Vectors:
-                seen = tower.pooled([crop for of in crops for crop in of], layers)
-                return np.stack(seen).reshape(len(seen), -1)
-
-            return _by_picture(see, map(len, crops))
+            flat = [crop for of in crops for crop in of]
+            return _by_picture(lambda: tower.cls_tokens(flat, layers), map(len, crops))
 
         return self._product(layer_tokens(layers), make)
 
@@ -271,8 +267,7 @@ def _by_picture(see: Callable[[], Vectors], counts: Iterable[int]) -> list[Vecto
         return np.split(see(), ends[:-1])
     except NotFinite as error:
         owners = sorted({int(np.searchsorted(ends, place, side="right")) for place in error.places})
-        rows = np.stack([np.ravel(one) for one in error.made])
-        raise NotFinite(str(error), owners, np.split(rows, ends[:-1])) from error
+        raise NotFinite(str(error), owners, np.split(np.stack(error.made), ends[:-1])) from error
 
 
 def _others(places: Iterable[int], taken: Collection[int]) -> list[int]:

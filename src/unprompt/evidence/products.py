@@ -107,7 +107,7 @@ PHRASE_EMBEDDINGS = Product(
 
 
 def layer_tokens(layers: Sequence[int]) -> Product[Vectors]:
-    """CLS token and mean patch token after each of these layers, of the views of a picture."""
+    """CLS token after each of these layers, of the views of a picture."""
     numbers = "-".join(map(str, layers))
     return Product(f"layer_tokens_{numbers}", EMBEDDINGS, "embeddings", ["vision"], {"of": "layers", "layers": numbers})
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unprompt.errors import OptionError
+from unprompt.errors import NotFinite, OptionError
 from unprompt.images import centre_square
 from unprompt.instruments.base import Instrument, Vectors
 from unprompt.types import RGB
@@ -52,9 +52,17 @@ class VisionEncoder(Instrument):
         """As :meth:`tokens`, of crops that are ``side`` x ``side`` already; OptionError for another size or layer."""
         return self._batched(self._tokens, self._tasks(crops, layers))
 
-    def pooled(self, crops: Sequence[RGB], layers: Sequence[int]) -> list[Vectors]:
-        """Of each crop layers x 2 x width: the CLS token and the mean patch token after each of ``layers``."""
-        return self._batched(self._pooled, self._tasks(crops, layers))
+    def cls_tokens(self, crops: Sequence[RGB], layers: Sequence[int]) -> Vectors:
+        """N x (layers * width): the CLS token after each of ``layers``, of crops as :meth:`crop_tokens` takes them."""
+
+        def rows(seen: Sequence[VisualTokens]) -> list[Vectors]:
+            return [one.cls[list(layers)].ravel() for one in seen]
+
+        try:
+            return np.stack(rows(self.crop_tokens(crops)))
+        except NotFinite as error:
+            error.made = rows(error.made)
+            raise
 
     def _tasks(self, crops: Sequence[RGB], layers: Sequence[int]) -> list[tuple[RGB, tuple[int, ...]]]:
         for crop in crops:
@@ -64,10 +72,6 @@ class VisionEncoder(Instrument):
         if strange := [layer for layer in layers if not 0 <= layer <= self.depth]:
             raise OptionError(f"there is no layer {strange[0]}: expected 0 to {self.depth}")
         return [(crop, tuple(layers)) for crop in crops]
-
-    def _pooled(self, tasks: Sequence[tuple[RGB, tuple[int, ...]]]) -> list[Vectors]:
-        seen = zip(tasks, self._tokens(tasks), strict=True)
-        return [np.stack([one.cls[list(layers)], one.patches.mean(axis=(1, 2))], axis=1) for (_, layers), one in seen]
 
     @abstractmethod
     def _tokens(self, tasks: Sequence[tuple[RGB, tuple[int, ...]]]) -> list[VisualTokens]:

@@ -1,4 +1,4 @@
-"""A linear layer on what CLIP's vision tower holds between its layers, and not on its last embedding.
+"""A linear layer on what CLIP's vision tower holds between its layers, and not on its last embedding alone.
 
 Ours; that intermediate layers tell more of a picture's making than the last is Koutlis and Papadopoulos, 2024,
 https://arxiv.org/abs/2402.19091, who learn a network on all of them.
@@ -7,46 +7,99 @@ https://arxiv.org/abs/2402.19091, who learn a network on all of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 import numpy as np
+import torch
 from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from unprompt.detectors.base import Floats
-from unprompt.detectors.closed_form import LinearFit
-from unprompt.detectors.options import ClosedFormOptions
+from unprompt.detectors.base import Detector
+from unprompt.detectors.options import TrainedOptions
 from unprompt.errors import DataError, OptionError
 from unprompt.evidence.layers import LayersEvidence, LayersExtractor
-from unprompt.validation import checked
+from unprompt.validation import Count, NotNegative, Number, Positive, checked
 
 if TYPE_CHECKING:
     from unprompt.instruments import Suite
 
+STILL: Final = 1e-6
+"""Standard deviation up to which a number counts as constant and is not scaled."""
+
 
 @checked()
-class ClipLayersOptions(ClosedFormOptions):
-    """The layers from two thirds of the tower's depth to five sixths: 8 to 10 of 12."""
+class ClipLayersOptions(TrainedOptions):
+    """AdamW, rate 1e-3, batch 256, 60 epochs: chosen on photographs, by leaving generators and collections out."""
 
-    layers: Annotated[tuple[int, ...], Field(min_length=1, description="one layer or more")] = (8, 9, 10)
-    """Layers whose tokens are read, from 1."""
+    epochs: Count = 60
+    batch: Count = 256
+    rate: Positive = 1e-3
+    weight_decay: NotNegative = 1e-2
+    layers: Annotated[tuple[int, ...], Field(min_length=1, description="one layer or more")] = (6, 7, 8, 9, 10, 11, 12)
+    """Layers whose CLS token is read, from 1; from the middle of the tower to its end unless others are chosen."""
+    nets: Count = 1
+    """Linear layers whose logits are averaged."""
+    dropout: Annotated[Number, Field(ge=0, lt=1, description="0 or more, below 1")] = 0.5
+    """Share of the numbers that each training step leaves out."""
+    smoothing: Annotated[Number, Field(ge=0, le=0.5, description="0 to 0.5")] = 0.05
+    """Share of each label that is given to the other one in training."""
 
 
-class ClipLayersDetector(LinearFit[LayersEvidence, ClipLayersOptions]):
-    """CLIP's inner layers: logistic regression on CLS and mean patch tokens, the mean over a picture's views."""
+class ClipLayersNetwork(nn.Module):
+    """Linear layers on standardised tokens, N x width -> N logits, their mean; each has its own mean and scale."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, width: int, options: ClipLayersOptions) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(options.nets, width))
+        self.register_buffer("scale", torch.ones(options.nets, width))
+        self.dropout = nn.Dropout(options.dropout)
+        self.nets = nn.ModuleList([nn.Linear(width, 1) for _ in range(options.nets)])
+
+    def standardise(self, rows: Tensor) -> None:
+        """Take mean and standard deviation from N x width tokens."""
+        wide = rows.double()
+        spread = wide.std(dim=0, correction=0)
+        self.mean.copy_(wide.mean(dim=0))
+        self.scale.copy_(torch.where(spread > STILL, spread, 1.0))
+
+    def join(self, others: Sequence[ClipLayersNetwork]) -> None:
+        """Take weights, means and scales of as many networks of one layer each."""
+        for place, (net, other) in enumerate(zip(self.nets, others, strict=True)):
+            net.load_state_dict(other.nets[0].state_dict())
+            self.mean[place], self.scale[place] = other.mean[0], other.scale[0]
+
+    def each(self, rows: Tensor) -> Tensor:
+        """N x nets logits."""
+        parts = zip(self.nets, self.mean, self.scale, strict=True)
+        return torch.cat([net(self.dropout((rows - mean) / scale)) for net, mean, scale in parts], dim=1)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return self.each(rows).mean(dim=1)
+
+
+class ClipLayersDetector(Detector[LayersEvidence, ClipLayersOptions]):
+    """CLIP's inner layers: a linear layer on their CLS tokens, the mean over a picture's views."""
 
     method = "clip-layers"
     Options = ClipLayersOptions
     Evidence = LayersEvidence
     roles: ClassVar[tuple[str, ...]] = ("vision",)
+    cacheable_features: ClassVar[bool] = True
+    network: ClipLayersNetwork
 
     @property
     def width(self) -> int:
-        return 2 * len(self.options.layers) * self.suite.vision.width
+        """Numbers of a picture."""
+        return len(self.options.layers) * self.suite.vision.width
 
     @classmethod
     def fitting_options(cls, suite: Suite) -> ClipLayersOptions:
         depth = suite.of(cls.method).vision.depth
-        return ClipLayersOptions(layers=tuple(range(max(1, round(depth * 2 / 3)), max(1, round(depth * 5 / 6)) + 1)))
+        return ClipLayersOptions(layers=tuple(range(max(1, depth // 2), depth + 1)))
 
     @classmethod
     def evidence_of(cls, options: ClipLayersOptions) -> LayersExtractor:
@@ -57,10 +110,24 @@ class ClipLayersDetector(LinearFit[LayersEvidence, ClipLayersOptions]):
         depth = suite.vision.depth
         if strange := [layer for layer in options.layers if not 1 <= layer <= depth]:
             raise OptionError(
-                f"--set layers={list(options.layers)} has {strange[0]}, expected 1 to {depth} of the tower"
+                f"--set layers={list(options.layers)} has {strange[0]}, expected 1 to {depth} of this suite's tower"
             )
 
-    def features(self, evidence: Sequence[LayersEvidence]) -> Floats:
+    def prepare_fit(self, evidence: Sequence[LayersEvidence]) -> None:
+        """Standardise by the evidence that is learned from."""
+        self.network.standardise(*self.collate(evidence))
+
+    def loss(self, inputs: Sequence[Tensor], target: Tensor) -> Tensor:
+        """The mean of the layers' own cross-entropies, with labels smoothed."""
+        logits = self.network.each(*inputs).float()
+        softened = target * (1 - 2 * self.options.smoothing) + self.options.smoothing
+        return F.binary_cross_entropy_with_logits(logits, softened[:, None].expand_as(logits))
+
+    def _build(self) -> ClipLayersNetwork:
+        self.check_head(self.suite, self.options)
+        return ClipLayersNetwork(self.width, self.options)
+
+    def collate(self, evidence: Sequence[LayersEvidence], rng: np.random.Generator | None = None) -> tuple[Tensor, ...]:
         """N x width: the mean over the views, whose logit is the mean of the views' logits."""
         for index, one in enumerate(evidence):
             if one.views.ndim != 2 or one.views.shape[1] != self.width or not len(one.views):
@@ -68,4 +135,4 @@ class ClipLayersDetector(LinearFit[LayersEvidence, ClipLayersOptions]):
                     f"evidence[{index}] has views of shape {one.views.shape}, expected n x {self.width} like layers "
                     f"{list(self.options.layers)} of this suite's tower: extract it again with this suite"
                 )
-        return np.stack([one.views.mean(axis=0) for one in evidence]).astype(np.float64)
+        return (torch.from_numpy(np.stack([one.views.mean(axis=0) for one in evidence])),)

@@ -27,7 +27,7 @@ from unprompt.types import RGB, Picture
 log = logging.getLogger(__name__)
 
 Tokens: TypeAlias = npt.NDArray[np.float16]
-"""Views x layers x 2 x width: CLS token and mean patch token."""
+"""Views x layers x width: the CLS token after each layer."""
 Crops: TypeAlias = Callable[[Picture], list[RGB]]
 VERSION: Final = 1
 """Raised when the crops change."""
@@ -68,12 +68,12 @@ def _cached(rows: Sequence[Photograph], tower: VisionEncoder, folder: Path, crop
     for done, one in enumerate(rows, 1):
         path = folder / f"{hashlib.sha256(one.uri.encode()).hexdigest()}.npy"
         if not path.exists():
-            tokens = np.stack(tower.pooled(crops(one.read()), layers))
+            tokens = tower.cls_tokens(crops(one.read()), layers).reshape(-1, tower.depth, tower.width)
             aside = path.with_suffix(".tmp")
             with aside.open("wb") as file:
                 np.save(file, tokens.astype(np.float16))
             aside.replace(path)
-        seen.append(np.load(path)[:VIEWS])
+        seen.append(np.load(path))
         if done % 200 == 0 or done == len(rows):
             log.info(f"{folder.name}: {done} of {len(rows)}")
     return seen
