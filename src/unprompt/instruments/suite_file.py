@@ -36,17 +36,18 @@ def parse(file: Path) -> Manifest:
         place = f"[{'.'.join(tables)}]" if tables else "the top"
         raise SuiteError(f"suite file {file}, at {place}: {wrong.message(name)}", path=file) from error
     heads = {method: made.inside(head) for method, head in made.heads.items()}
+    fallbacks = {method: made.inside(head) for method, head in made.fallbacks.items()}
     digests = {str(file.parent / name): digest for name, digest in made.digests.items()}
     world = made.inside(made.world) if made.world else None
-    if strange := sorted(digests.keys() - {str(path) for path in (*heads.values(), world)}):
+    if strange := sorted(digests.keys() - {str(path) for path in (*heads.values(), *fallbacks.values(), world)}):
         raise SuiteError(
             f"suite file {file}, at [digests]: {strange[0]} is neither a head of this suite nor its world check, "
-            "expected paths as [heads] and world name them",
+            "expected paths as [heads], [fallbacks] and world name them",
             path=file,
         )
     for spec in made.specs():
         made.inside(spec.path)
-    return replace(made, heads=heads, digests=digests, world=world)
+    return replace(made, heads=heads, fallbacks=fallbacks, digests=digests, world=world)
 
 
 def to_toml(manifest: Manifest) -> str:
@@ -57,7 +58,7 @@ def to_toml(manifest: Manifest) -> str:
 def pin(file: Path) -> None:
     """Write the SHA-256 of the heads and of the world check that lie there into a suite's file."""
     manifest = parse(file)
-    named = [*manifest.heads.values(), *([manifest.world] if manifest.world else [])]
+    named = [*manifest.heads.values(), *manifest.fallbacks.values(), *([manifest.world] if manifest.world else [])]
     digests = {str(path): file_digest(path) for path in named if path.is_file()}
     file.write_text(to_toml(replace(manifest, digests=digests)), "utf-8")
 
@@ -70,9 +71,10 @@ def _lines(manifest: Manifest) -> Iterator[str]:
     beside = manifest.file.parent
     if manifest.world:
         yield f"world = {_value(manifest.world.relative_to(beside).as_posix())}"
-    yield "[heads]"
-    for method, path in manifest.heads.items():
-        yield f"{_value(method)} = {_value(path.relative_to(beside).as_posix())}"
+    for title, table in (("heads", manifest.heads), ("fallbacks", manifest.fallbacks)):
+        yield from [f"[{title}]"] if table or title == "heads" else []
+        for method, path in table.items():
+            yield f"{_value(method)} = {_value(path.relative_to(beside).as_posix())}"
     yield from ["[digests]"] if manifest.digests else []
     for name, digest in manifest.digests.items():
         yield f"{_value(Path(name).relative_to(beside).as_posix())} = {_value(digest)}"

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from unprompt.errors import OptionError
 from unprompt.images import Chroma, encode_webp, read, resize
-from unprompt.perturbations.toning import grey, toned
+from unprompt.perturbations.toning import toned
 from unprompt.perturbations.transforms import KINDS, blur, recompressed
 from unprompt.types import RGB
 from unprompt.validation import Number, Range, Share, Whole, checked
@@ -188,10 +188,6 @@ def _halved(rgb: RGB, lossless: bool, rng: np.random.Generator) -> RGB:
     return recompressed(smaller, 90)
 
 
-def _grey(rgb: RGB, lossless: bool, rng: np.random.Generator) -> RGB:
-    return recompressed(grey(_with_prior_jpeg(rgb, lossless, rng), rng), 90)
-
-
 def _screenshot(rgb: RGB, lossless: bool, rng: np.random.Generator) -> RGB:
     height, width = rgb.shape[:2]
     factor = min(1.5, SCREEN / max(height, width))
@@ -205,7 +201,6 @@ CONDITIONS: Final[Mapping[str, Condition]] = MappingProxyType(
         "aligned": _aligned,  # all are JPEG of one quality, 92, 4:4:4
         **{f"jpeg:{quality}": cast(Condition, partial(_jpeg, quality)) for quality in (90, 70, 50)},  # 4:2:0
         "resize:0.5": _halved,  # or to a short side of 160, where that is less; then JPEG 90
-        "grey": _grey,  # then JPEG 90
         "screenshot": _screenshot,  # long side of 800 pixels, enlarged by 1.5 at most; stored without loss
     }
 )

@@ -12,7 +12,7 @@ from importlib import metadata
 from typing import Literal
 
 from unprompt.detectors import ATTRIBUTORS, load, load_attributor
-from unprompt.errors import CheckpointError, UnpromptError
+from unprompt.errors import CheckpointError, MissingWeights, UnpromptError
 from unprompt.instruments import Manifest, Suite, embedded
 from unprompt.instruments.manifest import shipped
 from unprompt.instruments.specs import Spec
@@ -123,5 +123,7 @@ def _head(suite: Suite, method: str) -> str:
 def _tried(name: str, check: Callable[[], str]) -> Check:
     try:
         return Check(name, "pass", check())
+    except MissingWeights as error:
+        return Check(name, "warn", f"not tried: {error}", f"unprompt fetch {name.partition(':')[0]}")
     except UnpromptError as error:
         return Check(name, "fail", str(error), "reinstall the package, or make the suite again: make miniature")

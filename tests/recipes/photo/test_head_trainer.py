@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from unprompt.instruments import Suite
 from unprompt.recipes.photo import __main__ as recipe
 from unprompt.recipes.photo.head_trainer import SUITE
 from unprompt.recipes.photo.sources import folds
+from unprompt.testing.fake_towers import fake_vision
 from unprompt.workflows.detect import detect
 
 
@@ -22,6 +24,13 @@ from unprompt.workflows.detect import detect
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the pictures, the suite and the page."""
     folder = tmp_path_factory.mktemp("photographs")
+    tower = folder / "suite" / "vision"
+    fake_vision().save_pretrained(tower)
+    text = (SUITE / "suite.toml").read_text("utf-8")
+    tables = re.sub(r"\[digests\].*?\n(?=\[|#)", "", text, flags=re.S).split("[instruments.vision]")[0]
+    (folder / "suite" / "suite.toml").write_text(
+        f'{tables}[instruments.vision]\nclass = "clip-vision"\npath = "vision"\n'
+    )
     (folder / "manifest.csv").write_text("\n".join(["path,label,source,content", *pictures(folder)]), "utf-8")
     run(folder)
     return folder
@@ -54,9 +63,9 @@ def run(folder: Path) -> None:
 
 def test_heads_figures_and_page_are_written(made: Path) -> None:
     heads = {path.name for path in (made / "suite" / "heads").iterdir()}
-    assert heads == {"panel.safetensors", "patches.safetensors", "traces.safetensors"}
+    assert heads == {f"{name}.safetensors" for name in ("panel", "pixels", "patches", "traces", "clip-layers")}
     golden = Golden.read(made / "suite" / "golden")
-    assert (len(golden.pixels), set(golden.probabilities)) == (6, {"panel", "patches", "traces"})
+    assert (len(golden.pixels), set(golden.probabilities)) == (6, {"panel", "patches", "traces", "clip-layers"})
     figures = json.loads((made / "suite" / "figures.json").read_text("utf-8"))
     assert (figures["facts"]["generated"], figures["facts"]["real"], figures["facts"]["given"]) == (12, 12, 24)
     assert figures["conditions"]["aligned"]["pooled"]["n"] == 12
@@ -75,7 +84,7 @@ def test_the_suite_speaks_and_knows_what_is_too_small(made: Path) -> None:
     assert told[0] == "outside this suite's world"
     assert told[-1] == "too small to be judged: 90 x 40 pixels, expected a shorter side of 64 or more"
     assert {row.status for row in by_name.values()} == {"ok"}
-    assert all(set(row.scores) == {"traces", "patches"} and row.caption is None for row in by_name.values())
+    assert all(set(row.scores) == {"traces", "clip-layers"} and row.caption is None for row in by_name.values())
     suite = Suite.load(made / "suite")
     assert suite.world is not None
     assert OODDetector.load(suite.world, suite).facts.least == 64
@@ -88,4 +97,4 @@ def test_a_second_run_makes_nothing_again_and_writes_the_same(made: Path) -> Non
 
 
 def test_the_shipped_suite_names_its_heads() -> None:
-    assert set(Suite.load(SUITE).manifest.heads) == {"panel", "patches", "traces"}
+    assert set(Suite.load(SUITE).manifest.heads) == {"panel", "patches", "traces", "clip-layers"}

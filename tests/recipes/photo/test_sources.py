@@ -26,7 +26,7 @@ def manifest(folder: Path, rows: list[tuple[str, str, str]]) -> str:
 
 def test_every_source_has_one_fold_and_every_fold_both_classes() -> None:
     text = (HERE / "folds.toml").read_text("utf-8")
-    named = re.findall(r'"([^"]+)"', text)
+    named = re.findall(r'"([^"]+)"', re.sub(r"(?m)^(#|mixtures).*$", "", text))
     assert len(named) == len(set(named)) == len(folds())
     assert set(folds().values()) == set(range(text.count("[[fold]]")))
     assert text.count("generators = [") == text.count("collections = [") == text.count("[[fold]]")
@@ -42,36 +42,43 @@ def test_the_packages_pictures_are_all_known() -> None:
 
 def test_a_fold_learns_from_all_others(tmp_path: Path) -> None:
     rows = photographs(
-        manifest(tmp_path, [("a.png", "1", "sd-1.5"), ("b.png", "0", "coco"), ("c.png", "0", "bsds500")])
+        [manifest(tmp_path, [("a.png", "1", "sd-1.5"), ("b.png", "0", "coco"), ("c.png", "0", "bsds500")])]
     )
     assert [one.label for one in rows] == [1, 0, 0]
     assert [one.source for one in learned(rows, without=folds()["coco"])] == ["sd-1.5", "bsds500"]
     assert [one.source for one in learned(rows, without=folds()["sd-1.5"])] == ["coco"]
 
 
+def test_a_mixture_of_its_families_teaches_no_net_of_a_fold(tmp_path: Path) -> None:
+    rows = photographs([manifest(tmp_path, [("a.png", "1", "sfhq-t2i-mix"), ("b.png", "0", "coco")])])
+    assert [one.source for one in learned(rows, without=folds()["sdxl-base-1.0"])] == ["coco"]
+    assert [one.source for one in learned(rows, without=folds()["flux.1-dev"])] == ["coco"]
+    assert [one.source for one in learned(rows, without=folds()["stylegan2"])] == ["sfhq-t2i-mix", "coco"]
+
+
 def test_an_unknown_source_and_a_missing_label_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"a\.png is of 'dreams', which no fold holds, expected one of .*coco.*folds\.toml"
     ):
-        photographs(manifest(tmp_path, [("a.png", "1", "dreams")]))
+        photographs([manifest(tmp_path, [("a.png", "1", "dreams")])])
     with pytest.raises(DataError, match=r"a\.png has no label, expected 0 or 1"):
-        photographs(manifest(tmp_path, [("a.png", "", "coco")]))
+        photographs([manifest(tmp_path, [("a.png", "", "coco")])])
 
 
 def test_a_packages_picture_is_the_one_that_was_named(tmp_path: Path) -> None:
     given = manifest(tmp_path, [("a.png", "1", "sd-1.5")])
     first = next(csv.DictReader(EXTRA.read_text("utf-8").splitlines()))
     with pytest.raises(DataError, match=rf"holds nothing, expected {first['sha256'][:12]}: unpack the packages"):
-        photographs(given, tmp_path)
+        photographs([given], tmp_path)
     path = tmp_path / first["path"]
     path.parent.mkdir(parents=True)
     path.write_bytes(b"another")
     with pytest.raises(DataError, match=rf"holds ae448ac86c4e, expected {first['sha256'][:12]}"):
-        photographs(given, tmp_path)
+        photographs([given], tmp_path)
 
 
 def test_a_picture_is_read_as_large_as_the_detectors_see_it(tmp_path: Path) -> None:
-    rows = photographs(manifest(tmp_path, [("a.png", "1", "sd-1.5")]))
+    rows = photographs([manifest(tmp_path, [("a.png", "1", "sd-1.5")])])
     Image.fromarray(np.zeros((100, 3200, 3), np.uint8)).save(rows[0].uri)
     picture = rows[0].read()
     assert (picture.width, picture.height, picture.rgb.shape) == (3200, 100, (50, 1600, 3))

@@ -7,11 +7,12 @@ import json
 import logging
 import sys
 from pathlib import Path
+from typing import Any
 
 from unprompt.errors import UnpromptError
 from unprompt.instruments.cache import cache_folder
 from unprompt.recipes.photo.card import card
-from unprompt.recipes.photo.head_trainer import SUITE, HeadTrainer
+from unprompt.recipes.photo.head_trainer import PANELS, SUITE, HeadTrainer
 from unprompt.recipes.photo.measuring import measure
 from unprompt.recipes.photo.sources import photographs
 from unprompt.workflows.planning.machine import usable_cores
@@ -26,6 +27,7 @@ def main() -> int:
     parser.add_argument("--suite", type=Path, default=SUITE, help="folder of the suite; default: in the package")
     parser.add_argument("--page", type=Path, default=Path("docs/photo.md"), help="the card; default: docs/photo.md")
     parser.add_argument("--workers", type=int, default=usable_cores(), help="processes that degrade pictures")
+    parser.add_argument("--panel", choices=PANELS, action="append", help="which to make; default: all")
     parser.add_argument("--quick", action="store_true", help="few steps: run the whole recipe, train nothing")
     chosen = parser.parse_args()
     logging.basicConfig(format="%(message)s")
@@ -33,15 +35,22 @@ def main() -> int:
     cache = chosen.cache or cache_folder() / ("photographs-quick" if chosen.quick else "photographs")
     try:
         rows = photographs(chosen.data, chosen.packages)
-        trainer = HeadTrainer(rows, cache, chosen.suite, chosen.workers, 500 if chosen.quick else 1)
+        shorten, panels = 500 if chosen.quick else 1, chosen.panel or tuple(PANELS)
+        trainer = HeadTrainer(rows, cache, chosen.suite, chosen.workers, shorten, panels)
         trainer.make()
-        figures = measure(trainer, chosen.data)
+        figures = former(trainer.suite / "figures.json") | measure(trainer, chosen.data)
         (trainer.suite / "figures.json").write_text(f"{json.dumps(figures, indent=1, sort_keys=True)}\n", "utf-8")
         chosen.page.write_text(card(figures), "utf-8")
     except UnpromptError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def former(path: Path) -> dict[str, Any]:
+    """What the file keeps that this run does not measure: the first edition, and grey and toned pictures."""
+    kept: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return {name: kept[name] for name in ("former", "toned") if name in kept}
 
 
 if __name__ == "__main__":

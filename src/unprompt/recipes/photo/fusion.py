@@ -15,11 +15,10 @@ from unprompt.evaluation import fit_platt, fit_thresholds
 from unprompt.recipes.photo.scoring import Floats
 
 Flags = npt.NDArray[np.bool_]
-FALSE_ALARMS: Final = 0.015
-"""Share of real pictures that the upper threshold may pass under any one condition: half of what is promised, so that
-the promise outlives another set of collections."""
+FALSE_ALARMS: Final = 0.01
+"""Share of real pictures of unseen collections that the upper threshold may pass under any one condition."""
 MISSES: Final = 0.05
-"""Share of generated pictures that the lower threshold may pass."""
+"""Share of generated pictures of unseen families that the lower threshold may pass under any one condition."""
 L2: Final = 1e-3
 """Of the two weights."""
 

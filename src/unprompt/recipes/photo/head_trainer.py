@@ -1,10 +1,10 @@
-"""From pictures to the suite's heads: one net a fold and method, joined, fused, with thresholds and an OOD check."""
+"""From pictures to the suite's heads: the folds' nets joined, fused, with thresholds and an OOD check."""
 
 from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,48 +12,30 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
-from unprompt.detectors import METHODS
 from unprompt.detectors.base import Detector
-from unprompt.detectors.checkpoint import load, restore, save_aside
 from unprompt.detectors.gaussian import MahalanobisGaussian
 from unprompt.detectors.methods.panel import Panel
-from unprompt.detectors.methods.patches import cut, lit
-from unprompt.detectors.methods.traces import TracesDetector
 from unprompt.detectors.ood import OODDetector, OODHeader, distance_limit
-from unprompt.evidence.traces import TraceEvidence
 from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.suite_file import pin
 from unprompt.perturbations.degradation import CONDITIONS
 from unprompt.recipes.photo.fusion import FALSE_ALARMS, MISSES, Judged, fuse, judge, thresholds
 from unprompt.recipes.photo.golden import write_golden
-from unprompt.recipes.photo.learning import Draw, learn
-from unprompt.recipes.photo.scoring import Floats, Seen, see
-from unprompt.recipes.photo.sources import UNSEEN, Photograph, folds, learned
-from unprompt.recipes.photo.training_views import SIDE, TrainingViews, prepare
-from unprompt.training.schedule import Schedule
+from unprompt.recipes.photo.nets import NetTrainer
+from unprompt.recipes.photo.scoring import Floats, logits_under, traces_under
+from unprompt.recipes.photo.sources import Photograph
 from unprompt.workflows.fitting.calibration import calibrate, validation_figures
 
 log = logging.getLogger(__name__)
 
 SUITE: Final = Path(__file__).parents[2] / "suites" / "photo"
-MEMBERS: Final = ("traces", "patches")
-SCHEDULES: Final = {
-    "traces": (Schedule(steps=1700, batch=128, rate=2e-3, decay=1e-2, form="one-cycle"),),
-    "patches": (
-        Schedule(steps=2600, batch=64, rate=3e-3, decay=1e-2, form="one-cycle"),
-        Schedule(steps=1600, batch=64, rate=2e-3, decay=1e-2, seed=100, form="one-cycle"),
-    ),
-}
-"""Method -> cycles of rates, one after the other; a fold's number is added to the seed."""
-CROP: Final = 64
-"""Side of a patch in a training step."""
+PANELS: Final[Mapping[str, tuple[str, ...]]] = {"panel": ("clip-layers", "traces"), "pixels": ("traces", "patches")}
+"""File of a panel -> its members; ``pixels`` answers where the vision encoder's weights are not on a machine."""
 RANK: Final = 60
 """Directions of the traces whose variance the OOD check keeps apart."""
 OUTSIDE: Final = 0.02
-"""Share of held-out pictures that may be called out of distribution."""
+"""Share of held-out pictures that may be called out of distribution, under any one condition."""
 LEAST: Final = 64
 """Shorter side, in pixels, below which a picture is out of distribution."""
 
@@ -68,21 +50,21 @@ class HeadTrainer:
     workers: int
     shorten: int = 1
     """Each training takes one in so many of its steps: above 1 the recipe is tested and nothing learned."""
+    panels: Sequence[str] = tuple(PANELS)
+    """Which of ``PANELS`` are made."""
 
     @cached_property
+    def trainer(self) -> NetTrainer:
+        return NetTrainer(self.rows, self.cache, self.empty, self.workers, self.shorten)
+
+    @property
     def trained_on(self) -> list[Photograph]:
         """The pictures that some net learns from."""
-        return [one for one in self.rows if one.fold != UNSEEN]
-
-    @cached_property
-    def training_views(self) -> dict[str, TrainingViews]:
-        """Path -> degraded views."""
-        views = prepare(self.trained_on, self.cache / "material", self.workers)
-        return {one.uri: view for one, view in zip(self.trained_on, views, strict=True)}
+        return self.trainer.trained_on
 
     @cached_property
     def empty(self) -> Suite:
-        """The suite, whose methods need no instrument; outside of the package its file is copied there."""
+        """The suite; outside of the package its file is copied there, unless one lies there."""
         if not (self.suite / "suite.toml").exists():
             self.suite.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(SUITE / "suite.toml", self.suite / "suite.toml")
@@ -90,19 +72,22 @@ class HeadTrainer:
         return Suite(replace(manifest, digests={}))  # of the heads that this run replaces
 
     @cached_property
-    def nets(self) -> dict[str, dict[int, Detector[Any, Any]]]:
-        """Method -> fold -> a detector of one net that never saw the fold."""
-        numbers = range(max(folds().values()) + 1)
-        return {method: {fold: self._net(method, fold) for fold in numbers} for method in MEMBERS}
-
-    def seen(self, condition: str) -> Seen:
-        """All pictures of the training under a condition."""
-        return see(self.trained_on, self.nets["patches"], condition, self.cache / "seen")
+    def members(self) -> list[str]:
+        """The methods of all panels that are made."""
+        return list(dict.fromkeys(method for panel in self.panels for method in PANELS[panel]))
 
     @cached_property
-    def logits(self) -> dict[str, Floats]:
-        """Condition -> N x methods logits, each by the nets of the picture's own fold."""
-        return {name: self._logits(self.seen(name)) for name in CONDITIONS}
+    def nets(self) -> dict[str, dict[int, Detector[Any, Any]]]:
+        """Method -> fold -> a detector of one net that never saw the fold."""
+        return {method: self.trainer.nets(method) for method in self.members}
+
+    @cached_property
+    def logits(self) -> dict[str, dict[str, Floats]]:
+        """Method -> condition -> N logits, each by the nets of the picture's own fold."""
+        return {
+            method: {name: logits_under(name, method, nets, self.trained_on, self.cache) for name in CONDITIONS}
+            for method, nets in self.nets.items()
+        }
 
     @cached_property
     def labels(self) -> npt.NDArray[np.int64]:
@@ -113,84 +98,47 @@ class HeadTrainer:
         """The pictures' folds."""
         return np.array([one.fold for one in self.trained_on])
 
-    def judged(self) -> dict[str, Judged]:
-        """Condition -> the pictures, judged by nets that never saw their sources."""
-        return judge(self.logits, self.labels, self.places.tolist())
+    def joined(self, members: Sequence[str]) -> dict[str, Floats]:
+        """Condition -> N x members logits."""
+        return {name: np.stack([self.logits[one][name] for one in members], axis=1) for name in CONDITIONS}
 
-    def make(self) -> Panel:
-        """Save the heads and the OOD check; returns the panel."""
+    def judged(self, panel: str = "panel") -> dict[str, Judged]:
+        """Condition -> the pictures, judged by nets and a fusion that never saw their sources."""
+        return judge(self.joined(PANELS[panel]), self.labels, self.places.tolist())
+
+    def make(self) -> None:
+        """Save the heads and the OOD check."""
         heads = self.suite / "heads"
-        members = [self._joined(method, heads / f"{method}.safetensors") for method in MEMBERS]
-        fusion = fuse(self.logits, self.labels)
-        panel = Panel(self.empty, members)
-        panel.network.set_weights(fusion.weights, fusion.bias)
-        panel.calibration, panel.thresholds = fusion.calibration, thresholds(fusion, self.logits, self.labels)
-        panel.figures = self._figures(fusion.logits(self.logits["raw"]))
-        panel.training = {"suite": "photo", "folds": len(self.nets[MEMBERS[0]]), "pictures": len(self.trained_on)}
-        panel.save(heads / "panel.safetensors")
+        members = {method: self._joined_nets(method, heads / f"{method}.safetensors") for method in self.members}
+        for name in self.panels:
+            self._panel([members[method] for method in PANELS[name]], heads / f"{name}.safetensors")
         self._world().save(self.suite / "world.safetensors")
         pin(self.suite / "suite.toml")
         write_golden(self.suite)
-        return panel
 
-    def _net(self, method: str, fold: int) -> Detector[Any, Any]:
-        path = self.cache / "nets" / f"{method}-{fold}.safetensors"
-        if path.exists():
-            return METHODS[method].load(path, self.empty)
-        rows = learned(self.rows, without=fold)
-        detector = self._untrained(method, 1, fold)
-        if isinstance(detector, TracesDetector):
-            detector.prepare_fit([TraceEvidence(row) for one in rows for row in self.training_views[one.uri].traces])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        log.info(f"{method}, fold {fold}: {len(rows)} pictures")
-        for number, schedule in enumerate(SCHEDULES[method]):
-            self._cycle(detector, rows, replace(schedule, seed=schedule.seed + fold), path.with_suffix(f".{number}"))
-        detector.save(path)
-        return detector
+    def _panel(self, members: Sequence[Detector[Any, Any]], path: Path) -> None:
+        logits = self.joined([member.method for member in members])
+        fusion = fuse(logits, self.labels)
+        panel = Panel(self.empty, members)
+        panel.network.set_weights(fusion.weights, fusion.bias)
+        panel.calibration, panel.thresholds = fusion.calibration, thresholds(fusion, logits, self.labels)
+        panel.figures = self._figures(fusion.logits(logits["raw"]))
+        panel.training = self._training(members[0].method)
+        panel.save(path)
 
-    def _cycle(self, detector: Detector[Any, Any], rows: Sequence[Photograph], schedule: Schedule, done: Path) -> None:
-        """One cycle of rates, unless its weights lie there already."""
-        if done.exists():
-            restore(detector.network, load(done)[1], done)
-            return
-        short = replace(schedule, steps=max(1, schedule.steps // self.shorten))
-        partial = done.with_suffix(f"{done.suffix}-partial")
-        learn(detector, rows, self._draw(detector.method, rows), short, partial)
-        save_aside(done, detector.network.state_dict(), {})
+    def _training(self, method: str) -> dict[str, Any]:
+        return {"suite": "photo", "folds": len(self.nets[method]), "pictures": len(self.trained_on)}
 
-    def _untrained(self, method: str, nets: int, seed: int = 0) -> Detector[Any, Any]:
-        options = METHODS[method].fitting_options(self.empty).override({"nets": nets})
-        return METHODS[method](self.empty, options, seed)
-
-    def _draw(self, method: str, rows: Sequence[Photograph]) -> Draw:
-        stock = [self.training_views[one.uri] for one in rows]
-
-        def of_traces(places: npt.NDArray[np.int64], rng: np.random.Generator) -> tuple[Tensor, ...]:
-            return (torch.from_numpy(np.stack([rng.choice(stock[place].traces) for place in places])),)
-
-        def of_patches(places: npt.NDArray[np.int64], rng: np.random.Generator) -> tuple[Tensor, ...]:
-            several = [cut(rng.choice(stock[place].patches), SIDE, CROP, rng) for place in places]
-            return lit(several, rng)
-
-        return of_traces if method == "traces" else of_patches
-
-    def _logits(self, seen: Seen) -> Floats:
-        logits = np.zeros(len(self.trained_on))
-        for fold, net in self.nets["traces"].items():
-            held_out = self.places == fold
-            logits[held_out] = net.logits([TraceEvidence(row) for row in seen.traces[held_out]])
-        return np.stack([logits, seen.patches], axis=1)
-
-    def _joined(self, method: str, path: Path) -> Detector[Any, Any]:
+    def _joined_nets(self, method: str, path: Path) -> Detector[Any, Any]:
         """The method's head: the nets of all folds in one; calibrated on each net's logits of pictures it never saw."""
-        nets, place = self.nets[method], MEMBERS.index(method)
-        detector = self._untrained(method, len(nets))
+        nets = self.nets[method]
+        detector = self.trainer.untrained(method, len(nets))
         network: Any = detector.network
         network.join([net.network for net in nets.values()])
-        column = np.concatenate([logits[:, place] for logits in self.logits.values()])
-        calibrate(detector, np.tile(self.labels, len(self.logits)), column, fpr=FALSE_ALARMS, fnr=MISSES)
-        detector.figures = self._figures(self.logits["raw"][:, place])
-        detector.training = {"suite": "photo", "folds": len(nets), "pictures": len(self.trained_on)}
+        column = np.concatenate([self.logits[method][name] for name in CONDITIONS])
+        calibrate(detector, np.tile(self.labels, len(CONDITIONS)), column, fpr=FALSE_ALARMS, fnr=MISSES)
+        detector.figures = self._figures(self.logits[method]["raw"])
+        detector.training = self._training(method)
         detector.save(path, half=True)
         return detector
 
@@ -199,14 +147,15 @@ class HeadTrainer:
         return validation_figures(self.labels, logits, sources, "pictures of the other folds, as they lie")
 
     def _world(self) -> OODDetector:
-        """A Gaussian of the degraded views' traces; its threshold from pictures whose fold was left out of the fit."""
-        views = [self.training_views[one.uri].traces for one in self.trained_on]
-        seen = self.seen("raw").traces.astype(np.float64)
-        distances = np.zeros(len(self.trained_on))
+        """A Gaussian of the traces under every condition; its threshold from pictures whose fold the fit left out."""
+        seen = {name: traces_under(name, self.trained_on, self.cache).astype(np.float64) for name in CONDITIONS}
+        distances = {name: np.zeros(len(rows)) for name, rows in seen.items()}
         for fold in np.unique(self.places):
             out = self.places == fold
-            others = np.concatenate([views[i] for i in np.flatnonzero(~out)]).astype(np.float64)
-            distances[out] = MahalanobisGaussian.fit(others, RANK).distances(seen[out])
-        limit = distance_limit(distances, OUTSIDE)
-        facts = OODHeader("", 1.0, OUTSIDE, len(views), len(views), (limit,), LEAST)
-        return OODDetector(None, (MahalanobisGaussian.fit(np.concatenate(views).astype(np.float64), RANK),), facts)
+            others = MahalanobisGaussian.fit(np.concatenate([one[~out] for one in seen.values()]), RANK)
+            for name, rows in seen.items():
+                distances[name][out] = others.distances(rows[out])
+        limit = max(distance_limit(one, OUTSIDE) for one in distances.values())
+        count = len(self.trained_on)
+        facts = OODHeader("", 1.0, OUTSIDE, count, count, (limit,), LEAST)
+        return OODDetector(None, (MahalanobisGaussian.fit(np.concatenate(list(seen.values())), RANK),), facts)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from unprompt.detectors import load
+from unprompt.detectors.calibration import sigmoid
 from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.traces import WIDTH
 from unprompt.evidence.views import LONGEST
 from unprompt.images import hash_pixels
 from unprompt.recipes.photo import figures
+from unprompt.recipes.photo.changes import drawn
 from unprompt.recipes.photo.documents import page
-from unprompt.recipes.photo.head_trainer import HeadTrainer
-from unprompt.recipes.photo.scoring import drawn
+from unprompt.recipes.photo.fusion import Judged
+from unprompt.recipes.photo.head_trainer import PANELS, HeadTrainer
 from unprompt.recipes.photo.sources import DRAWN, folds
 from unprompt.types import Picture
 from unprompt.workflows.audit import audit
@@ -32,14 +34,22 @@ OOD_CONDITIONS: Final = ("raw", "aligned")
 ALIGNMENT: Final = "jpeg:96,size:224"
 
 
-def measure(trainer: HeadTrainer, data: str) -> dict[str, Any]:
+def measure(trainer: HeadTrainer, data: Sequence[str]) -> dict[str, Any]:
     """What ``figures.json`` holds; the suite has to have its heads."""
     judged = trainer.judged()
     return {
         "conditions": {name: figures.condition(trainer.trained_on, one) for name, one in judged.items()},
+        "members": {method: _alone(trainer, method) for method in PANELS["panel"]},
         "strangers": _out_of_distribution(trainer),
         "facts": _facts(trainer, data),
     }
+
+
+def _alone(trainer: HeadTrainer, method: str) -> dict[str, Any]:
+    """Macro figures of one member on aligned pictures."""
+    logits, none = trainer.logits[method]["aligned"], np.zeros(len(trainer.labels), np.bool_)
+    macro: dict[str, Any] = figures.condition(trainer.trained_on, Judged(sigmoid(logits), none, none))["macro"]
+    return macro
 
 
 def _out_of_distribution(trainer: HeadTrainer) -> dict[str, dict[str, Any]]:
@@ -71,7 +81,7 @@ def _page(number: int) -> Picture:
                    format="PNG", quality=None)  # fmt: skip
 
 
-def _facts(trainer: HeadTrainer, data: str) -> dict[str, Any]:
+def _facts(trainer: HeadTrainer, data: Sequence[str]) -> dict[str, Any]:
     heads = sum(path.stat().st_size for path in trainer.suite.rglob("*.safetensors"))
     return {
         "traces": WIDTH,
@@ -81,7 +91,7 @@ def _facts(trainer: HeadTrainer, data: str) -> dict[str, Any]:
         "real": int((trainer.labels == 0).sum()),
         "given": sum(1 for one in trainer.trained_on if not one.packed),
         "folds": len(set(folds().values())),
-        **_metadata(data),
+        **max(map(_metadata, data), key=lambda one: one["metadata"]),
     }
 
 

@@ -1,24 +1,28 @@
-"""Traces and logits of every picture under each condition, by nets that saw neither its generator nor collection."""
+"""Logits of every picture under each condition, by nets that saw neither its generator nor its collection."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from unprompt.detectors.base import Detector
-from unprompt.evidence.pixels import LOSSLESS, PixelEvidence
-from unprompt.evidence.traces import middle, traces
-from unprompt.images import hash_pixels
-from unprompt.perturbations.degradation import condition as changing
+from unprompt.evidence.layers import LayersEvidence
+from unprompt.evidence.pixels import PixelEvidence
+from unprompt.evidence.traces import TraceEvidence, middle, traces
+from unprompt.recipes.photo.changes import drawn
+from unprompt.recipes.photo.nets import TOWER, flat
 from unprompt.recipes.photo.sources import Photograph
+from unprompt.recipes.photo.tower_views import tokens_under
 from unprompt.types import Picture
+
+if TYPE_CHECKING:
+    from unprompt.detectors.methods.clip_layers import ClipLayersDetector
 
 log = logging.getLogger(__name__)
 
@@ -26,31 +30,46 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Nets: TypeAlias = Mapping[int, Detector[Any, Any]]
 """Fold -> the detector that never saw it."""
 Compute: TypeAlias = Callable[[Photograph, Picture], Any]
-CONDITION_SEED: Final = 31
 CHUNK: Final = 16
 
 
-@dataclass(frozen=True)
-class Seen:
-    """One condition's pictures, in the order of the data."""
+def logits_under(condition: str, method: str, nets: Nets, rows: Sequence[Photograph], cache: Path) -> Floats:
+    """N logits of a method, each by the net of the picture's own fold; what is in ``cache`` is not computed again."""
+    if method == "patches":
+        return patches_under(condition, nets, rows, cache)
+    evidence: Sequence[Any] = (
+        [TraceEvidence(row) for row in traces_under(condition, rows, cache)]
+        if method == "traces"
+        else _layers(condition, cast("ClipLayersDetector", nets[0]), rows, cache)
+    )
+    logits, places = np.zeros(len(rows)), np.array([one.fold for one in rows])
+    for fold, net in nets.items():
+        held_out = np.flatnonzero(places == fold).tolist()
+        logits[held_out] = net.logits([evidence[place] for place in held_out])
+    return logits
 
-    traces: npt.NDArray[np.float32]
+
+def traces_under(condition: str, rows: Sequence[Photograph], cache: Path) -> npt.NDArray[np.float32]:
     """N x width."""
-    patches: Floats
-    """N logits of the method ``patches``."""
-
-
-def see(rows: Sequence[Photograph], patches: Nets, condition: str, cache: Path) -> Seen:
-    """Traces and patches of every picture under ``condition``; what is in ``cache`` is not computed again."""
-
-    def answer(one: Photograph, picture: Picture) -> npt.NDArray[np.float64]:
-        return patches[one.fold].logits([PixelEvidence(picture.rgb)])
 
     def describe(one: Photograph, picture: Picture) -> npt.NDArray[np.float32]:
         return traces(middle(picture.rgb))
 
-    described = _cached(rows, condition, describe, cache / "traces")
-    return Seen(described, _cached(rows, condition, answer, cache / "patches")[:, 0])
+    return cast("npt.NDArray[np.float32]", _cached(rows, condition, describe, cache / "traces"))
+
+
+def patches_under(condition: str, nets: Nets, rows: Sequence[Photograph], cache: Path) -> Floats:
+    """N logits."""
+
+    def answer(one: Photograph, picture: Picture) -> Floats:
+        return nets[one.fold].logits([PixelEvidence(picture.rgb)])
+
+    return np.asarray(_cached(rows, condition, answer, cache / "patches")[:, 0], np.float64)
+
+
+def _layers(condition: str, net: ClipLayersDetector, rows: Sequence[Photograph], cache: Path) -> list[LayersEvidence]:
+    seen = tokens_under(condition, rows, net.suite.at_dtype(TOWER).vision, cache / "tower")
+    return [LayersEvidence(flat(tokens, net.options.layers)) for tokens in seen]
 
 
 def _cached(rows: Sequence[Photograph], condition: str, compute: Compute, folder: Path) -> Any:
@@ -66,13 +85,6 @@ def _cached(rows: Sequence[Photograph], condition: str, compute: Compute, folder
         np.save(aside, np.stack(results))
         aside.replace(path)
     return np.load(path)
-
-
-def drawn(condition: str, picture: Picture) -> Picture:
-    """The picture as a condition leaves it."""
-    rng = np.random.default_rng([picture.seed, CONDITION_SEED])
-    rgb = changing(condition)(picture.rgb, picture.format in LOSSLESS, rng)
-    return replace(picture, rgb=rgb, pixels=hash_pixels(rgb))
 
 
 def _changed(rows: Sequence[Photograph], condition: str) -> Iterator[Picture]:

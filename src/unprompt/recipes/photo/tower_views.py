@@ -19,7 +19,7 @@ from unprompt.evidence.views import views
 from unprompt.images import centre_square
 from unprompt.instruments.unimodal import VisionEncoder
 from unprompt.perturbations.degradation import DegradationPipeline
-from unprompt.recipes.photo.scoring import drawn
+from unprompt.recipes.photo.changes import drawn
 from unprompt.recipes.photo.sources import Photograph
 from unprompt.recipes.photo.training_views import TONED
 from unprompt.types import RGB, Picture

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unprompt.detectors.calibration import Thresholds
-from unprompt.errors import OptionError
+from unprompt.errors import MissingWeights, OptionError
 from unprompt.images import DEFAULT_LIMITS, Limits
 from unprompt.instruments import Suite
 from unprompt.report.report_item import ReportItem
@@ -47,7 +48,7 @@ class Predictor(RowPredictor[Prediction]):
         if fpr is not None:
             from unprompt.detectors import checkpoint  # Here, since it loads torch.
 
-            for header in (checkpoint.read_header(suite.head(method)) for suite in suites):
+            for header in map(checkpoint.read_header, self._checkpoints()):
                 if header.thresholds is not None:
                     Thresholds.from_dict(header.thresholds).at_fpr(fpr)
         self._options: dict[str, Any] = {"prior": prior, "fpr": fpr, "average": average}
@@ -57,14 +58,26 @@ class Predictor(RowPredictor[Prediction]):
         """The methods of the heads, of a panel those of its members."""
         from unprompt.detectors import checkpoint  # Here, since it loads torch.
 
-        headers = [checkpoint.read_header(suite.head(self.method)) for suite in self.suites]
+        headers = [checkpoint.read_header(path) for path in self._checkpoints()]
         several = [[member["method"] for member in one.members] or [one.method] for one in headers]
         return tuple(dict.fromkeys(chain.from_iterable(several)))
+
+    def _checkpoints(self) -> Iterator[Path]:
+        """Of each suite its head, and what answers where that cannot be built."""
+        for suite in self.suites:
+            yield suite.head(self.method)
+            if self.method in suite.manifest.fallbacks:
+                yield suite.manifest.fallbacks[self.method]
 
     def _head(self, suite: Suite) -> Head[Prediction]:
         from unprompt.workflows.prediction.heads import DetectorHead
 
-        head = DetectorHead(suite, self.method, **self._options)
+        try:
+            head = DetectorHead(suite, self.method, **self._options)
+        except MissingWeights:
+            if self.method not in suite.manifest.fallbacks:
+                raise
+            head = DetectorHead(suite, self.method, fallback=True, **self._options)
         head.check()
         return head
 

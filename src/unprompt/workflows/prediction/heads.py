@@ -28,6 +28,10 @@ from unprompt.types import NONE_OF_THESE, Attribution, Caption, Picture, Predict
 from unprompt.workflows.prediction.predictor import NO_CAPTION, OUTSIDE, UNGROUNDED, facts
 
 TONED: Final = "a grey or toned picture: this suite has learned nothing of such ones"
+LESSER: Final = (
+    "judged by the lesser head that needs no model, since those of the better one are not on this machine: "
+    "run `unprompt fetch {}`"
+)
 
 
 class Head(ABC, Generic[Row]):
@@ -73,9 +77,19 @@ class DetectorHead(Head[Prediction]):
     """Generated or real?"""
 
     def __init__(
-        self, suite: Suite, method: str, *, prior: float = 0.5, fpr: float | None = None, average: int = 1
+        self,
+        suite: Suite,
+        method: str,
+        *,
+        prior: float = 0.5,
+        fpr: float | None = None,
+        average: int = 1,
+        fallback: bool = False,
     ) -> None:
-        self.detector: Detector[Any, Any] = load(suite.head(method), suite)
+        path = suite.manifest.fallbacks[method] if fallback else suite.head(method)
+        self.detector: Detector[Any, Any] = load(path, suite)
+        self.notes = (LESSER.format(suite.manifest.cli_name),) if fallback else ()
+        """What every row warns of."""
         super().__init__(suite, self.detector)
         self.prior, self.fpr = prior, fpr
         self.draws = average if self.extractor.noisy else 1
@@ -145,7 +159,7 @@ class DetectorHead(Head[Prediction]):
             method=self.detector.method,
             suite=self.suite.name,
             caption=caption.text if caption else None,
-            warnings=(*reasons, *of_caption(caption), *((UNGROUNDED,) if boxes == () else ())),
+            warnings=(*self.notes, *reasons, *of_caption(caption), *((UNGROUNDED,) if boxes == () else ())),
             **(numbers | withheld),
         )
         if not explain:
