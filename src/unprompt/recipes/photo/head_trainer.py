@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from unprompt.detectors import METHODS
 from unprompt.detectors.base import Detector
 from unprompt.detectors.gaussian import MahalanobisGaussian
 from unprompt.detectors.methods.panel import Panel
@@ -109,12 +110,19 @@ class HeadTrainer:
     def make(self) -> None:
         """Save the heads and the OOD check."""
         heads = self.suite / "heads"
-        members = {method: self._joined_nets(method, heads / f"{method}.safetensors") for method in self.members}
+        members = {method: self._member(method, heads / f"{method}.safetensors") for method in self.members}
         for name in self.panels:
             self._panel([members[method] for method in PANELS[name]], heads / f"{name}.safetensors")
         self._world().save(self.suite / "world.safetensors")
         pin(self.suite / "suite.toml")
         write_golden(self.suite)
+
+    def _member(self, method: str, path: Path) -> Detector[Any, Any]:
+        """The method's head; the one that lies there where a panel that is not made was fitted with it."""
+        others = {one for name, several in PANELS.items() if name not in self.panels for one in several}
+        if method in others and path.exists():
+            return METHODS[method].load(path, self.empty)
+        return self._joined_nets(method, path)
 
     def _panel(self, members: Sequence[Detector[Any, Any]], path: Path) -> None:
         logits = self.joined([member.method for member in members])
