@@ -29,7 +29,7 @@ from PIL import Image
 
 from unprompt.evidence.alignment import AlignmentExtractor
 from unprompt.evidence.base import Extractor
-from unprompt.evidence.products import CAPTION_EMBEDDINGS, CAPTIONS, PICTURE_EMBEDDINGS, reconstructions
+from unprompt.evidence.products import CAPTION_EMBEDDINGS, CAPTIONS, picture_embeddings, reconstructions
 from unprompt.evidence.sare import SareExtractor
 from unprompt.images import encode_png, read
 from unprompt.instruments import Suite
@@ -112,7 +112,7 @@ def fill_item(store: Store, suite: Suite, samples: list[Sample]) -> None:
     pictures = [read(Path(one.uri), one.uri) for one in samples[:KINDS]]
     extractor, rng = AlignmentExtractor("item"), np.random.default_rng(0)
     texts, seen, told = (
-        product.recipe(suite.of("item")) for product in (CAPTIONS, PICTURE_EMBEDDINGS, CAPTION_EMBEDDINGS)
+        product.recipe(suite.of("item")) for product in (CAPTIONS, picture_embeddings(), CAPTION_EMBEDDINGS)
     )
     for shard in store.plan(samples):
         names = _sampled(store, shard, pictures)

@@ -342,6 +342,14 @@ def test_extract_prints_its_folder(put: Put) -> None:
     assert stand.args == ("sare",)
     assert stand.asked is not None
     assert (stand.asked["data"], stand.asked["out"], stand.asked["suite"]) == ("folder:x", Path("out"), "s")
+    assert stand.asked["batch_size"] is None
+
+
+def test_extract_passes_the_batch_size_of_the_models(put: Put) -> None:
+    stand = put("extract", Path("out"))
+    run("extract", "sare", "--data", "folder:x", "--out", "out", "--batch-size", "2")
+    assert stand.asked is not None
+    assert stand.asked["batch_size"] == 2
 
 
 def test_a_parameter_of_a_model_is_part_of_the_suites_name(put: Put) -> None:

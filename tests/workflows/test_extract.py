@@ -119,6 +119,28 @@ def test_one_folder_holds_one_perturbation(store: Path, pictures: Path, suite: P
         extract("sare", data=f"folder:{pictures}", out=tmp_path / "out", suite=suite, perturb="jpg:80")
 
 
+@pytest.mark.parametrize(("asked", "expected"), [(2, 2), (None, 32)])
+def test_batch_size_is_that_of_the_models(
+    asked: int | None, expected: int, pictures: Path, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: set[int] = set()
+    captions = BlipCaptioner.captions
+
+    def listen(self: BlipCaptioner, rgbs: list[np.ndarray]) -> list[Caption]:
+        seen.add(self.batch_size)
+        return captions(self, rgbs)
+
+    monkeypatch.setattr(BlipCaptioner, "captions", listen)
+    extract("item", data=f"folder:{pictures / 'validation'}", out=tmp_path / "out", suite=suite, batch_size=asked)
+    assert seen == {expected}
+
+
+def test_a_batch_size_below_one_is_refused(pictures: Path, suite: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="--batch-size is 0, expected 1 or more pictures"):
+        extract("item", data=f"folder:{pictures}", out=tmp_path / "out", suite=suite, batch_size=0)
+    assert not (tmp_path / "out").exists()
+
+
 def test_unknown_names_are_refused(suite: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="method is 'sear', expected one of sare, semgir"):
         extract("sear", data=f"folder:{suite}", out=tmp_path / "out", suite=suite)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
@@ -76,10 +76,9 @@ def write(path: Path, header: Header, tensors: Mapping[str, Tensor], *, half: bo
 
 
 def save_aside(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Safetensors, whole or not there; what a killed run left beside ``path`` is removed."""
-    data = save(tensors, metadata)
+    """Safetensors, whole or not there; what a killed run left beside ``path`` is removed. Copies nothing in memory."""
     try:
-        write_aside(path, lambda file: file.write(data))
+        write_aside(path, lambda file: save_file(tensors, file.name, metadata))
     except StoreError as error:
         raise CheckpointError(str(error), path=path) from error
 

@@ -61,8 +61,8 @@ class ResumeState:
         if progress.best:
             place["best"] = [progress.best.loss, progress.best.epoch]
             tensors |= {f"best.{name}": tensor for name, tensor in progress.best.weights.items()}
-        kept = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-        checkpoint.save_aside(self.path, kept, {"partial": json.dumps({"identity": self.identity, **place})})
+        facts = {"partial": json.dumps({"identity": self.identity, **place})}
+        checkpoint.save_aside(self.path, _apart(tensors), facts)
 
     def load(self) -> Progress | None:
         """Fill network, optimiser and averages; None when there is no file.
@@ -97,6 +97,19 @@ class ResumeState:
             self.averages[name].copy_(tensor)
         best = place.pop("best", None)
         return Progress(**place, best=None if best is None else Best(best[0], best[1], _under(tensors, "best")))
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same on the CPU, no two in the same memory, as safetensors asks; only those that were are copied."""
+    kept: dict[str, Tensor] = {}
+    taken: set[int] = set()
+    for name, tensor in tensors.items():
+        own = tensor.detach().cpu().contiguous()
+        if own.untyped_storage().data_ptr() in taken:
+            own = own.clone()
+        taken.add(own.untyped_storage().data_ptr())
+        kept[name] = own
+    return kept
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -40,7 +40,7 @@ def attribute(
             a line, or ended by NUL bytes: -0).
         generators: Only these candidates, as a,b,c, by any of their names; default: all of the suite's.
         suite: The models to use: ``unprompt suites`` lists them; auto = the first that has a head for it.
-        batch_size: Pictures at a time.
+        batch_size: Pictures that are read and judged together; how many of them a model takes at once is its own.
         report: Also write a page with the pictures into this folder.
         max_pixels: Width times height of the largest picture that is opened.
         watch: Called with each row as soon as it is there, and with what gave it, whose ``scorers`` name the scores.

@@ -46,7 +46,7 @@ def detect(
         prior: Share of generated pictures to expect, in (0, 1); it moves the probability, not the verdict.
         fpr: Call generated at this false-positive rate on validation pictures, in (0, 1).
         average: Noise samples to average the logits over; each costs as much again.
-        batch_size: Pictures at a time.
+        batch_size: Pictures that are read and judged together; how many of them a model takes at once is its own.
         report: Also write a page with the pictures into this folder.
         max_pixels: Width times height of the largest picture that is opened.
         watch: Called with each row as soon as it is there, and with what gave it, whose ``scorers`` name the scores.

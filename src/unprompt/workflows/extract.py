@@ -39,6 +39,7 @@ def extract(
     spread: int = 1,
     device: str = "cpu",
     dtype: str = "float32",
+    batch_size: int | None = None,
     perturb: str = "",
     max_pixels: int = 100_000_000,
     options: Mapping[str, Any] | None = None,
@@ -56,14 +57,18 @@ def extract(
         out: Folder of the evidence, which is returned.
         suite: The models to use: ``unprompt suites`` lists them.
         spread: Noise samples of some validation pictures, so that ``train`` can measure how far scores move.
+        batch_size: Pictures that go through a model at once, of every model; default: each model's own number. Fewer
+            need less memory.
         perturb: Change the decoded pictures first, as NAME:VALUE,...: jpeg:80, blur:2, noise:0.01, scale:0.75, flip:3,
             and others.
         max_pixels: Width times height of the largest picture that is opened; rows that are stored stay as they are.
     """
     if spread < 1:
         raise OptionError(f"--spread is {spread}, expected 1 or more draws of the noise")
+    if batch_size is not None and batch_size < 1:
+        raise OptionError(f"--batch-size is {batch_size}, expected 1 or more pictures")
     method_class, chain, limits, samples = EVERY[method], Chain.parse(perturb), Limits(max_pixels), datasets.load(data)
-    instruments = Suite.load(suite, device, dtype)
+    instruments = Suite.load(suite, device, dtype, batch_size)
     chosen = method_class.fitting_options(instruments).override(options)
     method_class.check_suite(instruments, chosen)
     extractor = _extractor(method_class, instruments, chosen)
