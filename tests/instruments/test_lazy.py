@@ -50,9 +50,6 @@ FURTHER = """
 [methods.drct.instruments.backbone]
 class = "convnext"
 path = "convnext"
-[instruments.vision]
-class = "clip-vision"
-path = "encoder"
 [instruments.text]
 class = "sentence"
 path = "text"

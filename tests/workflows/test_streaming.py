@@ -71,7 +71,7 @@ def test_each_row_is_shown_with_what_gave_it(candidate_suites: Path, folder: Pat
 
 def test_scores_of_several_suites_are_named_together() -> None:
     suites = [Suite.load("miniature"), Suite.load("photo")]
-    assert Predictor(suites).scorers == ("sare", "semgir", "tidy", "item", "traces", "patches")
+    assert Predictor(suites).scorers == ("sare", "semgir", "tidy", "item", "clip-layers", "traces", "patches")
     assert Predictor(suites[1:], "traces").scorers == ("traces",)
 
 
@@ -215,7 +215,7 @@ def test_rows_without_a_probability_say_why(tmp_path: Path) -> None:
     pictures: dict[str, Callable[[], Image.Image]] = {
         "one.png": lambda: Image.new("RGB", (1, 1), "red"),
         "eight.png": lambda: Image.fromarray(np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8)),
-        "flat.png": lambda: Image.new("RGB", (200, 100), "grey"),
+        "flat.png": lambda: Image.new("RGB", (120, 100), "grey"),
     }
     for name, make in pictures.items():
         make().save(tmp_path / name)
@@ -225,7 +225,7 @@ def test_rows_without_a_probability_say_why(tmp_path: Path) -> None:
         assert "too small to be judged: 1 x 1 pixels, expected a shorter side of 64 or more" in rows["one.png"].warnings
         assert "too small to be judged: 8 x 8 pixels, expected" in " ".join(rows["eight.png"].warnings)
         assert "too flat to be judged: its middle is of nearly one brightness" in rows["flat.png"].warnings
-        assert {row.warnings[0] for row in rows.values()} == {"outside this suite's world"}
+        assert all("outside this suite's world" in row.warnings for row in rows.values())
 
 
 def test_what_a_model_answers_without_a_number_is_an_error_row(
