@@ -53,6 +53,18 @@ def parse_json(text: str) -> Any:
     return value
 
 
+def parse_value(text: str) -> Any:
+    """JSON (30, 0.5, true), else the text itself: a value of the command line's NAME=VALUE.
+
+    >>> parse_value("0.5"), parse_value("adam")
+    (0.5, 'adam')
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
 def parse_object(text: str) -> dict[str, Any]:
     """As :func:`parse_json`, and ValueError for a value that is no object."""
     return as_table(parse_json(text))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, get_args, get_orig
 import typer
 
 from unprompt import choices
+from unprompt.structured_text import parse_value
 
 Format: TypeAlias = Literal["table", "json", "jsonl", "csv"]
 TableFormat: TypeAlias = Literal["table", "json"]
@@ -138,10 +138,7 @@ def settings(pairs: Sequence[str] | None) -> dict[str, Any]:
         name, equals, value = pair.partition("=")
         if not (name and equals):
             raise typer.BadParameter(f"got {pair!r}, expected NAME=VALUE, as epochs=30", param_hint="--set")
-        try:
-            options[name] = json.loads(value)
-        except json.JSONDecodeError:
-            options[name] = value
+        options[name] = parse_value(value)
     return options
 
 

@@ -43,6 +43,7 @@ BANDS: Final = 4
 """Horizontal bands that are described apart: scenes have an above and a below."""
 FALSE_ALARMS: Final = 0.005
 FLAT: Final = 1.0
+TOO_FLAT: Final = "too flat to be judged: its middle is of nearly one brightness"
 STEP_QUANTILES: Final = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
@@ -153,9 +154,7 @@ class OODDetector:
         """Whether its size or its contrast keeps a picture out of distribution, in words; None for neither."""
         if self._encoder is not None and min(rgb.shape[:2]) < (side := require_clip(self._encoder).side):
             return _too_small(rgb, side)
-        return self._unfit(rgb) or (
-            "too flat to be judged: its middle is of nearly one brightness" if _is_flat(rgb) else None
-        )
+        return self._unfit(rgb) or (TOO_FLAT if _is_flat(rgb) else None)
 
     def _unfit(self, rgb: RGB) -> str | None:
         """Why no distance is asked for, in words."""
@@ -166,7 +165,7 @@ class OODDetector:
             most = f"a longer side of {self.facts.most} or less"
             return f"too large for this suite: {width} x {height} pixels, expected {most}"
         if self._encoder is None and _is_flat(rgb):
-            return "too flat to be judged: its middle is of nearly one brightness"
+            return TOO_FLAT
         return None
 
     def save(self, path: Path | str) -> None:

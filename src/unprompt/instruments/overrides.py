@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from unprompt.errors import OptionError
+from unprompt.structured_text import parse_value
 
 _SHAPE: Final = re.compile(r"(?P<suite>[^\[\]]+)\[(?P<pairs>[^\[\]]*)\]")
 
@@ -49,15 +50,8 @@ def _pairs(pairs: Iterable[str]) -> dict[str, Any]:
             raise OptionError(f"--instrument is {pair!r}, expected ROLE.PARAMETER=VALUE, as diffusion.strength=0.3")
         if strange := next((one for one in ",[]" if one in value), ""):
             raise OptionError(f"--instrument is {pair!r}, whose value holds {strange!r}: write it into a suite's file")
-        values[place] = _value(value)
+        values[place] = parse_value(value)
     return values
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
 
 
 def _text(value: Any) -> str:

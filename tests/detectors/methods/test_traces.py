@@ -97,10 +97,10 @@ def test_the_loss_is_each_networks_own_with_smoothed_labels(suite: Suite) -> Non
 def test_every_network_sees_noise_of_its_own_while_it_learns(suite: Suite) -> None:
     network = TracesDetector(suite, SMALL).network.train()
     z = torch.zeros(4000, WIDTH)
-    first, second = network._disturbed(z), network._disturbed(z)
+    first, second = network.shown(z), network.shown(z)
     assert float(first.std()) == pytest.approx(0.1, rel=0.01)
     assert abs(float((first * second).mean())) < 1e-4
-    assert torch.equal(network.eval()._disturbed(z), z)
+    assert torch.equal(network.eval().shown(z), z)
 
 
 def test_the_scale_is_that_of_the_evidence_and_no_step_moves_it(suite: Suite) -> None:

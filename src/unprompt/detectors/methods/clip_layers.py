@@ -7,15 +7,15 @@ https://arxiv.org/abs/2402.19091, who learn a network on all of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, cast
 
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from unprompt.detectors.base import Detector
+from unprompt.detectors.ensemble import StandardisedEnsemble
 from unprompt.detectors.options import TrainedOptions
 from unprompt.errors import DataError, OptionError
 from unprompt.evidence.layers import LayersEvidence, LayersExtractor
@@ -23,9 +23,6 @@ from unprompt.validation import Count, NotNegative, Number, Positive, checked
 
 if TYPE_CHECKING:
     from unprompt.instruments import Suite
-
-STILL: Final = 1e-6
-"""Standard deviation up to which a number counts as constant and is not scaled."""
 
 
 @checked()
@@ -46,39 +43,16 @@ class ClipLayersOptions(TrainedOptions):
     """Share of each label that is given to the other one in training."""
 
 
-class ClipLayersNetwork(nn.Module):
-    """Linear layers on standardised tokens, N x width -> N logits, their mean; each has its own mean and scale."""
-
-    mean: Tensor
-    scale: Tensor
+class ClipLayersNetwork(StandardisedEnsemble):
+    """Linear layers on standardised tokens, N x width -> N logits, their mean."""
 
     def __init__(self, width: int, options: ClipLayersOptions) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(options.nets, width))
-        self.register_buffer("scale", torch.ones(options.nets, width))
+        super().__init__(width, [nn.Linear(width, 1) for _ in range(options.nets)])
         self.dropout = nn.Dropout(options.dropout)
-        self.nets = nn.ModuleList([nn.Linear(width, 1) for _ in range(options.nets)])
 
-    def standardise(self, rows: Tensor) -> None:
-        """Take mean and standard deviation from N x width tokens."""
-        wide = rows.double()
-        spread = wide.std(dim=0, correction=0)
-        self.mean.copy_(wide.mean(dim=0))
-        self.scale.copy_(torch.where(spread > STILL, spread, 1.0))
-
-    def join(self, others: Sequence[ClipLayersNetwork]) -> None:
-        """Take weights, means and scales of as many networks of one layer each."""
-        for place, (net, other) in enumerate(zip(self.nets, others, strict=True)):
-            net.load_state_dict(other.nets[0].state_dict())
-            self.mean[place], self.scale[place] = other.mean[0], other.scale[0]
-
-    def each(self, rows: Tensor) -> Tensor:
-        """N x nets logits."""
-        parts = zip(self.nets, self.mean, self.scale, strict=True)
-        return torch.cat([net(self.dropout((rows - mean) / scale)) for net, mean, scale in parts], dim=1)
-
-    def forward(self, rows: Tensor) -> Tensor:
-        return self.each(rows).mean(dim=1)
+    def shown(self, z: Tensor) -> Tensor:
+        """In training without a share of the numbers."""
+        return cast(Tensor, self.dropout(z))
 
 
 class ClipLayersDetector(Detector[LayersEvidence, ClipLayersOptions]):
@@ -119,9 +93,7 @@ class ClipLayersDetector(Detector[LayersEvidence, ClipLayersOptions]):
 
     def loss(self, inputs: Sequence[Tensor], target: Tensor) -> Tensor:
         """The mean of the layers' own cross-entropies, with labels smoothed."""
-        logits = self.network.each(*inputs).float()
-        softened = target * (1 - 2 * self.options.smoothing) + self.options.smoothing
-        return F.binary_cross_entropy_with_logits(logits, softened[:, None].expand_as(logits))
+        return self.network.separate_loss(inputs, target, self.options.smoothing)
 
     def _build(self) -> ClipLayersNetwork:
         self.check_head(self.suite, self.options)

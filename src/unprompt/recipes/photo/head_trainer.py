@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,8 +26,6 @@ from unprompt.recipes.photo.nets import NetTrainer
 from unprompt.recipes.photo.scoring import Floats, logits_under, traces_under
 from unprompt.recipes.photo.sources import Photograph
 from unprompt.workflows.fitting.calibration import calibrate, validation_figures
-
-log = logging.getLogger(__name__)
 
 SUITE: Final = Path(__file__).parents[2] / "suites" / "photo"
 PANELS: Final[Mapping[str, tuple[str, ...]]] = {"panel": ("clip-layers", "traces"), "pixels": ("traces", "patches")}
