@@ -13,7 +13,7 @@ _SARE: Final = ("jpeg:90", "jpeg:80", "jpeg:70", "scale:0.75", "scale:1.25")
 _FLIPS: Final = ("flip:3", "flip:6")
 _SEMGIR: Final = ("jpeg:90", "jpeg:70", "jpeg:50")
 _NOISE: Final = ("0.001", "0.005", "0.01")
-"""TIDY's and ITEM's "sigma", of which neither says what it measures; CNNDet and DIRE, whom they follow, add no noise.
+"""TIDY's and ITEM's "sigma", of which neither says what it measures.
 Sigma alone is a standard deviation, as of their own blur: so here by default. At 0.001 that changes 5 % of the values
 by one step of 255; as the variance that the noise functions of libraries take it is 8 steps, and 26 at 0.01."""
 _SMOOTH: Final = ("blur:1", "blur:2", "blur:3", "jpeg:75", "jpeg:50", "jpeg:25")

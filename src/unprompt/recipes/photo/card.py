@@ -61,11 +61,12 @@ tells most: {metadata:.2f} as they are, {leveled:.2f} once both classes are alig
 
 TONED: Final = """### Grey and toned pictures
 
-The suite has learned nothing of grey and toned pictures and is `inconclusive` about them, with a warning: so is every
+The suite gives no verdict on grey and toned pictures and is `inconclusive` about them, with a warning: so is every
 picture whose colour follows from its lightness (`src/unprompt/images/tone.py`), naturally grey or one-coloured scenes
-such as fog, pages and flames among them. Sources that no fold knows, by the shipped panel, each picture as it is and
-changed, stored as JPEG 75. "before" = without that rule; the counts are generated / inconclusive / real. Among the
-pictures as they are, those without any colour are left out. Not all sepia is caught once it is compressed.
+such as fog, pages and flames among them. The table is the first edition's, by its panel: sources that its folds did not
+know, each picture as it is and changed, stored as JPEG 75. "before" = without that rule; the counts are generated /
+inconclusive / real. Among the pictures as they are, those without any colour are left out. Not all sepia is caught once
+it is compressed.
 """
 
 FROM: Final = """## What it was trained on, and under which terms

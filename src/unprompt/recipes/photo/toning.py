@@ -21,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 
 from unprompt.datasets import load_manifest
-from unprompt.errors import UnpromptError
+from unprompt.errors import DataError, UnpromptError
 from unprompt.images import encode_jpeg, is_toned, read
 from unprompt.perturbations.toning import TONES, Tone
 from unprompt.recipes.photo.card import card
@@ -84,11 +84,20 @@ def _counted(verdicts: Sequence[str]) -> dict[str, int]:
 
 
 def held_out(data: str, split: str, most: int) -> list[Sample]:
-    """At most ``most`` pictures of each class, drawn by a seed, of sources that no fold knows, in colour."""
+    """At most ``most`` pictures of each class, drawn by a seed, of sources that no fold knows, in colour.
+
+    DataError where a class has none.
+    """
     found = [one for one in load_manifest(data) if one.split == split and one.generator not in folds()]
     order = np.random.default_rng(0).permutation(len(found)).tolist()
     drawn = [found[place] for place in order]
-    return [one for label in CLASSES for one in islice(_coloured(drawn, label), most)]
+    kept = [one for label in CLASSES for one in islice(_coloured(drawn, label), most)]
+    if len({one.label for one in kept}) < len(CLASSES):
+        raise DataError(
+            f"{data} has {len(kept)} coloured pictures of the split {split!r} whose source no fold knows, expected "
+            "some of each class: give a manifest of sources that the nets did not learn from"
+        )
+    return kept
 
 
 def _coloured(samples: Sequence[Sample], label: int) -> Iterator[Sample]:
