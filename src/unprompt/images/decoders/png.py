@@ -26,7 +26,7 @@ def decode_png(data: bytes, uri: str, limits: Limits) -> Raster:
         raise ValueError("no header of 13 bytes")
     width, height = struct.unpack_from(">II", chunks[b"IHDR"])
     limits.check_pixels(width, height, uri)
-    found = imagecodecs.png_decode(data)
+    found = _decoded(data)
     if found.shape[:2] != (height, width):
         raise ValueError(f"{found.shape[1]} x {found.shape[0]} pixels where its header says {width} x {height}")
     channels = 1 if found.ndim == 2 else found.shape[2]
@@ -41,6 +41,15 @@ def decode_png(data: bytes, uri: str, limits: Limits) -> Raster:
         orientation=orientation_of(chunks.get(b"eXIf", b"")),
         warnings=warnings,
     )
+
+
+def _decoded(data: bytes) -> np.ndarray:
+    """What libpng makes of the bytes; its own message is not passed on, as it lies in memory that is free by then."""
+    try:
+        pixels: np.ndarray = imagecodecs.png_decode(data)
+    except (imagecodecs.PngError, UnicodeDecodeError) as error:
+        raise ValueError("libpng finds chunks damaged or rows missing") from error
+    return pixels
 
 
 def _chunks(data: bytes) -> Mapping[bytes, bytes]:
