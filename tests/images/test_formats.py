@@ -164,7 +164,9 @@ def test_fewer_rows_than_the_header_tells_are_an_error(rows: int) -> None:
     whole = png(24, 16, 8, 2, scene())
     short = png(24, 16, 8, 2, scene()[:rows])
     assert read(whole, "a").rgb.shape == (16, 24, 3)
-    with pytest.raises(UnreadablePicture, match="a: damaged or truncated PNG: libpng finds chunks damaged or rows missing"):
+    with pytest.raises(
+        UnreadablePicture, match="a: damaged or truncated PNG: libpng finds chunks damaged or rows missing"
+    ):
         read(short, "a")
 
 

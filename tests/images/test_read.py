@@ -224,7 +224,9 @@ def test_our_limit_counts_and_not_pillows(side: int, times: int) -> None:
     data, limits = png(side, side, 8, 0, None), Limits(max_pixels=side * side)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        with pytest.raises(UnreadablePicture, match="damaged or truncated PNG: libpng finds chunks damaged or rows missing"):
+        with pytest.raises(
+            UnreadablePicture, match="damaged or truncated PNG: libpng finds chunks damaged or rows missing"
+        ):
             read(data, "a", limits)
     assert not told
     assert before == Image.MAX_IMAGE_PIXELS
