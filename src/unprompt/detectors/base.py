@@ -87,9 +87,10 @@ class Model(ABC, Generic[E, O]):
         named = suite.manifest.instruments_of(cls.method)
         if "encoder" not in named or "backbone" in named:
             return None
-        from unprompt.detectors.towers import require_vision_tower  # here, since no score needs transformers
+        from unprompt.detectors.towers import HasVisionTower  # here, since no score needs transformers
 
-        return require_vision_tower(suite.of(cls.method).encoder).side
+        encoder = suite.of(cls.method).encoder
+        return encoder.side if isinstance(encoder, HasVisionTower) else None
 
     @classmethod
     def check_suite(cls, suite: Suite, options: O) -> None:

@@ -29,8 +29,7 @@ class ClipVision(VisionEncoder):
     def _load(self) -> None:
         self._model = load_model(CLIPVisionModelWithProjection, self.origin, self.device, self._dtype)
 
-    def _tokens(self, tasks: Sequence[tuple[RGB, tuple[int, ...]]]) -> list[VisualTokens]:
-        crops, (layers, *_) = zip(*tasks, strict=True)
+    def _look(self, crops: Sequence[RGB], layers: Sequence[int]) -> list[VisualTokens]:
         pixels = self._normalise.cropped(crops).to(self.device, self._dtype)
         seen = self._model(pixel_values=pixels, output_hidden_states=True)
         cls = _array(torch.stack([states[:, 0] for states in seen.hidden_states], dim=1))

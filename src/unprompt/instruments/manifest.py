@@ -39,7 +39,7 @@ What is pinned to no commit is pinned by the lock that the first fetch writes (`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 from importlib import import_module, resources
 from pathlib import Path
@@ -153,6 +153,16 @@ class Manifest:
     def instruments_of(self, method: str = "") -> Mapping[str, Spec]:
         """Role -> spec, with the method's own in place of the common ones."""
         return {**self.instruments, **self.overrides(method)}
+
+    def with_built_on(self, roles: Iterable[str], method: str = "") -> list[str]:
+        """Roles, and those of the instruments that these are built on, each once."""
+        specs, found, open_ = self.instruments_of(method), dict[str, None](), list(roles)
+        while open_:
+            role = open_.pop(0)
+            if role not in found and role in specs:
+                open_ += specs[role].built_on
+            found[role] = None
+        return list(found)
 
     def generators_of(self, method: str = "") -> Mapping[str, Spec]:
         """Name -> spec of all that draws: the diffusion first, when there is one."""

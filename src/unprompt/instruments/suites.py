@@ -45,7 +45,7 @@ class Suite:
         self._at: dict[tuple[str, str], Suite] = {}
         """By dtype and method: the same instruments in other precisions."""
         self._built: dict[object, Instrument] = {}
-        """By their place in the file, and by what the file says of them, so that equal ones are loaded once."""
+        """By place in the file and method, and by what the file says of them, so that equal ones are loaded once."""
 
     @classmethod
     def load(
@@ -199,15 +199,17 @@ class Suite:
         return self._build(place, instruments[role], ROLES[role])
 
     def _build(self, place: str, spec: Spec, interface: str) -> Instrument:
-        if place not in self._built:
+        if (place, self.method) not in self._built:
             build = self._class(place, spec, interface)
-            if spec.key not in self._built:
+            below = {role: self._role(role) for role in spec.built_on}
+            key = (spec.key, *map(id, below.values()))
+            if key not in self._built:
                 origin = self.manifest.origin(spec)
-                made = build(origin, device=self.device, dtype=self.dtype, **spec.parameters)
+                made = build(origin, device=self.device, dtype=self.dtype, **below, **spec.parameters)
                 made.batch_size = self.batch_size or made.batch_size
-                self._built[spec.key] = made
-            self._built[place] = self._built[spec.key]
-        return self._built[place]
+                self._built[key] = made
+            self._built[place, self.method] = self._built[key]
+        return self._built[place, self.method]
 
     def _class(self, place: str, spec: Spec, interface: str) -> Any:
         """The class that a spec names, known to fit its place and to take its parameters."""
@@ -216,7 +218,8 @@ class Suite:
         if not issubclass(build, expected := imported(interface)):
             raise SuiteError(f"{where}: class {spec.kind!r} is a {build.__name__}, expected a {expected.__name__}")
         stated = inspect.signature(build).parameters.values()
-        known = {entry.name: entry.default for entry in stated if entry.name not in ("origin", "device", "dtype")}
+        given = ("origin", "device", "dtype", *spec.built_on)
+        known = {entry.name: entry.default for entry in stated if entry.name not in given}
         for name, value in spec.parameters.items():
             if name not in known:
                 raise SuiteError(f"{where}: unknown parameter {name!r}: expected some of {', '.join(known)}")

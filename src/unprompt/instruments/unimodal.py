@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +13,8 @@ import numpy as np
 from unprompt.errors import NotFinite, OptionError
 from unprompt.images import centre_square
 from unprompt.instruments.base import Instrument, Vectors
+from unprompt.instruments.finite import is_finite
+from unprompt.instruments.recent import Recent
 from unprompt.types import RGB
 
 
@@ -26,7 +30,10 @@ class VisualTokens(NamedTuple):
 
 
 class VisionEncoder(Instrument):
-    """Picture -> the tokens of every layer of a vision transformer."""
+    """Picture -> the tokens of every layer of a vision transformer.
+
+    What it saw last it remembers, since an encoder, a captioner and a detector that are built on it ask for the same.
+    """
 
     kind = "vision"
     batch_size = 8
@@ -73,9 +80,34 @@ class VisionEncoder(Instrument):
             raise OptionError(f"there is no layer {strange[0]}: expected 0 to {self.depth}")
         return [(crop, tuple(layers)) for crop in crops]
 
-    @abstractmethod
+    @cached_property
+    def _recent(self) -> Recent[tuple[tuple[int, ...], VisualTokens]]:
+        return Recent()
+
     def _tokens(self, tasks: Sequence[tuple[RGB, tuple[int, ...]]]) -> list[VisualTokens]:
-        """Of crops of one size, with the same layers each."""
+        names = [f"{self.dtype} {hashlib.sha256(crop.tobytes()).hexdigest()}" for crop, _ in tasks]
+        known = [_chosen(self._recent.get(name), layers) for name, (_, layers) in zip(names, tasks, strict=True)]
+        fresh = {name: task for name, task, one in zip(names, tasks, known, strict=True) if one is None}
+        if not fresh:
+            return [one for one in known if one is not None]
+        crops, (layers, *_) = zip(*fresh.values(), strict=True)
+        made = dict(zip(fresh, self._look(crops, layers), strict=True))
+        for name, one in made.items():
+            if is_finite(one):
+                self._recent.put(name, (layers, one))
+        return [made[name] if one is None else one for name, one in zip(names, known, strict=True)]
+
+    @abstractmethod
+    def _look(self, crops: Sequence[RGB], layers: Sequence[int]) -> list[VisualTokens]:
+        """Of crops of ``side`` x ``side``, with the patch tokens after these layers."""
+
+
+def _chosen(kept: tuple[tuple[int, ...], VisualTokens] | None, layers: tuple[int, ...]) -> VisualTokens | None:
+    """What is kept, with the patch tokens of ``layers`` alone; None where it lacks some."""
+    if kept is None or not set(layers) <= set(kept[0]):
+        return None
+    held, tokens = kept
+    return tokens._replace(patches=tokens.patches[[held.index(layer) for layer in layers]])
 
 
 class TextEncoder(Instrument):

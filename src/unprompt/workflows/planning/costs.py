@@ -68,7 +68,7 @@ def tflop(manifest: Manifest, extractor: Extractor[Any]) -> float:
     asked: dict[object, float] = {}
     for one in members(extractor):
         specs, drawing = manifest.instruments_of(one.method), manifest.generators_of(one.method)
-        for role in set(one.roles) & set(specs) - {"diffusion"}:
+        for role in set(manifest.with_built_on(one.roles, one.method)) & set(specs) - {"diffusion"}:
             asked[specs[role].key] = specs[role].needs.work
         for product in one.products():
             spec = drawing.get(product.generator)
@@ -97,7 +97,7 @@ def specs_of(manifest: Manifest, extractors: Iterable[Extractor[Any]]) -> list[S
     for one in (member for extractor in extractors for member in members(extractor)):
         specs = {**manifest.generators_of(one.method), **manifest.instruments_of(one.method)}
         drawing = [product.generator for product in one.products() if product.generator]
-        for name in (*one.roles, *EVERY[one.method].roles, *drawing):
+        for name in manifest.with_built_on((*one.roles, *EVERY[one.method].roles, *drawing), one.method):
             if name in specs:
                 found[specs[name].key] = specs[name]
     return list(found.values())
