@@ -1,1 +1,1 @@
-"""How the embedded suites are trained and measured: ``miniature`` and ``photo``."""
+"""How the embedded suites are trained and measured: ``miniature``, ``photo``, and what ``photo`` reads and writes."""

@@ -6,7 +6,7 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
-from unprompt.recipes.miniature import loop
+from unprompt.recipes import loop
 from unprompt.recipes.miniature.stage import BuildContext, Stage, as_tensor
 from unprompt.scenes.corpus import Corpus, Indices
 from unprompt.training.schedule import Schedule

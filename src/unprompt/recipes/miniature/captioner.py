@@ -19,7 +19,7 @@ from transformers import (
     BlipVisionConfig,
 )
 
-from unprompt.recipes.miniature.loop import train
+from unprompt.recipes.loop import train
 from unprompt.recipes.miniature.stage import BuildContext, Stage, as_tensor
 from unprompt.recipes.miniature.words import CONTEXT, blip_tokenizer
 from unprompt.scenes.corpus import SIZE, Corpus, Indices

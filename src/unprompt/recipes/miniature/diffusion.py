@@ -10,7 +10,7 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline
 from torch import Tensor
 
-from unprompt.recipes.miniature import loop
+from unprompt.recipes import loop
 from unprompt.recipes.miniature.agreement import agreement
 from unprompt.recipes.miniature.drawing import Drawing, prompt_tokenizer, prompts, unet
 from unprompt.recipes.miniature.stage import BuildContext, Stage, as_tensor

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPProcessor, CLIPTokenizer
 
+from unprompt.recipes.loop import train
 from unprompt.recipes.miniature.captioner import roughened
-from unprompt.recipes.miniature.loop import train
 from unprompt.recipes.miniature.stage import BuildContext, Stage, as_tensor
 from unprompt.recipes.miniature.words import CONTEXT, clip_tokenizer
 from unprompt.scenes.corpus import SIZE, Corpus, Indices

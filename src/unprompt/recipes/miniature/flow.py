@@ -12,9 +12,9 @@ from torch.nn.functional import pixel_unshuffle
 
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.flow import TICKS, PixelFlow
+from unprompt.recipes.loop import train
 from unprompt.recipes.miniature.agreement import agreement
 from unprompt.recipes.miniature.drawing import Drawing, prompt_tokenizer, prompts, unet
-from unprompt.recipes.miniature.loop import train
 from unprompt.recipes.miniature.stage import BuildContext, Stage, as_tensor
 from unprompt.scenes.corpus import Indices
 from unprompt.training.schedule import Schedule

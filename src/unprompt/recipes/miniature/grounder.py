@@ -20,9 +20,9 @@ from unprompt.evidence.phrases import noun_phrases
 from unprompt.instruments.base import Grounder
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.owlv2 import Owlv2Grounder, config_on, corners, look, on_trunk, read
+from unprompt.recipes.loop import train
 from unprompt.recipes.miniature.captioner import roughened
 from unprompt.recipes.miniature.grounding_targets import GroundingTargets, kind, overlap, truth
-from unprompt.recipes.miniature.loop import train
 from unprompt.recipes.miniature.stage import BuildContext, Stage, as_tensor
 from unprompt.scenes.corpus import HELD_OUT_SEEDS, INSTRUMENT_SEEDS, Corpus, Indices
 from unprompt.scenes.scene import Scene

@@ -1,4 +1,4 @@
-"""How the little world's models are trained: AdamW, a cosine rate, averaged weights, resumable.
+"""How a suite's own models are trained: AdamW, a cosine rate, averaged weights, resumable.
 
 Every step draws its batch and its noise from the step's number alone, so a run that was killed and goes on
 ends with the weights of one that was not.
@@ -21,7 +21,7 @@ Loss = Callable[[Indices, torch.Generator], Tensor]
 
 
 def train(model: nn.Module, schedule: Schedule, checkpoint: Path, loss: Loss, count: int) -> None:
-    """Train to the end of the schedule on a corpus of ``count`` scenes, then take the averaged weights.
+    """Train to the end of the schedule on a corpus of ``count`` pictures, then take the averaged weights.
 
     An interrupted run goes on from ``checkpoint``.
     """
@@ -44,6 +44,6 @@ def optimiser(model: nn.Module, schedule: Schedule) -> torch.optim.Optimizer:
 
 
 def batch_at(step: int, size: int, count: int, seed: int = 0) -> Indices:
-    """The scenes of a step: epochs of seeded permutations, the same wherever a run resumes."""
+    """The pictures of a step: epochs of seeded permutations, the same wherever a run resumes."""
     epoch, place = divmod(step, count // size)
     return shuffled(count, seed, epoch)[place * size : (place + 1) * size]

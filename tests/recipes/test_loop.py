@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from unprompt.recipes.miniature.loop import Loss, batch_at, optimiser, train
+from unprompt.recipes.loop import Loss, batch_at, optimiser, train
 from unprompt.scenes.corpus import Indices
 from unprompt.training import state
 from unprompt.training.schedule import Schedule
