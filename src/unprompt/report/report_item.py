@@ -60,10 +60,11 @@ def detection_figures(
     sare_map: npt.NDArray[np.floating] | None = None,
     regeneration: RGB | None = None,
     boxes: tuple[Box, ...] = (),
+    title: str = "The picture",
 ) -> tuple[Illustration, ...]:
     """What ``detect`` shows, where it was made: ``sare_map`` is H x W x 3 in [0, 1] (SARE, equation 4).
 
-    ``boxes`` are where the picture shows the phrases of its caption (TIDY and ITEM).
+    ``boxes`` are where the picture shows the phrases of its caption (TIDY and ITEM); ``title`` is the picture's own.
     """
     brighter = None if sare_map is None else brighten(sare_map)
     further = (
@@ -72,7 +73,7 @@ def detection_figures(
         ("regeneration", "Made anew, from the caption alone", regeneration),
     )
     shown = [Illustration.of(name, title, rgb) for name, title, rgb in further if rgb is not None]
-    return Illustration.of("picture", "The picture", picture, boxes), *shown
+    return Illustration.of("picture", title, picture, boxes), *shown
 
 
 def attribution_figures(picture: RGB, regenerations: Mapping[str, RGB]) -> tuple[Illustration, ...]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from unprompt.evaluation import ece, wilson
+from unprompt.evaluation import ece, roc_auc, wilson
 from unprompt.evaluation.bootstrap import percentile, resamples
 from unprompt.evaluation.curve import Counts, Ranking
 from unprompt.evaluation.pictures import MACRO
@@ -21,6 +21,9 @@ RATE: Final = 0.03
 """False-positive rate at which the true-positive rate is given."""
 REPEATS: Final = 1000
 LEVEL: Final = 0.95
+
+WEAK: Final = 0.75
+"""Area under the ROC curve below which a verdict names the generator as one that the suite often misses."""
 
 CURVES: Final = ("auc", "tpr_at_3")
 
@@ -54,6 +57,18 @@ def condition(rows: Sequence[Photograph], judged: Judged, seed: int = 0) -> dict
             },
         },
     }
+
+
+def weak(rows: Sequence[Photograph], judged: Judged) -> dict[str, float]:
+    """Generators, of LEAST pictures or more, whose area under the ROC curve is below WEAK: name -> area."""
+    sources, real = np.array([one.source for one in rows]), np.array([one.label == 0 for one in rows])
+    found: dict[str, float] = {}
+    for name in sorted(set(sources[~real])):
+        own = judged.probabilities[sources == name]
+        truth = np.repeat([0, 1], [real.sum(), len(own)])
+        area = roc_auc(truth, np.concatenate([judged.probabilities[real], own])) if len(own) >= LEAST else 1.0
+        found |= {name: round(area, 3)} if area < WEAK else {}
+    return found
 
 
 def kind(one: Photograph) -> str:

@@ -20,6 +20,7 @@ from unprompt.detectors.ood import OODDetector, OODHeader, distance_limit
 from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.suite_file import pin
 from unprompt.perturbations.degradation import CONDITIONS
+from unprompt.recipes.photo import figures
 from unprompt.recipes.photo.fusion import FALSE_ALARMS, MISSES, Judged, fuse, judge, thresholds
 from unprompt.recipes.photo.golden import write_golden
 from unprompt.recipes.photo.nets import NetTrainer
@@ -127,7 +128,8 @@ class HeadTrainer:
         panel = Panel(self.empty, members)
         panel.network.set_weights(fusion.weights, fusion.bias)
         panel.calibration, panel.thresholds = fusion.calibration, thresholds(fusion, logits, self.labels)
-        panel.figures = self._figures(fusion.logits(logits["raw"]))
+        weak = figures.weak(self.trained_on, self.judged(path.stem)["aligned"])
+        panel.figures = self._figures(fusion.logits(logits["raw"])) | {"weak": weak}
         panel.training = self._training(members[0].method)
         panel.save(path)
 

@@ -26,8 +26,11 @@ from unprompt.instruments import Suite
 from unprompt.report.report_item import ReportItem, Row, attribution_figures, detection_figures
 from unprompt.types import NONE_OF_THESE, Attribution, Caption, Picture, Prediction
 from unprompt.workflows.prediction.predictor import NO_CAPTION, OUTSIDE, UNGROUNDED, facts
+from unprompt.workflows.prediction.reading import Reading, readings
 
 TONED: Final = "a grey or toned picture: this suite has learned nothing of such ones"
+MISSED: Final = "this head often misses pictures by {}"
+"""Names of generators, with how well they are told from real pictures -> a warning where nothing was found."""
 LESSER: Final = (
     "judged by the lesser head that needs no model, since those of the better one are not on this machine: "
     "run `unprompt fetch {}`"
@@ -90,6 +93,9 @@ class DetectorHead(Head[Prediction]):
         self.detector: Detector[Any, Any] = load(path, suite)
         self.notes = (LESSER.format(suite.manifest.cli_name),) if fallback else ()
         """What every row warns of."""
+        weak = [f"{name} (AUC {area:.2f})" for name, area in self.detector.figures.get("weak", {}).items()]
+        self.missed = (MISSED.format(", ".join(weak)),) if weak else ()
+        """What a row warns of whose picture is not called generated."""
         super().__init__(suite, self.detector)
         self.prior, self.fpr = prior, fpr
         self.draws = average if self.extractor.noisy else 1
@@ -115,7 +121,14 @@ class DetectorHead(Head[Prediction]):
         evidence = self.extractor.extract(cache)
         further = (self.extractor.extract(cache.at_noise(draw)) for draw in range(1, self.draws))
         numbers = self._numbers([self._logits(one) for one in (evidence, *further)])
-        return [self._item(*row, explain=explain) for row in zip(cache.pictures, evidence, numbers, ood, strict=True)]
+        told = readings(cache, self.suite) if explain and not self._reads else [None] * len(evidence)
+        rows = zip(cache.pictures, evidence, numbers, ood, told, strict=True)
+        return [self._item(*row, explain=explain) for row in rows]
+
+    @property
+    def _reads(self) -> bool:
+        """Whether a caption is part of its evidence."""
+        return "captioner" in self.extractor.roles
 
     def _logits(self, evidence: Sequence[Any]) -> dict[str, Floats]:
         """Method -> N logits: the detector's own, and of a panel those of its members, each run once."""
@@ -146,20 +159,27 @@ class DetectorHead(Head[Prediction]):
         return [dict(zip(("score", "probability", "spread", "verdict", "scores"), row, strict=True)) for row in rows]
 
     def _item(
-        self, picture: Picture, evidence: Any, numbers: dict[str, Any], ood: bool, explain: bool
+        self,
+        picture: Picture,
+        evidence: Any,
+        numbers: dict[str, Any],
+        ood: bool,
+        told: Reading | None,
+        explain: bool,
     ) -> ReportItem[Prediction]:
         by_method = evidence.by_method if isinstance(evidence, JointEvidence) else {self.detector.method: evidence}
         caption = next((one.caption for one in by_method.values() if hasattr(one, "caption")), None)
         boxes = next((one.objects.boxes for one in by_method.values() if getattr(one, "objects", None)), None)
         reasons = self.reasons(picture, ood)
         withheld = {"probability": None, "spread": None, "verdict": "inconclusive"} if reasons else {}
+        missed = () if reasons or numbers["verdict"] == "generated" else self.missed
         row = Prediction(
             **facts(picture),
             status="ok",
             method=self.detector.method,
             suite=self.suite.name,
             caption=caption.text if caption else None,
-            warnings=(*self.notes, *reasons, *of_caption(caption), *((UNGROUNDED,) if boxes == () else ())),
+            warnings=(*self.notes, *reasons, *missed, *of_caption(caption), *((UNGROUNDED,) if boxes == () else ())),
             **(numbers | withheld),
         )
         if not explain:
@@ -170,7 +190,8 @@ class DetectorHead(Head[Prediction]):
             sare.reconstruction if sare else None,
             sare.sare_map if sare else None,
             semgir.regenerations[0] if semgir else None,
-            boxes or (),
+            told.boxes if told else boxes or (),
+            told.title if told else "The picture",
         )
         return ReportItem(row, figures)
 
