@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ArgsKwargs
 
 from unprompt.errors import SuiteError
-from unprompt.instruments.cards import file_digest
+from unprompt.instruments.cards import file_digest, folder_digest
 from unprompt.instruments.manifest import Manifest
 from unprompt.instruments.specs import GeneratorSpec, Spec
 from unprompt.structured_text import read_toml
@@ -56,11 +56,22 @@ def to_toml(manifest: Manifest) -> str:
 
 
 def pin(file: Path) -> None:
-    """Write the SHA-256 of the heads and of the world check that lie there into a suite's file."""
+    """Write into a suite's file the SHA-256 of the heads and of the world check that lie there.
+
+    So is the digest of each model beside the file for which one is stated, unless it is built on a trunk.
+    """
     manifest = parse(file)
     named = [*manifest.heads.values(), *manifest.fallbacks.values(), *([manifest.world] if manifest.world else [])]
     digests = {str(path): file_digest(path) for path in named if path.is_file()}
-    file.write_text(to_toml(replace(manifest, digests=digests)), "utf-8")
+    instruments = {role: _pinned(manifest, spec) for role, spec in manifest.instruments.items()}
+    file.write_text(to_toml(replace(manifest, digests=digests, instruments=instruments)), "utf-8")
+
+
+def _pinned(manifest: Manifest, spec: Spec) -> Spec:
+    if not (spec.path and spec.digest) or "trunk" in spec.parameters:
+        return spec
+    found = folder_digest(manifest.inside(spec.path), spec.build().files)
+    return replace(spec, digest=found) if found else spec
 
 
 def _lines(manifest: Manifest) -> Iterator[str]:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from unprompt.errors import DataError
 from unprompt.instruments import Suite
 from unprompt.instruments.aligned import AlignedConfig, AlignedMaps, StandardisedMap
+from unprompt.instruments.cards import folder_digest
 from unprompt.recipes.captions import __main__ as recipe
 from unprompt.recipes.captions import measuring
 from unprompt.recipes.captions.decoder import END, START, spelt, tokenizer_of
@@ -31,6 +32,8 @@ WORDS = ["a red ball on wood", "a blue cube on sand", "two green cones", "a red 
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with captioned pictures, texts, and the suite that was trained on them."""
     folder = save_fake_photo(tmp_path_factory.mktemp("captions"))
+    file, old = folder / "suite.toml", 'path = "captioner"\n'
+    file.write_text(file.read_text("utf-8").replace(old, f'{old}digest = "{"0" * 64}"\n'), "utf-8")
     rng, lines = np.random.default_rng(0), []
     (folder / "pictures").mkdir()
     for number in range(40):
@@ -54,6 +57,7 @@ def run(folder: Path) -> None:
 
 
 def test_what_was_trained_loads_and_is_measured(made: Path) -> None:
+    assert Suite.load(made).card("captioner").digest == folder_digest(made / "captioner")
     suite, figures = Suite.load(made), json.loads((made / "captions.json").read_text("utf-8"))
     assert (suite.encoder.width, suite.captioner.card.model, suite.grounder.card.model) == (256, "captioner", "encoder")
     picture = np.asarray(Image.open(made / "pictures" / "3.png"))

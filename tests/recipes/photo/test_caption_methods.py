@@ -13,12 +13,15 @@ from unprompt.evidence.alignment import AlignmentEvidence
 from unprompt.instruments import Suite
 from unprompt.recipes.captions.measuring import FIGURES
 from unprompt.recipes.photo import caption_methods as recipe
+from unprompt.recipes.photo import figures
 from unprompt.recipes.photo.alignment import ALL, alignment
 from unprompt.recipes.photo.evidence_views import evidence_under
+from unprompt.recipes.photo.fusion import Judged
 from unprompt.recipes.photo.sources import Photograph, folds, photographs
 from unprompt.testing.fake_towers import save_fake_photo
 from unprompt.types import Caption, Sample
 from unprompt.workflows.detect import detect
+from unprompt.workflows.fitting.calibration import calibrate
 
 from .test_head_trainer import pictures
 
@@ -44,7 +47,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     suite = Suite.load(folder / "suite")
     for method in ("clip-layers", "traces"):
         options = METHODS[method].fitting_options(suite).override({"nets": max(folds().values()) + 1})
-        METHODS[method](suite, options).save(folder / "suite" / "heads" / f"{method}.safetensors")
+        head = METHODS[method](suite, options)
+        calibrate(head, [0, 1] * 20, np.random.default_rng(0).normal(size=40))
+        head.save(folder / "suite" / "heads" / f"{method}.safetensors")
     file = folder / "suite" / "suite.toml"
     heads = "".join(f'{name} = "heads/{name}.safetensors"\n' for name in ("clip-layers", "traces", "tidy", "univfd"))
     file.write_text(file.read_text("utf-8").replace("[instruments.vision]", f"[heads]\n{heads}[instruments.vision]", 1))
@@ -58,7 +63,7 @@ def run(folder: Path) -> None:
     words += ["--page", folder / "page.md"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", ["methods", *map(str, words)])
-        patch.setattr("unprompt.recipes.photo.figures.REPEATS", 5)
+        patch.setattr("unprompt.recipes.photo.caption_methods.REPEATS", 5)
         patch.setattr("unprompt.recipes.photo.figures.LEAST", 2)
         patch.setattr("unprompt.recipes.photo.alignment.REPEATS", 20)
         patch.setattr("unprompt.recipes.photo.alignment.LEAST", 2)
@@ -98,6 +103,15 @@ def test_evidence_is_made_once_and_read_back(made: Path, monkeypatch: pytest.Mon
         assert one["item"].objects.boxes == other["item"].objects.boxes
     expected = suite.encoder.embed_texts([first[1]["item"].caption.text])[0]
     np.testing.assert_allclose(first[1]["item"].text, expected, atol=1e-4)
+
+
+def test_means_are_those_with_intervals(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unprompt.recipes.photo.figures.LEAST", 2)
+    monkeypatch.setattr("unprompt.recipes.photo.figures.REPEATS", 3)
+    rows, scores = photographs([made / "manifest.csv"]), np.random.default_rng(1).random(24)
+    none = np.zeros(24, np.bool_)
+    macro = figures.condition(rows, Judged(scores, none, none))["macro"]
+    assert figures.means(rows, scores) == pytest.approx({name: macro[name]["value"] for name in figures.CURVES})
 
 
 def test_a_net_judges_the_fold_that_it_left_out(made: Path) -> None:

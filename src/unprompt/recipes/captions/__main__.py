@@ -13,6 +13,7 @@ from unprompt.errors import UnpromptError
 from unprompt.instruments import Suite
 from unprompt.instruments.aligned import AlignedMaps
 from unprompt.instruments.cache import cache_folder
+from unprompt.instruments.suite_file import pin
 from unprompt.recipes.captions import decoder, maps
 from unprompt.recipes.captions.measuring import FIGURES, measure
 from unprompt.recipes.captions.pairs import Captioned, captioned, only_texts
@@ -37,6 +38,7 @@ def main() -> int:
     try:
         rows = captioned(chosen.captioned)
         make(rows, chosen.texts, chosen.suite, chosen.cache, 100 if chosen.quick else 1)
+        pin(chosen.suite / "suite.toml")
         figures = measure(rows, Suite.load(chosen.suite))
     except UnpromptError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -105,7 +105,9 @@ def pointing(rows: Sequence[Captioned], pictures: Sequence[RGB], suite: Suite) -
             for phrase in sorted(phrases)
             if sum(phrase in several for several in named) == 1
         }
-        absent = {phrase for place in strangers for phrase in noun_phrases(rows[place].captions[0])} - set[str]().union(*named)
+        absent = {phrase for place in strangers for phrase in noun_phrases(rows[place].captions[0])} - set[str]().union(
+            *named
+        )
         [boxes] = suite.grounder.ground([mosaic([pictures[place] for place in four])], [(*wanted, *sorted(absent))])
         own = [box for box in boxes if box.phrase in wanted]
         asked, found = asked + len(wanted), found + len(own)

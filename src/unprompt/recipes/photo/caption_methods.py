@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from unprompt.detectors import METHODS, load
@@ -25,12 +26,14 @@ from unprompt.detectors.base import Detector
 from unprompt.errors import UnpromptError
 from unprompt.instruments import Suite
 from unprompt.instruments.cache import cache_folder
+from unprompt.instruments.suite_file import pin
 from unprompt.recipes.captions.measuring import FIGURES
 from unprompt.recipes.photo import figures
 from unprompt.recipes.photo.alignment import alignment
 from unprompt.recipes.photo.caption_page import page
 from unprompt.recipes.photo.evidence_views import Evidence, evidence_under
-from unprompt.recipes.photo.fusion import FALSE_ALARMS, MISSES, judge
+from unprompt.recipes.photo.fusion import FALSE_ALARMS, MISSES, Judged, judge
+from unprompt.recipes.photo.golden import write_golden
 from unprompt.recipes.photo.head_trainer import PANELS, SUITE
 from unprompt.recipes.photo.learning import learn
 from unprompt.recipes.photo.nets import TOWER
@@ -39,10 +42,12 @@ from unprompt.recipes.photo.sources import UNSEEN, Photograph, folds, learned, p
 from unprompt.training.schedule import Schedule
 from unprompt.workflows.fitting.calibration import calibrate, validation_figures
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("unprompt.recipes.photo.caption_methods")
 
 CONDITION: Final = "aligned"
 FILE: Final = "captioning.json"
+REPEATS: Final = 200
+"""Draws of the bootstrap, of which each row of the table takes as many."""
 SCHEDULE: Final = Schedule(steps=800, batch=256, rate=1e-3, decay=1e-3, form="one-cycle")
 TRIED: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "tidy": ("tidy", {"scope": "global"}),
@@ -58,8 +63,8 @@ TRIED: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "univfd-nn": ("univfd-nn", {}),
 }
 """Row of the table -> method and options."""
-SHIPPED: Final = ("tidy, both", "item, both", "defake", "univfd")
-"""Rows whose heads the suite ships; a bank of all training pictures would weigh too much."""
+SHIPPED: Final = ("tidy", "item", "defake", "univfd")
+"""Rows whose heads the suite ships: the best scopes by these folds; a bank of all pictures would weigh too much."""
 
 
 @dataclass(frozen=True)
@@ -121,11 +126,13 @@ class CaptionMethods:
             detector.solve(own, [one.label for one in rows])
             return detector
 
+        table = detector.collate(own)  # the same at each step
+
         def draw(places: npt.NDArray[np.int64], rng: np.random.Generator) -> tuple[Tensor, ...]:
-            return detector.collate([own[place] for place in places])
+            return tuple(column[torch.from_numpy(places)] for column in table)
 
         schedule = replace(SCHEDULE, steps=max(1, SCHEDULE.steps // self.shorten), seed=seed)
-        learn(detector, rows, draw, schedule, self.cache / f"{method}-{seed}.partial")
+        learn(detector, rows, draw, schedule, self.cache / f"{row.replace(', ', '-').replace(' ', '-')}-{seed}.partial")
         return detector
 
 
@@ -151,16 +158,18 @@ def measure(run: CaptionMethods) -> dict[str, Any]:
     }
 
 
+def _judged(run: CaptionMethods, columns: Mapping[str, Floats]) -> Judged:
+    return judge({CONDITION: np.stack(list(columns.values()), axis=1)}, run.labels, run.places.tolist())[CONDITION]
+
+
 def _figures(run: CaptionMethods, columns: Mapping[str, Floats]) -> dict[str, Any]:
-    judged = judge({CONDITION: np.stack(list(columns.values()), axis=1)}, run.labels, run.places.tolist())[CONDITION]
-    found = figures.condition(run.rows, judged)
+    found = figures.condition(run.rows, _judged(run, columns), repeats=REPEATS)
     return {"macro": found["macro"], "accused": found["pooled"]["accused"], "alarms": found["real"]["accused"]}
 
 
 def _added(run: CaptionMethods, panel: Mapping[str, Floats], row: str, logits: Floats) -> dict[str, float]:
     """Macro figures of the panel with this method more."""
-    macro = _figures(run, {**panel, row: logits})["macro"]
-    return {name: macro[name]["value"] for name in figures.CURVES}
+    return figures.means(run.rows, _judged(run, {**panel, row: logits}).probabilities)
 
 
 def main() -> int:
@@ -181,6 +190,8 @@ def main() -> int:
     except UnpromptError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    pin(chosen.suite / "suite.toml")
+    write_golden(chosen.suite)
     (chosen.suite / FILE).write_text(f"{json.dumps(found, indent=1, sort_keys=True)}\n", "utf-8")
     told = json.loads((chosen.suite / FIGURES).read_text("utf-8"))
     chosen.page.write_text(page(told, found), "utf-8")

@@ -28,13 +28,13 @@ WEAK: Final = 0.75
 CURVES: Final = ("auc", "tpr_at_3")
 
 
-def condition(rows: Sequence[Photograph], judged: Judged, seed: int = 0) -> dict[str, Any]:
+def condition(rows: Sequence[Photograph], judged: Judged, seed: int = 0, repeats: int | None = None) -> dict[str, Any]:
     """One condition: by generator, macro and pooled, with intervals; false alarms by collection and by content."""
     scores, real = judged.probabilities, np.array([one.label == 0 for one in rows])
     sources = np.array([one.source for one in rows])
     groups = {name: scores[sources == name] for name in sorted(set(sources[~real]))}
     shown = {name: group for name, group in groups.items() if len(group) >= LEAST}
-    around = intervals(scores[real], shown, seed)
+    around = intervals(scores[real], shown, seed, repeats)
     return {
         "generators": {
             name: {"n": len(group), **around[name], "accused": share(judged.flagged[sources == name])}
@@ -43,7 +43,7 @@ def condition(rows: Sequence[Photograph], judged: Judged, seed: int = 0) -> dict
         "macro": around[MACRO],
         "pooled": {
             "n": int((~real).sum()),
-            **intervals(scores[real], {"": scores[~real]}, seed)[MACRO],
+            **intervals(scores[real], {"": scores[~real]}, seed, repeats)[MACRO],
             "ece": ece((~real).astype(int), scores, prior=0.5),
             "accused": share(judged.flagged[~real]),
             "cleared": share(judged.passed[~real]),
@@ -57,6 +57,19 @@ def condition(rows: Sequence[Photograph], judged: Judged, seed: int = 0) -> dict
             },
         },
     }
+
+
+def means(rows: Sequence[Photograph], scores: Floats) -> dict[str, float]:
+    """The macro figures of :func:`condition`, without intervals."""
+    sources, real = np.array([one.source for one in rows]), np.array([one.label == 0 for one in rows])
+    groups = [scores[sources == name] for name in sorted(set(sources[~real]))]
+    curves = []
+    for own in groups:
+        if len(own) >= LEAST:
+            both = np.concatenate([scores[real], own])
+            curve = Ranking.of(np.arange(len(both)) >= real.sum(), both).curve(np.ones(len(both), np.int64))
+            curves.append((curve.auc(), curve.tpr_at_fpr(RATE)))
+    return dict(zip(CURVES, np.mean(curves, axis=0).tolist(), strict=True))
 
 
 def weak(rows: Sequence[Photograph], judged: Judged) -> dict[str, float]:
@@ -96,8 +109,13 @@ def share(flags: Flags) -> dict[str, float]:
     return {"count": int(flags.sum()), "value": interval.estimate, "low": interval.low, "high": interval.high}
 
 
-def intervals(real: Floats, groups: Mapping[str, Floats], seed: int) -> dict[str, dict[str, dict[str, float]]]:
-    """Each group's figures against the same real pictures, and under MACRO their mean; all pictures drawn again."""
+def intervals(
+    real: Floats, groups: Mapping[str, Floats], seed: int, repeats: int | None = None
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Each group's figures against the same real pictures, and under MACRO their mean; all pictures drawn again.
+
+    ``repeats`` times, by default REPEATS.
+    """
     scores, sizes = np.concatenate([real, *groups.values()]), [len(real), *map(len, groups.values())]
     strata = np.split(np.arange(len(scores)), np.cumsum(sizes)[:-1])
     members = [np.concatenate([strata[0], own]) for own in strata[1:]]
@@ -109,7 +127,7 @@ def intervals(real: Floats, groups: Mapping[str, Floats], seed: int) -> dict[str
         return np.array([(one.auc(), one.tpr_at_fpr(RATE)) for one in curved])
 
     estimates = curves(np.ones(len(scores), np.int64))
-    draws = np.array([curves(counts) for counts in resamples(strata, REPEATS, seed)])
+    draws = np.array([curves(counts) for counts in resamples(strata, repeats or REPEATS, seed)])
     rows = {name: _around(estimates[i], draws[:, i]) for i, name in enumerate(groups)}
     return {**rows, MACRO: _around(estimates.mean(axis=0), draws.mean(axis=1))}
 
