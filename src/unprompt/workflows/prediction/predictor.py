@@ -7,14 +7,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Sized
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 from itertools import chain, compress
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, cast
 
 from unprompt.detectors import EVERY, METHODS
-from unprompt.errors import NotFinite, OptionError, PictureError, SuiteError
+from unprompt.errors import MissingWeights, NotFinite, OptionError, PictureError, SuiteError
 from unprompt.images import DEFAULT_LIMITS, Limits
 from unprompt.instruments import Suite
 from unprompt.report.report_item import ReportItem, Row
@@ -34,6 +34,7 @@ EMBEDDED: Final = ("miniature", "photo")
 """What ``auto`` tries, in this order: each suite's own check decides which pictures are in its distribution."""
 OUTSIDE: Final = "outside this suite's world"
 NO_CAPTION: Final = "the captioner found no words; its caption is a stand-in"
+ABSENT: Final = "the suite {0} might know it, but its models are not on this machine: run `unprompt fetch {0}`"
 UNGROUNDED: Final = "no phrase of the caption was found in the picture; only the whole picture was compared"
 
 
@@ -88,18 +89,32 @@ class RowPredictor(ABC, Generic[Row]):
         self.suites, self.method, self.batch_size = tuple(suites), method, batch_size
         self._confirm, self._limits, self._lock = confirm, limits, RLock()
         self._heads: tuple[Head[Row], ...] = ()
+        self._absent: tuple[str, ...] = ()
+        """What is told of suites that lack models, where no other knows a picture."""
 
     @property
     def heads(self) -> tuple[Head[Row], ...]:
         """In the order in which they are tried; loaded at the first call."""
         with self._lock:
             if not self._heads:
-                heads = tuple(self._head(suite) for suite in self.suites)
+                heads = tuple(self._present())
                 if self._confirm:
                     for head in heads:
                         self._confirm(head)
                 self._heads = heads
         return self._heads
+
+    def _present(self) -> Iterator[Head[Row]]:
+        """Of one suite its head; of several those whose models are on this machine, and MissingWeights for none."""
+        lacking: list[MissingWeights] = []
+        for suite in self.suites:
+            try:
+                yield self._head(suite)
+            except MissingWeights as error:
+                lacking.append(error)
+                self._absent = (*self._absent, ABSENT.format(suite.manifest.cli_name))
+        if len(lacking) == len(self.suites):
+            raise lacking[0]
 
     @property
     @abstractmethod
@@ -191,7 +206,8 @@ class RowPredictor(ABC, Generic[Row]):
             answered = self._answered(head, cache.subset(chosen), [ood[i] for i in chosen], explain)
             for i, item in zip(chosen, answered, strict=True):
                 reason = head.ood.reason(cache.pictures[i].rgb) if ood[i] and head.ood else None
-                items[waiting[i]] = item.warned(reason) if reason else item
+                notes = (*((reason,) if reason else ()), *(self._absent if ood[i] else ()))
+                items[waiting[i]] = reduce(ReportItem.warned, notes, item)
             waiting = [place for place in waiting if place not in items]
         return [items[place] for place in range(len(pictures))]
 
