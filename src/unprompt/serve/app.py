@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.concurrency import run_in_threadpool
+from starlette.staticfiles import StaticFiles
 
 import unprompt
 from unprompt.serve.admission import Admission
@@ -18,7 +19,7 @@ from unprompt.serve.limits import ServiceLimits
 from unprompt.serve.metrics import ServiceMetrics
 from unprompt.serve.middleware import Surroundings
 from unprompt.serve.problems import ProblemDetails, install
-from unprompt.serve.routes import health, rows
+from unprompt.serve.routes import health, page, rows
 from unprompt.serve.uploads import ByteBudget
 from unprompt.workflows.prediction.detection import Predictor
 
@@ -55,8 +56,9 @@ def create_app(
     app.state.admission = Admission(KeyStore(database))
     app.state.budget = ByteBudget(limits.max_held_bytes)
     install(app)
-    for one in (rows, health):
+    for one in (rows, health, page):
         app.include_router(one.ROUTER)
+    app.mount("/page/static", StaticFiles(directory=page.FILES))
     app.add_middleware(Surroundings, metrics=metrics, hosts=hosts)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
