@@ -69,7 +69,7 @@ def test_the_command_line_prints_a_key_once(url: str) -> None:
 def test_the_user_has_a_database_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     engine = connect(None)
-    assert sa.inspect(engine).get_table_names() == ["keys"]
+    assert sa.inspect(engine).get_table_names() == ["job_pictures", "jobs", "keys"]
     assert (tmp_path / "unprompt" / "service.db").is_file()
 
 

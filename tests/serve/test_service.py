@@ -96,7 +96,8 @@ def test_a_line_a_request_without_names_of_pictures(client: TestClient, caplog: 
 
 def test_the_interface_describes_itself(client: TestClient) -> None:
     described = client.get("/openapi.json").json()
-    assert set(described["paths"]) == {"/v1/detect", "/v1/attribute", "/healthz", "/readyz", "/metrics"}
+    routes = {"/v1/detect", "/v1/attribute", "/v1/jobs", "/v1/jobs/{job}", "/v1/jobs/{job}/results"}
+    assert set(described["paths"]) == routes | {"/healthz", "/readyz", "/metrics"}
     detect = described["paths"]["/v1/detect"]["post"]
     assert set(detect["requestBody"]["content"]) == {"multipart/form-data", "application/octet-stream", "image/*"}
     assert {"400", "401", "408", "413", "415", "422", "429", "503"} <= set(detect["responses"])

@@ -14,12 +14,14 @@ from starlette.staticfiles import StaticFiles
 import unprompt
 from unprompt.serve.admission import Admission
 from unprompt.serve.engine import Engine
+from unprompt.serve.jobs import JobStore
 from unprompt.serve.keys import KeyStore
 from unprompt.serve.limits import ServiceLimits
 from unprompt.serve.metrics import ServiceMetrics
 from unprompt.serve.middleware import Surroundings
 from unprompt.serve.problems import ProblemDetails, install
-from unprompt.serve.routes import health, page, rows
+from unprompt.serve.routes import health, jobs, page, rows
+from unprompt.serve.runner import JobRunner
 from unprompt.serve.uploads import ByteBudget
 from unprompt.workflows.prediction.detection import Predictor
 
@@ -33,16 +35,22 @@ def create_app(
 ) -> FastAPI:
     """The service around a predictor, whose models are loaded once it starts.
 
-    ``hosts`` are the names by which it may be called, empty = any; ``failed`` is called where models cannot be loaded.
+    Its end also ends the database's connections. ``hosts`` are the names by which it may be called, empty = any;
+    ``failed`` is called where models cannot be loaded.
     """
     metrics, limits = ServiceMetrics(), limits or ServiceLimits()
     engine = Engine(detection, limits, watch=metrics.batches.observe)
+    store = JobStore(database)
+    runner = JobRunner(store, engine)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine.start(failed)
+        runner.start()
         yield
+        await run_in_threadpool(runner.close)
         await run_in_threadpool(engine.close)
+        database.dispose()
 
     app = FastAPI(
         title="unprompt",
@@ -53,10 +61,11 @@ def create_app(
         redoc_url=None,
     )
     app.state.engine, app.state.metrics = engine, metrics
+    app.state.jobs, app.state.runner = store, runner
     app.state.admission = Admission(KeyStore(database))
     app.state.budget = ByteBudget(limits.max_held_bytes)
     install(app)
-    for one in (rows, health, page):
+    for one in (rows, jobs, health, page):
         app.include_router(one.ROUTER)
     app.mount("/page/static", StaticFiles(directory=page.FILES))
     app.add_middleware(Surroundings, metrics=metrics, hosts=hosts)

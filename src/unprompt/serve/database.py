@@ -1,9 +1,10 @@
-"""What the service remembers, in SQLite or in the database of a URL: the digests of keys."""
+"""What the service remembers, in SQLite or in the database of a URL: the digests of keys, and jobs."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -18,7 +19,9 @@ def connect(url: str | None) -> sa.Engine:
     Raises OptionError for a URL that is none, or of a database that cannot be reached.
     """
     try:
-        engine = sa.create_engine(url or _own())
+        engine = sa.create_engine(url or _own(), pool_pre_ping=True)
+        if engine.dialect.name == "sqlite":
+            sa.event.listen(engine, "connect", _durable)
         METADATA.create_all(engine)
     except (sa.exc.SQLAlchemyError, ImportError, OSError) as error:
         raise OptionError(
@@ -26,6 +29,12 @@ def connect(url: str | None) -> sa.Engine:
             "sqlite:////var/lib/unprompt/service.db"
         ) from error
     return engine
+
+
+def _durable(connection: Any, record: object) -> None:
+    """Writers wait for each other alone, what is committed survives a power cut, and what is deleted is gone."""
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 30000", "secure_delete = ON"):
+        connection.execute(f"PRAGMA {pragma}")
 
 
 def _own() -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from unprompt.serve.command import missing
@@ -20,7 +22,8 @@ def add(name: str, *, rate: str = "600/minute", database: str | None = None) -> 
         rate: Requests that it allows in a time, as 600/minute.
         database: The service's --database.
     """
-    return _store(database).add(name, rate)
+    with _store(database) as store:
+        return store.add(name, rate)
 
 
 def list_(*, database: str | None = None) -> list[Key]:
@@ -29,7 +32,8 @@ def list_(*, database: str | None = None) -> list[Key]:
     Args:
         database: The service's --database.
     """
-    return _store(database).list()
+    with _store(database) as store:
+        return store.list()
 
 
 def remove(name: str, *, database: str | None = None) -> str:
@@ -39,14 +43,20 @@ def remove(name: str, *, database: str | None = None) -> str:
         name: Whose key it is.
         database: The service's --database.
     """
-    _store(database).remove(name)
+    with _store(database) as store:
+        store.remove(name)
     return f"removed {name}"
 
 
-def _store(database: str | None) -> KeyStore:
+@contextmanager
+def _store(database: str | None) -> Iterator[KeyStore]:
     try:
         from unprompt.serve.database import connect
         from unprompt.serve.keys import KeyStore
     except ModuleNotFoundError as error:
         raise missing(error) from error
-    return KeyStore(connect(database))
+    engine = connect(database)
+    try:
+        yield KeyStore(engine)
+    finally:
+        engine.dispose()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from unprompt.errors import OptionError
 from unprompt.images import Limits
@@ -20,6 +21,12 @@ class ServiceLimits:
     """In one request."""
     max_request_bytes: int = 64_000_000
     """Of a request's body."""
+    max_job_pictures: int = 1000
+    """In one job."""
+    max_job_bytes: int = 256_000_000
+    """Of a job's body."""
+    max_waiting: int = 10_000
+    """Pictures of all jobs that have no row yet."""
     max_held_bytes: int = 512_000_000
     """Of all bodies that are in memory at the same time."""
     queue: int = 256
@@ -37,6 +44,11 @@ class ServiceLimits:
         for name, value in vars(self).items():
             if not value > 0:
                 raise OptionError(f"{name} is {value}; expected more than 0")
+
+    @property
+    def of_jobs(self) -> Self:
+        """Those of a request that begins a job."""
+        return replace(self, max_pictures=self.max_job_pictures, max_request_bytes=self.max_job_bytes)
 
     @property
     def of_pictures(self) -> Limits:
