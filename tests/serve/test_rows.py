@@ -49,6 +49,8 @@ def test_a_raw_body_too(client: TestClient) -> None:
     answer = client.post("/v1/detect?name=flow-00.jpg", content=DRAWING.read_bytes(), headers=RAW)
     (row,) = answer.json()
     assert same(row, as_served(DRAWING))
+    (row,) = client.post("/v1/detect?name=a%00b.jpg", content=DRAWING.read_bytes(), headers=RAW).json()
+    assert row["uri"] == "ab.jpg"
     octets = {"Content-Type": "application/octet-stream"}
     (row,) = client.post("/v1/detect", content=DRAWING.read_bytes(), headers=octets).json()
     assert row["uri"] == "picture"

@@ -80,6 +80,16 @@ def test_other_names_for_this_machine_are_refused(serving: Serving) -> None:
         assert "called by the name 'rebound.example', expected one of 127.0.0.1, [::1], localhost" in answer.text
 
 
+def test_pages_of_other_sites_may_not_ask(client: TestClient) -> None:
+    headers = {"Content-Type": "application/octet-stream"}
+    own = client.post("/v1/detect", content=SCENE.read_bytes(), headers={**headers, "Origin": "http://127.0.0.1"})
+    assert own.status_code == 200
+    for origin in ("https://elsewhere.example", "http://127.0.0.1:81", "null"):
+        answer = client.post("/v1/detect", content=SCENE.read_bytes(), headers={**headers, "Origin": origin})
+        assert (answer.status_code, answer.json()["type"]) == (403, "urn:unprompt:other-site")
+        assert f"a page of '{origin}' may not ask here" in answer.json()["detail"]
+
+
 def test_a_line_a_request_without_names_of_pictures(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     answer = client.post("/v1/detect", files=files(SCENE))
     (record,) = [one for one in caplog.records if one.getMessage() == "request"]

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Collection
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -30,9 +31,9 @@ _SAFETY: Final = {
 
 
 class Surroundings:
-    """``hosts`` are the names by which it may be called; empty = any.
+    """``hosts`` are the names by which it may be called; empty = any. Pages of other sites may not ask.
 
-    On a loopback address a page of another site could else reach it by a name that is made to point here.
+    On a loopback address they could else reach it by a name that is made to point here.
     """
 
     def __init__(self, app: ASGIApp, metrics: ServiceMetrics, hosts: Collection[str] = ()) -> None:
@@ -61,7 +62,10 @@ class Surroundings:
             self._note(scope, identity, status, time.perf_counter() - began)
 
     def _answer(self, scope: Scope) -> ASGIApp:
-        host = Headers(scope=scope).get("host", "")
+        headers = Headers(scope=scope)
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != host:
+            return RequestProblem(403, "other-site", f"a page of {origin!r:.80} may not ask here").response()
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
         if self.hosts and name not in self.hosts:
             names = ", ".join(sorted(self.hosts))

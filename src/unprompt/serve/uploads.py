@@ -52,15 +52,27 @@ class ByteBudget:
     def __init__(self, size: int) -> None:
         self.size, self.held = size, 0
 
-    def take(self, size: int) -> None:
-        """RequestProblem 503 where there are too few left."""
-        if self.held + size > self.size:
-            raise busy(f"requests with {self.held} bytes are here already, of at most {self.size}: try again soon")
-        self.held += size
 
-    def give_back(self, size: int) -> None:
-        """Once they are not held any more."""
-        self.held -= size
+class _Share:
+    """What one request holds of the budget."""
+
+    def __init__(self, budget: ByteBudget, limits: ServiceLimits) -> None:
+        self.budget, self.most, self.taken = budget, limits.max_request_bytes, 0
+
+    def take(self, size: int) -> None:
+        """RequestProblem 413 or 503 where that is too much for one request, or for all together."""
+        if self.taken + size > self.most:
+            raise RequestProblem(413, "request-too-large", f"at most {self.most} bytes a request are taken")
+        held = self.budget.held
+        if held + size > self.budget.size:
+            raise busy(f"requests with {held} bytes are here already, of at most {self.budget.size}: try again soon")
+        self.taken += size
+        self.budget.held += size
+
+    def give_back(self) -> None:
+        """Once nothing of it is held any more."""
+        self.budget.held -= self.taken
+        self.taken = 0
 
 
 class _InMemory(MultiPartParser):
@@ -74,9 +86,9 @@ async def uploads(request: Request, limits: ServiceLimits, budget: ByteBudget) -
     Raises RequestProblem: 400 for a damaged form or one without a picture, 408 for a body that comes slowly, 413 for
     too many bytes or pictures, 415 for another type of body, 503 where others fill the memory.
     """
-    taken: list[int] = []
+    share = _Share(budget, limits)
     try:
-        found = await _arrived(request, _counted(request, limits, budget, taken), limits)
+        found = await _arrived(request, _counted(request, share), limits)
         if not found:
             raise RequestProblem(
                 400, "no-picture", "got a form without a file, expected one or more files called 'pictures'"
@@ -88,7 +100,7 @@ async def uploads(request: Request, limits: ServiceLimits, budget: ByteBudget) -
                 )
         yield found
     finally:
-        budget.give_back(sum(taken))
+        share.give_back()
 
 
 async def _arrived(request: Request, body: AsyncGenerator[bytes, None], limits: ServiceLimits) -> list[Upload]:
@@ -103,16 +115,9 @@ async def _arrived(request: Request, body: AsyncGenerator[bytes, None], limits: 
         raise RequestProblem(400, "cut-off", "the body ended before it was complete") from error
 
 
-async def _counted(
-    request: Request, limits: ServiceLimits, budget: ByteBudget, taken: list[int]
-) -> AsyncGenerator[bytes, None]:
+async def _counted(request: Request, share: _Share) -> AsyncGenerator[bytes, None]:
     async for chunk in request.stream():
-        if sum(taken) + len(chunk) > limits.max_request_bytes:
-            raise RequestProblem(
-                413, "request-too-large", f"at most {limits.max_request_bytes} bytes a request are taken"
-            )
-        budget.take(len(chunk))
-        taken.append(len(chunk))
+        share.take(len(chunk))
         yield chunk
 
 
@@ -145,4 +150,4 @@ async def _form(request: Request, body: AsyncGenerator[bytes, None], limits: Ser
 
 
 def _name(given: str | None) -> str:
-    return (given or UNNAMED)[:LONGEST_NAME]
+    return (given or "").replace("\0", "")[:LONGEST_NAME] or UNNAMED  # PostgreSQL's texts hold no NUL
