@@ -110,6 +110,7 @@ def test_the_interface_describes_itself(client: TestClient) -> None:
     assert set(described["paths"]) == routes | {"/healthz", "/readyz", "/metrics"}
     detect = described["paths"]["/v1/detect"]["post"]
     assert set(detect["requestBody"]["content"]) == {"multipart/form-data", "application/octet-stream", "image/*"}
+    assert detect["security"] == [{"HTTPBearer": []}, {}]
     assert {"400", "401", "408", "413", "415", "422", "429", "503"} <= set(detect["responses"])
     assert {"Prediction", "Attribution", "ProblemDetails"} <= set(described["components"]["schemas"])
 

@@ -74,10 +74,13 @@ def create_app(
 
 
 def _openapi(app: FastAPI) -> dict[str, object]:
-    """FastAPI's, with the shape of errors, which no route returns."""
+    """FastAPI's, with the shape of errors, which no route returns, and with keys as what not everybody needs."""
     if not app.openapi_schema:
         schema = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
         problem = ProblemDetails.model_json_schema()
-        schema.setdefault("components", {}).setdefault("schemas", {})["ProblemDetails"] = problem
+        schema["components"]["schemas"]["ProblemDetails"] = problem
+        for operation in (one for path in schema["paths"].values() for one in path.values()):
+            if "security" in operation:
+                operation["security"].append({})
         app.openapi_schema = schema
     return app.openapi_schema

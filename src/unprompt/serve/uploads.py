@@ -26,7 +26,9 @@ BODY: Final[dict[str, Any]] = {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
-                    "properties": {"pictures": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+                    "properties": {
+                        "pictures": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}
+                    },
                     "required": ["pictures"],
                 }
             },
