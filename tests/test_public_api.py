@@ -23,11 +23,12 @@ VERBS = (
     "fetch",
     "from_pretrained",
     "import_checkpoint",
+    "load",
     "push_to_hub",
     "reproduce",
     "train",
 )
-NOUNS = ("Attribution", "Caption", "Prediction", "Picture", "Sample")
+NOUNS = ("Attribution", "Caption", "LoadedDetector", "Prediction", "Picture", "Sample")
 ERRORS = tuple(
     name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, errors.UnpromptError)
 )

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from unprompt.workflows.fetch import fetch
     from unprompt.workflows.from_pretrained import from_pretrained
     from unprompt.workflows.import_checkpoint import import_checkpoint
+    from unprompt.workflows.load import LoadedDetector, load
     from unprompt.workflows.push_to_hub import push_to_hub
     from unprompt.workflows.reproduce import reproduce
     from unprompt.workflows.train import train
@@ -49,6 +50,7 @@ __all__ = [
     "Caption",
     "CheckpointError",
     "DataError",
+    "LoadedDetector",
     "MissingExtra",
     "MissingHead",
     "MissingWeights",
@@ -76,6 +78,7 @@ __all__ = [
     "fetch",
     "from_pretrained",
     "import_checkpoint",
+    "load",
     "push_to_hub",
     "reproduce",
     "train",
@@ -88,7 +91,9 @@ _WORKFLOWS = frozenset(name for name in __all__ if name.islower() and not name.s
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name in _WORKFLOWS:
+    if name == "LoadedDetector":
+        home = "unprompt.workflows.load"
+    elif name in _WORKFLOWS:
         home = f"unprompt.workflows.{name}"
     else:
         home = "unprompt.types" if name in _TYPES else "unprompt.errors"

@@ -33,7 +33,8 @@ class Picture:
     """A decoded picture with its identity and the facts that decoding loses.
 
     ``sha256`` hashes the file's bytes (identity); ``pixels`` hashes the decoded RGB and its size (seeds,
-    fingerprints, duplicates), so that stripping metadata moves no score.
+    fingerprints, duplicates), so that stripping metadata moves no score. Of a picture that was handed over as pixels
+    ``sha256`` and ``format`` are empty.
     """
 
     uri: str

@@ -6,7 +6,6 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 
 import pytest
 import typer
@@ -26,8 +25,7 @@ def commands() -> Iterator[tuple[str, Command]]:
 
 @pytest.mark.parametrize(("name", "command"), [*commands()])
 def test_flags_are_the_parameters_of_the_workflow(name: str, command: Command) -> None:
-    module, _, function = command.work.partition(":")
-    work = getattr(import_module(f"unprompt.workflows.{module}"), function)
+    work = Workflow(command.work).function()
     stated = inspect.signature(work).parameters
     flags = {one.name: one for one in Workflow(command.work).parameters()}
     assert list(flags) == [one for one in stated if one not in PYTHON_ONLY]

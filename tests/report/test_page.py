@@ -97,8 +97,8 @@ def page(tmp_path: Path) -> Page:
     "said",
     [
         "Is this an answer?",
-        "Probably generated: 0.93",
-        "Inconclusive: 0.55",
+        "Probably generated: 93 %",
+        "Inconclusive: 55 %",
         "Probably real",
         "Not judged",
         "the JPEG ends early; expected a whole file",

@@ -22,9 +22,9 @@ class Command:
     """A command of the line."""
 
     work: str
-    """MODULE:FUNCTION below ``unprompt.workflows``."""
-    show: str
-    """MODULE:FUNCTION below ``unprompt.cli``: prints the answer and returns the exit code, None for 0."""
+    """The place of a :class:`~unprompt.cli.flags.Workflow`."""
+    show: str = ""
+    """MODULE:FUNCTION below ``unprompt.cli``: prints the answer and returns the exit code, None for 0; empty = none."""
     note: str = ""
     form: str = ""
     """The name of the choice of formats in ``flags``; empty = the answer has one form."""
@@ -67,8 +67,18 @@ COMMANDS: Final[Mapping[str, Command | Mapping[str, Command]]] = {
         ),
         "prune": Command("evidence:prune", "evidence:show_removed", form="TableFormat"),
     },
+    "serve": Command("serve.command:serve", resume="the service has ended"),
+    "keys": {
+        "add": Command("serve.keys_command:add", "output:show_line"),
+        "list": Command("serve.keys_command:list_", "tables:print_dataclasses"),
+        "remove": Command("serve.keys_command:remove", "output:show_line"),
+    },
 }
-EVIDENCE: Final = "List what a folder of evidence holds, check it, remove what nothing needs."
+GROUPS: Final = {
+    "evidence": "List what a folder of evidence holds, check it, remove what nothing needs.",
+    "keys": "Make, list and take back the keys of the service's clients.",
+}
+"""What is said of several commands of one name."""
 
 
 class Commands(TyperGroup):
@@ -83,14 +93,14 @@ class Commands(TyperGroup):
             app = typer.Typer(**LOOK)
             app.command(name)(_function(entry))
             return typer.main.get_command(app)
-        return None if entry is None else typer.main.get_command(group(entry, EVIDENCE))
+        return None if entry is None else typer.main.get_command(group(entry, GROUPS[name]))
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Each with the first line of its workflow, of which nothing is imported."""
         with formatter.section("Commands"):
             formatter.write_dl(
                 [
-                    (name, Workflow(one.work).about.partition("\n")[0] if isinstance(one, Command) else EVIDENCE)
+                    (name, Workflow(one.work).about.partition("\n")[0] if isinstance(one, Command) else GROUPS[name])
                     for name, one in self.table.items()
                 ]
             )
@@ -161,11 +171,11 @@ def _function(command: Command) -> Callable[..., None]:
 
             arguments = [listed(arguments[0], sys.stdin.buffer, given.pop("null"))]
         watched, shown = (own, {}) if command.watch else ({}, own)
-        context = _imported("cli", command.watch)(**watched) if command.watch else nullcontext({})
+        context = _shown(command.watch)(**watched) if command.watch else nullcontext({})
         try:
             with context as watch, quiet_stdout():
-                answer = _confirmed(_imported("workflows", command.work), arguments, {**given, **watch})
-            code = _imported("cli", command.show)(answer, **shown)
+                answer = _confirmed(workflow.function(), arguments, {**given, **watch})
+            code = _shown(command.show)(answer, **shown) if command.show else None
         except KeyboardInterrupt:
             message(f"interrupted: {command.resume}")
             raise typer.Exit(130) from None
@@ -208,7 +218,7 @@ def _confirmed(work: Callable[..., Any], arguments: list[Any], given: dict[str, 
         return work(*arguments, **given, **lifted)
 
 
-def _imported(package: str, place: str) -> Callable[..., Any]:
+def _shown(place: str) -> Callable[..., Any]:
     module, _, name = place.partition(":")
-    function: Callable[..., Any] = getattr(import_module(f"unprompt.{package}.{module}"), name)
+    function: Callable[..., Any] = getattr(import_module(f"unprompt.cli.{module}"), name)
     return function

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from types import GenericAlias, NoneType, UnionType
@@ -49,14 +50,27 @@ _NAMES: Final = {**vars(choices), "Any": Any, "Mapping": Mapping, "Path": Path, 
 
 @dataclass(frozen=True)
 class Workflow:
-    """A function of ``unprompt.workflows`` by its place, MODULE:FUNCTION, as its source describes it."""
+    """A function by its place, as its source describes it."""
 
     place: str
+    """MODULE:FUNCTION of ``unprompt.workflows``, or PACKAGE.MODULE:FUNCTION of ``unprompt``."""
+
+    @property
+    def module(self) -> str:
+        """The whole name of its module."""
+        name = self.place.partition(":")[0]
+        return f"unprompt.{name}" if "." in name else f"unprompt.workflows.{name}"
+
+    def function(self) -> Callable[..., Any]:
+        """The function itself, imported."""
+        found: Callable[..., Any] = getattr(import_module(self.module), self.place.partition(":")[2])
+        return found
 
     @cached_property
     def _node(self) -> ast.FunctionDef:
-        module, _, name = self.place.partition(":")
-        source = files("unprompt.workflows").joinpath(f"{module}.py").read_text("utf-8")
+        package, _, module = self.module.rpartition(".")
+        name = self.place.partition(":")[2]
+        source = files(package).joinpath(f"{module}.py").read_text("utf-8")
         return next(one for one in ast.parse(source).body if isinstance(one, ast.FunctionDef) and one.name == name)
 
     @cached_property

@@ -79,6 +79,11 @@ def show_path(path: Path) -> None:
     typer.echo(path)
 
 
+def show_line(line: str) -> None:
+    """An answer in words."""
+    typer.echo(line)
+
+
 def show_paths(paths: Sequence[Path]) -> None:
     """Files that were made, a line each."""
     for path in paths:

@@ -157,6 +157,20 @@ class Thresholds(Stored):
         """Smallest false-positive rate that the real validation pictures support."""
         return 1 / min(self.n_real + self.conformal, QUANTILES - 1)
 
+    def at_prior(self, prior: float) -> tuple[float, float]:
+        """``lower`` and ``upper`` as probabilities where a share ``prior``, in (0, 1), of all pictures is generated.
+
+        >>> stored = Thresholds.from_validation(0.2, 0.5, fpr=0.1, fnr=0.1, real=[0.1], n_generated=1)
+        >>> [round(bound, 3) for bound in stored.at_prior(0.2)]
+        [0.059, 0.2]
+        """
+        if not 0 < prior < 1:
+            raise OptionError(f"prior is {prior}, expected a share above 0 and below 1, such as 0.5")
+        lower, upper = (
+            bound * prior / (bound * prior + (1 - bound) * (1 - prior)) for bound in (self.lower, self.upper)
+        )
+        return lower, upper
+
     def verdict(self, probability: float) -> Verdict:
         """The verdict on one probability in [0, 1], taken at prior 0.5."""
         if not 0 <= probability <= 1:

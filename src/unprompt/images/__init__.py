@@ -17,6 +17,7 @@ from unprompt.images.geometry import (
     long_size,
     resize,
 )
+from unprompt.images.in_memory import from_array, from_image
 from unprompt.images.jpeg import Chroma, encode_jpeg
 from unprompt.images.limits import DEFAULT_LIMITS, PIXELS_IN_MEMORY, Limits
 from unprompt.images.perceptual import distance, perceptual_hash
@@ -47,6 +48,8 @@ __all__ = [
     "file_of",
     "fit_long",
     "fit_short",
+    "from_array",
+    "from_image",
     "hash_pixels",
     "is_toned",
     "long_size",

@@ -53,7 +53,7 @@ def read(source: Path | bytes, uri: str, limits: Limits = DEFAULT_LIMITS) -> Pic
     with _translated(f"{uri}: damaged or truncated {name}", uri, data):
         raster = DECODERS[name](data, uri, limits)
         rgb, warnings = to_srgb(raster)
-        rgb = np.require(_upright(rgb, raster.orientation), requirements=["C", "W"])
+        rgb = np.require(upright(rgb, raster.orientation), requirements=["C", "W"])
     return Picture(
         uri=uri,
         rgb=rgb,
@@ -91,7 +91,8 @@ def _load(path: Path, uri: str, limits: Limits) -> bytes:
         ) from error
 
 
-def _upright(rgb: RGB, orientation: int) -> RGB:
+def upright(rgb: RGB, orientation: int) -> RGB:
+    """The pixels turned as an EXIF orientation of 1 to 8 asks."""
     if orientation == 1:
         return rgb
     flipped: RGB = np.flip(rgb, _FLIPPED.get(orientation, ()))

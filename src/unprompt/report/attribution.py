@@ -18,6 +18,7 @@ class AttributionSummary(Summary[Attribution]):
     kind = Attribution
     answer = "made by"
     template = "attribution.html.jinja"
+    bars_title = "Probability of having made it"
     outcomes: tuple[str, ...] = ()
     truths: tuple[str, ...] = ()
 

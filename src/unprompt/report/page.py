@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Generic, Self
+from typing import Any, Final, Generic, Self
 
 import jinja2
 
 from unprompt import images
 from unprompt.errors import StoreError
+from unprompt.provenance import ProvenanceNote
+from unprompt.report.gauge import Gauge
 from unprompt.report.report_item import LONGEST, Illustration, ReportItem, Row
 from unprompt.report.summary import Summary
 from unprompt.report.words import printable
@@ -48,7 +51,8 @@ class _StoredFigure:
 
 @dataclass(frozen=True)
 class _PageCard:
-    number: int
+    number: int | str
+    """In the name of its heading."""
     row: Prediction | Attribution
     outcome: _Outcome
     headline: str
@@ -56,6 +60,9 @@ class _PageCard:
     facts: str
     figures: tuple[_StoredFigure, ...]
     bars: dict[str, float]
+    gauge: Gauge | None = None
+    provenance: Sequence[ProvenanceNote] | None = None
+    """What the file says of itself; None = nobody looked."""
 
 
 def write_page(folder: Path, items: Iterable[ReportItem[Row]], kind: type[Summary[Row]], title: str) -> Path:
@@ -78,6 +85,7 @@ class PageWriter(Generic[Row]):
         self._kind, self._title = kind, title
         self._rows: list[Row] = []
         self._figures: list[tuple[_StoredFigure, ...]] = []
+        self._gauges: list[Gauge | None] = []
 
     def __enter__(self) -> Self:
         with writing(self.folder):
@@ -91,6 +99,7 @@ class PageWriter(Generic[Row]):
             figures = tuple(_stored(self.folder, number, one) for one in item.figures)
         self._rows.append(item.row)
         self._figures.append(figures)
+        self._gauges.append(item.gauge)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -102,28 +111,11 @@ class PageWriter(Generic[Row]):
 
     def _rendered(self) -> str:
         summary = self._kind(self._rows)
-        outcomes = {
-            name: _Outcome(
-                slug,
-                SIGNS.get(slug, "◆"),
-                "errors" if slug == "error" else name,
-                summary.headings[name],
-                summary.counts[name],
-            )
-            for name, slug in summary.slugs.items()
-        }
+        outcomes = _outcomes(summary)
+        several = zip(self._rows, self._figures, self._gauges, strict=True)
         cards = [
-            _PageCard(
-                number=number,
-                row=row,
-                outcome=outcomes[summary.outcome(row)],
-                headline=summary.headline(row),
-                truth=summary.truth_words(row),
-                facts=" · ".join(_facts(row)),
-                figures=figures,
-                bars=summary.bars(row),
-            )
-            for number, (row, figures) in enumerate(zip(self._rows, self._figures, strict=True), 1)
+            _card(summary, outcomes, number, row, figures, gauge)
+            for number, (row, figures, gauge) in enumerate(several, 1)
         ]
         return template(summary.template).render(
             cards=cards,
@@ -132,7 +124,57 @@ class PageWriter(Generic[Row]):
             confusion=summary.confusion(),
             truth_line=summary.truth_line(),
             longest=LONGEST,
+            bars=summary.bars_title,
         )
+
+
+def card_html(item: ReportItem[Row], kind: type[Summary[Row]], name: str, provenance: Sequence[ProvenanceNote]) -> str:
+    """One card as HTML with its pictures in it, for a page that has :func:`styles`; ``name`` is its own there."""
+    summary = kind([item.row])
+    figures = tuple(_shown(f"data:image/png;base64,{b64encode(_png(one)).decode()}", one) for one in item.figures)
+    card = _card(summary, _outcomes(summary), name, item.row, figures, item.gauge, provenance)
+    return template("card.html.jinja").render(card=card, bars=summary.bars_title)
+
+
+def styles() -> str:
+    """The style sheet of every page."""
+    return template("page.css").render()
+
+
+def _outcomes(summary: Summary[Any]) -> dict[str, _Outcome]:
+    return {
+        name: _Outcome(
+            slug,
+            SIGNS.get(slug, "◆"),
+            "errors" if slug == "error" else name,
+            summary.headings[name],
+            summary.counts[name],
+        )
+        for name, slug in summary.slugs.items()
+    }
+
+
+def _card(
+    summary: Summary[Row],
+    outcomes: Mapping[str, _Outcome],
+    number: int | str,
+    row: Row,
+    figures: tuple[_StoredFigure, ...],
+    gauge: Gauge | None,
+    provenance: Sequence[ProvenanceNote] | None = None,
+) -> _PageCard:
+    return _PageCard(
+        number=number,
+        row=row,
+        outcome=outcomes[summary.outcome(row)],
+        headline=summary.headline(row),
+        truth=summary.truth_words(row),
+        facts=" · ".join(_facts(row)),
+        figures=figures,
+        bars=summary.bars(row),
+        gauge=gauge,
+        provenance=provenance,
+    )
 
 
 @contextmanager
@@ -149,7 +191,15 @@ def writing(folder: Path) -> Iterator[None]:
 
 def _stored(folder: Path, number: int, figure: Illustration) -> _StoredFigure:
     source = f"pictures/{number:03d}-{figure.name}.png"
-    (folder / source).write_bytes(images.encode_png(figure.rgb))
+    (folder / source).write_bytes(_png(figure))
+    return _shown(source, figure)
+
+
+def _png(figure: Illustration) -> bytes:
+    return images.encode_png(figure.rgb)
+
+
+def _shown(source: str, figure: Illustration) -> _StoredFigure:
     longest = max(figure.height, figure.width)
     height, width = (round(1000 * side / longest) for side in (figure.height, figure.width))
     return _StoredFigure(source, figure.title, longest < _TINY, width, height, figure.boxes)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unprompt.images import fit_long
+from unprompt.report.gauge import Gauge
 from unprompt.types import RGB, Attribution, Box, Prediction
 
 Row = TypeVar("Row", bound=Prediction | Attribution)
@@ -48,6 +49,8 @@ class ReportItem(Generic[Row]):
 
     row: Row
     figures: tuple[Illustration, ...] = ()
+    gauge: Gauge | None = None
+    """Where the probability lies between the thresholds; None without a verdict, and of attribution."""
 
     def warned(self, warning: str) -> Self:
         """The same with a further warning on its row."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Final, Generic
 
 from unprompt.report.report_item import Row
-from unprompt.report.words import TRUTHS, counted, share
+from unprompt.report.words import TRUTHS, counted, percent, share
 from unprompt.types import Attribution, Prediction
 
 ERROR: Final = "error"
@@ -23,6 +23,8 @@ class Summary(ABC, Generic[Row]):
     """What the column of the outcomes is called in a table."""
     template: ClassVar[str]
     """Of the page."""
+    bars_title: ClassVar[str]
+    """What the bars of a card are."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self.rows = tuple(rows)
@@ -94,6 +96,7 @@ class PredictionSummary(Summary[Prediction]):
     kind = Prediction
     answer = "verdict"
     template = "page.html.jinja"
+    bars_title = "Probability of generated"
     outcomes = ("generated", "inconclusive", "real", ERROR)
     truths = tuple(TRUTHS.values())
 
@@ -114,9 +117,9 @@ class PredictionSummary(Summary[Prediction]):
         """A number is the probability of ``generated``.
 
         >>> PredictionSummary.headline(Prediction("a.png", "ok", verdict="generated", probability=0.93))
-        'Probably generated: 0.93'
+        'Probably generated: 93 %'
         """
-        number = "" if row.probability is None else f": {row.probability:.2f}"
+        number = "" if row.probability is None else f": {percent(row.probability)}"
         words = {
             "generated": f"Probably generated{number}",
             "inconclusive": f"Inconclusive{number}",

@@ -27,6 +27,17 @@ def share(part: int, whole: int) -> str:
     return f"{part} of {whole} ({part / whole:.0%})"
 
 
+def percent(probability: float) -> str:
+    """A probability in words, which never says that something is certain.
+
+    >>> percent(0.995), percent(0.003), percent(0.55)
+    ('over 99 %', 'under 1 %', '55 %')
+    """
+    if probability > 0.99:
+        return "over 99 %"
+    return "under 1 %" if probability < 0.01 else f"{100 * probability:.0f} %"
+
+
 def printable(text: str) -> str:
     r"""``text`` with every character that could steer a terminal or turn the reading direction spelled out.
 

@@ -53,8 +53,8 @@ def attribute(
     start_decoder()  # while what follows is loaded
     from unprompt.workflows.planning.costs import check_cost
     from unprompt.workflows.prediction.attribution import AttributionPredictor
+    from unprompt.workflows.prediction.candidates import candidate_suites
     from unprompt.workflows.prediction.inputs import count_inputs, iter_inputs
-    from unprompt.workflows.prediction.predictor import candidate_suites
 
     inputs, names = iter_inputs(paths), None
     if generators is not None:

@@ -58,9 +58,9 @@ def detect(
 
     start_decoder()  # while what follows is loaded
     from unprompt.workflows.planning.costs import check_cost
+    from unprompt.workflows.prediction.candidates import candidate_suites
     from unprompt.workflows.prediction.detection import Predictor
     from unprompt.workflows.prediction.inputs import count_inputs, iter_inputs
-    from unprompt.workflows.prediction.predictor import candidate_suites
 
     inputs = iter_inputs(paths)
     predictor = Predictor(

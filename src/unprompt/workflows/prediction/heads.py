@@ -23,6 +23,7 @@ from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.traces import trace_vectors
 from unprompt.images import is_toned
 from unprompt.instruments import Suite
+from unprompt.report.gauge import Gauge
 from unprompt.report.report_item import ReportItem, Row, attribution_figures, detection_figures
 from unprompt.types import NONE_OF_THESE, Attribution, Caption, Picture, Prediction
 from unprompt.workflows.prediction.predictor import NO_CAPTION, OUTSIDE, UNGROUNDED, facts
@@ -184,6 +185,7 @@ class DetectorHead(Head[Prediction]):
         )
         if not explain:
             return ReportItem(row)
+        gauge = None if reasons else Gauge.of(numbers["probability"], numbers["verdict"], self.thresholds, self.prior)
         sare, semgir = by_method.get("sare"), by_method.get("semgir")
         figures = detection_figures(
             sare.picture if sare else picture.rgb,
@@ -193,7 +195,7 @@ class DetectorHead(Head[Prediction]):
             told.boxes if told else boxes or (),
             told.title if told else "The picture",
         )
-        return ReportItem(row, figures)
+        return ReportItem(row, figures, gauge)
 
 
 class AttributorHead(Head[Attribution]):

@@ -14,9 +14,10 @@ from typing import Final
 from unprompt.datasets.files import FolderListing, listings
 from unprompt.datasets.folder import nothing_in, samples_in
 from unprompt.errors import DataError, PictureError, UnreadablePicture
-from unprompt.images import DEFAULT_LIMITS, ByteRange, Limits, read_isolated
+from unprompt.images import DEFAULT_LIMITS, ByteRange, Limits
 from unprompt.types import Picture, Sample
 from unprompt.workflows.prediction.patterns import matches
+from unprompt.workflows.prediction.sources import Source, each_of, kind_of, read_source
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +32,16 @@ class Input:
 
     sample: Sample
     error: PictureError | None = None
+    source: Source | None = None
+    """What was handed over instead of a path; None = the file that ``sample.uri`` names."""
 
     def read(self, limits: Limits = DEFAULT_LIMITS) -> Picture | PictureError:
         """The picture, or the error."""
         if self.error is not None:
             return self.error
         try:
-            return read_isolated(Path(self.sample.uri), self.sample.uri, limits)
+            source = Path(self.sample.uri) if self.source is None else self.source
+            return read_source(source, self.sample.uri, limits)
         except PictureError as error:
             return error
 
@@ -58,6 +62,18 @@ def iter_inputs(paths: Sequence[str | Path] | str | Path) -> Iterator[Input]:
         raise DataError("got no path, expected pictures, folders of pictures or patterns")
     several = [paths] if isinstance(paths, (str, Path)) else paths
     return (one for path in several for one in _named(os.fspath(path)))
+
+
+def iter_sources(pictures: Source | Iterable[Source]) -> Iterator[Input]:
+    """As :func:`iter_inputs`, of paths and of pictures in memory, which are called ``<array 3>`` by their place.
+
+    A source is taken when its input is asked for, and not held after that. Without one there is no input.
+    """
+    for number, source in enumerate(each_of(pictures), 1):
+        if isinstance(source, (str, os.PathLike)):
+            yield from _named(os.fspath(source))
+        else:
+            yield Input(Sample(f"<{kind_of(source)} {number}>"), source=source)
 
 
 def _named(path: str) -> Iterator[Input]:

@@ -7,15 +7,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Sized
 from contextlib import closing
 from dataclasses import replace
-from functools import partial, reduce
+from functools import reduce
 from itertools import chain, compress
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, cast
 
+import numpy as np
+
 from unprompt.detectors import EVERY, METHODS
-from unprompt.errors import MissingWeights, NotFinite, OptionError, PictureError, SuiteError
-from unprompt.images import DEFAULT_LIMITS, Limits
+from unprompt.errors import MissingWeights, NotFinite, OptionError, PictureError
+from unprompt.images import DEFAULT_LIMITS, Limits, from_array
 from unprompt.instruments import Suite
 from unprompt.report.report_item import ReportItem, Row
 from unprompt.report.summary import Summary
@@ -29,33 +31,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-AUTO: Final = "auto"
-EMBEDDED: Final = ("miniature", "photo")
-"""What ``auto`` tries, in this order: each suite's own check decides which pictures are in its distribution."""
+_SIDE: Final = 128
+"""Of the noise that warms models up: no picture is too small for any head then."""
+
 OUTSIDE: Final = "outside this suite's world"
 NO_CAPTION: Final = "the captioner found no words; its caption is a stand-in"
 ABSENT: Final = "the suite {0} might know it, but its models are not on this machine: run `unprompt fetch {0}`"
 UNGROUNDED: Final = "no phrase of the caption was found in the picture; only the whole picture was compared"
-
-
-def candidate_suites(name: str | Path, method: str, device: str = "cpu", dtype: str = "float32") -> list[Suite]:
-    """The suites that are to give an answer, in the order in which they are tried; no model is loaded.
-
-    ``auto`` is every embedded suite of ``EMBEDDED`` with a head of ``method``. SuiteError for one of random weights,
-    OptionError for a device or numbers that cannot be used here.
-    """
-    if (device, dtype) != ("cpu", "float32"):
-        from unprompt.instruments.loading import device_of, dtype_of  # Here, since it loads torch.
-
-        device_of(device)
-        dtype_of(dtype)
-    suites = [Suite.load(one, device, dtype) for one in (EMBEDDED if name == AUTO else [name])]
-    if suites[0].fake:
-        raise SuiteError(
-            f"suite {suites[0].name!r} has random weights and gives no verdict: it is for tests of plumbing; "
-            "use --suite miniature, or a suite whose heads were trained"
-        )
-    return [one for one in suites if method in one.heads] or suites[:1]
 
 
 class RowPredictor(ABC, Generic[Row]):
@@ -121,14 +103,27 @@ class RowPredictor(ABC, Generic[Row]):
     def scorers(self) -> tuple[str, ...]:
         """The names that the ``scores`` of a row can have, in the order of columns; no weights are read."""
 
-    def iterate(self, inputs: Iterable[Input], report: Path | None = None) -> Generator[Row, None, None]:
+    def warm_up(self) -> None:
+        """Load every model and run it once, about noise; raises what its first picture would."""
+        from unprompt.evidence.product_cache import ProductCache  # Here, since it loads torch.
+
+        noise = np.random.default_rng(0).integers(0, 256, (_SIDE, _SIDE, 3), np.uint8)
+        with self._lock:
+            for head in self.heads:
+                cache = ProductCache([from_array(noise, "noise", self._limits)], head.suite)
+                head.is_ood(cache)
+                head.answer(cache, [False], explain=False)
+
+    def iterate(
+        self, inputs: Iterable[Input], report: Path | None = None, remember: bool = True
+    ) -> Generator[Row, None, None]:
         """One row an input, in order, whatever became of it, as soon as its batch is judged.
 
-        Equal pictures are judged once a call. With ``report`` a page in this folder shows what each row was read from;
-        it is written when the rows end, however they end.
+        Equal pictures are judged once a call, or once a batch without ``remember``, which holds no row. With ``report``
+        a page in this folder shows what each row was read from; it is written when the rows end, however they end.
         """
         if report is None:
-            yield from (item.row for item in self._items(inputs, explain=False))
+            yield from (item.row for item in self._items(inputs, explain=False, remember=remember))
             return
         from unprompt.report.page import PageWriter  # Here, since without a page no template is needed.
 
@@ -149,16 +144,25 @@ class RowPredictor(ABC, Generic[Row]):
                     watch(row, self)
         return rows
 
+    def answer(self, pictures: Sequence[Picture], explain: bool = False) -> list[ReportItem[Row]]:
+        """An item a picture, in order, each as if it had been asked for alone; equal ones cost one answer."""
+        fresh = {self._key(picture): picture for picture in pictures}
+        with self._lock:
+            answered = dict(zip(fresh, self._answers(list(fresh.values()), explain), strict=True))
+        return [_own(answered[self._key(picture)], picture) for picture in pictures]
+
     def explain(self, inputs: Iterable[Input]) -> list[ReportItem[Row]]:
         """As :meth:`predict`, with the pictures that each row was read from."""
         return list(self._items(inputs, explain=True))
 
-    def _items(self, inputs: Iterable[Input], explain: bool) -> Iterator[ReportItem[Row]]:
+    def _items(self, inputs: Iterable[Input], explain: bool, remember: bool = True) -> Iterator[ReportItem[Row]]:
         total = f" of {len(inputs)}" if isinstance(inputs, Sized) else ""
         # On a CPU the first rows come soon; elsewhere less than a batch costs as much as a whole one.
         first = 1 if all(suite.on_cpu for suite in self.suites) else self.batch_size
+        taken = batches(inputs, self.batch_size, self._limits, first=first)
+        rows: dict[str, Row] = {}
         # Not a loop, whose variable would hold one batch of pictures while the next is read.
-        judged = map(partial(self._judged, {}, explain), batches(inputs, self.batch_size, self._limits, first=first))
+        judged = map(lambda batch: self._judged(rows if remember else {}, explain, batch), taken)
         done = 0
         for done, item in enumerate(chain.from_iterable(judged), 1):
             yield item
@@ -182,12 +186,13 @@ class RowPredictor(ABC, Generic[Row]):
             else:
                 key = self._key(picture)
                 item = answered[key] if fresh.get(key) is picture else self._copied(first[key], picture, explain)
-                item = replace(item, row=replace(item.row, warnings=(*picture.warnings, *item.row.warnings)))
+                item = _own(item, picture)
             yield replace(item, row=replace(item.row, **self._truth(given.sample)))
 
     def _key(self, picture: Picture) -> str:
         """What two inputs of one answer have in common."""
-        return picture.sha256 if any(one.extractor.of_files for one in self.heads) else picture.pixels
+        of_files = any(one.extractor.of_files for one in self.heads)
+        return picture.sha256 if of_files and picture.sha256 else picture.pixels
 
     def _answers(self, pictures: Sequence[Picture], explain: bool) -> list[ReportItem[Row]]:
         if not pictures:
@@ -240,7 +245,13 @@ class RowPredictor(ABC, Generic[Row]):
         """The answer to an equal picture, with the facts of this file; of its pictures at most itself is shown."""
 
 
+def _own(item: ReportItem[Row], picture: Picture) -> ReportItem[Row]:
+    """The answer about a picture's pixels, as that about its file."""
+    warnings = (*picture.warnings, *item.row.warnings)
+    return replace(item, row=replace(item.row, **facts(picture), warnings=warnings))
+
+
 def facts(picture: Picture) -> dict[str, Any]:
     """What a row says of its file."""
     names = ("uri", "sha256", "pixels", "width", "height", "format", "quality")
-    return {name: getattr(picture, name) for name in names}
+    return {name: getattr(picture, name) or None for name in names}

@@ -1,0 +1,155 @@
+"""A request's body -> pictures' bytes, within limits of size, memory and time; nothing is written to a disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+
+from unprompt.serve.limits import ServiceLimits
+from unprompt.serve.problems import RequestProblem, busy
+
+_RAW: Final = "application/octet-stream"
+LONGEST_NAME: Final = 255
+UNNAMED: Final = "picture"
+BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "description": "One picture as it is, or one or several as the files of a form.",
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "pictures": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}
+                    },
+                    "required": ["pictures"],
+                }
+            },
+            **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in (_RAW, "image/*")},
+        },
+    }
+}
+"""What the OpenAPI page says of a body of pictures."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """The bytes of a picture's file."""
+
+    uri: str
+    """Its name, as the client gave it."""
+    data: bytes
+
+
+class ByteBudget:
+    """Bytes that all requests together may hold; used by the event loop alone."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.held = size, 0
+
+
+class _Share:
+    """What one request holds of the budget."""
+
+    def __init__(self, budget: ByteBudget, limits: ServiceLimits) -> None:
+        self.budget, self.most, self.taken = budget, limits.max_request_bytes, 0
+
+    def take(self, size: int) -> None:
+        """RequestProblem 413 or 503 where that is too much for one request, or for all together."""
+        if self.taken + size > self.most:
+            raise RequestProblem(413, "request-too-large", f"at most {self.most} bytes a request are taken")
+        held = self.budget.held
+        if held + size > self.budget.size:
+            raise busy(f"requests with {held} bytes are here already, of at most {self.budget.size}: try again soon")
+        self.taken += size
+        self.budget.held += size
+
+    def give_back(self) -> None:
+        """Once nothing of it is held any more."""
+        self.budget.held -= self.taken
+        self.taken = 0
+
+
+class _InMemory(MultiPartParser):
+    spool_max_size = 2**62  # pictures never touch a disk
+
+
+@asynccontextmanager
+async def uploads(request: Request, limits: ServiceLimits, budget: ByteBudget) -> AsyncIterator[list[Upload]]:
+    """The pictures of a request, one or more, whose bytes count as held until the ``with`` ends.
+
+    Raises RequestProblem: 400 for a damaged form or one without a picture, 408 for a body that comes slowly, 413 for
+    too many bytes or pictures, 415 for another type of body, 503 where others fill the memory.
+    """
+    share = _Share(budget, limits)
+    try:
+        found = await _arrived(request, _counted(request, share), limits)
+        if not found:
+            raise RequestProblem(
+                400, "no-picture", "got a form without a file, expected one or more files called 'pictures'"
+            )
+        for one in found:
+            if len(one.data) > limits.max_bytes:
+                raise RequestProblem(
+                    413, "picture-too-large", f"{one.uri}: {len(one.data)} bytes, at most {limits.max_bytes} are taken"
+                )
+        yield found
+    finally:
+        share.give_back()
+
+
+async def _arrived(request: Request, body: AsyncGenerator[bytes, None], limits: ServiceLimits) -> list[Upload]:
+    try:
+        async with asyncio.timeout(limits.upload_seconds):
+            return await _parsed(request, body, limits)
+    except TimeoutError as error:
+        raise RequestProblem(
+            408, "slow-upload", f"the body did not arrive within {limits.upload_seconds:g} s: send it again"
+        ) from error
+    except ClientDisconnect as error:
+        raise RequestProblem(400, "cut-off", "the body ended before it was complete") from error
+
+
+async def _counted(request: Request, share: _Share) -> AsyncGenerator[bytes, None]:
+    async for chunk in request.stream():
+        share.take(len(chunk))
+        yield chunk
+
+
+async def _parsed(request: Request, body: AsyncGenerator[bytes, None], limits: ServiceLimits) -> list[Upload]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        return await _form(request, body, limits)
+    if kind == _RAW or kind.startswith("image/"):
+        data = b"".join([chunk async for chunk in body])
+        return [Upload(_name(request.query_params.get("name")), data)]
+    raise RequestProblem(
+        415, "unsupported-body", f"got Content-Type {kind!r:.80}, expected multipart/form-data, image/* or {_RAW}"
+    )
+
+
+async def _form(request: Request, body: AsyncGenerator[bytes, None], limits: ServiceLimits) -> list[Upload]:
+    parser = _InMemory(request.headers, body, max_files=limits.max_pictures, max_fields=8)
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        if error.message.startswith("Too many files"):
+            raise RequestProblem(
+                413, "too-many-pictures", f"at most {limits.max_pictures} pictures a request are taken"
+            ) from error
+        raise RequestProblem(400, "damaged-form", f"the form cannot be read: {error.message}") from error
+    parts = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
+    found = [Upload(_name(part.filename), await part.read()) for part in parts]
+    await form.close()
+    return found
+
+
+def _name(given: str | None) -> str:
+    return (given or "").replace("\0", "")[:LONGEST_NAME] or UNNAMED  # PostgreSQL's texts hold no NUL

@@ -1,0 +1,33 @@
+"""Which suites are asked. Importing this loads no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from unprompt.errors import SuiteError
+from unprompt.instruments import Suite
+
+AUTO: Final = "auto"
+EMBEDDED: Final = ("miniature", "photo")
+"""What ``auto`` tries, in this order: each suite's own check decides which pictures are in its distribution."""
+
+
+def candidate_suites(name: str | Path, method: str, device: str = "cpu", dtype: str = "float32") -> list[Suite]:
+    """The suites that are to give an answer, in the order in which they are tried; no model is loaded.
+
+    ``auto`` is every embedded suite of ``EMBEDDED`` with a head of ``method``. SuiteError for one of random weights,
+    OptionError for a device or numbers that cannot be used here.
+    """
+    if (device, dtype) != ("cpu", "float32"):
+        from unprompt.instruments.loading import device_of, dtype_of  # Here, since it loads torch.
+
+        device_of(device)
+        dtype_of(dtype)
+    suites = [Suite.load(one, device, dtype) for one in (EMBEDDED if name == AUTO else [name])]
+    if suites[0].fake:
+        raise SuiteError(
+            f"suite {suites[0].name!r} has random weights and gives no verdict: it is for tests of plumbing; "
+            "use --suite miniature, or a suite whose heads were trained"
+        )
+    return [one for one in suites if method in one.heads] or suites[:1]
