@@ -115,13 +115,17 @@ def reproduce(
         raise OptionError(f"--seeds is {seeds}, expected 1 or more trainings of each head")
     wanted, manifest = recipe(table), Manifest.read(suite)
     specs = specs_of(wanted, given, manifest.name)
-    selection = select(wanted, specs, train_on, pictures if pictures is not None or not quick else QUICK)
+    pictures = QUICK if quick and pictures is None else pictures
+    selection = select(wanted, specs, train_on, pictures)
     name = f"{manifest.called}{'-quick' if quick else ''}"
     folder = Path(out) if out is not None else Path("out", *wanted.name.split("/"), name)
     learning = dict(
         devices=devices, precision=precision, accumulate=accumulate, checkpointing=checkpointing, workers=workers
     )
-    place = Path(store) / fingerprint(sorted((one.uri, one.label, one.split) for one in selection.samples))[:12]
+    place = (
+        Path(store)
+        / fingerprint(sorted((one.uri, one.label, one.generator, one.split) for one in selection.samples))[:12]
+    )
     bench = Bench(place, selection, str(suite), dict(options or {}), device, dtype, max_minutes, learning)
     missing = left_out(wanted, bench)
     if dry_run:
@@ -135,7 +139,8 @@ def reproduce(
     for one in selection.absent if not selection.standing_in else ():
         log.info(f"{wanted.name}: no test pictures by {one.generator} ({one.heading}): the table has a hole there")
     settings = {"seed": seed, "seeds": seeds, "repeats": repeats, "options": dict(options or {}), "dtype": dtype}
-    _begin(folder, wanted, selection, manifest, settings | {"pictures": place.name})
+    settings |= {"pictures": pictures, "index": place.name}
+    _begin(folder, wanted, selection, manifest, settings)
     log.info(f"{wanted.name}: evidence, heads and scores in {place}")
     heads: dict[tuple[str, str], list[Any]] = {}
     with locked(place / "run.lock"):  # a cell gives the evidence its own labels, one cell at a time

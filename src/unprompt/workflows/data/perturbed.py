@@ -27,7 +27,7 @@ def perturbed_store(folders: Sequence[Store], detector: Model[Any, Any], split: 
     samples = {
         row["uri"]: Sample(row["uri"], row["label"], row["generator"], split)
         for row in sample_rows(folders)
-        if in_split(row, split) or row["uri"] in known
+        if in_split(row, split) or (row["label"] is None and row["uri"] in known)
     }
     suite = detector.suite.at_dtype(dtypes_of(folders, detector)[0])  # as the evidence that it is compared with
     return extract_samples(detector.extractor, list(samples.values()), place, suite, chain)
