@@ -28,7 +28,7 @@ from unprompt.store import Store, fingerprint, write_aside
 from unprompt.types import REAL, Sample
 from unprompt.workflows.data.perturbed import perturbed_store
 from unprompt.workflows.extract import extract
-from unprompt.workflows.laboratory.scoring import open_head, read_scores, scores_of, write_scores
+from unprompt.workflows.laboratory.scoring import Head, open_head, read_scores, scores_of, write_scores
 from unprompt.workflows.planning.recipes import RecipeSamples
 from unprompt.workflows.train import train
 
@@ -47,18 +47,19 @@ class Bench:
     device: str = "cpu"
     dtype: str = "float32"
     max_minutes: float | None = 5.0
-    learning: Mapping[str, Any] = field(default_factory=dict)
-    """Further arguments of ``train`` that move no number but the speed and memory."""
+    learning: Mapping[str, Any] = field(default_factory=lambda: {"precision": "32"})
+    """Further arguments of ``train``; of these ``precision`` alone moves a head."""
 
     def views(self, recipe: TableRecipe, row: RecipeRow, seed: int) -> Iterator[tuple[str, dict[str, HeadScores]]]:
         """Each perturbation of the table, nothing first, with what the row's heads say of the test pictures."""
         asked = [one.generator for one in self.selection.candidates]
         heads = [asked] if row.method in ATTRIBUTORS or not asked else [[name] for name in asked]
-        for chain in ("", *recipe.perturbations):
-            views: dict[str, HeadScores] = {}
-            for candidates in heads:
-                views |= HeadCell(self, row, seed, tuple(candidates)).scores(chain)
-            yield chain, views
+        views: dict[str, dict[str, HeadScores]] = {chain: {} for chain in ("", *recipe.perturbations)}
+        for candidates in heads:
+            cell = HeadCell(self, row, seed, tuple(candidates))
+            for chain, found in views.items():
+                found.update(cell.scores(chain))
+        yield from views.items()
 
 
 @dataclass(frozen=True)
@@ -77,20 +78,20 @@ class HeadCell:
         path = self.bench.folder / "scores" / f"{self._stem}{'-' if chain else ''}{_slug(str(chain))}.parquet"
         if (stored := read_scores(path)) is not None:
             return stored
-        store = Store(self._extracted())
-        if not self.head.exists():
-            self._train(store)
-        head = open_head(self.head, Suite.load(self.suite, self.bench.device, self.bench.dtype))
+        store, head = self._made
         log.info(f"{self.row.name}: {self._told} on the test pictures{f' after {chain}' if chain else ''}")
         pictures = perturbed_store([store], head, "test", chain) if chain else store
         made = scores_of(head, pictures, self.candidates)
         write_scores(path, made)
         return made
 
-    @property
-    def head(self) -> Path:
-        """Its checkpoint."""
-        return self.bench.folder / "heads" / f"{self._stem}.safetensors"
+    @cached_property
+    def _made(self) -> tuple[Store, Head]:
+        """The evidence under this cell's labels, and the head, trained now if it is not there."""
+        store, checkpoint = Store(self._extracted()), self.bench.folder / "heads" / f"{self._stem}.safetensors"
+        if not checkpoint.exists():
+            self._train(store, checkpoint)
+        return store, open_head(checkpoint, Suite.load(self.suite, self.bench.device, self.bench.dtype))
 
     @cached_property
     def suite(self) -> str:
@@ -121,12 +122,12 @@ class HeadCell:
             max_minutes=self.bench.max_minutes,
         )
 
-    def _train(self, store: Store) -> None:
+    def _train(self, store: Store, checkpoint: Path) -> None:
         log.info(f"{self.row.name}: training {self._told}")
         train(
             self.row.method,
             evidence=store.root,
-            out=self.head,
+            out=checkpoint,
             suite=self.suite,
             seed=self.seed,
             device=self.bench.device,
@@ -154,8 +155,11 @@ class HeadCell:
     def _stem(self) -> str:
         """A name that any other head has not: it tells all that moves the head, but the pictures."""
         parts = self.row.method, EVERY[self.row.method].version, self.suite, Manifest.read(self.suite).version
-        learned = self.bench.selection.learned_by(self.row)
-        made = fingerprint(*parts, self.options, self.seed, learned, list(self.candidates), self.bench.dtype)
+        learned, numbers = (
+            self.bench.selection.learned_by(self.row),
+            (self.bench.dtype, self.bench.learning["precision"]),
+        )
+        made = fingerprint(*parts, self.options, self.seed, learned, list(self.candidates), numbers)
         return f"{self.row.method}-{self.seed}-{made[:12]}"
 
     @property
