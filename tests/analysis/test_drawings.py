@@ -20,6 +20,7 @@ from unprompt.analysis import (
     robustness_table,
     roc_table,
     shift_table,
+    sign_table,
     style,
     tsne_table,
     write_figure,
@@ -59,6 +60,7 @@ def numbers() -> dict[str, pa.Table]:
     return {
         "shift": shift_table(labels, names, rng.normal(np.repeat([0.5, 0.4], 40), 0.1), rng.normal(0.3, 0.1, 80)),
         "alignment": alignment_table(labels, names, rng.normal(np.repeat([0.3, 0.27], 40), 0.04)),
+        "sign": sign_table(labels, names, *rng.normal(size=(2, 80, 4)).astype(np.float32)),
         "consistency": consistency_table(redrawn),
         "tsne": tsne_table(labels, names, rng.normal(np.repeat([[0], [3]], 40, axis=0), 1, (80, 2))),
         "roc": curve,
@@ -76,6 +78,7 @@ LABELS = {
         "real: ADM, n = 20",
         "generated: BigGAN, n = 20",
     },
+    "sign": {"P(a generated picture lies further from its caption)", "The sign, 95 % intervals", "|I - T|"},
     "consistency": {"PSNR to the picture (dB)", "regeneration, generated: ADM, n = 20"},
     "tsne": {"t-SNE, n = 80, perplexity 26.3", "real, n = 40", "BigGAN, n = 20"},
     "roc": {"ROC, n = real + generated", "false-positive rate (real called generated)"},

@@ -25,6 +25,7 @@ from unprompt.analysis import (
     robustness_table,
     roc_table,
     shift_table,
+    sign_table,
     tsne_table,
 )
 from unprompt.errors import DataError
@@ -94,6 +95,39 @@ def test_alignment_keeps_every_picture() -> None:
         {"label": 0, "generator": "unknown", "cosine": 0.1},
         {"label": 1, "generator": "adm", "cosine": 0.2},
     ]
+
+
+# sign: do generated pictures align more or less?
+
+
+def test_the_sign_is_answered_by_an_interval_for_each_generator(rng: np.random.Generator) -> None:
+    texts = rng.normal(size=(90, 8))
+    noise = rng.normal(size=(90, 8))
+    away = np.repeat([1.0, 3.0, 0.1], 30)[:, None]  # real pictures, a generator further away, one nearer
+    images = texts + away * noise
+    labels, names = [0] * 30 + [1] * 60, ["scenes"] * 30 + ["far"] * 30 + ["near"] * 30
+    rows = sign_table(labels, names, images.astype(np.float32), texts.astype(np.float32)).to_pylist()
+    assert {(row["measure"], row["generator"]): row["answer"] for row in rows} == {
+        (measure, name): told
+        for measure in ("1 - cosine", "|I - T|", "I/|I| - T/|T|")
+        for name, told in (("far", "generated less"), ("near", "generated more"))
+    }
+    distances = np.abs(images - texts).mean(axis=1)
+    found = next(row for row in rows if (row["measure"], row["generator"]) == ("|I - T|", "far"))
+    pairs = [one > other for one in distances[30:60] for other in distances[:30]]
+    assert found["chance"] == pytest.approx(np.mean(pairs))
+    assert found["low"] <= found["chance"] <= found["high"]
+    unit = distances[:30].std(ddof=1)
+    assert found["delta"] == pytest.approx((distances[30:60].mean() - distances[:30].mean()) / unit, rel=1e-5)
+    cosine, direction_only = (
+        next(row for row in rows if (row["measure"], row["generator"]) == (measure, "far"))
+        for measure in ("1 - cosine", "I/|I| - T/|T|")
+    )
+    assert cosine["chance"] == direction_only["chance"]  # one is a function of the other
+    alike = sign_table([0, 0, 1, 1], ["", "", "a", "a"], *np.ones((2, 4, 3), np.float32)).to_pylist()
+    assert {(row["answer"], row["chance"], row["delta"]) for row in alike} == {("undecided", 0.5, 0.0)}
+    with pytest.raises(DataError, match="got 1 real and 2 generated pictures, expected two or more of each"):
+        sign_table([0, 1, 1], ["", "a", "a"], *np.ones((2, 3, 3), np.float32))
 
 
 # consistency: SemGIR, table 3

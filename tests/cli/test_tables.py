@@ -13,15 +13,20 @@ from typer.testing import CliRunner
 
 from unprompt.cli import app
 from unprompt.errors import OptionError
+from unprompt.evaluation import Ruling
 from unprompt.report.grid import Grid
 from unprompt.workflows import analyse as analyse_module
 from unprompt.workflows import reproduce as reproduce_module
-from unprompt.workflows.planning.dry_run import DryRun
+from unprompt.workflows.planning.dry_run import DryRun, RowCost
 from unprompt.workflows.planning.recipes import SampleCount
+from unprompt.workflows.planning.status import RecipeStatus
 from unprompt.workflows.reproduce import Reproduction
 
 GRID = Grid("sare/table1, table 2, AUC in percent", ("method", "MJ", "Avg."), (("sare, ours", "97.10", "98.00"),))
-FOUND = Reproduction("sare/table1", (), (GRID,), ("VQDM",), (Path("out/results.parquet"),))
+RULING = Ruling("SARE is above DRCT", "auc", "holds", 3.5, 1.0, 6.0, 0.0, 40, 120)
+FOUND = Reproduction(
+    "sare/table1", (), (RULING,), (GRID,), ("VQDM",), {"Conv-B": "printed alone"}, (Path("out/results.parquet"),)
+)
 PLAN = DryRun(
     recipe="sare/table1",
     suite="paper",
@@ -30,14 +35,16 @@ PLAN = DryRun(
     learned=("sdv4",),
     standing_in=False,
     problems=("no real picture in the test split: add some",),
-    weights=(),
+    rows=(
+        RowCost("UnivFD", "univfd", "no weights", 0.16),
+        RowCost("SARE", "sare", "", 40.62, seconds=3.6, epoch_seconds=0.018, epochs=17, train_hours=0.17),
+    ),
     pictures=2005,
     present=5,
-    tflop=40.62,
+    tested=1000,
+    perturbations=2,
     sample=7,
     seconds=3.6,
-    epoch_seconds=0.018,
-    epochs=17,
     kilobytes=350.0,
     extract_hours=2.0,
     train_hours=0.17,
@@ -83,7 +90,20 @@ def test_a_table_is_printed_with_its_files_on_stderr(put: Any) -> None:
     assert (asked["args"], asked["data"], asked["options"]) == (("sare/table1",), ["a", "b"], {"epochs": 3})
     assert (asked["train_on"], asked["max_minutes"], asked["suite"], asked["dry_run"]) == (["x"], None, "paper", False)
     facts = json.loads(told("reproduce", "sare/table1", "--format", "json").stdout)
-    assert facts == {"recipe": "sare/table1", "absent": ["VQDM"], "results": []}
+    assert facts["left_out"] == {"Conv-B": "printed alone"}
+    assert (facts["recipe"], facts["absent"], facts["results"]) == ("sare/table1", ["VQDM"], [])
+    assert facts["claims"][0]["answer"] == "holds"
+    assert facts["claims"][0]["low"] == 1.0
+
+
+def test_the_recipes_are_listed(put: Any) -> None:
+    asked = put(reproduce_module, "reproduce", (RecipeStatus("a/b", "A table", "runnable"),))
+    text = told("reproduce", "--list", "--suite", "miniature").stdout
+    assert (asked["args"], asked["listed"], asked["suite"]) == ((None,), True, "miniature")
+    assert [line.split() for line in text.splitlines()][-1] == ["a/b", "A", "table", "runnable"]
+    assert json.loads(told("reproduce", "--list", "--format", "json").stdout) == [
+        {"name": "a/b", "title": "A table", "status": "runnable"}
+    ]
 
 
 def test_a_dry_run_is_told_in_words(put: Any) -> None:
@@ -94,22 +114,24 @@ def test_a_dry_run_is_told_in_words(put: Any) -> None:
         "learned from: sdv4",
         "missing test set: VQDM (VQDM)",
         "missing: no real picture in the test split: add some",
-        "2005 pictures, 5 of them done; 40.6 TFLOP a picture by the suite",
-        "to extract: 2.0 hours at 3.6 s a picture, by a sample of 7",
+        "left out: UnivFD: no weights",
+        "2005 pictures, 5 of them with evidence of some row",
+        "to extract, with nothing stored: 2.0 hours at 3.6 s a picture, the 1000 to test on 3 times, by a sample of 7",
         "on the disk: 0.7 GB at 350 kB a picture; 99 GB are free",
-        "to train: 10.2 minutes, 17 epochs at 18 ms a picture, by the device that trained the sample",
+        "to train: 10.2 minutes, by the device that trained the sample",
     ):
         assert line in text.splitlines()
     assert "by hash" in text
-    assert json.loads(told("reproduce", "sare/table1", "--dry-run", "--format", "json").stdout)["tflop"] == 40.62
+    assert "3.6 s a picture, 40.6 TFLOP  10.2 minutes" in text
+    rows = json.loads(told("reproduce", "sare/table1", "--dry-run", "--format", "json").stdout)["rows"]
+    assert rows[1]["tflop"] == 40.62
 
 
 def test_a_stand_in_is_told_once(put: Any) -> None:
-    put(reproduce_module, "reproduce", replace(PLAN, standing_in=True, tflop=0.0))
+    put(reproduce_module, "reproduce", replace(PLAN, standing_in=True))
     text = told("reproduce", "a/b", "--dry-run").stdout
     assert "none of the paper's generators is there: others stand in" in text
     assert "missing test set" not in text
-    assert "TFLOP" not in text
 
 
 def test_what_was_not_timed_is_said(put: Any) -> None:

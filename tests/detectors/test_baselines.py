@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from unprompt.detectors import METHODS
 from unprompt.detectors.base import Detector
 from unprompt.detectors.methods.cnndet import CnndetDetector, CnndetOptions, blur_and_jpeg
+from unprompt.detectors.methods.convnext import ConvNextSizes
 from unprompt.detectors.methods.defake import DefakeDetector
 from unprompt.detectors.methods.dire import DireDetector
 from unprompt.detectors.methods.drct import DrctDetector, DrctOptions, contrastive
@@ -26,14 +27,17 @@ from unprompt.detectors.methods.fredect import FredectDetector, log_spectrum, ri
 from unprompt.detectors.methods.gramnet import GramnetDetector, GramnetOptions, gram
 from unprompt.detectors.methods.npr import NprDetector, NprOptions
 from unprompt.detectors.methods.resnet50 import ResNet50Detector, ResNet50Options
+from unprompt.detectors.methods.swin import SwinSizes
 from unprompt.detectors.methods.univfd import NearestDetector
+from unprompt.detectors.methods.vibnet import VibnetDetector
 from unprompt.detectors.npr_residual import residual
 from unprompt.errors import DataError, OptionError
 from unprompt.evidence.dire import DireEvidence
 from unprompt.evidence.drct import DrctEvidence
 from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import centre_crop
-from unprompt.instruments import Suite
+from unprompt.instruments import Manifest, Suite
+from unprompt.instruments.manifest import shipped
 
 LABELS = np.array([0, 1, 0, 1, 0, 1, 0])
 
@@ -338,3 +342,48 @@ def test_the_published_numbers_are_the_defaults() -> None:
 def test_trunk_options_outside_their_range_are_refused(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(OptionError, match=words):
         CnndetOptions(**wrong)
+
+
+# VIB-Net, ConvNeXt-B, Swin-B
+
+
+def test_vibnet_judges_by_the_mean_and_learns_by_a_drawn_code(suite: Suite, cache: ProductCache) -> None:
+    detector, evidence = extracted("vibnet", suite, cache)
+    assert isinstance(detector, VibnetDetector)
+    vectors = torch.from_numpy(np.stack([one.image for one in evidence]))
+    net = detector.network
+    hidden = F.relu(
+        F.linear(F.relu(F.linear(vectors, net.first.weight, net.first.bias)), net.second.weight, net.second.bias)
+    )
+    both = F.linear(hidden, net.code.weight, net.code.bias)
+    mean, log_variance = both[:, :256], both[:, 256:]
+    logits = mean @ net.head.weight[0] + net.head.bias
+    np.testing.assert_allclose(detector.logits(evidence), logits.detach().numpy(), atol=1e-5)
+    target = torch.from_numpy(LABELS).float()
+    torch.manual_seed(4)
+    found = detector.loss((vectors,), target)
+    torch.manual_seed(4)
+    code = torch.distributions.Normal(mean, torch.exp(log_variance / 2))
+    drawn = code.loc + code.scale * torch.randn(mean.shape)
+    nought = torch.distributions.Normal(torch.zeros_like(mean), torch.ones_like(mean))
+    divergence = torch.distributions.kl_divergence(code, nought).sum(dim=1).mean()
+    cross = F.binary_cross_entropy_with_logits(drawn @ net.head.weight[0] + net.head.bias, target)
+    torch.testing.assert_close(found, cross + 1e-3 * divergence, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("sizes", "millions", "width"), [(ConvNextSizes(), 87.6, 1024), (SwinSizes(), 86.7, 1024)])
+def test_plain_networks_are_of_the_published_size(sizes: Any, millions: float, width: int) -> None:
+    """Without the last layer of ImageNet's classes: torchvision counts 88.6 and 87.8 million with it."""
+    with torch.device("meta"):
+        network = sizes.build()
+    assert sizes.width == width
+    assert sum(one.numel() for one in network.parameters()) / 1e6 == pytest.approx(millions, abs=0.06)
+
+
+@pytest.mark.parametrize("method", ["convnext", "swin"])
+def test_a_backbone_of_another_kind_is_not_started_from(method: str) -> None:
+    manifest = Manifest.read(shipped("paper"))
+    assert METHODS[method].options_for(manifest).backbone == "suite"
+    other = replace(manifest, methods={name: one for name, one in manifest.methods.items() if name != method})
+    assert other.instruments_of(method)["backbone"].kind == "resnet"
+    assert METHODS[method].options_for(other).backbone == "scratch"

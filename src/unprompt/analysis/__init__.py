@@ -6,6 +6,7 @@ from unprompt.analysis.curves import Scored, draw_det, draw_reliability, draw_ro
 from unprompt.analysis.files import check_forms, read_numbers, write_figure
 from unprompt.analysis.robustness import draw_robustness, robustness_table
 from unprompt.analysis.shift import Gap, draw_shift, gap, shift_table
+from unprompt.analysis.sign import draw_sign, sign_table
 from unprompt.analysis.tsne import draw_tsne, embedded, tsne_table
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "draw_robustness",
     "draw_roc",
     "draw_shift",
+    "draw_sign",
     "draw_tsne",
     "embedded",
     "gap",
@@ -34,6 +36,7 @@ __all__ = [
     "robustness_table",
     "roc_table",
     "shift_table",
+    "sign_table",
     "tsne_table",
     "write_figure",
 ]

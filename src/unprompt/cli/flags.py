@@ -42,7 +42,13 @@ SHARED: Final = {
 """Help of the flags that mean the same everywhere."""
 LIMITS: Final = ("max_minutes", "max_bytes")
 """Parameters that ``--yes`` lifts."""
-_SPELLED: Final = {"form": "--format", "null": "-0 --null", "options": "--set", **dict.fromkeys(LIMITS, "--yes")}
+_SPELLED: Final = {
+    "form": "--format",
+    "null": "-0 --null",
+    "listed": "--list",
+    "options": "--set",
+    **dict.fromkeys(LIMITS, "--yes"),
+}
 """Flags that are not called like their parameters."""
 _NAMES: Final = {**vars(choices), "Any": Any, "Mapping": Mapping, "Path": Path, "Sequence": Sequence}
 """What the annotations of a workflow may name."""
@@ -88,8 +94,7 @@ class Workflow:
     @property
     def positional(self) -> list[str]:
         """Names of the parameters that are arguments; ``--data`` is an option everywhere."""
-        listed = self._node.args
-        return [one.arg for one in listed.args[: len(listed.args) - len(listed.defaults)] if one.arg != "data"]
+        return [one.arg for one in self._node.args.args if one.arg != "data"]
 
     def parameters(self) -> Iterator[inspect.Parameter]:
         """As Typer takes them: positional ones as arguments, the others as options."""
@@ -116,9 +121,10 @@ def _parameter(
     if name in LIMITS:
         return option(name, bool, False, help_text)
     kind = flag_type(eval(ast.unparse(argument.annotation), dict(_NAMES))) if argument.annotation else str
+    value = inspect.Parameter.empty if default is None else ast.literal_eval(default)
     if positional:
-        return _typed(name, kind, typer.Argument(help=help_text, show_default=False))
-    return option(name, kind, inspect.Parameter.empty if default is None else ast.literal_eval(default), help_text)
+        return _typed(name, kind, typer.Argument(help=help_text, show_default=False), value)
+    return option(name, kind, value, help_text)
 
 
 def option(name: str, kind: Any, default: Any, help_text: str | None = None) -> inspect.Parameter:

@@ -14,6 +14,11 @@ CELLS: Final = 4
 """Least side of the grid that a small network leaves."""
 
 
+def small_stages(side: int) -> int:
+    """Stages, up to three, after which pictures of ``side`` pixels still leave a grid of some cells."""
+    return min(3, max(1, (side // CELLS).bit_length() - 2))
+
+
 @checked("residual network ")
 class ResNetSizes:
     """Sizes of a residual network; the defaults are ResNet-50's."""
@@ -29,6 +34,11 @@ class ResNetSizes:
                 f"a residual network has widths {self.hidden} and depths {self.depths}, expected one of each a stage"
             )
 
+    @property
+    def width(self) -> int:
+        """Features that it answers."""
+        return self.hidden[-1]
+
     def grid(self, side: int) -> int:
         """Cells a side of the last stage: the stem divides by 4, each stage after the first by 2."""
         return math.ceil(side / (4 << (len(self.hidden) - 1)))
@@ -41,7 +51,7 @@ class ResNetSizes:
     @classmethod
     def small(cls, side: int) -> Self:
         """For pictures under 112 pixels: as many of three small stages as leave the grid wide enough."""
-        stages = min(3, max(1, (side // CELLS).bit_length() - 2))
+        stages = small_stages(side)
         return cls(32, (32, 64, 128)[:stages], (1, 1, 1)[:stages], "basic")
 
     def build(self) -> ResNetModel:

@@ -23,6 +23,7 @@ from unprompt.detectors.towers import as_pixels, copied
 from unprompt.errors import SuiteError
 from unprompt.evidence.pixels import PixelEvidence, PixelExtractor
 from unprompt.instruments.backbones import IMAGENET_MEAN, IMAGENET_STD, ResNetBackbone, from_torchvision
+from unprompt.instruments.base import Backbone
 from unprompt.perturbations import Augmentation
 from unprompt.types import RGB
 from unprompt.validation import Count, NotNegative, Positive, checked
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 Source: TypeAlias = Literal["suite", "scratch", "imported"]
 View: TypeAlias = Literal["crop", "square", "whole"]
 E = TypeVar("E")
+B = TypeVar("B", bound=Backbone)
 SMALL: Final = 112
 """A suite whose pictures are smaller gets a small network."""
 
@@ -58,32 +60,38 @@ class TrunkOptions(CropOptions):
 
 def require_resnet(suite: Suite) -> ResNetBackbone:
     """The suite's backbone as one method sees it, known to be a residual network; :class:`SuiteError` otherwise."""
+    return require_backbone(suite, ResNetBackbone, "resnet")
+
+
+def require_backbone(suite: Suite, kind: type[B], name: str) -> B:
+    """As :func:`require_resnet`, for the kind that a suite's file calls ``name``."""
     backbone = suite.backbone
-    if not isinstance(backbone, ResNetBackbone):
+    if not isinstance(backbone, kind):
         raise SuiteError(
-            f"the suite's backbone is {backbone!r}, {suite.method} expects a ResNetBackbone: "
-            f'give [methods.{suite.method}.instruments.backbone] class = "resnet"'
+            f"the suite's backbone is {backbone!r}, {suite.method} expects a {kind.__name__}: "
+            f'give [methods.{suite.method}.instruments.backbone] class = "{name}"'
         )
     return backbone
 
 
 class Trunk(nn.Module):
-    """A residual network with its normalisation; N x 3 x H x W uint8 in, features out."""
+    """A network with its normalisation, by default a residual one; N x 3 x H x W uint8 in, features out."""
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, suite: Suite, options: TrunkOptions) -> None:
+    def __init__(
+        self, suite: Suite, options: TrunkOptions, kind: type[Backbone] = ResNetBackbone, name: str = "resnet"
+    ) -> None:
         super().__init__()
         mean: Sequence[float] = IMAGENET_MEAN
         std: Sequence[float] = IMAGENET_STD
         if options.backbone == "suite":
-            source = require_resnet(suite)
+            source = require_backbone(suite, kind, name)
             self.net, mean, std = cast(Any, copied(source.model)), source.mean, source.std
+            self.width = source.width
         else:
-            self.net = options.trunk.build()
-        config: Any = self.net.config
-        self.width: int = config.hidden_sizes[-1]
+            self.net, self.width = options.trunk.build(), options.trunk.width
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
 

@@ -11,6 +11,7 @@ from unprompt.evaluation.calibration import (
 )
 from unprompt.evaluation.delong import AucDifference, auc_difference, auc_interval
 from unprompt.evaluation.difference import Comparison, Difference, compare_scores
+from unprompt.evaluation.laboratory import UNSEEN, Estimate, HeadScores, Measurements, Ruling, measure_heads
 from unprompt.evaluation.metrics import (
     accuracy,
     average_precision,
@@ -24,7 +25,7 @@ from unprompt.evaluation.metrics import (
     tpr_at_fpr,
 )
 from unprompt.evaluation.rates import Rates
-from unprompt.evaluation.recipe import Column, Printed, TableRecipe
+from unprompt.evaluation.recipe import Claim, Column, RecipeRow, TableRecipe, Term, TrainingSet
 from unprompt.evaluation.results import Result, results, with_paper
 from unprompt.evaluation.spread import spread
 from unprompt.evaluation.table import EvaluationTable, Metrics, evaluate_scores
@@ -32,19 +33,27 @@ from unprompt.evaluation.verdicts import Bounds, Verdicts
 
 __all__ = [
     "REAL_PICTURES",
+    "UNSEEN",
     "AttributionTable",
     "AucDifference",
     "Bounds",
+    "Claim",
     "Column",
     "Comparison",
     "Difference",
+    "Estimate",
     "EvaluationTable",
+    "HeadScores",
     "Interval",
+    "Measurements",
     "Metrics",
-    "Printed",
     "Rates",
+    "RecipeRow",
     "Result",
+    "Ruling",
     "TableRecipe",
+    "Term",
+    "TrainingSet",
     "Verdicts",
     "accuracy",
     "auc_difference",
@@ -63,6 +72,7 @@ __all__ = [
     "fit_platt",
     "fit_temperature",
     "fit_thresholds",
+    "measure_heads",
     "nll",
     "real_accuracy",
     "results",

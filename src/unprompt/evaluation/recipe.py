@@ -1,18 +1,20 @@
-"""A paper's table as data: what was trained on, what was tested on, and the numbers that were printed."""
+"""A paper's table as data: what is trained, on what it is tested, the numbers that were printed, and the claim."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Annotated, Any, Self, TypeAlias, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic.dataclasses import dataclass
 
+from unprompt.detectors import EVERY
 from unprompt.errors import DataError
 from unprompt.evaluation.pictures import MACRO
 from unprompt.evaluation.rates import NAMES
-from unprompt.validation import CONFIG, Misfit, Size
+from unprompt.validation import CONFIG, Misfit, Number, Size
 
 T = TypeVar("T")
 Several: TypeAlias = Annotated[tuple[T, ...], Field(min_length=1, description="one or more")]
@@ -31,33 +33,62 @@ class Column:
 
 
 @dataclass(frozen=True, config=CONFIG)
-class Printed:
-    """One table as it was printed: a number a column in percent, the average last; NaN where nothing was printed."""
-
-    name: str
-    metric: str
-    """A field of :class:`~unprompt.evaluation.Rates`."""
-    own: str
-    """The row of the paper's own method."""
-    rows: Mapping[str, tuple[float, ...]]
-
-    def __post_init__(self) -> None:
-        if self.metric not in NAMES:
-            raise ValueError(f"{self.name}: metric {self.metric!r}; expected one of {NAMES}")
-        if self.own not in self.rows:
-            raise ValueError(f"{self.name}: no row {self.own!r} among {', '.join(self.rows)}")
-
-
-@dataclass(frozen=True, config=CONFIG)
 class TrainingSet:
-    """What a table's head is trained on."""
+    """What a head is trained on."""
 
     generators: Several[str]
     """Those whose pictures are learned from."""
     stand_in: tuple[str, ...] = ()
     """What takes their place where the data has none of the paper's generators."""
     pictures: Size = 0
-    """Of each class; 0 = all."""
+    """Of each generator, and as many real ones in all; 0 = all."""
+
+
+@dataclass(frozen=True, config=CONFIG)
+class RecipeRow:
+    """One line of a table: a method as it is varied there, and what the paper printed of it."""
+
+    name: str
+    method: str = ""
+    """Empty = a method that this package lacks: the printed numbers stand alone."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Of the method, as ``train --set`` takes them."""
+    instruments: Mapping[str, Any] = field(default_factory=dict)
+    """ROLE.PARAMETER -> value, exchanged in the suite."""
+    models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """ROLE -> a model in place of the suite's, as a suite's file states it; for suites of models from the hub."""
+    train: TrainingSet | None = None
+    """Where it is not the table's."""
+    paper: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Metric -> percent for each column and then their average, or the average alone; NaN = nothing was printed."""
+
+    def __post_init__(self) -> None:
+        if self.method and self.method not in EVERY:
+            raise ValueError(f"{self.name}: no method {self.method!r} among {', '.join(EVERY)}")
+
+
+@dataclass(frozen=True, config=CONFIG)
+class Term:
+    """One number of a claim."""
+
+    row: str
+    generator: str = MACRO
+    """A generator or candidate; ``macro`` = their mean, ``unseen`` = the mean of those not learned from."""
+    perturbation: str = ""
+    """One of the table's, or ``mean`` = the mean of all of them."""
+
+
+@dataclass(frozen=True, config=CONFIG)
+class Claim:
+    """What a table is to show. The rule: the sum of ``plus`` minus the sum of ``minus`` lies above ``above``."""
+
+    says: str
+    """In one sentence."""
+    metric: str
+    plus: Several[Term]
+    minus: tuple[Term, ...] = ()
+    above: Number = 0.0
+    """Percentage points; below 0 = "no worse by more than"."""
 
 
 @dataclass(frozen=True, config=CONFIG)
@@ -67,23 +98,44 @@ class TableRecipe:
     name: Annotated[str, Field(exclude=True)]
     """PAPER/TABLE; no field of the file."""
     title: str
-    method: str
     loader: str
     """Dataset whose loader reads a root that is named without one."""
-    claim: str
-    """What the table is to show, in words: all that can be compared where the pictures are others."""
+    metrics: Several[str]
+    """What is printed, each as a table of its own: fields of :class:`~unprompt.evaluation.Rates`."""
     columns: Several[Column]
+    """Test sets."""
     train: TrainingSet
-    tables: Several[Printed]
+    rows: Several[RecipeRow]
+    claims: Several[Claim]
+    perturbations: tuple[str, ...] = ()
+    """Columns of the table in place of the test sets, of which each then holds the mean; name:value,..."""
+    candidates: tuple[Column, ...] = ()
+    """Of a table of attribution: the generators that each head tells from all others, and its columns."""
 
     def __post_init__(self) -> None:
-        for table in self.tables:
-            for row, numbers in table.rows.items():
-                if len(numbers) != len(self.columns) + 1:
-                    raise ValueError(
-                        f"{table.name}: {row} has {len(numbers)} numbers; expected {len(self.columns)} columns and "
-                        "their average"
-                    )
+        names = [row.name for row in self.rows]
+        for number, claim in enumerate(self.claims):
+            for term in (*claim.plus, *claim.minus):
+                if term.row not in names:
+                    raise ValueError(f"claims {number}: no row {term.row!r} among {', '.join(names)}")
+                if term.perturbation not in ("", *(["mean", *self.perturbations] if self.perturbations else [])):
+                    raise ValueError(f"claims {number}: no perturbation {term.perturbation!r} in this table")
+        for metric in (*self.metrics, *(claim.metric for claim in self.claims)):
+            if metric not in NAMES:
+                raise ValueError(f"metric {metric!r}; expected one of {NAMES}")
+        sizes = {1, len(self.perturbations)} if self.perturbations else {1, len(self.printed_columns) + 1}
+        for row in self.rows:
+            for metric, numbers in row.paper.items():
+                if metric not in self.metrics:
+                    raise ValueError(f"{row.name}: metric {metric!r}; expected one of {', '.join(self.metrics)}")
+                if len(numbers) not in sizes:
+                    expected = " or ".join(map(str, sorted(sizes)))
+                    raise ValueError(f"{row.name}: {metric} has {len(numbers)} numbers; expected {expected}")
+
+    @property
+    def printed_columns(self) -> tuple[Column, ...]:
+        """Test sets, or candidates where the table is one of attribution."""
+        return self.candidates or self.columns
 
     @classmethod
     def from_dict(cls, name: str, table: Mapping[str, Any]) -> Self:
@@ -94,12 +146,18 @@ class TableRecipe:
             wrong = Misfit.of(error, cls)
             raise DataError(f"recipe {name}: {wrong.message(' '.join(wrong.place))}", got=wrong.got) from error
 
-    def paper(self, whole: bool) -> dict[tuple[str, str, str], float]:
-        """The own method's numbers as shares, by (perturbation, generator, metric); with the average if ``whole``."""
+    def paper(self, row: RecipeRow, whole: bool) -> dict[tuple[str, str, str], float]:
+        """A row's printed numbers as shares, by (perturbation, generator, metric); with averages if ``whole``."""
         found: dict[tuple[str, str, str], float] = {}
-        for table in self.tables:
-            names = [column.generator for column in self.columns] + ([MACRO] if whole else [])
-            for name, value in zip(names, table.rows[table.own], strict=False):
-                if not math.isnan(value):
-                    found["", name, table.metric] = value / 100
+        for metric, numbers in row.paper.items():
+            average = [("", MACRO)]
+            if len(numbers) == 1:
+                cells = average
+            elif self.perturbations:
+                cells = [(chain, MACRO) for chain in self.perturbations]
+            else:
+                cells = [("", column.generator) for column in self.printed_columns] + average
+            for (chain, generator), value in zip(cells, numbers, strict=True):
+                if not math.isnan(value) and (whole or generator != MACRO):
+                    found[chain, generator, metric] = value / 100
         return found

@@ -1,6 +1,7 @@
-"""Convolutional networks pretrained on ImageNet, which baselines start from.
+"""Networks pretrained on ImageNet, which baselines start from.
 
-ResNet: He et al., 2015, https://arxiv.org/abs/1512.03385; ConvNeXt: Liu et al., 2022, https://arxiv.org/abs/2201.03545.
+ResNet: He et al., 2015, https://arxiv.org/abs/1512.03385; ConvNeXt: Liu et al., 2022, https://arxiv.org/abs/2201.03545;
+Swin: Liu et al., 2021, https://arxiv.org/abs/2103.14030.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from torch import Tensor
-from transformers import ConvNextConfig, ConvNextModel, ResNetConfig, ResNetModel
+from transformers import ConvNextConfig, ConvNextModel, ResNetConfig, ResNetModel, SwinConfig, SwinModel
 
 from unprompt.errors import SuiteError
 from unprompt.instruments.base import Backbone
@@ -69,6 +70,18 @@ class ConvNextBackbone(Backbone):
 
     def _load(self) -> None:
         self._model = load_model(ConvNextModel, self.origin, self.device, self._dtype)
+
+
+class SwinBackbone(Backbone):
+    """Any saved ``SwinModel``."""
+
+    def __init__(self, origin: Origin, device: str = "cpu", dtype: str = "float32") -> None:
+        super().__init__(origin, device, dtype)
+        self.width = from_folder(SwinConfig, origin).hidden_size
+        self.mean, self.std = normalisation(origin.folder, IMAGENET_MEAN, IMAGENET_STD)
+
+    def _load(self) -> None:
+        self._model = load_model(SwinModel, self.origin, self.device, self._dtype)
 
 
 def from_torchvision(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -265,7 +265,7 @@ class Perceptual(Instrument):
 
 
 class Backbone(Instrument):
-    """A pretrained convolutional network that a method starts from: it takes a copy of ``model``, which stays frozen.
+    """A pretrained network that a method starts from: it takes a copy of ``model``, which stays frozen.
 
     ``model`` takes N x 3 x H x W, (x / 255 - mean) / std by channel, of any size from 32 pixels, and answers an object
     with ``pooler_output``, N x ``width`` x 1 x 1 or N x ``width``.

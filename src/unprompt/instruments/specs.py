@@ -35,6 +35,7 @@ CLASSES = {
     "sentence": "unprompt.instruments.sentence:SentenceEncoder",
     "stable-diffusion": "unprompt.instruments.stable_diffusion:StableDiffusion",
     "stable-diffusion-xl": "unprompt.instruments.stable_diffusion_xl:StableDiffusionXL",
+    "swin": "unprompt.instruments.backbones:SwinBackbone",
 }
 """What ``class`` can say -> where the class is; it is imported when an instrument is built."""
 

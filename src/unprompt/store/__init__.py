@@ -22,13 +22,14 @@ from unprompt.store.parquet import write_table
 from unprompt.store.plan import SHARD_SIZE, Planned, Shard
 from unprompt.store.plan_table import Shards
 from unprompt.store.product_table import ProductRecipe, ProductTable
-from unprompt.store.schema import RESULTS
+from unprompt.store.schema import RESULTS, SCORES
 from unprompt.store.store import Store
 from unprompt.store.verification import Problem, Verification, verify_store
 from unprompt.store.view import EvidenceView
 
 __all__ = [
     "RESULTS",
+    "SCORES",
     "SHARD_SIZE",
     "Contents",
     "EvidenceView",

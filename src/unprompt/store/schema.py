@@ -131,6 +131,17 @@ RESULTS = _table(
     _column("paper", pa.float64(), "the paper's number for the same cell; null without one", nullable=True),
 )
 
+SCORES = _table(
+    "scores",
+    _column("candidate", pa.string(), "the generator that the head is asked about; empty = generated against real"),
+    _column("label", pa.int64(), "1 = the head should say yes"),
+    _column("generator", pa.string(), "the picture's generator or collection"),
+    _column("pixels", pa.string(), "hash of its pixels before a perturbation"),
+    _column("probability", pa.float64(), "the calibrated answer"),
+    _column("raw", pa.float64(), "the head's own output in [0, 1]"),
+    _column("failed", pa.int64(), "further pictures, which have no score"),
+)
+
 
 def completed(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """``table`` with the later columns of ``schema`` that it lacks, as nulls."""

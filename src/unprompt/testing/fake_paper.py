@@ -22,11 +22,15 @@ from transformers import (
     Blip2ForConditionalGeneration,
     CLIPTextModel,
     CLIPTextModelWithProjection,
+    ConvNextConfig,
+    ConvNextModel,
     LlavaNextConfig,
     LlavaNextForConditionalGeneration,
     PreTrainedTokenizerFast,
     ResNetConfig,
     ResNetModel,
+    SwinConfig,
+    SwinModel,
 )
 from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
 
@@ -101,6 +105,13 @@ def save_fake_paper(folder: Path | str, seed: int = 0, packages: Collection[str]
         save_stable_diffusion_xl(folder / "diffusion-xl")
         save_fake_grounding_dino(folder / "grounder-dino", WORDS)
         save(ResNetModel(ResNetConfig(**BACKBONE)), folder / "backbone")
+        save(
+            ConvNextModel(ConvNextConfig(hidden_sizes=[8, 8, 16, 16], depths=[1, 1, 1, 1])),
+            folder / "backbone-convnext",
+        )
+        save(
+            SwinModel(SwinConfig(embed_dim=8, depths=[1, 1], num_heads=[2, 2], window_size=4)), folder / "backbone-swin"
+        )
         save_flow(folder / "flow")
         save_alexnet(folder / "perceptual")
         if "open_clip" in packages:

@@ -37,15 +37,15 @@ def analyse(
     """Draw a figure of the papers from stored evidence, with its numbers beside it as .parquet and .csv.
 
     shift: LPIPS without and with caption and their gap (SARE figure 4). alignment: cosine of picture and caption
-    (TIDY figure 1). consistency: CLIP score and PSNR of what was redrawn, by SemGIR and, where there is evidence of
-    dire, by DIRE (SemGIR table 3). tsne: a method's vectors (TIDY and ITEM figure 9). roc, det, reliability: of one
-    checkpoint by generator, of several against each other. robustness: a metric after perturbations, from results of
-    ``evaluate``.
+    (TIDY figure 1). sign: which class lies further from its captions, by generator and three measures. consistency:
+    CLIP score and PSNR of what was redrawn, by SemGIR and, where there is evidence of dire, by DIRE (SemGIR table
+    3). tsne: a method's vectors (TIDY and ITEM figure 9). roc, det, reliability: of one checkpoint by generator, of
+    several against each other. robustness: a metric after perturbations, from results of ``evaluate``.
 
     A run that would take longer than ``max_minutes`` on a CPU raises Unconfirmed before it begins; None = no limit.
 
     Args:
-        figure: shift, alignment, consistency, tsne, roc, det, reliability or robustness.
+        figure: shift, alignment, sign, consistency, tsne, roc, det, reliability or robustness.
         out: Folder of the figure and of its numbers.
         evidence: A folder that ``extract`` wrote; may be given several times.
         checkpoint: What ``train`` wrote; may be given several times.

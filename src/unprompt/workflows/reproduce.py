@@ -1,13 +1,10 @@
-"""``unprompt reproduce``: a paper's table, from pictures to numbers beside the printed ones."""
+"""``unprompt reproduce``: a paper's table, from pictures to numbers beside the printed ones and answers to claims."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,24 +12,27 @@ from typing import Any, Final
 
 from unprompt.choices import Precision
 from unprompt.errors import DataError, OptionError
-from unprompt.evaluation import EvaluationTable, Result, TableRecipe, results, with_paper
+from unprompt.evaluation import Measurements, Result, Ruling, TableRecipe, measure_heads
 from unprompt.instruments import Manifest
 from unprompt.report.grid import FORMS, Grid, render
-from unprompt.report.paper_table import paper_grids
+from unprompt.report.paper_table import PaperTable, claims_grid
 from unprompt.report.results import write_rows
-from unprompt.store import write_aside
+from unprompt.store import fingerprint, write_aside
+from unprompt.store.files import locked
 from unprompt.structured_text import read_object
-from unprompt.workflows.evaluate import evaluate
-from unprompt.workflows.extract import extract
+from unprompt.workflows.laboratory.cells import Bench
+from unprompt.workflows.laboratory.numbers import result_rows
 from unprompt.workflows.planning.dry_run import DryRun, estimate
 from unprompt.workflows.planning.recipes import RecipeSamples, recipe, select, specs_of
-from unprompt.workflows.train import train
+from unprompt.workflows.planning.status import RecipeStatus, left_out, statuses
 
 log = logging.getLogger(__name__)
 
-INDEX: Final = "index.csv"
 SETTINGS: Final = "run.json"
 TABLE: Final = "table"
+CLAIMS: Final = "claims.json"
+QUICK: Final = 64
+"""Pictures of each label, generator and split of a quick run."""
 
 
 @dataclass(frozen=True)
@@ -42,22 +42,30 @@ class Reproduction:
     recipe: str
     rows: tuple[Result, ...]
     """Every number with its settings, and the paper's where it has one."""
+    claims: tuple[Ruling, ...]
+    """What the numbers say to the paper's claims."""
     tables: tuple[Grid, ...]
-    """As the paper lays them out."""
+    """As the paper lays them out; the last one holds the claims."""
     absent: tuple[str, ...]
     """Test sets of the paper that were not there."""
+    left_out: Mapping[str, str]
+    """Row that could not be run -> why."""
     files: tuple[Path, ...]
 
 
 def reproduce(
-    table: str,
+    table: str | None = None,
     *,
+    listed: bool = False,
     data: Sequence[str] | str | None = None,
     suite: str | Path = "paper",
     out: Path | str | None = None,
+    store: Path | str = "out/laboratory",
     dry_run: bool = False,
+    quick: bool = False,
     pictures: int | None = None,
     train_on: Sequence[str] | None = None,
+    seeds: int = 1,
     repeats: int = 1000,
     seed: int = 0,
     device: str = "cpu",
@@ -69,103 +77,92 @@ def reproduce(
     workers: int = 0,
     options: Mapping[str, Any] | None = None,
     max_minutes: float | None = 5.0,
-) -> Reproduction | DryRun:
+) -> Reproduction | DryRun | tuple[RecipeStatus, ...]:
     """Make a paper's table, with the paper's numbers beside ours; an interrupted run goes on by the same command.
 
-    Extracts, trains and evaluates what the table needs. Pictures of other generators may stand in for the paper's,
-    and are then measured without being compared.
+    Extracts, trains and scores what the table's rows need, each thing once, for all tables that take the same
+    pictures. Pictures of other generators may stand in for the paper's, and are then measured without being compared.
 
     A run that would take longer than ``max_minutes`` on a CPU raises Unconfirmed before it begins; None = no limit.
 
     Args:
         table: PAPER/TABLE, as sare/table1 or item/table1, or the path of a recipe's .toml.
+        listed: Name every recipe, and what it lacks with this suite and data.
         data: The root of the paper's dataset, or a data specification; may be given several times.
         suite: The models to use: ``unprompt suites`` lists them.
-        out: Folder of all that is made: the index of what was taken, evidence, checkpoint, and the results as
-            .parquet, .json, .md, .html and .tex; default: out/PAPER/TABLE/SUITE.
+        out: Folder of the results: numbers as .parquet and .json, tables as .md, .html and .tex, claims as .json;
+            default: out/PAPER/TABLE/SUITE.
+        store: Folder of evidence, heads and scores, which tables share.
         dry_run: List what is missing, and estimate hours and disk from a timed sample.
+        quick: Take 64 pictures of each label, generator and split at most: numbers to see that all works.
         pictures: Take so many pictures of each label, generator and split at most.
         train_on: Learn from another generator's; may be given several times.
-        repeats: Draws of the bootstrap; 0 = no intervals.
-        seed: Seed of everything that is drawn.
+        seeds: Train each head so many times; intervals are then over seeds too.
+        repeats: Draws of the bootstrap.
+        seed: Seed of everything that is drawn, and of the first training.
         devices: Processes on this machine that share each step, each on a device of its own.
         precision: Numbers of the network's forward pass; its weights stay float32.
         accumulate: Parts that a device takes its share of a step in, to save memory.
         checkpointing: Compute the activations of a learned transformer again for its gradients, to save memory.
         workers: Processes a device that prepare pictures ahead.
     """
-    wanted = recipe(table)
-    manifest = Manifest.read(suite)
-    specs = specs_of(wanted, [data] if isinstance(data, str) else list(data or ()), manifest.name)
+    given = [data] if isinstance(data, str) else list(data or ())
+    if listed:
+        return statuses(suite, given)
+    if table is None:
+        raise OptionError("no table is named, expected PAPER/TABLE, or --list to see which there are")
+    if seeds < 1:
+        raise OptionError(f"--seeds is {seeds}, expected 1 or more trainings of each head")
+    wanted, manifest = recipe(table), Manifest.read(suite)
+    specs = specs_of(wanted, given, manifest.name)
+    pictures = QUICK if quick and pictures is None else pictures
     selection = select(wanted, specs, train_on, pictures)
-    folder = Path(out) if out is not None else Path("out", *wanted.name.split("/"), manifest.called)
+    name = f"{manifest.called}{'-quick' if quick else ''}"
+    folder = Path(out) if out is not None else Path("out", *wanted.name.split("/"), name)
+    learning = dict(
+        devices=devices, precision=precision, accumulate=accumulate, checkpointing=checkpointing, workers=workers
+    )
+    place = (
+        Path(store)
+        / fingerprint(sorted((one.uri, one.label, one.generator, one.split) for one in selection.samples))[:12]
+    )
+    bench = Bench(place, selection, str(suite), dict(options or {}), device, dtype, max_minutes, learning)
+    missing = left_out(wanted, bench)
     if dry_run:
-        return estimate(wanted, selection, suite, folder, options, device, dtype)
+        return estimate(wanted, bench, missing, seeds)
     if selection.problems:
         raise DataError(f"{wanted.name} cannot be run on {', '.join(specs)}: {'; '.join(selection.problems)}")
+    if len(missing) == len(wanted.rows):
+        raise OptionError(
+            f"{wanted.name} cannot be run with the suite {manifest.called}: {next(iter(missing.values()))}"
+        )
     for one in selection.absent if not selection.standing_in else ():
         log.info(f"{wanted.name}: no test pictures by {one.generator} ({one.heading}): the table has a hole there")
-    settings = {"seed": seed, "options": dict(options or {}), "dtype": dtype, "pictures": pictures}
-    index = _begin(folder, wanted, selection, manifest, settings)
-    evidence = extract(
-        wanted.method,
-        data=f"manifest:{index}",
-        out=folder / "evidence",
-        suite=suite,
-        device=device,
-        dtype=dtype,
-        options=options,
-        max_minutes=max_minutes,
-    )
-    checkpoint = folder / f"{wanted.method}.safetensors"
-    if checkpoint.exists():
-        log.info(f"{wanted.method}: already trained, {checkpoint}")
-    else:
-        train(
-            wanted.method,
-            evidence=evidence,
-            out=checkpoint,
-            suite=suite,
-            seed=seed,
-            device=device,
-            devices=devices,
-            precision=precision,
-            accumulate=accumulate,
-            checkpointing=checkpointing,
-            workers=workers,
-            options=options,
-        )
-    measured = evaluate(
-        checkpoint,
-        evidence=evidence,
-        suite=suite,
-        pair=selection.pairs(),
-        repeats=repeats,
-        seed=seed,
-        device=device,
-        dtype=dtype,
-    )
-    assert isinstance(measured, EvaluationTable)  # the recipes' methods are detectors
-    return _written(folder, wanted, selection, measured)
+    settings = {"seed": seed, "seeds": seeds, "repeats": repeats, "options": dict(options or {}), "dtype": dtype}
+    settings |= {"pictures": pictures, "index": place.name}
+    _begin(folder, wanted, selection, manifest, settings)
+    log.info(f"{wanted.name}: evidence, heads and scores in {place}")
+    heads: dict[tuple[str, str], list[Any]] = {}
+    with locked(place / "run.lock"):  # a cell gives the evidence its own labels, one cell at a time
+        for row in (row for row in wanted.rows if row.name not in missing):
+            for number in range(seed, seed + seeds):
+                for chain, views in bench.views(wanted, row, number):
+                    heads.setdefault((row.name, chain), []).append(views)
+    learned = {row.name: selection.learned_by(row) for row in wanted.rows}
+    found = measure_heads(heads, learned, pairs=selection.pairs(), repeats=repeats, seed=seed)
+    return _written(folder, wanted, bench, found, missing, seeds)
 
 
 def _begin(
     folder: Path, recipe: TableRecipe, selection: RecipeSamples, manifest: Manifest, settings: Mapping[str, Any]
-) -> Path:
-    """Store the index and the settings; OptionError when the folder holds another run."""
-    text = io.StringIO()
-    lines = csv.writer(text, lineterminator="\n")
-    lines.writerow(["path", "label", "generator", "split"])
-    for one in selection.samples:
-        lines.writerow([os.path.abspath(one.uri), one.label, one.generator, one.split or ""])
-    index = text.getvalue().encode("utf-8")
+) -> None:
+    """Store the settings; OptionError when the folder holds another run."""
     settings = {
         "recipe": recipe.name,
-        "recipe_digest": _digest(json.dumps(asdict(recipe), sort_keys=True).encode()),
+        "recipe_digest": hashlib.sha256(json.dumps(asdict(recipe), sort_keys=True).encode()).hexdigest(),
         "suite": manifest.called,
         "suite_version": manifest.version,
         "learned": list(selection.learned),
-        "index_digest": _digest(index),
         **settings,
     }
     path = folder / SETTINGS
@@ -179,25 +176,27 @@ def _begin(
                 f"{folder} holds a run with {name} {stored.get(name)!r}, this one has {value!r}: "
                 "name another folder with --out, or delete that one"
             )
-    write_aside(folder / INDEX, lambda file: file.write(index))
     write_aside(path, lambda file: file.write(json.dumps(settings, indent=1, sort_keys=True).encode()))
-    return folder / INDEX
 
 
-def _written(folder: Path, recipe: TableRecipe, selection: RecipeSamples, measured: EvaluationTable) -> Reproduction:
-    paper = {} if selection.standing_in else recipe.paper(whole=not selection.absent)
-    rows = with_paper(results(measured), paper)
-    grids = paper_grids(recipe, rows, selection.columns, selection.standing_in)
+def _written(
+    folder: Path, recipe: TableRecipe, bench: Bench, found: Measurements, missing: Mapping[str, str], seeds: int
+) -> Reproduction:
+    selection, suite = bench.selection, Manifest.read(bench.suite).called
+    columns = selection.candidates or (selection.columns if selection.standing_in else recipe.columns)
+    headings = {one.generator: one.heading for one in columns}
+    table = PaperTable(recipe, found, headings, selection.standing_in, suite)
+    rulings = [found.rule(claim, missing) for claim in recipe.claims]
+    rows, grids = result_rows(recipe, bench, found, seeds), [*table.grids(), claims_grid(rulings)]
     files = [folder / f"results{suffix}" for suffix in (".parquet", ".json")]
     for path in files:
         write_rows(path, rows)
-    for suffix in FORMS:
-        files.append(folder / f"{TABLE}{suffix}")
-        text = render(grids, suffix).encode("utf-8")
-        write_aside(files[-1], lambda file, text=text: file.write(text))  # type: ignore[misc]
+    texts = {f"{TABLE}{suffix}": render(grids, suffix) for suffix in FORMS}
+    texts[CLAIMS] = json.dumps(
+        {"recipe": recipe.name, "suite": suite, "claims": [asdict(one) for one in rulings]}, indent=1
+    )
+    for name, text in texts.items():
+        files.append(folder / name)
+        write_aside(files[-1], lambda file, text=text: file.write(text.encode("utf-8")))  # type: ignore[misc]
     absent = () if selection.standing_in else tuple(one.heading for one in selection.absent)
-    return Reproduction(recipe.name, tuple(rows), tuple(grids), absent, tuple(files))
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+    return Reproduction(recipe.name, tuple(rows), tuple(rulings), tuple(grids), absent, missing, tuple(files))

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pyarrow as pa
 
 from unprompt.analysis import (
@@ -23,11 +24,13 @@ from unprompt.analysis import (
     draw_robustness,
     draw_roc,
     draw_shift,
+    draw_sign,
     draw_tsne,
     embedded,
     psnr,
     robustness_table,
     shift_table,
+    sign_table,
     tsne_table,
 )
 from unprompt.detectors import METHODS, load
@@ -84,6 +87,14 @@ def alignment(inputs: FigureInputs) -> pa.Table:
     return alignment_table([row["label"] for row in rows], [row["generator"] for row in rows], list(values))
 
 
+def sign(inputs: FigureInputs) -> pa.Table:
+    """Whether generated pictures lie further from their captions than real ones, by three measures."""
+    method = inputs.named("tidy", "item")
+    rows, evidence = evidence_of(inputs, AlignmentExtractor(method), inputs.loaded(method))
+    images, texts = np.stack([one.image for one in evidence]), np.stack([one.text for one in evidence])
+    return sign_table([row["label"] for row in rows], [row["generator"] for row in rows], images, texts)
+
+
 def consistency(inputs: FigureInputs) -> pa.Table:
     """SemGIR's table 3: its regenerations, and DIRE's reconstructions of the same pictures, made without caption."""
     suite, captions = inputs.loaded("semgir"), dict[str, Caption]()
@@ -129,6 +140,7 @@ FIGURES: Final[Mapping[str, Figure]] = MappingProxyType(
     {
         "shift": Figure(shift, draw_shift),
         "alignment": Figure(alignment, draw_alignment),
+        "sign": Figure(sign, draw_sign),
         "consistency": Figure(consistency, draw_consistency),
         "tsne": Figure(tsne, draw_tsne),
         "roc": Figure(roc, draw_roc),

@@ -7,19 +7,20 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from unprompt.detectors import EVERY
-from unprompt.errors import DataError, MissingWeights, StoreError
-from unprompt.evaluation import TableRecipe
-from unprompt.instruments import Suite
+from unprompt.detectors import ATTRIBUTORS, EVERY
+from unprompt.errors import DataError, StoreError
+from unprompt.evaluation import RecipeRow, TableRecipe
+from unprompt.instruments import Manifest, Suite
 from unprompt.store import Store
 from unprompt.types import GENERATED, REAL, Sample
 from unprompt.workflows.extract import extract_samples
-from unprompt.workflows.planning.costs import specs_of, tflop
-from unprompt.workflows.planning.recipes import RecipeSamples, SampleCount
+from unprompt.workflows.laboratory.cells import Bench, row_options, varied_suite
+from unprompt.workflows.planning.costs import extractors_of, tflop
+from unprompt.workflows.planning.recipes import SampleCount
 from unprompt.workflows.train import train
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,25 @@ log = logging.getLogger(__name__)
 EPOCHS: Final = (1, 4)
 """Trainings of the sample; their difference leaves out what is loaded."""
 HOUR: Final = 3600.0
+
+
+@dataclass(frozen=True)
+class RowCost:
+    """What one row of a table would take; numbers are None where nothing could be timed."""
+
+    row: str
+    method: str
+    missing: str = ""
+    """Why it would be left out."""
+    tflop: float = 0.0
+    """10^12 operations a picture, by the suite, what rows above make already included; 0 = not stated."""
+    seconds: float | None = None
+    """A picture, to extract what the rows above do not make already."""
+    epoch_seconds: float | None = None
+    """A picture and pass, to train."""
+    epochs: int | None = None
+    train_hours: float | None = None
+    """Of all its heads."""
 
 
 @dataclass(frozen=True)
@@ -44,23 +64,21 @@ class DryRun:
     """The data has none of the paper's generators: what it has would be measured, and not compared."""
     problems: tuple[str, ...]
     """Why the run would be refused."""
-    weights: tuple[str, ...]
-    """What the suite lacks on this machine."""
+    rows: tuple[RowCost, ...]
     pictures: int
     present: int
-    """Of the pictures, those whose evidence the folder holds already."""
-    tflop: float
-    """10^12 operations a picture, as the suite states them; 0 = not stated."""
+    """Of the pictures, those whose evidence the folder holds already, of some row."""
+    tested: int
+    """Of the pictures, those to test on, which each perturbation needs anew."""
+    perturbations: int
     sample: int
     """Pictures that were timed."""
     seconds: float | None = None
-    """A picture, to extract."""
-    epoch_seconds: float | None = None
-    """A picture and pass, to train."""
-    epochs: int | None = None
+    """A picture, to extract for all rows."""
     kilobytes: float | None = None
     """A picture, on the disk."""
     extract_hours: float | None = None
+    """With nothing stored."""
     train_hours: float | None = None
     gigabytes: float | None = None
     free_gigabytes: float = 0.0
@@ -71,72 +89,49 @@ class DryRun:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class _Timed:
-    pictures: int
-    seconds: float
-    bytes: float
-    epoch_seconds: float | None
-
-
-def estimate(
-    recipe: TableRecipe,
-    selection: RecipeSamples,
-    suite: str | Path,
-    folder: Path,
-    options: Mapping[str, Any] | None,
-    device: str,
-    dtype: str,
-) -> DryRun:
+def estimate(recipe: TableRecipe, bench: Bench, missing: Mapping[str, str], seeds: int) -> DryRun:
     """Nothing stays but the answer: what is timed lies in a folder of its own that is removed."""
-    instruments = Suite.load(suite, device, dtype)
-    made = EVERY[recipe.method]
-    stated = made.options_for(instruments.manifest)
-    extractor = made.evidence_of(stated)
-    lacking = _lacking(instruments, [extractor])
-    if not lacking:
-        made.check_suite(instruments, made.fitting_options(instruments).override(options))
-    sample = _sample(selection.samples)
-    log.info(f"{recipe.name}: timing {len(sample)} pictures" if sample and not lacking else f"{recipe.name}: not timed")
-    timed = None if lacking or not sample else _timed(recipe.method, sample, instruments, options)
-    epochs = None if lacking else getattr(made.fitting_options(instruments).override(options), "epochs", None)
-    present = _present(folder)
-    left = max(0, len(selection.samples) - present)
-    learned = sum(1 for one in selection.samples if one.split == "train")
-    trained = timed is not None and timed.epoch_seconds is not None and epochs is not None
+    selection, sample = bench.selection, _sample(bench.selection.samples)
+    rows, manifest = [row for row in recipe.rows if row.method], Manifest.read(bench.suite)
+    with tempfile.TemporaryDirectory(prefix="unprompt-dry-run-", ignore_cleanup_errors=True) as name:
+        costs = []
+        for row in rows:
+            able = row.name not in missing and bool(sample)
+            work = sum(tflop(manifest, one) for one in extractors_of(row.method, manifest))
+            log.info(f"{recipe.name}, {row.name}: {f'timing {len(sample)} pictures' if able else 'not timed'}")
+            cost = RowCost(row.name, row.method, missing.get(row.name, ""), work)
+            costs.append(_timed(cost, row, bench, sample, Path(name), seeds) if able else cost)
+        size = sum(path.stat().st_size for path in Path(name, "rest").rglob("*") if path.is_file())
+    tested = sum(one.split in ("test", None) for one in selection.samples)
+    asked = len(selection.samples) + len(recipe.perturbations) * tested
+    seconds = _total([one.seconds for one in costs if not one.missing])
+    kilobytes = size / max(1, len(sample) - 1) / 1e3 if seconds is not None else None
     return DryRun(
         recipe=recipe.name,
-        suite=instruments.name,
+        suite=manifest.called,
         cells=tuple(selection.cells()),
         absent=tuple(f"{one.heading} ({one.generator})" for one in selection.absent),
         learned=selection.learned,
         standing_in=selection.standing_in,
         problems=selection.problems,
-        weights=lacking,
+        rows=tuple(costs),
         pictures=len(selection.samples),
-        present=present,
-        tflop=tflop(instruments.manifest, extractor),
-        sample=timed.pictures if timed else 0,
-        seconds=timed.seconds if timed else None,
-        epoch_seconds=timed.epoch_seconds if timed else None,
-        epochs=epochs,
-        kilobytes=timed.bytes / 1e3 if timed else None,
-        extract_hours=timed.seconds * left / HOUR if timed else None,
-        train_hours=timed.epoch_seconds * learned * epochs / HOUR if trained else None,  # type: ignore[union-attr, operator]
-        gigabytes=timed.bytes * left / 1e9 if timed else None,
-        free_gigabytes=shutil.disk_usage(_existing(folder)).free / 1e9,
+        present=_present(bench.folder),
+        tested=tested,
+        perturbations=len(recipe.perturbations),
+        sample=max(0, len(sample) - 1) if seconds is not None else 0,
+        seconds=seconds,
+        kilobytes=kilobytes,
+        extract_hours=None if seconds is None else seconds * asked / HOUR,
+        train_hours=_total([one.train_hours for one in costs if not one.missing]),
+        gigabytes=None if kilobytes is None else kilobytes * asked / 1e6,
+        free_gigabytes=shutil.disk_usage(_existing(bench.folder)).free / 1e9,
     )
 
 
-def _lacking(suite: Suite, extractors: Sequence[Any]) -> tuple[str, ...]:
-    """The message of each model whose weights are not here."""
-    messages = []
-    for spec in specs_of(suite.manifest, extractors):
-        try:
-            suite.manifest.origin(spec)
-        except MissingWeights as error:
-            messages.append(str(error))
-    return tuple(messages)
+def _total(numbers: Sequence[float | None]) -> float | None:
+    known = [one for one in numbers if one is not None]
+    return sum(known) if known and len(known) == len(numbers) else None
 
 
 def _sample(samples: Sequence[Sample]) -> list[Sample]:
@@ -148,18 +143,24 @@ def _sample(samples: Sequence[Sample]) -> list[Sample]:
     return chosen or list(samples[:8])
 
 
-def _timed(method: str, sample: Sequence[Sample], instruments: Suite, options: Mapping[str, Any] | None) -> _Timed:
-    made = EVERY[method]
-    extractor = made.evidence_of(made.fitting_options(instruments).override(options))
-    with tempfile.TemporaryDirectory(prefix="unprompt-dry-run-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        extract_samples(extractor, sample[:1], folder / "first", instruments)  # loads the models
-        rest = list(sample[1:]) or list(sample)
-        start = time.perf_counter()
-        store = extract_samples(extractor, rest, folder / "rest", instruments)
-        seconds = (time.perf_counter() - start) / len(rest)
-        size = sum(path.stat().st_size for path in store.root.rglob("*") if path.is_file()) / len(rest)
-        return _Timed(len(rest), seconds, size, _epoch(method, folder, instruments, options, len(sample) // 2))
+def _timed(cost: RowCost, row: RecipeRow, bench: Bench, sample: Sequence[Sample], folder: Path, seeds: int) -> RowCost:
+    """The sample once through the row's models and its training; what rows above made is there already."""
+    suite, options = varied_suite(bench.suite, row, folder / "suites"), row_options(row, bench.options)
+    instruments = Suite.load(suite, bench.device, bench.dtype)
+    made = EVERY[row.method]
+    stated = made.fitting_options(instruments).override(options)
+    made.check_suite(instruments, stated)
+    extractor = made.evidence_of(stated)
+    extract_samples(extractor, sample[:1], folder / "first", instruments)  # loads the models
+    start = time.perf_counter()
+    extract_samples(extractor, sample[1:] or sample, folder / "rest", instruments)
+    seconds = (time.perf_counter() - start) / max(1, len(sample) - 1)
+    known, epochs = made.Options().to_dict(), getattr(stated, "epochs", None)
+    epoch = _epoch(row.method, folder, instruments, options, len(sample) // 2) if "epochs" in known else 0.0
+    heads = seeds * (1 if row.method in ATTRIBUTORS else max(1, len(bench.selection.candidates)))
+    learned = sum(one.split == "train" and one.uri in bench.selection.subset(row) for one in bench.selection.samples)
+    hours = None if epoch is None else epoch * learned * (epochs or 1) * heads / HOUR
+    return replace(cost, seconds=seconds, epoch_seconds=epoch, epochs=epochs, train_hours=hours)
 
 
 def _epoch(
@@ -173,8 +174,8 @@ def _epoch(
             train(
                 method,
                 evidence=stores,
-                out=folder / f"{epochs}.safetensors",
-                suite=instruments.manifest.file,
+                out=folder / f"{method}-{epochs}.safetensors",
+                suite=instruments.manifest.cli_name,
                 device=instruments.device,
                 options={**(options or {}), "epochs": epochs},
             )

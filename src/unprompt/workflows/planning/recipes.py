@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path, PurePath
@@ -13,7 +13,7 @@ from typing import Final
 from unprompt import datasets
 from unprompt.datasets import NAMES, partners
 from unprompt.errors import DataError, OptionError
-from unprompt.evaluation import Column, TableRecipe
+from unprompt.evaluation import Column, RecipeRow, TableRecipe, TrainingSet
 from unprompt.generators import matching_names
 from unprompt.structured_text import read_toml
 from unprompt.types import GENERATED, REAL, SPLITS, Label, Sample, Split
@@ -40,16 +40,34 @@ class RecipeSamples:
     """What a recipe takes of the pictures that there are."""
 
     samples: tuple[Sample, ...]
-    learned: tuple[str, ...]
-    """Generators whose pictures are learned from."""
+    """Of all rows together."""
+    sets: Mapping[tuple[str, ...], frozenset[str]]
+    """Generators that are learned from -> uris of what such a row learns from and is tested on; the table's first."""
     columns: tuple[Column, ...]
     """Test sets that there are; the data's own where they stand in for the paper's."""
+    candidates: tuple[Column, ...]
+    """Of a table of attribution: the generators that are told from all others."""
     absent: tuple[Column, ...]
     """The paper's test sets that there are not."""
     standing_in: bool
     """The data has none of the paper's generators."""
     problems: tuple[str, ...]
     """Why nothing can be trained or tested."""
+    asked: tuple[str, ...] = ()
+    """What all rows learn from, by the user's word."""
+
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """Generators whose pictures the table's rows learn from, where they name no others."""
+        return next(iter(self.sets))
+
+    def learned_by(self, row: RecipeRow) -> tuple[str, ...]:
+        """As :attr:`learned`, of one row."""
+        return self.asked or (_learned(row.train, self.standing_in) if row.train else self.learned)
+
+    def subset(self, row: RecipeRow) -> frozenset[str]:
+        """Uris of what a row learns from and is tested on."""
+        return self.sets[self.learned_by(row)]
 
     def cells(self) -> list[SampleCount]:
         """Counts in the order of the splits, real pictures first."""
@@ -58,10 +76,10 @@ class RecipeSamples:
         keys = sorted(counts, key=lambda key: (order.get(key[0], 3) if key[0] else 3, key[1], key[2]))
         return [SampleCount(*key, counts[key]) for key in keys]
 
-    def pairs(self) -> list[str]:
-        """GENERATOR=COLLECTION, as ``evaluate`` takes them."""
+    def pairs(self) -> dict[str, str]:
+        """Generator -> collection of its real pictures, where the recipe names it."""
         real = {one.generator for one in self.samples if one.label == REAL}
-        return [f"{one.generator}={one.real}" for one in self.columns if one.real in real]
+        return {one.generator: one.real for one in self.columns if one.real in real}
 
 
 def recipe(name: str) -> TableRecipe:
@@ -102,7 +120,8 @@ def select(
     """
     if pictures is not None and pictures < 1:
         raise OptionError(f"--pictures is {pictures}, expected 1 or more of each label, generator and split")
-    named = [one.generator for one in recipe.columns] + list(recipe.train.generators)
+    trainings = [recipe.train, *(row.train for row in recipe.rows if row.train)]
+    named = [one.generator for one in recipe.columns] + [name for one in trainings for name in one.generators]
     found = [one for spec in specs for one in _loaded(spec, named)]
     labelled = list({one.uri: one for one in found if one.label is not None}.values())
     there = _names(labelled, GENERATED, "test")
@@ -111,13 +130,35 @@ def select(
     if standing_in:
         columns = tuple(Column(name, name) for name in sorted(there))
     made = sorted({one.generator for one in labelled if one.label == GENERATED})
-    asked = [one for name in train or () for one in matching_names(name, made) or [name]]
-    learned = tuple(asked or (recipe.train.stand_in if standing_in else recipe.train.generators))
-    taken = _taken(labelled, columns, learned)
-    of_class = _fewer(taken, recipe.train.pictures, lambda one: one.label if one.split == "train" else None)
-    kept = _fewer(of_class, pictures or 0, lambda one: (one.split, one.label, one.generator))
-    absent = tuple(one for one in recipe.columns if one.generator not in there)
-    return RecipeSamples(tuple(kept), learned, columns, absent, standing_in, tuple(_problems(kept, learned, columns)))
+    asked = tuple(one for name in train or () for one in matching_names(name, made) or [name])
+    kept: dict[tuple[str, ...], list[Sample]] = {}
+    for one in trainings[:1] if asked else trainings:
+        learned = asked or _learned(one, standing_in)
+        taken = _fewer(_taken(labelled, columns, learned), one.pictures, _trained_on)
+        kept[learned] = _fewer(taken, pictures or 0, lambda one: (one.split, one.label, one.generator))
+    uris = {one.uri for samples in kept.values() for one in samples}
+    candidates = recipe.candidates
+    if candidates and standing_in:
+        candidates = tuple(Column(name, name) for name in recipe.train.stand_in)
+    return RecipeSamples(
+        samples=tuple(one for one in labelled if one.uri in uris),
+        sets={learned: frozenset(one.uri for one in samples) for learned, samples in kept.items()},
+        columns=columns,
+        candidates=candidates,
+        absent=tuple(one for one in recipe.columns if one.generator not in there),
+        standing_in=standing_in,
+        problems=tuple(dict.fromkeys(one for key, own in kept.items() for one in _problems(own, key, columns))),
+        asked=asked,
+    )
+
+
+def _learned(train: TrainingSet, standing_in: bool) -> tuple[str, ...]:
+    return train.stand_in if standing_in else train.generators
+
+
+def _trained_on(sample: Sample) -> object:
+    """What a training set's number of pictures counts: those of one generator, and all real ones."""
+    return None if sample.split != "train" else (sample.generator if sample.label == GENERATED else "")
 
 
 def _loaded(spec: str, named: Sequence[str]) -> list[Sample]:

@@ -1,0 +1,161 @@
+"""The laboratory's page: what the stored results of ``unprompt reproduce`` say to each claim of the four papers.
+
+    python benchmarks/laboratory.py --results DIR [--results DIR] [--sign SUITE=sign.parquet]
+
+DIR holds folders that ``reproduce`` wrote, however deep. ``docs/laboratory.md`` is written from
+``docs/laboratory.json``, where a table that is not given stays as it is. ``--sign`` takes the numbers of ``unprompt
+analyse sign``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from unprompt.evaluation import Ruling
+from unprompt.report.grid import Grid, markdown
+from unprompt.report.paper_table import claims_grid
+from unprompt.report.results import read_rows, words
+from unprompt.workflows.planning.recipes import recipe, recipes
+
+HERE = Path(__file__).resolve().parent
+HEAD = """# The laboratory
+
+Each claim of the four papers that one of the recipes asks about, answered by what was measured. This page is written by
+`python benchmarks/laboratory.py` from the results that `unprompt reproduce` stored, which lie condensed in
+`laboratory.json`; nothing here is typed.
+
+A claim **holds** where the paired interval of the difference, at 95 % over pictures (and over seeds where there are
+several), lies above its bound; it **does not hold** where it lies under it; else it is **undecided**. The bound is 0
+unless another is told. Intervals are not corrected for the number of claims. `unseen` is the mean of the generators
+that a head has not learned from.
+
+A run that is marked **quick** took so few pictures to learn from, too: it shows that a claim can be asked, and how. Its
+answers are about heads that saw a few dozen pictures of each class of synthetic scenes, not about the papers' models.
+"""
+
+
+def entry(folder: Path) -> dict[str, Any]:
+    """What the page needs of one run."""
+    told, settings = (json.loads((folder / name).read_text("utf-8")) for name in ("claims.json", "run.json"))
+    rows = [row for row in read_rows(folder / "results.json") if row.generator in ("macro", "unseen")]
+    metrics = recipe(told["recipe"]).metrics
+    means = [
+        {
+            "row": json.loads(row.settings)["row"],
+            **{name: getattr(row, name) for name in ("perturbation", "generator", "metric", "value", "low", "high")},
+        }
+        for row in rows
+        if row.metric in metrics
+    ]
+    kept = {name: settings[name] for name in ("pictures", "seeds", "seed", "learned")}
+    return {"recipe": told["recipe"], "suite": told["suite"], **kept, "claims": told["claims"], "means": means}
+
+
+def signs(suite: str, path: Path) -> list[dict[str, Any]]:
+    """The rows of one table of signs."""
+    return [{"suite": suite, **row} for row in pq.read_table(path).to_pylist()]
+
+
+def page(stored: Mapping[str, Any]) -> str:
+    """The text of the page."""
+    runs: list[dict[str, Any]] = stored["runs"]
+    answers = Counter(claim["answer"] for run in runs for claim in run["claims"])
+    counted = ", ".join(f"{answers[name]} {name}" for name in ("holds", "does not hold", "undecided", "not run"))
+    parts = [HEAD, f"Of {answers.total()} claims asked about: {counted}.\n"]
+    parts += [part for run in runs for part in _run(run)]
+    if stored["signs"]:
+        parts += ["## The sign question\n", _signs(stored["signs"])]
+    there = {run["recipe"] for run in runs}
+    lacking = [f"- `{name}`: {recipe(name).title}" for name in recipes() if name not in there]
+    parts += ["## What was not run\n", *(lacking or ["Nothing: every recipe has results."])]
+    return "\n".join(parts) + "\n"
+
+
+def _run(run: Mapping[str, Any]) -> Iterator[str]:
+    made = recipe(run["recipe"])
+    taken = (
+        f"at most {run['pictures']} pictures of each label, generator and split" if run["pictures"] else "all pictures"
+    )
+    heads = "one training of each head" if run["seeds"] == 1 else f"{run['seeds']} trainings of each head"
+    yield f"## {run['recipe']}: {made.title}\n"
+    quick = "**Quick**: " if run["pictures"] else ""
+    yield f"{quick}suite `{run['suite']}`, {taken}, {heads}; learned from {', '.join(run['learned'])}.\n"
+    rulings = [Ruling(**claim) for claim in run["claims"]]
+    yield markdown([Grid("Claims", claims_grid(rulings).header, claims_grid(rulings).rows, labels=2)])
+    yield markdown([_means(run, made.perturbations)])
+
+
+def _means(run: Mapping[str, Any], perturbations: Sequence[str]) -> Grid:
+    """A line a row: each metric's means, or where pictures are changed those before and after all changes."""
+    found = {(one["row"], one["perturbation"], one["generator"], one["metric"]): one for one in run["means"]}
+    metrics = list(dict.fromkeys(one["metric"] for one in run["means"]))
+    several = any(
+        key[2] == "unseen" and found[key]["value"] != found[*key[:2], "macro", key[3]]["value"] for key in found
+    )
+    if perturbations:
+        columns = [(chain, "macro", metric) for metric in metrics for chain in ("", *perturbations)]
+    else:
+        columns = [("", name, metric) for metric in metrics for name in ("macro", *(["unseen"] if several else []))]
+    headings = [f"{words(metric)} {chain or ('mean' if name == 'macro' else name)}" for chain, name, metric in columns]
+    lines = [
+        (row, *(_cell(found.get((row, *column))) for column in columns))
+        for row in dict.fromkeys(one["row"] for one in run["means"])
+    ]
+    return Grid("Means over test sets, in percent", ("row", *headings), tuple(lines))
+
+
+def _cell(one: Mapping[str, Any] | None) -> str:
+    return "" if one is None else f"{100 * one['value']:.1f} [{100 * one['low']:.1f}, {100 * one['high']:.1f}]"
+
+
+def _signs(rows: Sequence[Mapping[str, Any]]) -> str:
+    body = tuple(
+        (
+            row["suite"],
+            row["measure"],
+            row["generator"],
+            row["answer"],
+            f"{row['chance']:.3f} [{row['low']:.3f}, {row['high']:.3f}]",
+            f"{row['delta']:+.2f} [{row['delta_low']:+.2f}, {row['delta_high']:+.2f}]",
+            f"{row['n_real']} + {row['n_generated']}",
+        )
+        for row in rows
+    )
+    header = ("suite", "distance from the caption", "generator", "generated pictures align", "P(generated further)")
+    header += ("difference of means, in standard deviations of real pictures", "pictures")
+    return markdown([Grid("Do generated pictures align more or less with their captions?", header, body, labels=4)])
+
+
+def main(words_given: Sequence[str] | None = None) -> int:
+    """Gather the runs, then write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", action="append", type=Path, default=[])
+    parser.add_argument("--sign", action="append", metavar="SUITE=PARQUET", default=[])
+    parser.add_argument("--page", type=Path, default=HERE.parent / "docs" / "laboratory.md")
+    chosen = parser.parse_args(words_given)
+    kept = chosen.page.with_suffix(".json")
+    stored = json.loads(kept.read_text("utf-8")) if kept.exists() else {"runs": [], "signs": []}
+    runs = {(one["recipe"], one["suite"]): one for one in stored["runs"]}
+    for root in chosen.results:
+        for claims in sorted(root.rglob("claims.json")):
+            made = entry(claims.parent)
+            runs[made["recipe"], made["suite"]] = made
+    found = dict(one.split("=", 1) for one in chosen.sign)
+    others = [row for row in stored["signs"] if row["suite"] not in found]
+    told = [*others, *(row for suite, path in found.items() for row in signs(suite, Path(path)))]
+    whole = {"runs": [runs[key] for key in sorted(runs)], "signs": told}
+    kept.write_text(f"{json.dumps(whole, indent=1)}\n", "utf-8")
+    chosen.page.write_text(page(whole), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

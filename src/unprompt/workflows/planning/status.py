@@ -1,0 +1,83 @@
+"""Which tables, and which of their rows, can be run with a suite and the data at hand. No model is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from unprompt.detectors import ATTRIBUTORS
+from unprompt.errors import DataError, UnpromptError
+from unprompt.evaluation import RecipeRow, TableRecipe
+from unprompt.instruments import Manifest
+from unprompt.workflows.laboratory.cells import Bench, suite_candidates, varied_suite
+from unprompt.workflows.planning.costs import extractors_of, members, specs_of
+from unprompt.workflows.planning.recipes import recipe, recipes, select
+from unprompt.workflows.planning.recipes import specs_of as data_of
+
+PRINTED: Final = "printed alone: this package has no such method"
+
+
+@dataclass(frozen=True)
+class RecipeStatus:
+    """One recipe, and what it lacks."""
+
+    name: str
+    title: str
+    status: str
+    """runnable; or so many of its rows, and what the others lack; or what all lack."""
+
+
+def statuses(suite: str | Path, data: Sequence[str]) -> tuple[RecipeStatus, ...]:
+    """Every recipe that the package carries; pictures are asked about where ``data`` names some."""
+    with TemporaryDirectory() as folder:
+        return tuple(_status(recipe(name), str(suite), data, Path(folder)) for name in recipes())
+
+
+def left_out(recipe: TableRecipe, bench: Bench) -> dict[str, str]:
+    """Row -> why it cannot be run with this suite."""
+    candidates = [one.generator for one in bench.selection.candidates]
+    return _missing(recipe, bench.suite, bench.folder / "suites", candidates)
+
+
+def _missing(recipe: TableRecipe, suite: str, folder: Path, candidates: Sequence[str]) -> dict[str, str]:
+    found = {row.name: _lacking(row, suite, folder, candidates) for row in recipe.rows}
+    return {name: why for name, why in found.items() if why}
+
+
+def _lacking(row: RecipeRow, suite: str, folder: Path, candidates: Sequence[str]) -> str:
+    """Why a row cannot be run, or nothing; a suite with other models is written into ``folder``."""
+    if not row.method:
+        return PRINTED
+    try:
+        manifest = Manifest.read(varied_suite(suite, row, folder))
+        if row.method in ATTRIBUTORS:
+            suite_candidates(manifest, row.method, candidates)
+        extractors = extractors_of(row.method, manifest)
+        for one in (member for extractor in extractors for member in members(extractor)):
+            for role in one.roles:
+                if role not in manifest.instruments_of(one.method):
+                    return f"suite {manifest.called!r} has no {role}"
+        for spec in specs_of(manifest, extractors):
+            manifest.origin(spec)
+    except UnpromptError as error:
+        return str(error)
+    return ""
+
+
+def _status(recipe: TableRecipe, suite: str, data: Sequence[str], folder: Path) -> RecipeStatus:
+    try:
+        selection = select(recipe, data_of(recipe, data, suite)) if data else None
+    except DataError as error:  # another benchmark's layout, for one
+        return RecipeStatus(recipe.name, recipe.title, f"missing: {error}")
+    candidates = [one.generator for one in selection.candidates] if selection else []
+    missing, problems = _missing(recipe, suite, folder, candidates), selection.problems if selection else ()
+    wanted = [row.name for row in recipe.rows if row.method]
+    reasons = list(dict.fromkeys(missing[name] for name in wanted if name in missing))
+    able = sum(name not in missing for name in wanted)
+    if problems or not able:
+        return RecipeStatus(recipe.name, recipe.title, f"missing: {'; '.join(problems or reasons)}")
+    told = "runnable" if able == len(wanted) else f"{able} of {len(wanted)} rows; the others: {'; '.join(reasons)}"
+    return RecipeStatus(recipe.name, recipe.title, told)

@@ -1,0 +1,87 @@
+"""The laboratory's page: written from stored results alone, and the committed one from the committed numbers."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from dataclasses import asdict
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from unprompt.analysis import sign_table
+from unprompt.evaluation import Result, Ruling
+from unprompt.report.results import write_rows
+from unprompt.workflows.planning.recipes import recipe, recipes
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def laboratory() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("laboratory", ROOT / "benchmarks" / "laboratory.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def number(row: str, generator: str, value: float) -> Result:
+    settings = json.dumps({"row": row})
+    where = ("", generator, "auc", value, value - 0.1, value + 0.1)
+    return Result("sare", "", "fake", "test", *where, 0.95, "bootstrap", 4, 8, 0, 0, 0.5, settings)
+
+
+def stored(folder: Path) -> Path:
+    """What ``reproduce`` leaves of a run of SARE's table 6."""
+    claims = [one.says for one in recipe("sare/table6").claims]
+    rulings = [
+        Ruling(claims[0], "auc", "holds", 12.5, 3.25, 20.0, 0.0, 4, 8),
+        Ruling(claims[3], "auc", "undecided", -0.5, -2.0, 1.0, -1.0, 4, 8),
+        Ruling(claims[1], "auc", "not run", reason="no weights"),
+    ]
+    folder.mkdir(parents=True)
+    told = {"recipe": "sare/table6", "suite": "fake", "claims": [asdict(one) for one in rulings]}
+    (folder / "claims.json").write_text(json.dumps(told))
+    settings = {"pictures": 2, "seeds": 3, "seed": 0, "learned": ["diffusion"], "index": "x"}
+    (folder / "run.json").write_text(json.dumps(settings))
+    rows = [number("DRCT", "macro", 0.5), number("DRCT", "unseen", 0.625), number("SARE, w = 2.5", "macro", 0.75)]
+    write_rows(folder / "results.json", [*rows, number("DRCT", "flow", 0.1)])
+    return folder
+
+
+def test_a_run_becomes_a_part_of_the_page(laboratory: ModuleType, tmp_path: Path) -> None:
+    stored(tmp_path / "out" / "a")
+    table = sign_table(
+        [0, 0, 1, 1], ["", "", "flow", "flow"], *np.eye(4, 3, dtype=np.float32)[[0, 1, 2, 3]][None].repeat(2, 0)
+    )
+    pq.write_table(table, tmp_path / "sign.parquet")
+    page = tmp_path / "page.md"
+    words = ["--results", str(tmp_path / "out"), "--sign", f"fake={tmp_path / 'sign.parquet'}", "--page", str(page)]
+    assert laboratory.main(words) == 0
+    text = page.read_text()
+    assert "Of 3 claims asked about: 1 holds, 0 does not hold, 1 undecided, 1 not run." in text
+    assert "| SARE is above DRCT in mean AUC at w = 2.5 | holds | AUC +12.50 [+3.25, +20.00] | 4 + 8 |" in text
+    assert "undecided | AUC \N{MINUS SIGN}0.50 [\N{MINUS SIGN}2.00, +1.00], expected above \N{MINUS SIGN}1.00" in text
+    assert "not run | no weights" in text
+    assert "**Quick**: suite `fake`, at most 2 pictures of each label, generator and split, 3 trainings" in text
+    assert "| DRCT | 50.0 [40.0, 60.0] | 62.5 [52.5, 72.5] |" in text
+    assert "| SARE, w = 2.5 | 75.0 [65.0, 85.0] |  |" in text
+    assert text.count("| fake | ") == 3
+    assert len([line for line in text.splitlines() if line.startswith("- `")]) == len(recipes()) - 1
+    before = page.read_text()
+    assert laboratory.main(["--page", str(page)]) == 0  # what is not given stays
+    assert page.read_text() == before
+
+
+def test_the_page_is_that_of_the_committed_numbers(laboratory: ModuleType) -> None:
+    kept = json.loads((ROOT / "docs" / "laboratory.json").read_text("utf-8"))
+    assert laboratory.page(kept) == (ROOT / "docs" / "laboratory.md").read_text("utf-8")
+    for run in kept["runs"]:
+        assert [one["says"] for one in run["claims"]] == [one.says for one in recipe(run["recipe"]).claims]
+    assert isinstance(pa.Table.from_pylist(kept["signs"]), pa.Table)
