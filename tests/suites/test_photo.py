@@ -15,15 +15,19 @@ from unprompt.detectors.checkpoint import read_header
 from unprompt.errors import MissingWeights
 from unprompt.instruments import Manifest
 from unprompt.perturbations.toning import TONES
+from unprompt.recipes.captions.measuring import FIGURES
+from unprompt.recipes.photo.caption_methods import FILE
+from unprompt.recipes.photo.caption_page import page
 from unprompt.recipes.photo.card import card
+from unprompt.recipes.photo.figures import WEAK
 from unprompt.types import Prediction
 from unprompt.workflows.detect import detect
 from unprompt.workflows.prediction.heads import LESSER, TONED
-from unprompt.workflows.prediction.predictor import OUTSIDE
+from unprompt.workflows.prediction.predictor import ABSENT, OUTSIDE
 
 ROOT = Path(__file__).parents[2]
 SCENE = sorted((ROOT / "examples" / "pictures" / "real").iterdir())[0]
-LIMIT = 10e6
+LIMIT = 12e6
 """Bytes of weights that are shipped."""
 
 
@@ -62,10 +66,15 @@ def test_alone_and_in_company_it_gets_one_score(rows: list[Prediction], photogra
     assert (alone.verdict, alone.suite) == (rows[1].verdict, "photo")
 
 
-def test_a_method_that_photo_lacks_is_asked_of_miniature_alone(photograph: Path) -> None:
-    row = detect(photograph, method="tidy")[0]
+@pytest.mark.parametrize("method", ["sare", "tidy"])
+def test_a_method_that_photo_lacks_is_asked_of_miniature_alone(method: str, photograph: Path) -> None:
+    """It has no head of the one, and none of the models of the other."""
+    row, scene = detect([photograph, SCENE], method=method)
     assert (row.suite, row.verdict, row.probability) == ("miniature", "inconclusive", None)
     assert OUTSIDE in row.warnings
+    assert (ABSENT.format("photo") in row.warnings) == (method == "tidy")
+    assert scene.probability is not None
+    assert ABSENT.format("photo") not in scene.warnings
 
 
 @pytest.mark.parametrize("size", [(40, 300), (63, 63), (1, 1)])
@@ -125,6 +134,21 @@ def test_the_card_is_written_from_its_figures() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     for name in ("auc", "tpr_at_3"):
         assert f"{told['macro'][name]['value']:.2f}" in text
+
+
+def test_a_verdict_names_the_generators_that_are_weak_in_the_card() -> None:
+    manifest = Manifest.read("photo")
+    figures = json.loads((manifest.file.parent / "figures.json").read_text("utf-8"))
+    areas = {name: one["auc"]["value"] for name, one in figures["conditions"]["aligned"]["generators"].items()}
+    expected = {name: area for name, area in areas.items() if area < WEAK}
+    assert read_header(manifest.head("panel")).figures["weak"] == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_page_of_captions_is_written_from_its_figures() -> None:
+    folder = Manifest.read("photo").file.parent
+    captions, methods = (json.loads((folder / name).read_text("utf-8")) for name in (FIGURES, FILE))
+    assert (ROOT / "docs" / "photo-captions.md").read_text("utf-8") == page(captions, methods)
+    assert not re.search(r"(/[\w.-]+){3}", json.dumps([captions, methods]))
 
 
 def test_a_grey_photograph_is_not_taken_for_a_scene(photograph: Path, tmp_path: Path) -> None:

@@ -1,18 +1,22 @@
-"""The suite of photographs with its vision encoder, where `unprompt fetch photo` brought it."""
+"""The suite of photographs with its encoders, where `unprompt fetch photo` brought them."""
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 
 import pytest
 
+from unprompt.detectors.checkpoint import read_header
 from unprompt.instruments import Manifest, Suite
 from unprompt.workflows.detect import detect
+from unprompt.workflows.prediction.reading import TITLE
 from unprompt.workflows.prediction.selftest import checks
 
 MANIFEST = Manifest.read("photo")
 pytestmark = pytest.mark.skipif(
-    not MANIFEST.present(MANIFEST.instruments["vision"]), reason="needs `unprompt fetch photo --method clip-layers`"
+    not all(MANIFEST.present(MANIFEST.instruments[role]) for role in ("vision", "text")),
+    reason="needs `unprompt fetch photo`",
 )
 
 
@@ -24,10 +28,31 @@ def photographs() -> list[Path]:
 
 def test_the_better_panel_judges_alone_and_in_company(photographs: list[Path]) -> None:
     rows = detect(photographs, suite="photo")
-    assert all(set(row.scores) == {"clip-layers", "traces"} and row.warnings == () for row in rows)
+    assert all(set(row.scores) == {"clip-layers", "traces"} for row in rows)
+    weak = read_header(MANIFEST.head("panel")).figures["weak"]
+    assert all([name for name in weak if name in "".join(row.warnings)] == list(weak) for row in rows)
     assert all(row.verdict in ("real", "inconclusive") for row in rows)
     (alone,) = detect(photographs[1:], suite="photo")
     assert alone.score == pytest.approx(rows[1].score, abs=1e-4)
+
+
+@pytest.mark.parametrize("method", ["tidy", "item", "defake", "univfd"])
+def test_every_method_judges_by_the_road_that_its_head_learned(method: str, photographs: list[Path]) -> None:
+    first, second = detect(photographs, suite="photo", method=method)
+    assert (first.status, second.status) == ("ok", "ok")
+    assert first.score != second.score
+    if method != "univfd":
+        assert first.caption
+        assert first.caption != second.caption
+
+
+def test_a_report_tells_the_caption_that_the_panel_does_without(photographs: list[Path], tmp_path: Path) -> None:
+    (row,) = detect(photographs[:1], suite="photo", report=tmp_path)
+    (told,) = detect(photographs[:1], suite="photo", method="tidy")
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert row.caption is None
+    assert told.caption is not None
+    assert TITLE.format(told.caption) in html.unescape(page)
 
 
 @pytest.mark.parametrize("method", ["clip-layers", "panel"])

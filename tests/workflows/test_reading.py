@@ -45,7 +45,7 @@ def test_a_caption_and_how_alike_its_objects_are(
             image = suite.encoder.embed_pictures([cut_out(picture.rgb, plain)])[0]
             text = suite.encoder.embed_texts([plain.phrase])[0]
             cosine = image @ text / np.sqrt((image @ image) * (text @ text))
-            assert box == replace(plain, phrase=f"{plain.phrase} ({cosine:.2f})")
+            assert box == replace(plain, phrase=f"{plain.phrase}, cosine {cosine:.2f}")
 
 
 def test_a_suite_that_reads_no_pictures(folder: Path, pictures: list[Picture]) -> None:

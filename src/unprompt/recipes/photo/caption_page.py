@@ -83,10 +83,10 @@ def _captioner(found: Mapping[str, Any]) -> Iterator[str]:
 def _methods(found: Mapping[str, Any]) -> Iterator[str]:
     yield "## The methods on photographs, and what each adds"
     yield (
-        f"{found['pictures']} pictures, aligned (one size, one codec), whole families of generators and collections"
-        " left out together; AUC and the true-positive rate at 3 % false positives are means over generators, with"
-        f" intervals at 95 %. {found['grounded']:.0%} of the captions have an object that was found. The last two"
-        " columns are the suite's panel with this method as a further member."
+        f"{found['pictures']} pictures, aligned (all through the same JPEG; sizes are not aligned), whole families of"
+        " generators and collections left out together; AUC and the true-positive rate at 3 % false positives are means"
+        f" over generators, with intervals at 95 %. {found['grounded']:.0%} of the captions have an object that was"
+        " found. The last two columns are the suite's panel with this method as a further member."
     )
     alone = {key: found["methods"]["panel"]["macro"][key]["value"] for key in ("auc", "tpr_at_3")}
     rows = []

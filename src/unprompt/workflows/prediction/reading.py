@@ -46,4 +46,4 @@ def named(objects: Objects) -> tuple[Box, ...]:
     """The boxes, whose phrases tell how alike picture and phrase are, from -1 to 1."""
     likeness = (direction(objects.images) * direction(objects.texts)).sum(axis=-1)
     pairs = zip(objects.boxes, likeness.tolist(), strict=True)
-    return tuple(replace(box, phrase=f"{box.phrase} ({cosine:.2f})") for box, cosine in pairs)
+    return tuple(replace(box, phrase=f"{box.phrase}, cosine {cosine:.2f}") for box, cosine in pairs)
