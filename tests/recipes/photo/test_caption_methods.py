@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from unprompt.instruments import Suite
 from unprompt.recipes.captions.measuring import FIGURES
 from unprompt.recipes.photo import caption_methods as recipe
 from unprompt.recipes.photo import figures
-from unprompt.recipes.photo.alignment import ALL, alignment
+from unprompt.recipes.photo.alignment import ALL, alignment, counterparts
 from unprompt.recipes.photo.evidence_views import evidence_under
 from unprompt.recipes.photo.fusion import Judged
 from unprompt.recipes.photo.sources import Photograph, folds, photographs
@@ -72,7 +73,7 @@ def run(folder: Path) -> None:
 
 def test_heads_judge_and_figures_are_written(made: Path) -> None:
     heads = {path.stem for path in (made / "suite" / "heads").iterdir()}
-    assert heads == {"clip-layers", "traces", "tidy", "item", "defake", "univfd"}
+    assert heads == {"clip-layers", "traces", "tidy", "item", "univfd"}
     found = json.loads((made / "suite" / recipe.FILE).read_text("utf-8"))
     assert set(found["methods"]) == {"panel", *recipe.TRIED}
     assert found["pictures"] == 24
@@ -140,4 +141,27 @@ def test_alignment_is_a_generators_mean_less_the_real_ones(monkeypatch: pytest.M
     assert table["tidy"]["more"][ALL]["value"] == pytest.approx(own["value"])
     units = vectors / np.linalg.norm(vectors, axis=2, keepdims=True)
     cosines = (units[:, 0] * units[:, 1]).sum(axis=1)
-    assert table["cosine"]["real"] == pytest.approx(cosines[::2].mean(), abs=1e-5)
+    assert table["cosine"]["collections"] == {"camera": pytest.approx(cosines[::2].mean(), abs=1e-5)}
+    assert table["cosine"]["deviation"] == pytest.approx(cosines[::2].std(), abs=1e-5)
+
+
+def test_a_generator_is_held_against_real_pictures_of_its_content(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unprompt.recipes.photo.alignment.LEAST", 2)
+    named = [
+        (1, "sd-1.5", "photo"),
+        (1, "stylegan2", "face"),
+        (1, "dalle-3", "mixed"),
+        (1, "midjourney-shoes", "photo"),
+    ]
+    named += [(0, "coco", "photo"), (0, "shoes", "photo"), (0, "utkface", "face")]
+    rows = [
+        Photograph(replace(Sample(f"{name}-{n}", label, name), content=content), 0)
+        for label, name, content in named
+        for n in range(2)
+    ] + [Photograph(replace(Sample("lone", 0, "kitti"), content="photo"), 0)]
+    assert counterparts(rows) == {
+        "sd-1.5": ("coco", "shoes"),
+        "stylegan2": ("utkface",),
+        "dalle-3": ("coco", "shoes", "utkface"),
+        "midjourney-shoes": ("shoes",),
+    }

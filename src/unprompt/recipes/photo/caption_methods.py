@@ -63,8 +63,8 @@ TRIED: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "univfd-nn": ("univfd-nn", {}),
 }
 """Row of the table -> method and options."""
-SHIPPED: Final = ("tidy", "item", "defake", "univfd")
-"""Rows whose heads the suite ships: the best scopes by these folds; a bank of all pictures would weigh too much."""
+SHIPPED: Final = ("tidy", "item", "univfd")
+"""Rows whose heads the suite ships, of the scopes the best by these folds; the other heads weigh too much to travel."""
 
 
 @dataclass(frozen=True)

