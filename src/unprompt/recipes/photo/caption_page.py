@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from unprompt.recipes.photo.alignment import ALL
+from unprompt.recipes.photo.alignment import ALL, PAIRS
 
 MEASURES: Final = {
     "cosine": "cosine of picture and caption (higher = nearer)",
@@ -107,8 +107,8 @@ def _alignment(found: Mapping[str, Any]) -> Iterator[str]:
         " same content (photographs, faces), in units of the real ones' standard deviation, with an interval at 95 %;"
         " every collection of real ones weighs alike. What a picture shows moves this more than who made it: the mean"
         f" cosine of real collections runs from {_ends(found['alignment']['cosine']['collections'])}, for the captioner"
-        " knows some subjects and not others. Only midjourney-shoes has real pictures of the very same things to be"
-        " held against, and leans the other way."
+        " knows some subjects and not others."
+        f"{_paired(found['alignment']['cosine']['more'])}"
     )
     for name, what in MEASURES.items():
         table = found["alignment"][name]
@@ -122,6 +122,16 @@ def _alignment(found: Mapping[str, Any]) -> Iterator[str]:
     ordered = sorted(table["more"].items(), key=lambda row: row[1]["value"])
     rows = [[name, one["n"], _around(_scaled(one, table["deviation"]))] for name, one in ordered if name != ALL]
     yield _table(["generator", "pictures", "cosine, more than real"], rows)
+
+
+def _paired(more: Mapping[str, Any]) -> str:
+    """The generators that have real pictures of the very same things to be held against."""
+    return "".join(
+        f" {name} alone is held against real pictures of the very same things ({', '.join(PAIRS[name])}), and aligns"
+        f" {'more' if more[name]['value'] > 0 else 'less'} than these."
+        for name in PAIRS
+        if name in more
+    )
 
 
 def _ends(means: Mapping[str, float]) -> str:
