@@ -3,8 +3,8 @@
     python -m venv S && S/bin/pip install sahu65==1.1.0
     python benchmarks/rivals.py --sahu65 S/bin/python --data MANIFEST --packages P --cache CACHE [--out docs/rivals.md]
 
-MANIFEST, P and CACHE are those of ``python -m unprompt.recipes.photo.caption_methods``, whose evidence is read: ours are
-the answers of the shipped nets, each about the sources that it left out, by weights and thresholds that were fitted
+MANIFEST, P and CACHE are those of ``python -m unprompt.recipes.photo.caption_methods``, whose evidence is read: ours
+are the answers of the shipped nets, each about the sources that it left out, by weights and thresholds that were fitted
 without them. sahu65 has an environment of its own, since it asks for other versions; it reads the very pixels, as PNG.
 """
 

@@ -23,7 +23,7 @@ from typing import Final
 ALIASES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         # GenImage; its inner folders are those of the archives.
-        "Midjourney": ("imagenet_midjourney", "MJ"),
+        "Midjourney": ("imagenet_midjourney", "MJ", "Mid."),
         "stable_diffusion_v_1_4": ("imagenet_ai_0419_sdv4", "sdv4", "SDv1.4", "sd14", "stable-diffusion-1.4"),
         "stable_diffusion_v_1_5": ("imagenet_ai_0424_sdv5", "sdv5", "SDv1.5", "sd15", "stable-diffusion-1.5"),
         "ADM": ("imagenet_ai_0508_adm", "guided", "guided-diffusion"),  # the second is UniversalFakeDetect's
@@ -59,8 +59,8 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "if": ("DeepFloyd-IF",),
         "dalle2": (),
         "stylegan_official": (),
-        "projectedgan": (),
-        "diff-projectedgan": ("diffusion-projectedgan",),
+        "projectedgan": ("ProjGAN",),
+        "diff-projectedgan": ("diffusion-projectedgan", "Diff-ProjGAN"),
         "diff-stylegan": ("diffusion-stylegan",),
         # UniversalFakeDetect; steps and guidance are part of the generator.
         "ldm_200": ("LDM 200 steps",),

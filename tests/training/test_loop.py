@@ -82,7 +82,7 @@ def test_the_parts_of_a_step_make_up_its_gradient(lesson: Any) -> None:
     for step, sizes in ((0, [1, 1, 1, 1, 0]), (2, [1, 0, 0, 0, 0])):  # 4 pictures, and the last one
         parts = [task.batches(0, step, number, 5) for number in range(5)]
         assert [part.count for part in parts] == sizes
-        if hasattr(detector.options, "augmentation"):  # every part draws its own
+        if hasattr(detector.options, "augmentation") or lesson.method == "vibnet":  # every part draws its own
             continue
         whole = gradient([task.batches(0, step, 0, 1)])
         np.testing.assert_allclose(gradient(parts), whole, atol=1e-5 * float(whole.abs().max()))
