@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unprompt.detectors.base import Detector
 from unprompt.detectors.closed_form import ClosedForm
+from unprompt.detectors.embedding import EmbeddingDetector, stacked
 from unprompt.detectors.heads import LinearHead
 from unprompt.detectors.labels import labelled
 from unprompt.detectors.options import Optimiser, PreprocessOptions, TrainedOptions
@@ -39,32 +39,16 @@ class UnivfdOptions(TrainedOptions, PreprocessOptions):
     optimiser: Optimiser = "adam"
 
 
-class UnivfdDetector(Detector[EmbeddingEvidence, UnivfdOptions], PublicHead):
+class UnivfdDetector(EmbeddingDetector[UnivfdOptions], PublicHead):
     """Baseline UnivFD: a linear layer on CLIP's vector of the picture."""
 
     method = "univfd"
     Options = UnivfdOptions
-    Evidence = EmbeddingEvidence
-    roles: ClassVar[tuple[str, ...]] = ("encoder",)
-    cacheable_features = True
-
-    @classmethod
-    def evidence_of(cls, options: UnivfdOptions) -> EmbeddingExtractor:
-        return EmbeddingExtractor(cls.method, options.preprocess)
-
-    @classmethod
-    def check_head(cls, suite: Suite, options: UnivfdOptions) -> None:
-        check_preprocess(suite.encoder, options.preprocess)
 
     def _build(self) -> LinearHead:
         head = LinearHead(self.suite.encoder.width)
         nn.init.normal_(head.linear.weight, 0.0, 0.02)  # as the authors begin
         return head
-
-    def collate(
-        self, evidence: Sequence[EmbeddingEvidence], rng: np.random.Generator | None = None
-    ) -> tuple[Tensor, ...]:
-        return (_vectors(evidence),)
 
     @classmethod
     def public_options(cls) -> UnivfdOptions:
@@ -120,7 +104,7 @@ class NearestDetector(ClosedForm[EmbeddingEvidence, NearestOptions]):
     def solve(self, evidence: Sequence[EmbeddingEvidence], labels: npt.ArrayLike) -> None:
         self.check(evidence)
         generated = labelled(len(evidence), labels)
-        vectors = F.normalize(_vectors(evidence), dim=1)
+        vectors = F.normalize(stacked(evidence), dim=1)
         self.options = replace(self.options, real=int((~generated).sum()), generated=int(generated.sum()))
         self.network = self._build().to(self.device).eval()
         with torch.no_grad():
@@ -133,8 +117,4 @@ class NearestDetector(ClosedForm[EmbeddingEvidence, NearestOptions]):
     def collate(
         self, evidence: Sequence[EmbeddingEvidence], rng: np.random.Generator | None = None
     ) -> tuple[Tensor, ...]:
-        return (_vectors(evidence),)
-
-
-def _vectors(evidence: Sequence[EmbeddingEvidence]) -> Tensor:
-    return torch.from_numpy(np.stack([one.image for one in evidence]))
+        return (stacked(evidence),)

@@ -8,18 +8,14 @@ here a picture is judged by the mean, so that it always gets the same score.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, cast
+from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unprompt.detectors.base import Detector
+from unprompt.detectors.embedding import EmbeddingDetector
 from unprompt.detectors.options import Optimiser, PreprocessOptions, TrainedOptions
-from unprompt.detectors.towers import check_preprocess
-from unprompt.evidence.embedding import EmbeddingEvidence, EmbeddingExtractor
-from unprompt.instruments import Suite
 from unprompt.validation import Count, NotNegative, Positive, checked
 
 
@@ -62,23 +58,12 @@ class VibnetNetwork(nn.Module):
         return cast(Tensor, self.head(code).squeeze(-1))
 
 
-class VibnetDetector(Detector[EmbeddingEvidence, VibnetOptions]):
+class VibnetDetector(EmbeddingDetector[VibnetOptions]):
     """Baseline VIB-Net: a variational bottleneck on CLIP's vector of the picture."""
 
     method = "vibnet"
     Options = VibnetOptions
-    Evidence = EmbeddingEvidence
-    roles: ClassVar[tuple[str, ...]] = ("encoder",)
     network: VibnetNetwork
-    cacheable_features = True
-
-    @classmethod
-    def evidence_of(cls, options: VibnetOptions) -> EmbeddingExtractor:
-        return EmbeddingExtractor(cls.method, options.preprocess)
-
-    @classmethod
-    def check_head(cls, suite: Suite, options: VibnetOptions) -> None:
-        check_preprocess(suite.encoder, options.preprocess)
 
     def loss(self, inputs: Sequence[Tensor], target: Tensor) -> Tensor:
         """Cross-entropy of a code that is drawn, + beta KL(N(mean, variance) || N(0, 1)), the mean over pictures."""
@@ -90,8 +75,3 @@ class VibnetDetector(Detector[EmbeddingEvidence, VibnetOptions]):
 
     def _build(self) -> VibnetNetwork:
         return VibnetNetwork(self.suite.encoder.width, self.options)
-
-    def collate(
-        self, evidence: Sequence[EmbeddingEvidence], rng: np.random.Generator | None = None
-    ) -> tuple[Tensor, ...]:
-        return (torch.from_numpy(np.stack([one.image for one in evidence])),)
