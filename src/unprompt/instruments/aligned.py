@@ -100,8 +100,7 @@ class AlignedEncoder(Encoder):
         self._vision.load()
         self._text.load()
         maps = AlignedMaps.on(self._config, self._vision, self._text)
-        weights = {name: tensor.float() for name, tensor in read_weights(self.origin.folder, self.origin).items()}
-        self._model = filled(maps, weights, self.origin).to(self.device)
+        self._model = filled(maps, read_weights(self.origin.folder, self.origin), self.origin).to(self.device)
 
     def _embed_pictures(self, pictures: Sequence[RGB]) -> Sequence[Vectors]:
         return self._mapped("picture", [picture_row(one, self._config) for one in self._vision.tokens(pictures)])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, layer_norm, normalize
 from transformers import AutoTokenizer, GenerationConfig, GPT2Config, GPT2LMHeadModel
@@ -78,13 +79,10 @@ class PrefixCaptioner(Captioner):
         self._layers, self._prefix = load_part(lambda: self._prefix_of(self._model.config), self.origin)
 
     def _prefix_of(self, config: GPT2Config) -> tuple[tuple[int, ...], Prefix]:
-        from safetensors.torch import load_file
-
         layers, grid = tuple(config.prefix["layers"]), int(config.prefix["grid"])
         made = Prefix(self._encoder.width, len(layers) * self._vision.width, grid, config.n_embd)
         weights = load_file(self.origin.folder / f"{PREFIX}.safetensors")
-        whole = filled(made, {name: tensor.float() for name, tensor in weights.items()}, self.origin)
-        return layers, whole.to(self.device, self._dtype)
+        return layers, filled(made, weights, self.origin).to(self.device, self._dtype)
 
     def _caption(self, pictures: Sequence[RGB]) -> list[str]:
         side = self._vision.side

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -106,7 +107,7 @@ class Stock:
     maps: AlignedMaps
     config: AlignedConfig
 
-    @property
+    @cached_property
     def learned(self) -> list[int]:
         """Places of the pictures that are not held out."""
         return [place for place, one in enumerate(self.rows) if not one.held_out]

@@ -13,8 +13,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from unprompt.analysis.alignment import cosines
 from unprompt.evaluation.bootstrap import percentile
-from unprompt.evidence.alignment import AlignmentEvidence, direction, item, tidy
+from unprompt.evidence.alignment import AlignmentEvidence, item, tidy
 from unprompt.recipes.photo.figures import LEAST, LEVEL, REPEATS
 from unprompt.recipes.photo.scoring import Floats
 from unprompt.recipes.photo.sources import Photograph
@@ -32,7 +33,7 @@ def alignment(rows: Sequence[Photograph], evidence: Sequence[AlignmentEvidence])
     """
     image, text = np.stack([one.image for one in evidence]), np.stack([one.text for one in evidence])
     measures = {
-        "cosine": (direction(image) * direction(text)).sum(axis=1),
+        "cosine": cosines(image, text),
         "tidy": np.linalg.norm(tidy(image, text), axis=1),
         "item": np.linalg.norm(item(image, text), axis=1),
     }

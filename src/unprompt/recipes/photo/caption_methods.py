@@ -23,6 +23,7 @@ from torch import Tensor
 
 from unprompt.detectors import METHODS, load
 from unprompt.detectors.base import Detector
+from unprompt.detectors.closed_form import ClosedForm
 from unprompt.errors import UnpromptError
 from unprompt.instruments import Suite
 from unprompt.instruments.cache import cache_folder
@@ -82,6 +83,10 @@ class CaptionMethods:
         return evidence_under(CONDITION, self.rows, self.suite.at_dtype(TOWER), self.cache)
 
     @cached_property
+    def _by_uri(self) -> dict[str, Evidence]:
+        return dict(zip([one.uri for one in self.rows], self.evidence, strict=True))
+
+    @cached_property
     def labels(self) -> npt.NDArray[np.int64]:
         return np.array([one.label for one in self.rows])
 
@@ -119,10 +124,9 @@ class CaptionMethods:
 
     def _net(self, row: str, rows: Sequence[Photograph], seed: int) -> Detector[Any, Any]:
         method, options = TRIED[row]
-        stock = dict(zip([one.uri for one in self.rows], self.evidence, strict=True))
-        own = [stock[one.uri][method] for one in rows]
+        own = [self._by_uri[one.uri][method] for one in rows]
         detector = METHODS[method](self.suite, METHODS[method].fitting_options(self.suite).override(options), seed)
-        if hasattr(detector, "solve"):
+        if isinstance(detector, ClosedForm):
             detector.solve(own, [one.label for one in rows])
             return detector
 
