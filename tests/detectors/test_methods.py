@@ -129,9 +129,12 @@ def test_options_of_older_heads_are_the_defaults() -> None:
 
 
 def test_pictures_without_a_grounded_object_are_told(suite: Suite, cache: ProductCache) -> None:
-    evidence = TidyDetector(suite, DiscrepancyOptions(scope="local")).extractor.extract(cache)
-    assert ungrounded(evidence).tolist() == [not one.objects.boxes for one in evidence]
-    assert 0 < ungrounded(evidence).sum() < len(evidence)
+    found = TidyDetector(suite, DiscrepancyOptions(scope="local")).extractor.extract(cache)
+    vectors = np.zeros((1, 16), np.float32)
+    one = Objects((Box("a ball", 0.0, 0.0, 1.0, 1.0, 0.5),), vectors, vectors)
+    none = Objects((), vectors[:0], vectors[:0])
+    evidence = [replace(found[0], objects=one), replace(found[1], objects=none), *found[2:]]
+    assert ungrounded(evidence).tolist() == [False, True, *(not one.objects.boxes for one in found[2:])]
     whole = TidyDetector(suite, DiscrepancyOptions(scope="global")).extractor.extract(cache)
     assert not ungrounded(whole).any()  # no object was looked for
     leaving = [

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from unprompt.detectors import METHODS, load
+from unprompt.detectors import load
 from unprompt.errors import DataError, OptionError
 from unprompt.images import hash_pixels, read
 from unprompt.instruments import Suite
@@ -20,6 +20,7 @@ from unprompt.store import Store
 from unprompt.workflows.data.labelled import joined, stores
 from unprompt.workflows.evaluate import evaluate
 from unprompt.workflows.extract import extract
+from unprompt.workflows.fitting import grounding
 from unprompt.workflows.train import train
 
 SMALL = {"epochs": 2}
@@ -82,16 +83,18 @@ def test_accuracy_is_told_before_the_calibration_too(heads: Path, store: Path, s
     assert table.against.rows["pooled"]["raw_accuracy"].first == pytest.approx(right.mean())
 
 
-@pytest.fixture(scope="module")
-def half_grounded(store: Path, suite: Path) -> list[bool]:
-    """Whether the test pictures have an object, in the order of the store."""
-    loaded = Suite.load(suite)
-    head = METHODS["tidy"](loaded, METHODS["tidy"].fitting_options(loaded).override({"scope": "local"}))
-    return [bool(one.objects.boxes) for one in joined(stores(store), head, loaded, "test").evidence]
+@pytest.fixture
+def a_fifth_ungrounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every fifth picture of a split counts as one without an object.
+
+    What the suite's random models find is a matter of the processor that they run on.
+    """
+    monkeypatch.setattr(grounding, "ungrounded", lambda evidence: np.arange(len(evidence)) % 5 == 0)
 
 
+@pytest.mark.usefixtures("a_fifth_ungrounded")
 def test_pictures_without_an_object_are_counted_and_left_out_by_option(
-    store: Path, suite: Path, half_grounded: list[bool], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    store: Path, suite: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
     options = {**SMALL, "scope": "local"}
@@ -99,7 +102,7 @@ def test_pictures_without_an_object_are_counted_and_left_out_by_option(
     assert any("train pictures have no grounded object; they count by their whole" in one for one in caplog.messages)
     every = evaluate(tmp_path / "all", evidence=store, suite=suite, repeats=0)
     counts = 10 * np.array([every.ungrounded["real"], every.ungrounded["generated"]])
-    assert counts.sum() == pytest.approx(half_grounded.count(False))
+    assert counts.sum() == pytest.approx(4)
     assert (every.pooled.n_real, every.pooled.n_generated) == (10, 10)
     left = {**options, "ungrounded": "left-out"}
     train("tidy", evidence=store, out=tmp_path / "some", suite=suite, options=left)
@@ -107,11 +110,8 @@ def test_pictures_without_an_object_are_counted_and_left_out_by_option(
     assert some.ungrounded == every.ungrounded
     assert [some.pooled.n_real, some.pooled.n_generated] == pytest.approx(list(10 - counts))
     head = load(tmp_path / "some", Suite.load(suite))
-    held = evaluate(tmp_path / "all", evidence=store, suite=suite, repeats=0, split="validation").ungrounded
-    left_out = sum(round(10 * share) for share in held.values())
-    assert left_out > 0
     assert head.options.ungrounded == "left-out"
-    assert head.thresholds.n_real + head.thresholds.n_generated == 20 - left_out
+    assert head.thresholds.n_real + head.thresholds.n_generated == 20 - 4
 
 
 def test_another_checkpoint_is_compared_on_the_same_pictures(heads: Path, store: Path, suite: Path) -> None:
