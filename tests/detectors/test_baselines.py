@@ -24,6 +24,7 @@ from unprompt.detectors.methods.defake import DefakeDetector
 from unprompt.detectors.methods.dire import DireDetector
 from unprompt.detectors.methods.drct import DrctDetector, DrctOptions, contrastive
 from unprompt.detectors.methods.fredect import FredectDetector, log_spectrum, ridge
+from unprompt.detectors.methods.fusing import FusingDetector, FusingOptions, proposals
 from unprompt.detectors.methods.gramnet import GramnetDetector, GramnetOptions, gram
 from unprompt.detectors.methods.npr import NprDetector, NprOptions
 from unprompt.detectors.methods.resnet50 import ResNet50Detector, ResNet50Options
@@ -113,6 +114,74 @@ def test_gramnet_has_six_branches_beside_a_resnet18(suite: Suite) -> None:
     assert [branch.maps[0].in_channels for branch in network.branches] == [3, 64, 64, 64, 128, 256]
     assert network.first.in_features == 512 + 6 * 32 == 704
     assert sum(weight.numel() for weight in network.trunk.parameters()) == 11_176_512
+
+
+# Fusing
+
+
+def test_patches_lie_where_the_network_looked(rng: np.random.Generator) -> None:
+    cells = rng.random((2, 3, 7, 7)).astype(np.float32)
+    sizes = [(300, 500), (120, 90)]
+    found = proposals(torch.from_numpy(cells), torch.tensor(sizes), 224)
+    for n, (height, width) in enumerate(sizes):
+        expected = []
+        for cells_a_side, patch in ((3, 224), (2, 112)):
+            count = 8 - cells_a_side
+            scores = np.array(
+                [
+                    [cells[n, :, y : y + cells_a_side, x : x + cells_a_side].sum() for x in range(count)]
+                    for y in range(count)
+                ]
+            )
+            for _ in range(3):
+                y, x = np.unravel_index(scores.argmax(), scores.shape)
+                box = []
+                for cell, length in ((y, height), (x, width)):
+                    short = min(height, width)
+                    centre = (length - short) // 2 + int(short * (cell + cells_a_side / 2) / 7)
+                    start = max(0, min(centre - patch // 2, length - patch))
+                    box.append((start, min(start + patch, length)))
+                expected.append([box[0][0], box[1][0], box[0][1], box[1][1]])
+                scores[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2] = -1
+        assert found[n].tolist() == expected
+
+
+def test_places_that_are_alike_are_taken_in_their_order() -> None:
+    boxes = proposals(torch.full((1, 2, 7, 7), 0.3), torch.tensor([[224, 224]]), 224)
+    assert boxes[0, 3:].tolist() == [[0, 0, 112, 112], [0, 40, 112, 152], [0, 104, 112, 216]]
+    assert boxes[0, :3].tolist() == [[0, 0, 224, 224]] * 3
+
+
+def test_fusing_joins_the_whole_and_six_patches(suite: Suite, cache: ProductCache) -> None:
+    detector, evidence = extracted("fusing", suite, cache)
+    assert isinstance(detector, FusingDetector)
+    network: Any = detector.network.double()
+    wholes, pictures, sizes = detector.collate(evidence)
+    with torch.inference_mode():
+        cells = network.trunk.net(network.trunk.normalised(wholes).double()).last_hidden_state
+        boxes = proposals(cells, sizes, detector.options.crop)
+        for n, one in enumerate(evidence):
+            assert np.array_equal(pictures[n, :, : sizes[n, 0], : sizes[n, 1]].permute(1, 2, 0).numpy(), one.picture)
+            views = [cells[n].mean((1, 2))]
+            for top, left, bottom, right in boxes[n].tolist():
+                patch = torch.from_numpy(one.picture[top:bottom, left:right].copy()).permute(2, 0, 1)[None].double()
+                patch = F.interpolate(patch, (detector.options.crop,) * 2, mode="bilinear", align_corners=True)
+                mean, std = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+                views.append(network.trunk.net((patch / 255 - mean) / std).last_hidden_state.mean((2, 3))[0])
+            tokens = F.relu(network.token(torch.stack(views)))
+            for block in network.blocks:
+                joined, _ = block.self_attn(tokens, tokens, tokens)
+                tokens = block.norm1(tokens + joined)
+                tokens = block.norm2(tokens + block.linear2(F.relu(block.linear1(tokens))))
+            expected = float(network.head(tokens[0]))
+            network.float()
+            assert detector.logits([one])[0] == pytest.approx(expected, abs=1e-4)
+            network.double()
+
+
+def test_fusing_has_one_view() -> None:
+    with pytest.raises(OptionError, match="--view is 'whole', expected crop: fusing sees the central square, and"):
+        FusingOptions(view="whole")
 
 
 # FreDect
@@ -319,11 +388,13 @@ def test_npr_judges_the_whole_square(suite: Suite, cache: ProductCache) -> None:
 
 def test_the_published_numbers_are_the_defaults() -> None:
     resnet50, cnndet, npr, gramnet = ResNet50Options(), CnndetOptions(), NprOptions(), GramnetOptions()
-    assert [(one.optimiser, one.rate, one.batch) for one in (resnet50, cnndet, npr, gramnet)] == [
+    fusing = FusingOptions()
+    assert [(one.optimiser, one.rate, one.batch) for one in (resnet50, cnndet, npr, gramnet, fusing)] == [
         ("adamw", 1e-4, 64),
         ("adam", 1e-4, 64),
         ("adam", 2e-4, 32),
         ("adam", 1e-5, 16),
+        ("adam", 5e-5, 128),
     ]
     assert {(one.resize, one.crop) for one in (resnet50, cnndet, npr)} == {(256, 224)}
     assert (cnndet.view, npr.view, npr.backbone, cnndet.backbone) == ("whole", "square", "scratch", "suite")

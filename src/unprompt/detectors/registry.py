@@ -30,6 +30,7 @@ _FILES: Final = {
     "cnndet": "cnndet:CnndetDetector",
     "npr": "npr:NprDetector",
     "gramnet": "gramnet:GramnetDetector",
+    "fusing": "fusing:FusingDetector",
     "dire": "dire:DireDetector",
     "univfd": "univfd:UnivfdDetector",
     "univfd-nn": "univfd:NearestDetector",
