@@ -19,7 +19,6 @@ from unprompt.workflows.evaluate import evaluate
 from unprompt.workflows.extract import extract
 from unprompt.workflows.train import train
 
-
 needs_the_processor = pytest.mark.skipif(
     "ATEN_CPU_CAPABILITY" in os.environ, reason="torch's attention in bfloat16 fails below the true processor"
 )
