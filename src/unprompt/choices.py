@@ -13,3 +13,5 @@ Precision: TypeAlias = Literal["32", "bf16-mixed", "16-mixed"]
 """Numbers of a training's forward pass."""
 Logger: TypeAlias = Literal["csv", "tensorboard", "wandb"]
 """Where a training's losses are written."""
+EngineName: TypeAlias = Literal["local", "ray"]
+"""What work is spread over: processes of this machine, or the nodes of a Ray cluster."""

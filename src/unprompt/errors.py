@@ -13,6 +13,8 @@
     ├── CheckpointError         a checkpoint is damaged, or was fitted with other instruments
     ├── OptionError             an option has a value outside its range
     │   └── Unconfirmed             a run that is costly or final waits for a yes
+    ├── EngineError             the processes or the cluster that work is spread over cannot be used
+    │   └── WorkerDied              workers were killed again and again
     └── MissingExtra            an optional dependency is not installed
 
 A message says what was got, what was expected and what to do next. Errors of other libraries are
@@ -105,6 +107,14 @@ class Unconfirmed(OptionError):
     def __init__(self, question: str, remedy: str) -> None:
         super().__init__(f"{question}: {remedy}")
         self.question = question
+
+
+class EngineError(UnpromptError):
+    """The processes or the cluster that work is spread over cannot be used."""
+
+
+class WorkerDied(EngineError):
+    """Workers were killed again and again, as for want of memory."""
 
 
 class MissingExtra(UnpromptError, ImportError):  # type: ignore[misc]  # both have a path

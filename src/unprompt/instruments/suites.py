@@ -80,6 +80,16 @@ class Suite:
             self._at[key] = Suite(self.manifest, self.device, dtype, self.batch_size).of(self.method)
         return self._at[key]
 
+    def on(self, device: str) -> Suite:
+        """The suite with models on ``device``; on its own device it is this suite."""
+        if device == self.device:
+            return self
+        return Suite(self.manifest, device, self.dtype, self.batch_size).of(self.method)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is loaded: a pickled suite loads its models where it arrives."""
+        return {**vars(self), "_at": {}, "_built": {}}
+
     def has_override(self, role: str) -> bool:
         """Whether the method of this view has an instrument of its own in ``role``."""
         return role in self.manifest.overrides(self.method)

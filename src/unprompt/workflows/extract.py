@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from unprompt import datasets
+from unprompt.choices import EngineName
 from unprompt.detectors import EVERY
 from unprompt.detectors.base import Model
 from unprompt.detectors.options import Options
+from unprompt.engines import Engine, InProcess, engine_for
 from unprompt.errors import OptionError, PictureError, StoreError
 from unprompt.evidence.base import Extractor, ok_rows
 from unprompt.evidence.joint import JointExtractor
@@ -44,6 +46,9 @@ def extract(
     max_pixels: int = 100_000_000,
     options: Mapping[str, Any] | None = None,
     max_minutes: float | None = 5.0,
+    engine: EngineName = "local",
+    devices: int | None = None,
+    address: str | None = None,
 ) -> Path:
     """Make a method's evidence by the frozen models, once; what is stored already is not made again.
 
@@ -62,18 +67,23 @@ def extract(
         perturb: Change the decoded pictures first, as NAME:VALUE,...: jpeg:80, blur:2, noise:0.01, scale:0.75, flip:3,
             and others.
         max_pixels: Width times height of the largest picture that is opened; rows that are stored stay as they are.
+        engine: local = processes of this machine; ray = the nodes of a Ray cluster, which see the same files.
+        devices: Processes that share the shards, each with models of its own, on a device of its own; default: of local
+            one, of ray as many as the cluster has processors, or GPUs.
+        address: Of the Ray cluster, as auto or ray://host:10001; default: RAY_ADDRESS, else a Ray of this machine.
     """
     if spread < 1:
         raise OptionError(f"--spread is {spread}, expected 1 or more draws of the noise")
     if batch_size is not None and batch_size < 1:
         raise OptionError(f"--batch-size is {batch_size}, expected 1 or more pictures")
     method_class, chain, limits, samples = EVERY[method], Chain.parse(perturb), Limits(max_pixels), datasets.load(data)
+    spreading = engine_for(engine, device, devices, address)
     instruments = Suite.load(suite, device, dtype, batch_size)
     chosen = method_class.fitting_options(instruments).override(options)
     method_class.check_suite(instruments, chosen)
     extractor = _extractor(method_class, instruments, chosen)
     check_cost(instruments, extractor, len(samples), max_minutes)
-    store = extract_samples(extractor, samples, Path(out), instruments, chain, limits)
+    store = extract_samples(extractor, samples, Path(out), instruments, chain, limits, spreading)
     if spread > 1:
         draw_again(store, store.plan(samples).numbers, members(extractor), instruments, spread)
     return store.root
@@ -86,23 +96,47 @@ def extract_samples(
     instruments: Suite,
     chain: Chain = UNCHANGED,
     limits: Limits = DEFAULT_LIMITS,
+    engine: Engine | None = None,
 ) -> Store:
     """As :func:`extract`, from samples, a suite and an extractor at hand, which may be a panel's."""
     store, extractors = Store(out), members(extractor)
     store.check_perturbation(str(chain))
     shards = store.plan(samples)
-    gaps = [(one, _missing(store, shards, one, instruments)) for one in extractors]
-    incomplete = iter(shards.only({index for _, missing in gaps for index in missing}))
-    for number, index in enumerate(shards.numbers, 1):
-        lacking = [one for one, missing in gaps if index in missing]
+    gaps = [_missing(store, shards, one, instruments) for one in extractors]
+    incomplete = shards.only(frozenset().union(*gaps))
+    there = len(shards) - len(incomplete)
+    if there:
+        log.info(f"{there} of {len(shards)} shards already there")
+    work = ShardFilling(store, instruments, tuple(extractors), chain, limits)
+    tasks = ((shard, [place for place, missing in enumerate(gaps) if shard.index in missing]) for shard in incomplete)
+    for number, made in enumerate((engine or InProcess(instruments.device)).run(work, tasks), there + 1):
         store.check_read()
-        made = bool(lacking) and _make(store, next(incomplete), lacking, instruments, chain, limits)
         log.info(f"shard {number} of {len(shards)}: {'made' if made else 'already there'}")
     if shards.numbers:
         store.check_read(shards.numbers)
     for one in extractors:
         store.write_view(one.view(instruments))
     return store
+
+
+@dataclass(frozen=True)
+class ShardFilling:
+    """The unit of work of every engine: a shard, and the extractors that it lacks, by their places."""
+
+    store: Store
+    suite: Suite
+    extractors: tuple[Extractor[Any], ...]
+    chain: Chain
+    limits: Limits
+
+    def open(self, device: str) -> Callable[[tuple[Shard, Sequence[int]]], bool]:
+        suite = self.suite.on(device)
+
+        def fill(task: tuple[Shard, Sequence[int]]) -> bool:
+            shard, places = task
+            return _make(self.store, shard, [self.extractors[one] for one in places], suite, self.chain, self.limits)
+
+        return fill
 
 
 def _extractor(method: type[Model[Any, Any]], suite: Suite, chosen: Options) -> Extractor[Any]:

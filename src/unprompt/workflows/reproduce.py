@@ -100,7 +100,8 @@ def reproduce(
         seeds: Train each head so many times; intervals are then over seeds too.
         repeats: Draws of the bootstrap.
         seed: Seed of everything that is drawn, and of the first training.
-        devices: Processes on this machine that share each step, each on a device of its own.
+        devices: Processes on this machine that share the shards of evidence, then each step of a training, each on a
+            device of its own.
         precision: Numbers of the network's forward pass; its weights stay float32.
         accumulate: Parts that a device takes its share of a step in, to save memory.
         checkpointing: Compute the activations of a learned transformer again for its gradients, to save memory.

@@ -48,7 +48,7 @@ class Bench:
     dtype: str = "float32"
     max_minutes: float | None = 5.0
     learning: Mapping[str, Any] = field(default_factory=lambda: {"precision": "32"})
-    """Further arguments of ``train``; of these ``precision`` alone moves a head."""
+    """Further arguments of ``train``: ``precision`` alone moves a head, ``devices`` is of ``extract`` too."""
 
     def views(self, recipe: TableRecipe, row: RecipeRow, seed: int) -> Iterator[tuple[str, dict[str, HeadScores]]]:
         """Each perturbation of the table, nothing first, with what the row's heads say of the test pictures."""
@@ -120,6 +120,7 @@ class HeadCell:
             dtype=self.bench.dtype,
             options=self.options,
             max_minutes=self.bench.max_minutes,
+            devices=self.bench.learning.get("devices"),
         )
 
     def _train(self, store: Store, checkpoint: Path) -> None:
