@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from unprompt.errors import (
         CheckpointError,
         DataError,
+        EngineError,
         MissingExtra,
         MissingHead,
         MissingWeights,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         Unconfirmed,
         UnpromptError,
         UnreadablePicture,
+        WorkerDied,
     )
     from unprompt.types import Attribution, Caption, Picture, Prediction, Sample
     from unprompt.workflows.analyse import analyse
@@ -50,6 +52,7 @@ __all__ = [
     "Caption",
     "CheckpointError",
     "DataError",
+    "EngineError",
     "LoadedDetector",
     "MissingExtra",
     "MissingHead",
@@ -66,6 +69,7 @@ __all__ = [
     "Unconfirmed",
     "UnpromptError",
     "UnreadablePicture",
+    "WorkerDied",
     "__version__",
     "analyse",
     "attribute",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from unprompt.errors import WorkerDied
 
@@ -48,6 +49,20 @@ class InProcess(Engine):
 
     def run(self, work: Work[T, R], tasks: Iterable[T]) -> Iterator[R]:
         yield from map(work.open(self.device), tasks)
+
+
+class Opening:
+    """Work that arrived at a worker; opened at the first task, so that what goes wrong is raised with an answer."""
+
+    def __init__(self, work: bytes, device: str) -> None:
+        self._work, self._device = work, device
+        self._answer: Callable[[Any], Any] | None = None
+
+    def answer(self, task: Any) -> Any:
+        """What the work says to a task."""
+        if self._answer is None:
+            self._answer = pickle.loads(self._work).open(self._device)
+        return self._answer(task)
 
 
 class Line(Generic[T]):

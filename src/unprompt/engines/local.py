@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from multiprocessing import get_context
 from multiprocessing.queues import SimpleQueue
 from typing import Any, Final, Generic
 
-from unprompt.engines.base import Deaths, Engine, Line, R, T, Work
+from unprompt.engines.base import Deaths, Engine, Line, Opening, R, T, Work
 
 _THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -87,23 +87,18 @@ class _Pool(Generic[T]):
                 raise
 
 
-_opened: Callable[[Any], Any] | tuple[bytes, str]
-"""In a worker: what answers, or the work and its device before the first task."""
+_arrived: Opening
+"""In a worker."""
 
 
 def _prepare(work: bytes, devices: SimpleQueue[str], threads: int) -> None:
     """Before anything heavy is imported."""
-    global _opened  # noqa: PLW0603 - a process has one work
+    global _arrived  # noqa: PLW0603 - a process has one work
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     for name in _THREADS:
         os.environ.setdefault(name, str(threads))
-    _opened = work, devices.get()
+    _arrived = Opening(work, devices.get())
 
 
 def _answer(task: Any) -> Any:
-    """Opened here and not in ``_prepare``, so that what goes wrong is raised where the answer is awaited."""
-    global _opened  # noqa: PLW0603
-    if isinstance(_opened, tuple):
-        work, device = _opened
-        _opened = pickle.loads(work).open(device)
-    return _opened(task)
+    return _arrived.answer(task)

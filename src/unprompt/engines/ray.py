@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Generic
 
-from unprompt.engines.base import Deaths, Engine, Line, R, T, Work
+from unprompt.engines.base import Deaths, Engine, Line, Opening, R, T, Work
 from unprompt.errors import EngineError, MissingExtra
 
 
@@ -44,19 +44,11 @@ class RayEngine(Engine):
         return count
 
 
-class _Worker:
-    """What an actor is of: opens the work at its first task, so that what goes wrong is raised there."""
-
-    def __init__(self, work: bytes, device: str) -> None:
-        self._work, self._device, self._opened = work, device, None
+class _Worker(Opening):
+    """What an actor is of."""
 
     def ready(self) -> None:
         """Answers when the actor has come up."""
-
-    def answer(self, task: Any) -> Any:
-        if self._opened is None:
-            self._opened = pickle.loads(self._work).open(self._device)
-        return self._opened(task)
 
 
 class _Actors(Generic[T]):

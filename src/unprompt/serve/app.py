@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 
 import unprompt
 from unprompt.serve.admission import Admission
-from unprompt.serve.engine import Engine
+from unprompt.serve.engine import ServedModels
 from unprompt.serve.jobs import JobStore
 from unprompt.serve.keys import KeyStore
 from unprompt.serve.limits import ServiceLimits
@@ -39,7 +39,7 @@ def create_app(
     ``failed`` is called where models cannot be loaded.
     """
     metrics, limits = ServiceMetrics(), limits or ServiceLimits()
-    engine = Engine(detection, limits, watch=metrics.batches.observe)
+    engine = ServedModels(detection, limits, watch=metrics.batches.observe)
     store = JobStore(database)
     runner = JobRunner(store, engine)
 

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 LOADING: Final = "the models are being loaded"
 
 
-class Engine:
+class ServedModels:
     """Detection, and attribution where one of the suites has a head for it; both share the suites' models."""
 
     def __init__(

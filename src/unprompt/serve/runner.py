@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from unprompt.errors import PictureError
 from unprompt.serve.batcher import Answer, Lane, QueueFull
-from unprompt.serve.engine import Engine
+from unprompt.serve.engine import ServedModels
 from unprompt.serve.jobs import JobPicture, JobStore
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ KEPT: Final = timedelta(days=7)
 class JobRunner:
     """Takes what waits, a few pictures at a time, and stores each row once it is there."""
 
-    def __init__(self, store: JobStore, engine: Engine) -> None:
+    def __init__(self, store: JobStore, engine: ServedModels) -> None:
         self._store, self._engine = store, engine
         self._closing, self._wanted = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
