@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -136,6 +137,17 @@ def test_detect_exit_code(put: Put, predictions: Sequence[Prediction], code: int
     assert run("detect", "a").exit_code == code
 
 
+DOCUMENTED = re.findall(r"^\| (\d+) \|", (Path(__file__).parents[2] / "docs/command-line.md").read_text("utf-8"), re.M)
+
+
+@pytest.mark.parametrize("code", [int(code) for code in DOCUMENTED])
+def test_each_documented_exit_code(put: Put, code: int) -> None:
+    words = {0: "detect a", 1: "detect a", 2: "detect a --guess", 130: "detect a"}[code]
+    put("detect", {0: [GOOD], 1: [GOOD, BAD], 2: [], 130: [LAST]}[code])
+    assert run(*words.split()).exit_code == code
+    assert len(DOCUMENTED) == 4
+
+
 def test_detect_json_is_one_array_and_nothing_else(put: Put) -> None:
     put("detect", [GOOD, BAD])
     done = run("detect", "a", "--format", "json")
@@ -170,7 +182,7 @@ def test_detect_csv(put: Put) -> None:
 def test_detect_csv_has_the_columns_of_all_who_score_before_the_first_row(put: Put) -> None:
     put("detect", [BAD])
     text = run("detect", "a", "--format", "csv").stdout
-    assert text.splitlines()[0].endswith(",duplicate_of,scores.sare,scores.tidy,scores.traces")
+    assert text.splitlines()[0].endswith(",duplicate_of,schema_version,scores.sare,scores.tidy,scores.traces")
     put("detect", [])
     assert run("detect", "a", "--format", "csv").stdout.splitlines() == [text.splitlines()[0].partition(",scores.")[0]]
 
