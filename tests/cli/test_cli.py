@@ -98,7 +98,7 @@ def test_detect_passes_every_option(put: Put) -> None:
         "--suite s --method sare --fpr 0.01 --prior 0.2 --device cuda --dtype bfloat16 --batch-size 7 --report out "
         "--max-pixels 9"
     )
-    done = run("detect", "./a", "b", *options.split(), "--average", "3")
+    done = run("detect", "./a", "b", *options.split(), "--average", "3", "--out", "rows")
     assert stand.args == (["./a", "b"],)
     assert stand.asked is not None
     assert stand.asked == {
@@ -112,6 +112,8 @@ def test_detect_passes_every_option(put: Put) -> None:
         "average": 3,
         "report": Path("out"),
         "max_pixels": 9,
+        "out": Path("rows"),
+        "follow": False,
     }
     assert "report: out/index.html" in done.stderr
     assert "index.html" not in done.stdout
@@ -283,7 +285,8 @@ def test_what_was_judged_before_an_interruption_is_printed(put: Put, form: str) 
     assert "red]" not in done.stdout
     assert done.stderr.splitlines()[-2:] == [
         "ended early: 2 inputs got a row, printed on stdout",
-        "interrupted: run the command again with the inputs that have no row yet to go on",
+        "interrupted: run the command again with the inputs that have no row yet to go on"
+        "; with --out FILE the same command does",
     ]
 
 

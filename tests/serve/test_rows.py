@@ -74,7 +74,9 @@ def test_several_are_rows_in_order_whatever_becomes_of_each(client: TestClient, 
 
 
 def test_a_row_is_the_same_from_the_line_the_service_and_python(client: TestClient) -> None:
-    line = CliRunner().invoke(app, ["detect", str(SCENE), "--suite", "miniature", "--method", METHOD, "--format", "json"])
+    line = CliRunner().invoke(
+        app, ["detect", str(SCENE), "--suite", "miniature", "--method", METHOD, "--format", "json"]
+    )
     (printed,) = json.loads(line.stdout)
     (served,) = client.post("/v1/detect", files=files(SCENE)).json()
     (loaded,) = unprompt.load(suite="miniature", method=METHOD).predict(SCENE)

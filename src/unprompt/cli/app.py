@@ -16,6 +16,10 @@ import unprompt
 from unprompt.cli.flags import LIMITS, Workflow, option, settings, signed
 from unprompt.errors import OptionError, Unconfirmed, UnpromptError
 
+_JUDGED: Final = "Exit code: 0 = every input got an answer, 1 = some did not, 2 = wrong usage, 130 = interrupted."
+_RESUMED: Final = "run the same command again to go on; what it stored is not made again"
+_UNJUDGED: Final = "run the command again with the inputs that have no row yet to go on"
+
 
 @dataclass(frozen=True)
 class Command:
@@ -33,14 +37,19 @@ class Command:
 
     It takes the format instead of ``show``.
     """
-    resume: str = "run the same command again to go on; what it stored is not made again"
-    """What an interrupted user is told."""
+    resume: str = _RESUMED
+    """What an interrupted user is told who gave no ``--out``."""
 
 
-_JUDGED: Final = "Exit code: 0 = every input got an answer, 1 = some did not, 2 = wrong usage, 130 = interrupted."
-_UNJUDGED: Final = "run the command again with the inputs that have no row yet to go on"
 COMMANDS: Final[Mapping[str, Command | Mapping[str, Command]]] = {
-    "detect": Command("detect:detect", "rows:predictions_code", _JUDGED, "Format", "rows:print_predictions", _UNJUDGED),
+    "detect": Command(
+        "detect:detect",
+        "rows:predictions_code",
+        _JUDGED,
+        "Format",
+        "rows:print_predictions",
+        f"{_UNJUDGED}; with --out FILE the same command does",
+    ),
     "attribute": Command(
         "attribute:attribute", "rows:attributions_code", _JUDGED, "Format", "rows:print_attributions", _UNJUDGED
     ),
@@ -171,13 +180,15 @@ def _function(command: Command) -> Callable[..., None]:
 
             arguments = [listed(arguments[0], sys.stdin.buffer, given.pop("null"))]
         watched, shown = (own, {}) if command.watch else ({}, own)
+        if given.get("follow"):
+            watched = {**watched, "follow": True}
         context = _shown(command.watch)(**watched) if command.watch else nullcontext({})
         try:
             with context as watch, quiet_stdout():
                 answer = _confirmed(workflow.function(), arguments, {**given, **watch})
             code = _shown(command.show)(answer, **shown) if command.show else None
         except KeyboardInterrupt:
-            message(f"interrupted: {command.resume}")
+            message(f"interrupted: {_RESUMED if given.get('out') else command.resume}")
             raise typer.Exit(130) from None
         if given.get("report"):
             message(f"report: {given['report'] / 'index.html'}")

@@ -119,7 +119,8 @@ class RowPredictor(ABC, Generic[Row]):
     ) -> Generator[Row, None, None]:
         """One row an input, in order, whatever became of it, as soon as its batch is judged.
 
-        Equal pictures are judged once a call, or once a batch without ``remember``, which holds no row. With ``report``
+        Equal pictures are judged once a call, or once a batch without ``remember``, which holds no row and logs no
+        progress, for the inputs may have no end. With ``report``
         a page in this folder shows what each row was read from; it is written when the rows end, however they end.
         """
         if report is None:
@@ -166,9 +167,9 @@ class RowPredictor(ABC, Generic[Row]):
         done = 0
         for done, item in enumerate(chain.from_iterable(judged), 1):
             yield item
-            if done % self.batch_size == 0:
+            if remember and done % self.batch_size == 0:
                 log.info(f"{self.done} {done}{total}")
-        if done % self.batch_size:
+        if remember and done % self.batch_size:
             log.info(f"{self.done} {done}{total}")
 
     def _judged(self, first: dict[str, Row], explain: bool, batch: Batch) -> Iterator[ReportItem[Row]]:
