@@ -26,6 +26,7 @@ from unprompt.cli import app
 from unprompt.cli.rows import RowPrinter, csv_cell, print_predictions
 from unprompt.errors import CheckpointError, OptionError, StoreError, UnpromptError
 from unprompt.evaluation import Bounds, EvaluationTable, compare_scores, evaluate_scores
+from unprompt.instruments.manifest import Manifest, embedded, shipped
 from unprompt.types import Prediction
 
 GOOD = Prediction(
@@ -481,7 +482,10 @@ def test_lists_leave_out_empty_columns(put: Put, verb: str) -> None:
 
 
 def test_version() -> None:
-    assert run("--version").stdout == f"unprompt {unprompt.__version__}\n"
+    lines = run("--version").stdout.splitlines()
+    assert lines[0] == f"unprompt {unprompt.__version__}"
+    versions = {f"suite {name} {Manifest.read(shipped(name)).version}" for name in embedded() if name != "fake"}
+    assert set(lines[1:]) == versions
 
 
 def test_help_is_light() -> None:

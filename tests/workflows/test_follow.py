@@ -18,7 +18,7 @@ from unprompt.types import Prediction
 from unprompt.workflows.detect import detect
 from unprompt.workflows.prediction import arrivals
 from unprompt.workflows.prediction.arrivals import SETTLED, Arrivals
-from unprompt.workflows.prediction.inputs import iter_inputs
+from unprompt.workflows.prediction.inputs import Inputs
 from unprompt.workflows.prediction.row_file import RowFile
 
 
@@ -133,7 +133,7 @@ def test_rows_of_a_former_release_are_read(folder: Path, tmp_path: Path) -> None
     out = tmp_path / "rows.jsonl"
     out.write_text(json.dumps({"uri": str(folder / "0.png"), "status": "ok"}) + "\n")
     with RowFile(out) as file:
-        assert [os.path.basename(one.sample.uri) for one in file.missing(iter_inputs(folder))] == ["1.png", "text.png"]
+        assert [os.path.basename(one.sample.uri) for one in Inputs(folder, file.uris)] == ["1.png", "text.png"]
 
 
 @pytest.mark.parametrize(

@@ -71,17 +71,14 @@ def detect(
     from unprompt.workflows.prediction.arrivals import Arrivals
     from unprompt.workflows.prediction.candidates import candidate_suites
     from unprompt.workflows.prediction.detection import Predictor
-    from unprompt.workflows.prediction.inputs import iter_inputs
+    from unprompt.workflows.prediction.inputs import Inputs
     from unprompt.workflows.prediction.row_file import RowFile
 
     with RowFile(None if out is None else Path(out)) as file:
-        inputs = file.missing(iter_inputs(paths))
-
-        def count() -> int:
-            return sum(1 for _ in file.missing(iter_inputs(paths)))
+        inputs = Inputs(paths, file.uris)
 
         def check(head: Head[Any]) -> None:
-            check_cost(head.suite, head.extractor, lambda: head.draws * count(), max_minutes)
+            check_cost(head.suite, head.extractor, lambda: head.draws * len(inputs), max_minutes)
 
         predictor = Predictor(
             candidate_suites(suite, method, device, dtype),

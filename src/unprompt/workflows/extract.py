@@ -22,6 +22,7 @@ from unprompt.evidence.product_cache import ProductCache, ShardReader
 from unprompt.images import DEFAULT_LIMITS, PIXELS_IN_MEMORY, Limits, read_isolated
 from unprompt.instruments import Suite
 from unprompt.perturbations import UNCHANGED, Chain, perturbed
+from unprompt.progress import TimeLeft
 from unprompt.store import Shard, Shards, Store, sample_rows
 from unprompt.types import Picture, Sample
 from unprompt.workflows.fitting.spread import draw_again
@@ -93,11 +94,13 @@ def extract_samples(
     shards = store.plan(samples)
     gaps = [(one, _missing(store, shards, one, instruments)) for one in extractors]
     incomplete = iter(shards.only({index for _, missing in gaps for index in missing}))
+    left, filled, wanted = TimeLeft(), 0, len({index for _, missing in gaps for index in missing})
     for number, index in enumerate(shards.numbers, 1):
         lacking = [one for one, missing in gaps if index in missing]
         store.check_read()
         made = bool(lacking) and _make(store, next(incomplete), lacking, instruments, chain, limits)
-        log.info(f"shard {number} of {len(shards)}: {'made' if made else 'already there'}")
+        filled += bool(lacking)
+        log.info(f"shard {number} of {len(shards)}: {'made' if made else 'already there'}{left(filled, wanted)}")
     if shards.numbers:
         store.check_read(shards.numbers)
     for one in extractors:

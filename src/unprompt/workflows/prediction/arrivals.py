@@ -39,7 +39,7 @@ class Arrivals:
     """
 
     def __init__(self, folders: Sequence[str | Path], done: Iterable[str] = ()) -> None:
-        self._folders = tuple(map(os.fspath, folders))
+        self._folders = tuple(str(one) for one in folders)
         if wrong := [one for one in self._folders if not os.path.isdir(one)]:
             raise DataError(f"--follow got {wrong[0]!r}, expected a folder that is there: make it, or correct its name")
         self._done = set(done)

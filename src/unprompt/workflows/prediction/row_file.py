@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self
 
 from unprompt.errors import StoreError
 from unprompt.types import SCHEMA_VERSION, Attribution, Prediction
-from unprompt.workflows.prediction.inputs import Input
 
 REMEDY: Final = "name another file, or move this one away"
 
@@ -43,10 +42,6 @@ class RowFile:
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
             self._file.close()
-
-    def missing(self, inputs: Iterable[Input]) -> Iterator[Input]:
-        """The inputs without a row, in order."""
-        return (one for one in inputs if one.sample.uri not in self.uris)
 
     def write(self, row: Prediction | Attribution) -> None:
         """One line more, out of this process's hands when this returns."""
