@@ -302,10 +302,21 @@ def test_what_was_judged_before_a_failure_is_printed(put: Put) -> None:
         run("detect", "a", "--format", "json")
 
 
-@pytest.mark.parametrize("verb", ["extract", "train"])
-def test_an_interrupted_command_says_how_to_go_on(put: Put, verb: str) -> None:
-    put(verb, None).__class__ = Interrupted
-    done = run(verb, "sare", "--out", "b", *(["--data", "folder:a"] if verb == "extract" else ["--evidence", "a"]))
+@pytest.mark.parametrize(
+    "words",
+    [
+        "extract sare --data folder:a --out b",
+        "train sare --evidence a --out b",
+        "evaluate sare.safetensors --evidence a --robustness papers",
+        "reproduce sare/table1 --data genimage:a",
+        "audit --data folder:a --align jpeg:96 --out b",
+        "analyse shift --evidence a --out b",
+        "fetch paper",
+    ],
+)
+def test_an_interrupted_command_says_how_to_go_on(put: Put, words: str) -> None:
+    put(words.split()[0], None).__class__ = Interrupted
+    done = run(*words.split())
     assert (done.exit_code, done.stdout) == (130, "")
     assert done.stderr.splitlines()[-1] == (
         "interrupted: run the same command again to go on; what it stored is not made again"
