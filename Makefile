@@ -13,12 +13,13 @@ EXTRAS := $(VENV)/test-extras
 # Photographs that scikit-image, a package of the development set, bundles.
 PHOTOGRAPHS = $(addprefix $(shell $(BIN)/python -c 'import skimage; print(skimage.data_dir)')/,chelsea.png coffee.png rocket.jpg)
 
-.PHONY: help install fetch demo test coverage check miniature clean
+.PHONY: help install fetch demo test coverage check docs miniature clean
 
 help:
 	@echo "make demo       install, judge examples/pictures and real photographs, write out/demo/index.html"
 	@echo "make test       run the tests; make coverage also tells which lines they never reach"
-	@echo "make check      format, lint, types, import layers, spelling"
+	@echo "make check      format, lint, types, import layers, spelling, the pages"
+	@echo "make docs       the pages of docs/ and the Python interface as a site in out/docs"
 	@echo "make miniature  train the embedded suite from nothing; QUICK=1 proves the chain in half an hour"
 	@echo "make install    only the environment, in $(VENV); make clean removes it and every output"
 
@@ -60,6 +61,11 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+	@$(MAKE) --no-print-directory docs
+
+# Without the theme's advertisement of its successor, which reads the same file.
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 miniature: install
 	$(BIN)/python -m unprompt.recipes.miniature $(if $(QUICK),--quick)

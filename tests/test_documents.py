@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+
+from unprompt.detectors import EVERY
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -25,3 +28,12 @@ def test_every_page_is_linked() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text("utf-8").split()) <= WORDS
+
+
+@pytest.mark.parametrize("method", ["sare", "semgir", "semgir-a", "tidy", "item"])
+def test_each_method_of_the_papers_has_its_section(method: str) -> None:
+    text = (ROOT / "docs" / "methods.md").read_text("utf-8")
+    section = text.partition(f"### `{method}`\n")[2].partition("\n### ")[0]
+    assert all(word in section for word in ("Idea: ", "\n- Needs", "\n- Measured"))
+    named = set(re.findall(r"`(\w+)`", section.partition("ptions: ")[2].partition("\n- ")[0])) - set(EVERY)
+    assert named <= {one.name for one in fields(EVERY[method].Options)}

@@ -26,6 +26,9 @@ Verdict: TypeAlias = Literal["real", "generated", "inconclusive"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 NONE_OF_THESE: Final = "none of these"
 """The answer of ``attribute`` where no candidate's head says yes."""
+SchemaVersion: TypeAlias = Literal[1]
+SCHEMA_VERSION: Final = 1
+"""Of a row; goes up when a field is removed, renamed or changes its meaning. A new field may come at any time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +133,8 @@ class Prediction:
     quality: int | None = None
     duplicate_of: str | None = None
     """The input of the same pixels that was judged first, whose numbers these are."""
+    schema_version: SchemaVersion = SCHEMA_VERSION
+    """Of the fields and their meaning; a row that was stored without it is of version 1."""
 
 
 @dataclass(frozen=True)
@@ -155,3 +160,5 @@ class Attribution:
     height: int | None = None
     format: str | None = None
     quality: int | None = None
+    schema_version: SchemaVersion = SCHEMA_VERSION
+    """As that of a prediction."""

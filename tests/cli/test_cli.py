@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ from unprompt.cli import app
 from unprompt.cli.rows import RowPrinter, csv_cell, print_predictions
 from unprompt.errors import CheckpointError, OptionError, StoreError, UnpromptError
 from unprompt.evaluation import Bounds, EvaluationTable, compare_scores, evaluate_scores
+from unprompt.instruments.manifest import Manifest, embedded, shipped
 from unprompt.types import Prediction
 
 GOOD = Prediction(
@@ -97,7 +99,7 @@ def test_detect_passes_every_option(put: Put) -> None:
         "--suite s --method sare --fpr 0.01 --prior 0.2 --device cuda --dtype bfloat16 --batch-size 7 --report out "
         "--max-pixels 9"
     )
-    done = run("detect", "./a", "b", *options.split(), "--average", "3")
+    done = run("detect", "./a", "b", *options.split(), "--average", "3", "--out", "rows")
     assert stand.args == (["./a", "b"],)
     assert stand.asked is not None
     assert stand.asked == {
@@ -111,6 +113,8 @@ def test_detect_passes_every_option(put: Put) -> None:
         "average": 3,
         "report": Path("out"),
         "max_pixels": 9,
+        "out": Path("rows"),
+        "follow": False,
     }
     assert "report: out/index.html" in done.stderr
     assert "index.html" not in done.stdout
@@ -134,6 +138,17 @@ def test_a_list_ended_by_nul_bytes(put: Put, command: str, flag: str) -> None:
 def test_detect_exit_code(put: Put, predictions: Sequence[Prediction], code: int) -> None:
     put("detect", predictions)
     assert run("detect", "a").exit_code == code
+
+
+DOCUMENTED = re.findall(r"^\| (\d+) \|", (Path(__file__).parents[2] / "docs/command-line.md").read_text("utf-8"), re.M)
+
+
+@pytest.mark.parametrize("code", [int(code) for code in DOCUMENTED])
+def test_each_documented_exit_code(put: Put, code: int) -> None:
+    words = {0: "detect a", 1: "detect a", 2: "detect a --guess", 130: "detect a"}[code]
+    put("detect", {0: [GOOD], 1: [GOOD, BAD], 2: [], 130: [LAST]}[code])
+    assert run(*words.split()).exit_code == code
+    assert len(DOCUMENTED) == 4
 
 
 def test_detect_json_is_one_array_and_nothing_else(put: Put) -> None:
@@ -170,7 +185,7 @@ def test_detect_csv(put: Put) -> None:
 def test_detect_csv_has_the_columns_of_all_who_score_before_the_first_row(put: Put) -> None:
     put("detect", [BAD])
     text = run("detect", "a", "--format", "csv").stdout
-    assert text.splitlines()[0].endswith(",duplicate_of,scores.sare,scores.tidy,scores.traces")
+    assert text.splitlines()[0].endswith(",duplicate_of,schema_version,scores.sare,scores.tidy,scores.traces")
     put("detect", [])
     assert run("detect", "a", "--format", "csv").stdout.splitlines() == [text.splitlines()[0].partition(",scores.")[0]]
 
@@ -271,7 +286,8 @@ def test_what_was_judged_before_an_interruption_is_printed(put: Put, form: str) 
     assert "red]" not in done.stdout
     assert done.stderr.splitlines()[-2:] == [
         "ended early: 2 inputs got a row, printed on stdout",
-        "interrupted: run the command again with the inputs that have no row yet to go on",
+        "interrupted: run the command again with the inputs that have no row yet to go on"
+        "; with --out FILE the same command does",
     ]
 
 
@@ -286,10 +302,21 @@ def test_what_was_judged_before_a_failure_is_printed(put: Put) -> None:
         run("detect", "a", "--format", "json")
 
 
-@pytest.mark.parametrize("verb", ["extract", "train"])
-def test_an_interrupted_command_says_how_to_go_on(put: Put, verb: str) -> None:
-    put(verb, None).__class__ = Interrupted
-    done = run(verb, "sare", "--out", "b", *(["--data", "folder:a"] if verb == "extract" else ["--evidence", "a"]))
+@pytest.mark.parametrize(
+    "words",
+    [
+        "extract sare --data folder:a --out b",
+        "train sare --evidence a --out b",
+        "evaluate sare.safetensors --evidence a --robustness papers",
+        "reproduce sare/table1 --data genimage:a",
+        "audit --data folder:a --align jpeg:96 --out b",
+        "analyse shift --evidence a --out b",
+        "fetch paper",
+    ],
+)
+def test_an_interrupted_command_says_how_to_go_on(put: Put, words: str) -> None:
+    put(words.split()[0], None).__class__ = Interrupted
+    done = run(*words.split())
     assert (done.exit_code, done.stdout) == (130, "")
     assert done.stderr.splitlines()[-1] == (
         "interrupted: run the same command again to go on; what it stored is not made again"
@@ -466,7 +493,10 @@ def test_lists_leave_out_empty_columns(put: Put, verb: str) -> None:
 
 
 def test_version() -> None:
-    assert run("--version").stdout == f"unprompt {unprompt.__version__}\n"
+    lines = run("--version").stdout.splitlines()
+    assert lines[0] == f"unprompt {unprompt.__version__}"
+    versions = {f"suite {name} {Manifest.read(shipped(name)).version}" for name in embedded() if name != "fake"}
+    assert set(lines[1:]) == versions
 
 
 def test_help_is_light() -> None:

@@ -11,7 +11,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from unprompt.cli.app import COMMANDS, Command, app
+from unprompt.cli.app import app
+from unprompt.cli.commands import COMMANDS, Command
 from unprompt.cli.flags import LIMITS, PYTHON_ONLY, Workflow
 
 

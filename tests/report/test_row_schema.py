@@ -26,4 +26,12 @@ def test_every_row_has_every_field(kind: type[Prediction] | type[Attribution]) -
     schema = row_schema(kind)
     row = json.loads(json.dumps(asdict(kind("a.png", "error", "no picture"))))
     assert set(schema["properties"]) == set(schema["required"]) == set(row) == {one.name for one in fields(kind)}
-    assert schema["$id"] == f"urn:unprompt:{kind.__name__.lower()}:1"
+    assert schema["$id"] == f"urn:unprompt:{kind.__name__.lower()}:{row['schema_version']}"
+    assert schema["properties"]["schema_version"]["const"] == row["schema_version"] == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_that_was_stored_without_a_version_is_read(kind: type[Prediction] | type[Attribution]) -> None:
+    stored = asdict(kind("a.png", "error", "no picture"))
+    del stored["schema_version"]
+    assert kind(**stored) == kind("a.png", "error", "no picture")

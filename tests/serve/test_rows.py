@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from typer.testing import CliRunner
 
 import unprompt
+from unprompt.cli import app
 from unprompt.types import Prediction
 from unprompt.workflows.attribute import attribute
 from unprompt.workflows.detect import detect
@@ -69,6 +71,20 @@ def test_several_are_rows_in_order_whatever_becomes_of_each(client: TestClient, 
     assert rows[1] == asdict(Prediction("text.jpg", "error", rows[1]["error"])) | {"warnings": []}
     assert rows[3]["duplicate_of"] == "scene-00.jpg"
     assert same({**rows[3], "duplicate_of": None, "uri": "scene-00.jpg"}, as_served(SCENE))
+
+
+def test_a_row_is_the_same_from_the_line_the_service_and_python(client: TestClient) -> None:
+    line = CliRunner().invoke(
+        app, ["detect", str(SCENE), "--suite", "miniature", "--method", METHOD, "--format", "json"]
+    )
+    (printed,) = json.loads(line.stdout)
+    (served,) = client.post("/v1/detect", files=files(SCENE)).json()
+    (loaded,) = unprompt.load(suite="miniature", method=METHOD).predict(SCENE)
+    given = json.loads(json.dumps(asdict(loaded)))
+    assert list(printed) == list(served) == list(given)
+    assert [row["schema_version"] for row in (printed, served, given)] == [1, 1, 1]
+    assert same(printed, given)
+    assert same(served | {"uri": given["uri"], "label": given["label"]}, given)
 
 
 def test_a_copy_in_another_request_is_nobodys_business(client: TestClient) -> None:

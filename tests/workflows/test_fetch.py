@@ -264,6 +264,14 @@ def test_a_bundle_speaks_as_the_hub_does(hub: Hub, far: Path, tmp_path: Path, pi
     assert {spec.digest for spec in there.manifest.specs()} == {card.digest for card in cards}
 
 
+def test_a_bundle_of_the_embedded_suite_is_whole(tmp_path: Path) -> None:
+    """Its grounder stands on the encoder, which the digest covers."""
+    bundle = Suite.load(fetch("miniature", to=tmp_path / "bundle"))
+    here = Suite.load("miniature")
+    roles = ("captioner", "encoder", "diffusion", "grounder")
+    assert [bundle.card(role).digest for role in roles] == [here.card(role).digest for role in roles]
+
+
 def test_a_bundle_is_written_again_only_where_it_changed(hub: Hub, far: Path, tmp_path: Path) -> None:
     bundle = fetch(far, to=tmp_path / "bundle")
     before = {path: path.stat().st_mtime_ns for path in bundle.rglob("*.safetensors")}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from unprompt.errors import DataError, UnreadablePicture
 from unprompt.types import Sample
-from unprompt.workflows.prediction.inputs import Input, count_inputs, iter_inputs
+from unprompt.workflows.prediction.inputs import Input, Inputs, iter_inputs
 
 
 @pytest.fixture
@@ -233,4 +233,4 @@ def test_no_path_is_an_error() -> None:
 def test_inputs_are_counted(tmp_path: Path) -> None:
     for name in "abc":
         (tmp_path / f"{name}.png").touch()
-    assert count_inputs([tmp_path, "gone.png"]) == 4
+    assert len(Inputs([tmp_path, "gone.png"])) == 4

@@ -206,7 +206,8 @@ def test_ctrl_c_ends_with_130_and_what_was_judged(form: str, candidate_suites: P
     assert "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-2:] == [
         "ended early: 3 inputs got a row, printed on stdout",
-        "interrupted: run the command again with the inputs that have no row yet to go on",
+        "interrupted: run the command again with the inputs that have no row yet to go on"
+        "; with --out FILE the same command does",
     ]
     assert [name for name in ("0.png", "1.png", "2.png", "3.png") if name in done.stdout] == ["0.png", "1.png", "2.png"]
 

@@ -21,6 +21,7 @@ import numpy as np
 from unprompt.auditing import Item
 from unprompt.errors import DataError, OptionError, StoreError
 from unprompt.images import DEFAULT_LIMITS, Limits, encode_jpeg, encode_png, fit_short, read_isolated
+from unprompt.progress import TimeLeft
 from unprompt.store.files import write_aside
 from unprompt.structured_text import read_object
 from unprompt.types import RGB, Picture
@@ -91,12 +92,12 @@ def write_aligned(
     """
     _claim(out / RECIPE, alignment)
     rows: list[dict[str, object]] = []
-    written = 0
+    written, left = 0, TimeLeft()
     for start in range(0, len(items), CHUNK):
         chunk = items[start : start + CHUNK]
         written += sum(pool.map(partial(_write, alignment=alignment, out=out, limits=limits), chunk))
         rows += [_row(item, alignment) for item in chunk]
-        log.info(f"aligned {len(rows)} of {len(items)}")
+        log.info(f"aligned {len(rows)} of {len(items)}{left(len(rows), len(items))}")
     _warn_of_enlarged(items, alignment)
     if lacking := [place for item in items if (place := _place(item, alignment)) and not (out / place).is_file()]:
         raise StoreError(

@@ -1,84 +1,23 @@
-"""The commands: each is a workflow, what prints its answer, and a note on its exit code."""
+"""The commands as Typer runs them: defaults, a quiet stdout, confirmation, errors and Ctrl-C."""
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Callable, Mapping
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from importlib import import_module
+from importlib.resources import files
 from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
 import unprompt
-from unprompt.cli.flags import LIMITS, Workflow, option, settings, signed
+from unprompt.cli.commands import COMMANDS, GROUPS, RESUMED, Command, known_flags
+from unprompt.cli.flags import LIMITS, Workflow, flag_of, settings, signed
 from unprompt.errors import OptionError, Unconfirmed, UnpromptError
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command of the line."""
-
-    work: str
-    """The place of a :class:`~unprompt.cli.flags.Workflow`."""
-    show: str = ""
-    """MODULE:FUNCTION below ``unprompt.cli``: prints the answer and returns the exit code, None for 0; empty = none."""
-    note: str = ""
-    form: str = ""
-    """The name of the choice of formats in ``flags``; empty = the answer has one form."""
-    watch: str = ""
-    """MODULE:FUNCTION below ``unprompt.cli``: a context of further arguments, which print while the workflow runs.
-
-    It takes the format instead of ``show``.
-    """
-    resume: str = "run the same command again to go on; what it stored is not made again"
-    """What an interrupted user is told."""
-
-
-_JUDGED: Final = "Exit code: 0 = every input got an answer, 1 = some did not, 2 = wrong usage, 130 = interrupted."
-_UNJUDGED: Final = "run the command again with the inputs that have no row yet to go on"
-COMMANDS: Final[Mapping[str, Command | Mapping[str, Command]]] = {
-    "detect": Command("detect:detect", "rows:predictions_code", _JUDGED, "Format", "rows:print_predictions", _UNJUDGED),
-    "attribute": Command(
-        "attribute:attribute", "rows:attributions_code", _JUDGED, "Format", "rows:print_attributions", _UNJUDGED
-    ),
-    "extract": Command("extract:extract", "output:show_path"),
-    "train": Command("train:train", "output:show_path", watch="output:progress"),
-    "evaluate": Command("evaluate:evaluate", "figures:show_evaluation", form="TableFormat"),
-    "reproduce": Command("reproduce:reproduce", "reproduce:show_reproduction", form="TableFormat"),
-    "analyse": Command("analyse:analyse", "output:show_paths"),
-    "card": Command("card:card", "output:show_path"),
-    "audit": Command("audit:audit", "audit:show_audit", "Exit code: 0 = audited, whatever was found.", "TableFormat"),
-    "fetch": Command("fetch:fetch", "output:show_path"),
-    "import-checkpoint": Command("import_checkpoint:import_checkpoint", "output:show_path"),
-    "doctor": Command("doctor:doctor", "output:show_checks", "Exit code: 0 = nothing fails, 1 = something does."),
-    "suites": Command("catalogue:suites", "tables:print_dataclasses"),
-    "methods": Command("catalogue:methods", "tables:print_dataclasses"),
-    "datasets": Command("catalogue:datasets", "tables:print_dataclasses"),
-    "evidence": {
-        "ls": Command("evidence:ls", "evidence:show_contents", form="TableFormat"),
-        "verify": Command(
-            "evidence:verify",
-            "evidence:show_verification",
-            "Exit code: 0 = all sound, 1 = some file is not.",
-            "TableFormat",
-        ),
-        "prune": Command("evidence:prune", "evidence:show_removed", form="TableFormat"),
-    },
-    "serve": Command("serve.command:serve", resume="the service has ended"),
-    "keys": {
-        "add": Command("serve.keys_command:add", "output:show_line"),
-        "list": Command("serve.keys_command:list_", "tables:print_dataclasses"),
-        "remove": Command("serve.keys_command:remove", "output:show_line"),
-    },
-}
-GROUPS: Final = {
-    "evidence": "List what a folder of evidence holds, check it, remove what nothing needs.",
-    "keys": "Make, list and take back the keys of the service's clients.",
-}
-"""What is said of several commands of one name."""
 
 
 class Commands(TyperGroup):
@@ -109,8 +48,9 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except UnpromptError as error:
-            from unprompt.cli.output import message
+            from unprompt.cli.output import log, message
 
+            log.debug("where it happened:", exc_info=True)
             message(f"error: {error}")
             raise typer.Exit(2 if isinstance(error, OptionError) else 1) from error
 
@@ -136,30 +76,49 @@ def group(table: Mapping[str, Any], about: str) -> typer.Typer:
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"unprompt {unprompt.__version__}")
+        shelf = files("unprompt") / "suites"
+        for name in ("miniature", "paper", "photo"):
+            typer.echo(f"suite {name} {tomllib.loads((shelf / name / 'suite.toml').read_text('utf-8'))['version']}")
         raise typer.Exit
 
 
-app = typer.Typer(name="unprompt", cls=Commands, **LOOK)
+_CONTEXT: Final = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+_SOURCES: Final = {"COMMANDLINE": "the flag", "ENVIRONMENT": "the environment", "DEFAULT_MAP": "the file of settings"}
+app = typer.Typer(name="unprompt", cls=Commands, **{**LOOK, "add_completion": True})
 
 
 @app.callback()
 def root(
+    ctx: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the package's and its suites' versions.",
+        ),
     ] = False,
 ) -> None:
-    """Is this picture an answer to a prompt? Evidences for AI-generated pictures, from four papers."""
+    """Is this picture an answer to a prompt? Evidences for AI-generated pictures, from four papers.
+
+    A flag's default may stand in unprompt.toml or in a variable, as UNPROMPT_SUITE: `unprompt config` shows them.
+    """
+    from unprompt.cli.configuration import default_map, find
+
+    if find():
+        ctx.default_map = default_map(known_flags())
 
 
 def _function(command: Command) -> Callable[..., None]:
     """What Typer calls: the workflow with a quiet stdout, then what shows its answer; Ctrl-C ends with 130."""
-    workflow = Workflow(command.work)
-    parameters, positional = list(workflow.parameters()), workflow.positional
+    positional = Workflow(command.work).positional
 
-    def run(**given: Any) -> None:
-        from unprompt.cli.output import message, quiet_stdout, show_log
+    def run(ctx: typer.Context, **given: Any) -> None:
+        from unprompt.cli.output import log, message, quiet_stdout, show_log
 
-        show_log()
+        show_log(given.pop("quiet"), given.pop("verbose"))
+        _tell_settings(ctx, command.options())
         own = {"form": given.pop("form")} if command.form else {}
         if "options" in given:
             given["options"] = settings(given["options"])
@@ -171,27 +130,35 @@ def _function(command: Command) -> Callable[..., None]:
 
             arguments = [listed(arguments[0], sys.stdin.buffer, given.pop("null"))]
         watched, shown = (own, {}) if command.watch else ({}, own)
+        if given.get("follow"):
+            watched = {**watched, "follow": True}
         context = _shown(command.watch)(**watched) if command.watch else nullcontext({})
         try:
             with context as watch, quiet_stdout():
-                answer = _confirmed(workflow.function(), arguments, {**given, **watch})
+                answer = _confirmed(Workflow(command.work).function(), arguments, {**given, **watch})
             code = _shown(command.show)(answer, **shown) if command.show else None
         except KeyboardInterrupt:
-            message(f"interrupted: {command.resume}")
+            message(f"interrupted: {RESUMED if command.watch and given.get('out') else command.resume}")
             raise typer.Exit(130) from None
         if given.get("report"):
-            message(f"report: {given['report'] / 'index.html'}")
+            log.info(f"report: {given['report'] / 'index.html'}")
         if code:
             raise typer.Exit(code)
 
-    if positional == ["paths"]:
-        parameters.append(option("null", bool, False))
-    if any(one.name == "suite" for one in parameters) and "suite" not in positional:
-        parameters.append(option("instrument", list[str] | None, None))
-    if command.form:
-        choices = getattr(import_module("unprompt.cli.flags"), command.form)
-        parameters.append(option("form", choices, "table"))
-    return signed(run, parameters, f"{workflow.about}\n\n{command.note}".strip())
+    return signed(run, [_CONTEXT, *command.parameters()], f"{Workflow(command.work).about}\n\n{command.note}".strip())
+
+
+def _tell_settings(ctx: typer.Context, flags: Sequence[str]) -> None:
+    """For ``--verbose``, which values are no defaults of the command's own, and of nearly right variables a warning."""
+    from unprompt.cli.configuration import mistaken
+    from unprompt.cli.output import log
+
+    for line in mistaken(known_flags):
+        log.warning(line)
+    for name in flags:
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name in _SOURCES:
+            log.debug(f"--{flag_of(name)} is {ctx.params[name]!r}, by {_SOURCES[source.name]}")
 
 
 def _overridden(suite: str | None, pairs: list[str]) -> str:

@@ -37,6 +37,8 @@ SHARED: Final = {
     "null": "The list on stdin is ended by NUL bytes, as `find -print0` writes it.",
     "instrument": "Another value for a parameter of one of the suite's models, as diffusion.strength=0.3; may be given "
     "several times. Evidence made so is stored beside the other.",
+    "quiet": "Print only results, warnings and errors.",
+    "verbose": "Also tell times, which settings hold and why, and where an error happened.",
     "max_minutes": "Do not ask for confirmation of a run that takes long on a CPU.",
 }
 """Help of the flags that mean the same everywhere."""
@@ -46,6 +48,8 @@ _SPELLED: Final = {
     "form": "--format",
     "null": "-0 --null",
     "listed": "--list",
+    "quiet": "-q --quiet",
+    "verbose": "-v --verbose",
     "options": "--set",
     **dict.fromkeys(LIMITS, "--yes"),
 }
@@ -130,7 +134,28 @@ def _parameter(
 def option(name: str, kind: Any, default: Any, help_text: str | None = None) -> inspect.Parameter:
     """A flag; one that is yes or no has no opposite."""
     spelled = _SPELLED.get(name, f"--{name.replace('_', '-')}").split() if kind is bool or name in _SPELLED else []
-    return _typed(name, kind, typer.Option(*spelled, help=help_text or SHARED.get(name)), default)
+    told = help_text or SHARED.get(name)
+    return _typed(
+        name, kind, typer.Option(*spelled, help=told, envvar=variable(flag_of(name)), show_envvar=False), default
+    )
+
+
+def flag_of(name: str) -> str:
+    """A parameter's flag without its dashes.
+
+    >>> flag_of("batch_size"), flag_of("options"), flag_of("null")
+    ('batch-size', 'set', 'null')
+    """
+    return _SPELLED.get(name, name).split()[-1].lstrip("-").replace("_", "-")
+
+
+def variable(flag: str) -> str:
+    """The name in the environment of a flag's default.
+
+    >>> variable("batch-size")
+    'UNPROMPT_BATCH_SIZE'
+    """
+    return f"UNPROMPT_{flag.replace('-', '_').upper()}"
 
 
 def _typed(name: str, kind: Any, info: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from unprompt.workflows.doctor import Check
 
 
+log = logging.getLogger("unprompt.cli")
+
+
 def message(line: str) -> None:
     """One line on stderr: progress, warnings, errors."""
     typer.echo(printable(line), err=True)
@@ -30,15 +33,19 @@ class MessageHandler(logging.Handler):
     """What the package logs, as lines on stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the record's message, marked as a warning where it is one."""
+        """Write the record's message, marked as a warning where it is one; all that is known of it where DEBUG is."""
         prefix = "warning: " if record.levelno >= logging.WARNING else ""
+        if log.isEnabledFor(logging.DEBUG):
+            prefix = f"{record.relativeCreated / 1000:8.1f} s  {prefix}"
         message(f"{prefix}{record.getMessage()}")
+        if record.exc_info:
+            typer.echo(logging.Formatter().formatException(record.exc_info), err=True)
 
 
-def show_log() -> None:
-    """Send the package's log, from INFO on, to stderr; a second call changes nothing."""
+def show_log(quiet: bool = False, verbose: bool = False) -> None:
+    """Send the package's log to stderr: from WARNING on where ``quiet``, from DEBUG on where ``verbose``, else INFO."""
     logger = logging.getLogger("unprompt")
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
     if not any(isinstance(one, MessageHandler) for one in logger.handlers):
         logger.addHandler(MessageHandler())
 
@@ -63,7 +70,8 @@ def progress() -> Iterator[dict[str, Callable[[Report], None]]]:
     """``watch`` for a training, which draws a bar of its epochs on a terminal's stderr."""
     columns = (TextColumn("epoch {task.completed:.1f}/{task.total:.0f}"), BarColumn(), TextColumn("{task.description}"))
     console = Console(stderr=True)
-    bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)
+    hidden = not (console.is_terminal and log.isEnabledFor(logging.INFO))
+    bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=hidden)
     with bar:
         task = bar.add_task("", total=1, visible=False)
 

@@ -17,6 +17,7 @@ import typer
 from unprompt.cli.flags import Format
 from unprompt.cli.output import message
 from unprompt.cli.tables import print_table
+from unprompt.errors import OptionError
 from unprompt.report.attribution import AttributionSummary
 from unprompt.report.report_item import Row
 from unprompt.report.summary import PredictionSummary, Summary
@@ -30,9 +31,11 @@ FORMULA: Final = ("=", "+", "-", "@")
 """What a spreadsheet takes for the beginning of a formula."""
 
 
-def print_predictions(form: Format) -> AbstractContextManager[Mapping[str, Any]]:
-    """``watch`` for ``detect``."""
-    return _printing(_PRINTERS[form](PredictionSummary))
+def print_predictions(form: Format, follow: bool = False) -> AbstractContextManager[Mapping[str, Any]]:
+    """``watch`` for ``detect``; OptionError for a format that cannot ``follow``, since it has an end."""
+    if follow and form == "json":
+        raise OptionError("--format is json, expected jsonl, csv or table with --follow: an array has an end")
+    return _printing((_LinePrinter if follow and form == "table" else _PRINTERS[form])(PredictionSummary))
 
 
 def print_attributions(form: Format) -> AbstractContextManager[Mapping[str, Any]]:
@@ -93,6 +96,15 @@ class RowPrinter(Generic[Row]):
 class _JsonLinesPrinter(RowPrinter[Row]):
     def add(self, row: Row, predictor: RowPredictor[Row]) -> None:
         print(json.dumps(asdict(row), allow_nan=False), file=self.stream, flush=True)
+
+
+class _LinePrinter(RowPrinter[Row]):
+    """A table whose rows come one by one: the answer, the probability, the picture, the notes."""
+
+    def add(self, row: Row, predictor: RowPredictor[Row]) -> None:
+        value = getattr(row, "probability", None)
+        cells = [f"{self.kind.outcome(row):<12}", "    " if value is None else f"{value:.2f}", row.uri, *_notes(row)]
+        print("  ".join(map(printable, cells)), file=self.stream, flush=True)
 
 
 class _CsvPrinter(RowPrinter[Row]):

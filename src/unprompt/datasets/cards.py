@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ def page() -> str:
 def _card(name: str, loader: Loader) -> Iterator[str]:
     title, _, rest = inspect.cleandoc(loader.__doc__ or "").partition("\n\n")
     yield f"## `{name}:`\n"
-    yield f"{title}\n"
+    yield re.sub(r"(\S+(?:\[/\w+\])+)", r"`\1`", title) + "\n"  # brackets side by side would be a link
     if rest:
         yield f"{rest}\n"
     if tree := getattr(sys.modules[loader.__module__], "TREE", ""):

@@ -53,11 +53,12 @@ def walk(root: str, enter: Enter = lambda name: True) -> Iterator[str]:
         yield from (os.path.join(listing.inner, name) for name in listing.files)
 
 
-def listings(root: str, enter: Enter = lambda name: True) -> Iterator[FolderListing]:
+def listings(root: str, enter: Enter = lambda name: True, told: bool = True) -> Iterator[FolderListing]:
     """Each folder below ``root`` before the folders in it, in sorted order; an empty ``root`` is the working folder.
 
     Links are followed, except to a folder that is met below ``root`` under its own name too; of several links to one
-    folder elsewhere the first counts. What an operating system leaves behind is skipped, and one line logged of it.
+    folder elsewhere the first counts. What an operating system leaves behind is skipped, and one line logged of it if
+    it is to be ``told``.
     """
     walker = _Walker(root, enter)
     while walker.waiting:
@@ -67,9 +68,10 @@ def listings(root: str, enter: Enter = lambda name: True) -> Iterator[FolderList
             if walker.is_new(path):
                 yield FolderListing(path, inner, walker.listed(path, inner))
         except (OSError, ValueError) as error:  # ValueError: a name that no file system takes
-            told = f"the folder {path!r} cannot be read ({error}); expected one that you may list"
-            yield FolderListing(path, inner, error=DataError(told))
-    walker.litter.log(root)
+            why = f"the folder {path!r} cannot be read ({error}); expected one that you may list"
+            yield FolderListing(path, inner, error=DataError(why))
+    if told:
+        walker.litter.log(root)
 
 
 @dataclass

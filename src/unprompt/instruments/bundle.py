@@ -70,7 +70,9 @@ def _carried(manifest: Manifest, spec: Spec, folder: Path) -> dict[str, str]:
     log.info(f"writing {folder / name}")
     for source in _matching(origin.folder, files):
         _copied(source, (folder / name / source.relative_to(origin.folder)).parent)
-    return {"path": name, "revision": origin.revision, "digest": folder_digest(folder / name, files)}
+    # That of a model on a trunk covers the trunk too, which is copied as it is: it stays.
+    digest = spec.digest if "trunk" in spec.parameters else folder_digest(folder / name, files)
+    return {"path": name, "revision": origin.revision, "digest": digest}
 
 
 def _folder_name(spec: Spec) -> str:

@@ -7,7 +7,9 @@ from pathlib import Path, PurePosixPath
 
 
 def cache_folder() -> Path:
-    """``unprompt`` in the folder that XDG_CACHE_HOME names, else in ``~/.cache``."""
+    """What UNPROMPT_HOME names, else ``unprompt`` in the folder that XDG_CACHE_HOME names, else in ``~/.cache``."""
+    if own := os.environ.get("UNPROMPT_HOME"):
+        return Path(own).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unprompt"
 
 

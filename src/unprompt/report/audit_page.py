@@ -15,6 +15,7 @@ from unprompt.errors import PictureError
 from unprompt.report import audit_plots as plots
 from unprompt.report.page import template, writing
 from unprompt.report.words import TRUTHS
+from unprompt.store.files import write_aside
 
 GROUPS: Final = 40
 """Groups of copies that are shown with their pictures; all are in the JSON."""
@@ -49,7 +50,8 @@ def write_audit(
             _thumbnails(folder, number, group, limits) for number, group in enumerate(inventory.copies[:GROUPS], 1)
         ]
         page = folder / "index.html"
-        page.write_text(_render(inventory, items, list(zip(inventory.copies, shown, strict=False))), encoding="utf-8")
+        text = _render(inventory, items, list(zip(inventory.copies, shown, strict=False)))
+    write_aside(page, lambda file: file.write(text.encode()))
     return page
 
 

@@ -7,11 +7,9 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from unprompt.types import Attribution, Prediction
+from unprompt.types import SCHEMA_VERSION, Attribution, Prediction
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-VERSION: Final = 1
-"""Goes up when a field is removed, renamed or changes its meaning; a new one may come at any time."""
 
 
 def row_schema(kind: type[Prediction] | type[Attribution]) -> dict[str, Any]:
@@ -23,7 +21,7 @@ def row_schema(kind: type[Prediction] | type[Attribution]) -> dict[str, Any]:
     made = TypeAdapter(kind).json_schema(mode="serialization")
     return {
         "$schema": DIALECT,
-        "$id": f"urn:unprompt:{kind.__name__.lower()}:{VERSION}",
+        "$id": f"urn:unprompt:{kind.__name__.lower()}:{SCHEMA_VERSION}",
         "description": inspect.getdoc(kind),
         **made,
         "required": list(made["properties"]),

@@ -54,9 +54,9 @@ def attribute(
     from unprompt.workflows.planning.costs import check_cost
     from unprompt.workflows.prediction.attribution import AttributionPredictor
     from unprompt.workflows.prediction.candidates import candidate_suites
-    from unprompt.workflows.prediction.inputs import count_inputs, iter_inputs
+    from unprompt.workflows.prediction.inputs import Inputs
 
-    inputs, names = iter_inputs(paths), None
+    inputs, names = Inputs(paths), None
     if generators is not None:
         from unprompt.workflows.fitting.attribution import names_in  # Here, since it loads torch.
 
@@ -66,7 +66,7 @@ def attribute(
         METHOD,
         generators=names,
         batch_size=batch_size,
-        confirm=lambda head: check_cost(head.suite, head.extractor, lambda: count_inputs(paths), max_minutes),
+        confirm=lambda head: check_cost(head.suite, head.extractor, lambda: len(inputs), max_minutes),
         limits=Limits(max_pixels),
     )
     return predictor.predict(inputs, None if report is None else Path(report), watch)

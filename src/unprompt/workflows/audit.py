@@ -13,6 +13,7 @@ from unprompt.auditing import Audit, FileFacts, Item
 from unprompt.auditing.align import Alignment, write_aligned
 from unprompt.errors import OptionError, PictureError
 from unprompt.images import Limits
+from unprompt.progress import TimeLeft
 from unprompt.types import Sample
 from unprompt.workflows.data.splits import assigned_split
 from unprompt.workflows.extract import read_or_error
@@ -67,9 +68,11 @@ def audit(
 
 
 def _items(samples: Sequence[Sample], pool: ThreadPoolExecutor, limits: Limits) -> Iterator[Item]:
+    left = TimeLeft()
     for start in range(0, len(samples), CHUNK):
         yield from pool.map(partial(_item, limits), samples[start : start + CHUNK])
-        log.info(f"read {min(start + CHUNK, len(samples))} of {len(samples)}")
+        done = min(start + CHUNK, len(samples))
+        log.info(f"read {done} of {len(samples)}{left(done, len(samples))}")
 
 
 def _item(limits: Limits, sample: Sample) -> Item:

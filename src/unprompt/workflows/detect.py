@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from unprompt.errors import OptionError
 from unprompt.types import Prediction
 
 if TYPE_CHECKING:
     from unprompt.workflows.prediction.detection import Predictor
+    from unprompt.workflows.prediction.heads import Head
 
 
 def detect(
@@ -24,6 +26,8 @@ def detect(
     device: str = "cpu",
     dtype: str = "float32",
     report: Path | str | None = None,
+    out: Path | str | None = None,
+    follow: bool = False,
     max_pixels: int = 100_000_000,
     max_minutes: float | None = 5.0,
     watch: Callable[[Prediction, Predictor], None] | None = None,
@@ -48,31 +52,54 @@ def detect(
         average: Noise samples to average the logits over; each costs as much again.
         batch_size: Pictures that are read and judged together; how many of them a model takes at once is its own.
         report: Also write a page with the pictures into this folder.
+        out: Also write the rows into this file, as JSON Lines, as they come. What has a row there is left out, so that
+            the same command goes on after any end.
+        follow: Watch folders until Ctrl-C: each picture is judged once its writing is finished, and again if it
+            changes later.
         max_pixels: Width times height of the largest picture that is opened.
         watch: Called with each row as soon as it is there, and with what gave it, whose ``scorers`` name the scores.
 
     >>> unprompt.detect(["picture.jpg"])[0].verdict  # doctest: +SKIP
     'generated'
     """
+    if follow and report is not None:
+        raise OptionError(f"--report is {str(report)!r}, expected none with --follow: a page is written at the end")
     from unprompt.images import Limits, start_decoder
 
     start_decoder()  # while what follows is loaded
     from unprompt.workflows.planning.costs import check_cost
+    from unprompt.workflows.prediction.arrivals import Arrivals
     from unprompt.workflows.prediction.candidates import candidate_suites
     from unprompt.workflows.prediction.detection import Predictor
-    from unprompt.workflows.prediction.inputs import count_inputs, iter_inputs
+    from unprompt.workflows.prediction.inputs import Inputs
+    from unprompt.workflows.prediction.row_file import RowFile
 
-    inputs = iter_inputs(paths)
-    predictor = Predictor(
-        candidate_suites(suite, method, device, dtype),
-        method,
-        prior=prior,
-        fpr=fpr,
-        average=average,
-        batch_size=batch_size,
-        confirm=lambda head: check_cost(
-            head.suite, head.extractor, lambda: head.draws * count_inputs(paths), max_minutes
-        ),
-        limits=Limits(max_pixels),
-    )
-    return predictor.predict(inputs, None if report is None else Path(report), watch)
+    with RowFile(None if out is None else Path(out)) as file:
+        inputs = Inputs(paths, file.uris)
+
+        def check(head: Head[Any]) -> None:
+            check_cost(head.suite, head.extractor, lambda: head.draws * len(inputs), max_minutes)
+
+        predictor = Predictor(
+            candidate_suites(suite, method, device, dtype),
+            method,
+            prior=prior,
+            fpr=fpr,
+            average=average,
+            batch_size=batch_size,
+            confirm=None if follow else check,  # what is still to come has no cost yet
+            limits=Limits(max_pixels),
+        )
+
+        def take(row: Prediction, by: Predictor) -> None:
+            file.write(row)
+            if watch is not None:
+                watch(row, by)
+
+        if not follow:
+            return predictor.predict(inputs, None if report is None else Path(report), take)
+        arrivals = Arrivals([paths] if isinstance(paths, (str, Path)) else paths, file.uris)
+        predictor.warm_up()
+        while True:
+            for row in predictor.iterate(arrivals.wait(), remember=False):
+                take(row, predictor)

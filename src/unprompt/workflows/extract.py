@@ -24,6 +24,7 @@ from unprompt.evidence.product_cache import ProductCache, ShardReader
 from unprompt.images import DEFAULT_LIMITS, PIXELS_IN_MEMORY, Limits, read_isolated
 from unprompt.instruments import Suite
 from unprompt.perturbations import UNCHANGED, Chain, perturbed
+from unprompt.progress import TimeLeft
 from unprompt.store import Shard, Shards, Store, sample_rows
 from unprompt.types import Picture, Sample
 from unprompt.workflows.fitting.spread import draw_again
@@ -107,11 +108,12 @@ def extract_samples(
     there = len(shards) - len(incomplete)
     if there:
         log.info(f"{there} of {len(shards)} shards already there")
-    work = ShardFilling(store, instruments, tuple(extractors), chain, limits)
+    left, work = TimeLeft(), ShardFilling(store, instruments, tuple(extractors), chain, limits)
     tasks = ((shard, [place for place, missing in enumerate(gaps) if shard.index in missing]) for shard in incomplete)
-    for number, made in enumerate((engine or InProcess(instruments.device)).run(work, tasks), there + 1):
+    for number, made in enumerate((engine or InProcess(instruments.device)).run(work, tasks), 1):
         store.check_read()
-        log.info(f"shard {number} of {len(shards)}: {'made' if made else 'already there'}")
+        told = "made" if made else "already there"
+        log.info(f"shard {there + number} of {len(shards)}: {told}{left(number, len(incomplete))}")
     if shards.numbers:
         store.check_read(shards.numbers)
     for one in extractors:

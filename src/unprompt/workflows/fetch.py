@@ -127,7 +127,7 @@ def _announce(downloads: Sequence[Download], suite: str, cache: Path) -> None:
     if total > free:
         raise SuiteError(
             f"suite {suite!r} needs {total:.1f} GB more, {folder} has {free:.1f} GB free: free some, set HF_HOME or "
-            "XDG_CACHE_HOME to a folder on a larger disk, or fetch what one method needs by --method"
+            "UNPROMPT_HOME to a folder on a larger disk, or fetch what one method needs by --method"
         )
 
 

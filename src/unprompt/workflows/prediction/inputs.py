@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from glob import has_magic
 from pathlib import Path
 from typing import Final
@@ -46,9 +47,22 @@ class Input:
             return error
 
 
-def count_inputs(paths: Sequence[str | Path] | str | Path) -> int:
-    """How many there are; all folders are listed."""
-    return sum(1 for _ in iter_inputs(paths))
+class Inputs:
+    """What :func:`iter_inputs` gives, but for some by name; its length is counted when it is asked for."""
+
+    def __init__(self, paths: Sequence[str | Path] | str | Path, without: Container[str] = ()) -> None:
+        iter_inputs(paths)  # raises at once
+        self._paths, self._without = paths, without
+
+    def __iter__(self) -> Iterator[Input]:
+        return (one for one in iter_inputs(self._paths) if one.sample.uri not in self._without)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @cached_property
+    def _count(self) -> int:
+        return sum(1 for _ in self)
 
 
 def iter_inputs(paths: Sequence[str | Path] | str | Path) -> Iterator[Input]:

@@ -19,6 +19,7 @@ from unprompt.detectors import EVERY, METHODS
 from unprompt.errors import MissingWeights, NotFinite, OptionError, PictureError
 from unprompt.images import DEFAULT_LIMITS, Limits, from_array
 from unprompt.instruments import Suite
+from unprompt.progress import TimeLeft
 from unprompt.report.report_item import ReportItem, Row
 from unprompt.report.summary import Summary
 from unprompt.types import Picture, Sample
@@ -119,7 +120,8 @@ class RowPredictor(ABC, Generic[Row]):
     ) -> Generator[Row, None, None]:
         """One row an input, in order, whatever became of it, as soon as its batch is judged.
 
-        Equal pictures are judged once a call, or once a batch without ``remember``, which holds no row. With ``report``
+        Equal pictures are judged once a call, or once a batch without ``remember``, which holds no row and logs no
+        progress, for the inputs may have no end. With ``report``
         a page in this folder shows what each row was read from; it is written when the rows end, however they end.
         """
         if report is None:
@@ -156,20 +158,24 @@ class RowPredictor(ABC, Generic[Row]):
         return list(self._items(inputs, explain=True))
 
     def _items(self, inputs: Iterable[Input], explain: bool, remember: bool = True) -> Iterator[ReportItem[Row]]:
-        total = f" of {len(inputs)}" if isinstance(inputs, Sized) else ""
         # On a CPU the first rows come soon; elsewhere less than a batch costs as much as a whole one.
         first = 1 if all(suite.on_cpu for suite in self.suites) else self.batch_size
         taken = batches(inputs, self.batch_size, self._limits, first=first)
         rows: dict[str, Row] = {}
         # Not a loop, whose variable would hold one batch of pictures while the next is read.
         judged = map(lambda batch: self._judged(rows if remember else {}, explain, batch), taken)
-        done = 0
+        done, left = 0, TimeLeft()
+
+        def tell() -> None:
+            total = len(inputs) if isinstance(inputs, Sized) else None
+            log.info(f"{self.done} {done}{f' of {total}' if total else ''}{left(done, total)}")
+
         for done, item in enumerate(chain.from_iterable(judged), 1):
             yield item
-            if done % self.batch_size == 0:
-                log.info(f"{self.done} {done}{total}")
-        if done % self.batch_size:
-            log.info(f"{self.done} {done}{total}")
+            if remember and done % self.batch_size == 0:
+                tell()
+        if remember and done % self.batch_size:
+            tell()
 
     def _judged(self, first: dict[str, Row], explain: bool, batch: Batch) -> Iterator[ReportItem[Row]]:
         """An item for each input of a batch; ``first`` are the answers of former ones, and is added to."""

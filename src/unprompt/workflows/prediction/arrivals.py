@@ -1,0 +1,97 @@
+"""The pictures that come into watched folders, each once its writing is finished. Importing this loads no torch.
+
+Folders are listed again and again: folders on a network tell nobody what comes into them, and the end of a writing is
+seen by size and time alone wherever it happens.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from unprompt.datasets.files import listings
+from unprompt.errors import DataError
+from unprompt.types import Sample
+from unprompt.workflows.prediction.inputs import Input
+
+log = logging.getLogger(__name__)
+
+SETTLED: Final = 2.0
+"""Seconds for which size and time of a file must not change before its writing is taken for finished."""
+PAUSE: Final = 0.5
+"""Seconds between two looks."""
+SHARE: Final = 10
+"""A pause is at least so many times as long as the look before it, so that a huge or slow folder is not kept busy."""
+
+State: TypeAlias = tuple[int, int]
+"""Size in bytes and time of the last change in nanoseconds."""
+
+
+class Arrivals:
+    """What has come into ``folders``; a file that changes after it was given is given again.
+
+    ``done`` are names of files that need not be given, as long as they do not change from now on. DataError for a path
+    that is no folder.
+    """
+
+    def __init__(self, folders: Sequence[str | Path], done: Iterable[str] = ()) -> None:
+        self._folders = tuple(str(one) for one in folders)
+        if wrong := [one for one in self._folders if not os.path.isdir(one)]:
+            raise DataError(f"--follow got {wrong[0]!r}, expected a folder that is there: make it, or correct its name")
+        self._done = set(done)
+        self._given: set[int] = set()
+        """Hashes of name and state: a stream of years fits."""
+        self._waiting: dict[str, tuple[State, float]] = {}
+        self._unlisted: set[str] = set()
+        log.info(f"following {', '.join(map(repr, self._folders))}; Ctrl-C ends it")
+
+    def wait(self) -> list[Input]:
+        """Those that are ready as soon as there is one; their truth is unknown."""
+        while not (paths := self.ready(began := time.monotonic())):
+            time.sleep(max(PAUSE, SHARE * (time.monotonic() - began)))
+        return [Input(Sample(path)) for path in paths]
+
+    def ready(self, now: float) -> list[str]:
+        """Paths of the files that have not changed for ``SETTLED`` seconds, in order; ``now`` is any steady clock's."""
+        ready, waiting = [], {}
+        for path, state in self._present():
+            key = hash((path, state))
+            if path in self._done:
+                self._done.remove(path)
+                self._given.add(key)
+            if key in self._given:
+                continue
+            former, since = self._waiting.get(path, (None, now))
+            if former != state:
+                since = now
+            if now - since >= SETTLED:
+                self._given.add(key)
+                ready.append(path)
+            else:
+                waiting[path] = state, since
+        self._waiting = waiting
+        return ready
+
+    def _present(self) -> Iterator[tuple[str, State]]:
+        for folder in self._folders:
+            for listing in listings(folder, told=False):
+                self._tell(listing.path, listing.error)
+                for name in listing.files:
+                    path = os.path.join(listing.path, name)
+                    try:
+                        found = os.stat(path)
+                    except OSError:  # gone by now, or a link that leads nowhere yet
+                        continue
+                    yield path, (found.st_size, found.st_mtime_ns)
+
+    def _tell(self, path: str, error: DataError | None) -> None:
+        """One line for a folder that cannot be listed, until it can: a network may come back."""
+        if error is None:
+            self._unlisted.discard(path)
+        elif path not in self._unlisted:
+            self._unlisted.add(path)
+            log.warning(f"{error}; it is looked at again")

@@ -1,0 +1,158 @@
+"""A watched folder, and rows in a file by which a run goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from unprompt.cli import app
+from unprompt.errors import DataError, OptionError, StoreError
+from unprompt.types import Prediction
+from unprompt.workflows.detect import detect
+from unprompt.workflows.prediction import arrivals
+from unprompt.workflows.prediction.arrivals import SETTLED, Arrivals
+from unprompt.workflows.prediction.inputs import Inputs
+from unprompt.workflows.prediction.row_file import RowFile
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two pictures, and one file that is none."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(2):
+        grain = np.random.default_rng(number).integers(0, 255, (30, 40, 3), np.uint8)
+        Image.fromarray(grain).save(folder / f"{number}.png")
+    (folder / "text.png").write_text("no picture")
+    return folder
+
+
+def rows_in(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def test_a_file_is_given_once_its_writing_is_finished(tmp_path: Path) -> None:
+    seen = Arrivals([tmp_path])
+    path, hidden = tmp_path / "a.png", tmp_path / ".b.png.part"
+    path.write_bytes(b"half")
+    hidden.write_bytes(b"whole")
+    assert seen.ready(0) == []
+    path.write_bytes(b"half and more")
+    assert seen.ready(SETTLED) == []
+    assert seen.ready(2 * SETTLED - 0.1) == []
+    assert seen.ready(2 * SETTLED) == [str(path)]
+    assert seen.ready(9 * SETTLED) == []
+    hidden.rename(tmp_path / "b.png")
+    assert seen.ready(10 * SETTLED) == []
+    assert seen.ready(11 * SETTLED) == [str(tmp_path / "b.png")]
+    path.write_bytes(b"written over")
+    assert seen.ready(12 * SETTLED) == []
+    assert seen.ready(13 * SETTLED) == [str(path)]
+
+
+def test_what_has_a_row_is_given_when_it_changes(tmp_path: Path) -> None:
+    path = tmp_path / "inner" / "a.png"
+    path.parent.mkdir()
+    path.write_bytes(b"whole")
+    seen = Arrivals([tmp_path], [str(path)])
+    assert [seen.ready(time) for time in (0, SETTLED)] == [[], []]
+    path.write_bytes(b"something else")
+    assert [seen.ready(time) for time in (10, 10 + SETTLED)] == [[], [str(path)]]
+
+
+def test_a_folder_that_goes_is_told_once_and_looked_at_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tmp_path / "network"
+    folder.mkdir()
+    seen = Arrivals([folder])
+    (folder / "a.png").write_bytes(b"whole")
+    assert [seen.ready(time) for time in (0, SETTLED)] == [[], [str(folder / "a.png")]]
+    folder.rename(tmp_path / "gone")
+    assert [seen.ready(time) for time in (5, 6)] == [[], []]
+    assert [one.message for one in caplog.records if f"the folder '{folder}' cannot be read" in one.message] == [
+        record.message for record in caplog.records if record.levelname == "WARNING"
+    ]
+    assert len([one for one in caplog.records if one.levelname == "WARNING"]) == 1
+    (tmp_path / "gone").rename(folder)
+    assert [seen.ready(time) for time in (10, 10 + SETTLED)] == [[], []]
+
+
+def test_only_folders_are_followed(folder: Path) -> None:
+    with pytest.raises(DataError, match=r"--follow got '.*0\.png', expected a folder that is there"):
+        Arrivals([folder, folder / "0.png"])
+    with pytest.raises(OptionError, match="--report is 'page', expected none with --follow"):
+        detect(folder, follow=True, report="page")
+    done = CliRunner().invoke(app, ["detect", str(folder), "--follow", "--format", "json"])
+    assert (done.exit_code, "expected jsonl, csv or table with --follow" in done.stderr) == (2, True)
+
+
+def test_a_followed_folder_goes_on_where_it_was(
+    candidate_suites: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrivals, "SETTLED", 0)
+    out, seen = tmp_path / "rows.jsonl", []
+
+    def watch(row: Prediction, _: object) -> None:
+        seen.append((os.path.basename(row.uri), row.status))
+        if len(seen) == 3:
+            shutil.copy(folder / "0.png", folder / "later.png")
+        if row.uri.endswith(("later.png", "last.png")):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        detect(folder, suite=candidate_suites, method="item", follow=True, out=out, watch=watch)
+    first = [("0.png", "ok"), ("1.png", "ok"), ("text.png", "error"), ("later.png", "ok")]
+    assert seen == first
+    shutil.copy(folder / "1.png", folder / "last.png")
+    with pytest.raises(KeyboardInterrupt):
+        detect(folder, suite=candidate_suites, method="item", follow=True, out=out, watch=watch)
+    assert seen == [*first, ("last.png", "ok")]
+    assert [(os.path.basename(str(row["uri"])), row["status"]) for row in rows_in(out)] == seen
+
+
+def test_rows_in_a_file_are_not_judged_again(candidate_suites: Path, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "rows.jsonl"
+    whole = detect(folder, suite=candidate_suites, method="item", out=out)
+    lines = out.read_bytes().splitlines(keepends=True)
+    assert [row.uri for row in whole] == [row["uri"] for row in rows_in(out)]
+    out.write_bytes(lines[0] + lines[1][:-9])
+    assert [row.uri for row in detect(folder, suite=candidate_suites, method="item", out=out)] == [
+        row.uri for row in whole[1:]
+    ]
+    assert [row["uri"] for row in rows_in(out)] == [row.uri for row in whole]
+    assert detect(folder, suite=candidate_suites, method="item", out=out) == []
+
+
+def test_rows_of_a_former_release_are_read(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "rows.jsonl"
+    out.write_text(json.dumps({"uri": str(folder / "0.png"), "status": "ok"}) + "\n")
+    with RowFile(out) as file:
+        assert [os.path.basename(one.sample.uri) for one in Inputs(folder, file.uris)] == ["1.png", "text.png"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("uri,status\n", "line 1 is no row (b'uri,status\\n'); expected rows as JSON Lines"),
+        ('{"uri": "a"}\n[]\n', "line 2 is no row (b'[]\\n')"),
+        ('{"uri": "a", "schema_version": 7}\n', "line 1 has schema_version 7, expected 1"),
+    ],
+)
+def test_another_file_is_left_as_it_is(text: str, told: str, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "notes.txt"
+    out.write_text(text + "half a line")
+    with pytest.raises(StoreError) as caught:
+        detect(folder, out=out)
+    assert str(caught.value).startswith(f"{out}: {told}")
+    assert out.read_text() == text + "half a line"
+
+
+def test_a_file_that_cannot_be_written(folder: Path) -> None:
+    with pytest.raises(StoreError, match=r"in: cannot be written \(Is a directory\)|Permission denied"):
+        detect(folder, out=folder)
