@@ -172,6 +172,18 @@ def test_probability_that_is_withheld_leaves_the_members_bars(tmp_path: Path) ->
     assert "panel" not in text
 
 
+def test_what_each_method_adds_is_drawn_to_either_side(tmp_path: Path) -> None:
+    shown = ReportItem(prediction("real", 0.1), contributions={"sare": -2.5, "item": 1.25, "constant": 0.0})
+    path = write(tmp_path, [shown, item(prediction("real", 0.1))], "t")
+    source = path.read_text()
+    assert source.count("What each method adds to the verdict") == 1
+    assert "sare -2.50 item +1.25 constant +0.00" in Page(path).text
+    assert '<div style="--share: -1.0000" class="towards-real">' in source
+    assert '<div style="--share: 0.5000">' in source
+    nothing = ReportItem(prediction("real", 0.1), contributions={"constant": 0.0})
+    assert "constant +0.00" in Page(write(tmp_path, [nothing], "t")).text
+
+
 def test_long_pictures_are_shown_smaller(tmp_path: Path) -> None:
     long = Illustration.of("picture", "The picture", np.zeros((5, 3000, 3), np.uint8))
     path = write(tmp_path, [ReportItem(prediction("real", 0.1), (long,))], "t")

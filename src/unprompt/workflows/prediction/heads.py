@@ -121,9 +121,13 @@ class DetectorHead(Head[Prediction]):
     def answer(self, cache: ProductCache, ood: Sequence[bool], explain: bool) -> list[ReportItem[Prediction]]:
         evidence = self.extractor.extract(cache)
         further = (self.extractor.extract(cache.at_noise(draw)) for draw in range(1, self.draws))
-        numbers = self._numbers([self._logits(one) for one in (evidence, *further)])
+        drawn = [self._logits(one) for one in (evidence, *further)]
+        logits = {name: np.mean([one[name] for one in drawn], axis=0) for name in drawn[0]}
+        numbers = self._numbers(logits, drawn)
         told = readings(cache, self.suite) if explain and not self._reads else [None] * len(evidence)
-        rows = zip(cache.pictures, evidence, numbers, ood, told, strict=True)
+        panel = self.detector if explain and isinstance(self.detector, Panel) else None
+        added = panel.contributions(logits) if panel else [{}] * len(evidence)
+        rows = zip(cache.pictures, evidence, numbers, ood, told, added, strict=True)
         return [self._item(*row, explain=explain) for row in rows]
 
     @property
@@ -139,10 +143,9 @@ class DetectorHead(Head[Prediction]):
         members = {one.method: column for one, column in zip(self.detector.members, features.T, strict=True)}
         return {self.detector.method: self.detector.combined(features), **members}
 
-    def _numbers(self, drawn: Sequence[dict[str, Floats]]) -> list[dict[str, Any]]:
-        """The numbers and the verdict of each row, from the logits of one draw of the noise or several."""
+    def _numbers(self, logits: dict[str, Floats], drawn: Sequence[dict[str, Floats]]) -> list[dict[str, Any]]:
+        """The numbers and the verdict of each row; ``logits`` are the means of those ``drawn`` with other noise."""
         method = self.detector.method
-        logits = {name: np.mean([one[name] for one in drawn], axis=0) for name in drawn[0]}
         members = self.detector.members if isinstance(self.detector, Panel) else (self.detector,)
         columns = {one.method: one.probability(logits[one.method], self.prior).tolist() for one in members}
         spreads: list[float | None] = [None] * len(logits[method])
@@ -166,6 +169,7 @@ class DetectorHead(Head[Prediction]):
         numbers: dict[str, Any],
         ood: bool,
         told: Reading | None,
+        contributions: dict[str, float],
         explain: bool,
     ) -> ReportItem[Prediction]:
         by_method = evidence.by_method if isinstance(evidence, JointEvidence) else {self.detector.method: evidence}
@@ -195,7 +199,7 @@ class DetectorHead(Head[Prediction]):
             told.boxes if told else boxes or (),
             told.title if told else "The picture",
         )
-        return ReportItem(row, figures, gauge)
+        return ReportItem(row, figures, gauge, {} if reasons else contributions)
 
 
 class AttributorHead(Head[Attribution]):
