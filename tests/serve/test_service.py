@@ -109,7 +109,8 @@ def test_the_interface_describes_itself(client: TestClient) -> None:
     routes = {"/v1/detect", "/v1/attribute", "/v1/jobs", "/v1/jobs/{job}", "/v1/jobs/{job}/results"}
     assert set(described["paths"]) == routes | {"/healthz", "/readyz", "/metrics"}
     detect = described["paths"]["/v1/detect"]["post"]
-    assert set(detect["requestBody"]["content"]) == {"multipart/form-data", "application/octet-stream", "image/*"}
+    kinds = {"multipart/form-data", "application/octet-stream", "image/*", "application/json"}
+    assert set(detect["requestBody"]["content"]) == kinds
     assert detect["security"] == [{"HTTPBearer": []}, {}]
     assert {"400", "401", "408", "413", "415", "422", "429", "503"} <= set(detect["responses"])
     assert {"Prediction", "Attribution", "ProblemDetails"} <= set(described["components"]["schemas"])

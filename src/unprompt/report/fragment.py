@@ -1,4 +1,4 @@
-"""Parts of the service's page as HTML with their pictures in them; the page has :func:`~unprompt.report.page.styles`."""
+"""Parts of the page of the service, as HTML with their pictures in them; they need the page's own styles."""
 
 from __future__ import annotations
 

@@ -127,7 +127,8 @@ class DetectorHead(Head[Prediction]):
         told = readings(cache, self.suite) if explain and not self._reads else [None] * len(evidence)
         panel = self.detector if explain and isinstance(self.detector, Panel) else None
         added = panel.contributions(logits) if panel else [{}] * len(evidence)
-        rows = zip(cache.pictures, evidence, numbers, ood, told, added, strict=True)
+        counted = zip(numbers, added, strict=True)
+        rows = zip(cache.pictures, evidence, counted, ood, told, strict=True)
         return [self._item(*row, explain=explain) for row in rows]
 
     @property
@@ -166,12 +167,12 @@ class DetectorHead(Head[Prediction]):
         self,
         picture: Picture,
         evidence: Any,
-        numbers: dict[str, Any],
+        counted: tuple[dict[str, Any], dict[str, float]],
         ood: bool,
         told: Reading | None,
-        contributions: dict[str, float],
         explain: bool,
     ) -> ReportItem[Prediction]:
+        numbers, contributions = counted
         by_method = evidence.by_method if isinstance(evidence, JointEvidence) else {self.detector.method: evidence}
         caption = next((one.caption for one in by_method.values() if hasattr(one, "caption")), None)
         boxes = next((one.objects.boxes for one in by_method.values() if getattr(one, "objects", None)), None)
