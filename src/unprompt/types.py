@@ -155,3 +155,22 @@ class Attribution:
     height: int | None = None
     format: str | None = None
     quality: int | None = None
+
+
+Question: TypeAlias = Literal["detect", "attribute"]
+JobState: TypeAlias = Literal["running", "done"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """How far a batch is that the service judges in the background."""
+
+    id: str
+    question: Question
+    made: str
+    """When it was asked, in UTC."""
+    total: int
+    """Pictures."""
+    done: int
+    """Of them, those that have a row."""
+    state: JobState
