@@ -21,6 +21,7 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from unprompt.errors import MissingExtra, OptionError, SuiteError
+from unprompt.images.decoder import Decoder
 from unprompt.serve import logs
 from unprompt.serve.command import serve
 from unprompt.serve.limits import ServiceLimits
@@ -88,6 +89,28 @@ def test_pages_of_other_sites_may_not_ask(client: TestClient) -> None:
         answer = client.post("/v1/detect", content=SCENE.read_bytes(), headers={**headers, "Origin": origin})
         assert (answer.status_code, answer.json()["type"]) == (403, "urn:unprompt:other-site")
         assert f"a page of '{origin}' may not ask here" in answer.json()["detail"]
+
+
+DYING = """
+import os
+from unprompt.images import worker
+read = worker.read
+worker.read = lambda source, uri, limits: os._exit(7) if uri == "deadly.png" else read(source, uri, limits)
+worker.serve()
+"""
+
+
+def test_a_decoder_that_dies_costs_its_picture_alone(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = Decoder(DYING)
+    monkeypatch.setattr("unprompt.serve.batcher.read_isolated", decoder.read)
+    deadly = ("pictures", ("deadly.png", SCENE.read_bytes(), "image/png"))
+    rows = client.post("/v1/detect", files=[*files(SCENE), deadly, *files(SCENE)]).json()
+    assert [row["status"] for row in rows] == ["ok", "error", "ok"]
+    assert "deadly.png: the decoder ended with exit code 7 at this file" in rows[1]["error"]
+    answer = client.post("/v1/detect", files=[deadly])
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:unprompt:unreadable-picture")
+    assert client.get("/healthz").status_code == 200
+    decoder.close()
 
 
 def test_a_line_a_request_without_names_of_pictures(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:

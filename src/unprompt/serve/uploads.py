@@ -21,6 +21,8 @@ _RAW: Final = "application/octet-stream"
 _JSON: Final = "application/json"
 LONGEST_NAME: Final = 255
 UNNAMED: Final = "picture"
+_FIELDS: Final = 8
+"""Of a form, beside its files."""
 
 
 class PictureUrl(BaseModel):
@@ -44,6 +46,7 @@ BODY: Final[dict[str, Any]] = {
                         "pictures": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}
                     },
                     "required": ["pictures"],
+                    "maxProperties": _FIELDS,
                 }
             },
             **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in (_RAW, "image/*")},
@@ -182,7 +185,7 @@ async def _url(body: AsyncGenerator[bytes, None]) -> PictureUrl:
 
 
 async def _form(request: Request, body: AsyncGenerator[bytes, None], limits: ServiceLimits) -> list[Upload]:
-    parser = _InMemory(request.headers, body, max_files=limits.max_pictures, max_fields=8)
+    parser = _InMemory(request.headers, body, max_files=limits.max_pictures, max_fields=_FIELDS)
     try:
         form = await parser.parse()
     except MultiPartException as error:
