@@ -13,7 +13,7 @@ import jinja2
 
 from unprompt import images
 from unprompt.errors import StoreError
-from unprompt.report.page_card import StoredFigure, outcomes_of, page_card, stored_figure
+from unprompt.report.page_card import StoredFigure, outcomes_of, page_card, places, stored_figure
 from unprompt.report.report_item import LONGEST, Illustration, ReportItem, Row
 from unprompt.report.summary import Summary
 from unprompt.report.words import printable
@@ -31,24 +31,26 @@ class PageWriter(Generic[Row]):
     """A page in ``folder`` whose pictures are written as they come, and which is written when the ``with`` ends.
 
     So it never names a picture that is not there, and what came before an interruption is on it. No picture is kept
-    in memory. Raises StoreError when the folder cannot be written, or is not there any more.
+    in memory. Without ``pictures`` it is one file, which shows none. Raises StoreError when the folder cannot be
+    written, or is not there any more.
     """
 
-    def __init__(self, folder: Path, kind: type[Summary[Row]], title: str) -> None:
+    def __init__(self, folder: Path, kind: type[Summary[Row]], title: str, pictures: bool = True) -> None:
         self.folder, self.path = folder, folder / "index.html"
-        self._kind, self._title = kind, title
+        self._kind, self._title, self._pictures = kind, title, pictures
         self._items: list[tuple[ReportItem[Row], tuple[StoredFigure, ...]]] = []
 
     def __enter__(self) -> Self:
         with writing(self.folder):
-            (self.folder / "pictures").mkdir(parents=True, exist_ok=True)
+            (self.folder / "pictures" if self._pictures else self.folder).mkdir(parents=True, exist_ok=True)
         return self
 
     def add(self, item: ReportItem[Row]) -> None:
         """Store the pictures of a row, which becomes the next card."""
         number = len(self._items) + 1
+        shown = item.figures if self._pictures else ()
         with writing(self.folder):
-            figures = tuple(_stored(self.folder, number, one) for one in item.figures)
+            figures = tuple(_stored(self.folder, number, one) for one in shown)
         self._items.append((replace(item, figures=()), figures))
 
     def __exit__(
@@ -62,7 +64,8 @@ class PageWriter(Generic[Row]):
     def _rendered(self) -> str:
         summary = self._kind(item.row for item, _ in self._items)
         outcomes = outcomes_of(summary)
-        cards = [page_card(summary, outcomes, number, *one) for number, one in enumerate(self._items, 1)]
+        placed = enumerate(zip(self._items, places(summary), strict=True), 1)
+        cards = [page_card(summary, outcomes, number, *one, place=place) for number, (one, place) in placed]
         return template(summary.template).render(
             cards=cards,
             title=self._title,
@@ -71,6 +74,7 @@ class PageWriter(Generic[Row]):
             truth_line=summary.truth_line(),
             longest=LONGEST,
             bars=summary.bars_title,
+            rank=summary.rank_title,
         )
 
 

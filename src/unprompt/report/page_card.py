@@ -72,6 +72,8 @@ class PageCard:
     contributions: tuple[Contribution, ...] = ()
     provenance: Sequence[ProvenanceNote] | None = None
     """What the file says of itself; None = nobody looked."""
+    place: int | None = None
+    """Among the cards by falling number, from 0; None = it has no number to be sorted by."""
 
 
 def outcomes_of(summary: Summary[Any]) -> dict[str, Outcome]:
@@ -95,6 +97,7 @@ def page_card(
     item: ReportItem[Row],
     figures: tuple[StoredFigure, ...],
     provenance: Sequence[ProvenanceNote] | None = None,
+    place: int | None = None,
 ) -> PageCard:
     """The card of a row; ``figures`` are the pictures of ``item``, stored."""
     row = item.row
@@ -110,7 +113,16 @@ def page_card(
         gauge=item.gauge,
         contributions=tuple(_contributions(item.contributions)),
         provenance=provenance,
+        place=place,
     )
+
+
+def places(summary: Summary[Any]) -> list[int | None]:
+    """Of each row its place by falling number, equal ones in their order; None for one without."""
+    ranks = [summary.rank(row) for row in summary.rows]
+    numbers = [(-rank, at) for at, rank in enumerate(ranks) if rank is not None]
+    found = {at: place for place, (_, at) in enumerate(sorted(numbers))}
+    return [found.get(at) for at in range(len(ranks))]
 
 
 def _contributions(logits: Mapping[str, float]) -> Iterator[Contribution]:
