@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
@@ -29,7 +29,7 @@ class PictureUrl(BaseModel):
     """A picture that the service is to fetch."""
 
     model_config = ConfigDict(extra="forbid")
-    url: str
+    url: str = Field(max_length=LONGEST_URL, pattern=r"^https?://[^\s/?#@]+([/?#]\S*)?$")
     """Of http or https, at a public address."""
 
 
