@@ -10,16 +10,18 @@ BIN := $(VENV)/bin
 endif
 STAMP := $(VENV)/.installed
 EXTRAS := $(VENV)/test-extras
+AUDIT := $(VENV)/audit
 # Photographs that scikit-image, a package of the development set, bundles.
 PHOTOGRAPHS = $(addprefix $(shell $(BIN)/python -c 'import skimage; print(skimage.data_dir)')/,chelsea.png coffee.png rocket.jpg)
 
-.PHONY: help install fetch demo test coverage check docs miniature clean
+.PHONY: help install fetch demo test coverage check docs audit miniature clean
 
 help:
 	@echo "make demo       install, judge examples/pictures and real photographs, write out/demo/index.html"
 	@echo "make test       run the tests; make coverage also tells which lines they never reach"
 	@echo "make check      format, lint, types, import layers, spelling, the pages"
 	@echo "make docs       the pages of docs/ and the Python interface as a site in out/docs"
+	@echo "make audit      licences and known weaknesses of the locked packages; asks the network"
 	@echo "make miniature  train the embedded suite from nothing; QUICK=1 proves the chain in half an hour"
 	@echo "make install    only the environment, in $(VENV); make clean removes it and every output"
 
@@ -66,6 +68,13 @@ check: install
 # Without the theme's advertisement of its successor, which reads the same file.
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+# By tools in an environment of their own. Without --strict, what no database knows would pass for sound.
+audit: install
+	@$(PYTHON) -m venv $(AUDIT)
+	@$(AUDIT)/$(notdir $(BIN))/python -m pip install --quiet $(PIP_ARGS) pip-audit pip-licenses
+	$(AUDIT)/$(notdir $(BIN))/pip-licenses --python $(BIN)/python --from=mixed --order=license
+	$(AUDIT)/$(notdir $(BIN))/pip-audit --strict --disable-pip --no-deps -r requirements.lock
 
 miniature: install
 	$(BIN)/python -m unprompt.recipes.miniature $(if $(QUICK),--quick)

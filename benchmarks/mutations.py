@@ -1,9 +1,11 @@
 """Damaged files through the decoder: does anything but our errors come out, does anything hang, are the pixels right?
 
-    python benchmarks/mutations.py [--files 20000] [--seed 0] [--out out/mutations.json]
+    python benchmarks/mutations.py [--files 100000] [--seed 0] [--out out/mutations.json]
 
-Each file is a sound one of some format with bits flipped, bytes exchanged, parts cut out, doubled or put elsewhere.
-Where :func:`unprompt.images.read` still gives pixels, an independent decoder is asked too: Pillow for PNG and TIFF,
+Each file is a sound one of some format with bits flipped, bytes exchanged, parts cut out, doubled or put elsewhere. It
+is read as ``detect`` and the service read it, in a process of its own with a limit of memory and one of 2 s. Told are
+the errors that are not ours, the processes that ended or were stopped, and the most memory that one of them held.
+Where there still are pixels, an independent decoder is asked too: Pillow for PNG and TIFF,
 which are read by libpng and tifffile, and imagecodecs for JPEG, WebP, BMP and GIF, which are read by Pillow. A
 difference of more than 3 levels is counted where that one opens the file as well; two decoders may mend a damaged
 file differently, so each is to be looked at.
@@ -14,6 +16,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import resource
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -26,9 +29,13 @@ import numpy.typing as npt
 from PIL import Image
 
 from unprompt.errors import PictureError
-from unprompt.images import Limits, read
+from unprompt.images import Limits
+from unprompt.images.decoder import Decoder
+from unprompt.images.process import Ended
+from unprompt.images.worker import memory
 
 Pixels = npt.NDArray[np.uint8]
+LIMITS = Limits(max_pixels=4_000_000, max_seconds=2)
 
 
 def sound() -> dict[str, bytes]:
@@ -128,41 +135,63 @@ def differs(data: bytes, format_: str, pixels: Pixels) -> bool | None:
     return bool(np.abs(other.astype(int) - pixels).max() > 3)
 
 
+def fate(error: PictureError, name: str) -> tuple[str, str]:
+    """How a file was refused, in a word; and what is to be looked at, or nothing."""
+    if isinstance(error.__cause__, Ended):
+        return "ended its process", f"{name}: {error}"
+    if "not enough memory" in str(error):
+        return "needed too much memory", ""
+    return "refused", ""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--files", type=int, default=20_000)
+    parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("out/mutations.json"))
     arguments = parser.parse_args()
-    rng, files = np.random.default_rng(arguments.seed), sound()
+    rng, files, decoder = np.random.default_rng(arguments.seed), sound(), Decoder()
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    slowest, foreign, different = (0.0, ""), list[str](), list[str]()
+    slowest, foreign, ended, different = (0.0, ""), list[str](), list[str](), list[str]()
     for number in range(arguments.files):
         name = list(files)[number % len(files)]
         data, start = mutated(files[name], rng), time.perf_counter()
         try:
-            picture = read(data, name, Limits(max_pixels=4_000_000))
-        except PictureError:
-            counts[name]["refused"] += 1
+            picture = decoder.read(data, name, LIMITS)
+        except PictureError as error:
+            word, odd = fate(error, f"{name} {number}")
+            counts[name][word] += 1
+            ended += [odd] if odd else []
+            taken = time.perf_counter() - start
         except Exception as error:  # what the run is there to find
             foreign.append(f"{name} {number}: {type(error).__name__}: {error}")
+            taken = time.perf_counter() - start
         else:
+            taken = time.perf_counter() - start
             found = differs(data, picture.format, picture.rgb) if not picture.warnings else None
             different += [f"{name} {number}"] if found else []
             counts[name][{None: "decoded", False: "decoded alike", True: "decoded differently"}[found]] += 1
-        slowest = max(slowest, (time.perf_counter() - start, f"{name} {number}"))
+        slowest = max(slowest, (taken, f"{name} {number}"))
+        if number % 5000 == 4999:
+            print(f"{number + 1} files, {len(foreign)} foreign, {len(ended)} ended", flush=True)
+    decoder.close()
+    held = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     result = {
         "files": arguments.files,
         "foreign": foreign,
+        "ended": ended,
         "different": different,
         "slowest": slowest,
+        "most_memory": held,
+        "memory_limit": memory(LIMITS),
         "counts": counts,
     }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(result, indent=1), encoding="utf-8")
     for name, row in counts.items():
         print(f"{name:18}", ", ".join(f"{count} {word}" for word, count in sorted(row.items())))
-    print(f"{len(foreign)} foreign exceptions; slowest {slowest[0]:.2f} s ({slowest[1]})")
+    print(f"{len(foreign)} foreign exceptions; {len(ended)} processes ended; slowest {slowest[0]:.2f} s ({slowest[1]})")
+    print(f"most memory of a process {held / 1e6:.0f} MB, its limit {memory(LIMITS) / 1e6:.0f} MB of address space")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@
     │   └── Unconfirmed             a run that is costly or final waits for a yes
     ├── EngineError             the processes or the cluster that work is spread over cannot be used
     │   └── WorkerDied              workers were killed again and again
+    ├── ServiceError            a service refuses what a client asks, or does not answer
     └── MissingExtra            an optional dependency is not installed
 
 A message says what was got, what was expected and what to do next. Errors of other libraries are
@@ -115,6 +116,15 @@ class EngineError(UnpromptError):
 
 class WorkerDied(EngineError):
     """Workers were killed again and again, as for want of memory."""
+
+
+class ServiceError(UnpromptError):
+    """A service's own words for why it refuses what :mod:`unprompt.client` asks; or that it does not answer."""
+
+    def __init__(self, message: str, status: int | None = None, kind: str = "", retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.status, self.kind, self.retry_after = status, kind, retry_after
+        """The status of HTTP (None = no answer), the problem's ``type``, and the seconds to wait where it says so."""
 
 
 class MissingExtra(UnpromptError, ImportError):  # type: ignore[misc]  # both have a path

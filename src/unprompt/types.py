@@ -162,3 +162,22 @@ class Attribution:
     quality: int | None = None
     schema_version: SchemaVersion = SCHEMA_VERSION
     """As that of a prediction."""
+
+
+Question: TypeAlias = Literal["detect", "attribute"]
+JobState: TypeAlias = Literal["running", "done"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """How far a batch is that the service judges in the background."""
+
+    id: str
+    question: Question
+    made: str
+    """When it was asked, in UTC."""
+    total: int
+    """Pictures."""
+    done: int
+    """Of them, those that have a row."""
+    state: JobState

@@ -77,6 +77,7 @@ def test_everything_is_passed_on(put: Callable[..., dict[str, Any]]) -> None:
         "dtype": "float32",
         "batch_size": 7,
         "report": Path("out"),
+        "no_pictures": False,
         "max_pixels": 100_000_000,
     }
     assert "report: out/index.html" in done.stderr

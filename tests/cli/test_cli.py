@@ -97,7 +97,7 @@ def test_detect_passes_every_option(put: Put) -> None:
     stand = put("detect", [GOOD])
     options = (
         "--suite s --method sare --fpr 0.01 --prior 0.2 --device cuda --dtype bfloat16 --batch-size 7 --report out "
-        "--max-pixels 9"
+        "--no-pictures --max-pixels 9"
     )
     done = run("detect", "./a", "b", *options.split(), "--average", "3", "--out", "rows")
     assert stand.args == (["./a", "b"],)
@@ -105,6 +105,7 @@ def test_detect_passes_every_option(put: Put) -> None:
     assert stand.asked == {
         "suite": "s",
         "method": "sare",
+        "no_pictures": True,
         "fpr": 0.01,
         "prior": 0.2,
         "device": "cuda",

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from unprompt.errors import PictureError, PictureTooLarge, UnreadablePicture
 from unprompt.images import Limits, read, read_isolated
+from unprompt.images import decoder as decoding
 from unprompt.images.decoder import Decoder
 from unprompt.images.process import DecoderProcess, NotStarted
 from unprompt.types import Picture
@@ -107,6 +108,13 @@ def test_a_relative_path_is_seen_from_the_folder_of_now(tmp_path: Path, monkeypa
     for name, width in (("one", 8), ("two", 9)):
         monkeypatch.chdir(tmp_path / name)
         assert read_isolated(Path("a.png"), "a").width == width
+
+
+def test_a_process_is_replaced_after_many_answers(decoder: Decoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "LASTS", 3)
+    seen = [pid(decoder) for _ in range(7)]
+    assert [seen.count(one) for one in dict.fromkeys(seen)] == [3, 3, 1]
+    assert len(decoder._every) == 1
 
 
 def test_a_slow_picture_is_stopped_and_the_next_is_read(decoder: Decoder) -> None:

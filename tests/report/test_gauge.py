@@ -10,8 +10,9 @@ import pytest
 
 from unprompt.detectors.calibration import Thresholds
 from unprompt.provenance import ProvenanceNote
+from unprompt.report.fragment import card_html
 from unprompt.report.gauge import Gauge
-from unprompt.report.page import card_html, styles
+from unprompt.report.page import styles
 from unprompt.report.report_item import ReportItem, detection_figures
 from unprompt.report.summary import PredictionSummary
 from unprompt.types import Prediction

@@ -15,7 +15,7 @@ import pytest
 
 from unprompt.errors import StoreError
 from unprompt.images import decode_png
-from unprompt.report.page import write_page
+from unprompt.report.page import PageWriter, write_page
 from unprompt.report.report_item import LONGEST, Illustration, ReportItem, detection_figures
 from unprompt.report.summary import PredictionSummary
 from unprompt.scenes.render import render
@@ -170,6 +170,35 @@ def test_probability_that_is_withheld_leaves_the_members_bars(tmp_path: Path) ->
     assert "Warning: far away" in text
     assert "Probability of generated sare 0.25" in text
     assert "panel" not in text
+
+
+def test_what_each_method_adds_is_drawn_to_either_side(tmp_path: Path) -> None:
+    shown = ReportItem(prediction("real", 0.1), contributions={"sare": -2.5, "item": 1.25, "constant": 0.0})
+    path = write(tmp_path, [shown, item(prediction("real", 0.1))], "t")
+    source = path.read_text()
+    assert source.count("What each method adds to the verdict") == 1
+    assert "sare -2.50 item +1.25 constant +0.00" in Page(path).text
+    assert '<div style="--share: -1.0000" class="towards-real">' in source
+    assert '<div style="--share: 0.5000">' in source
+    nothing = ReportItem(prediction("real", 0.1), contributions={"constant": 0.0})
+    assert "constant +0.00" in Page(write(tmp_path, [nothing], "t")).text
+
+
+def test_cards_know_their_place_by_falling_probability(tmp_path: Path) -> None:
+    rows = [prediction("real", 0.1), prediction("generated", 0.9), BROKEN, prediction("generated", 0.9)]
+    source = write(tmp_path, list(map(ReportItem, rows)), "t").read_text()
+    cards = re.findall(r'<article class="card (\w+)"(?: style="--place: (\d+)")?', source)
+    assert cards == [("real", "2"), ("generated", "0"), ("error", ""), ("generated", "1")]
+    assert "highest probability of generated first" in source
+    assert "lowest first" not in write(tmp_path, [ReportItem(rows[0])], "t").read_text()
+
+
+def test_without_pictures_it_is_one_file(tmp_path: Path) -> None:
+    with PageWriter(tmp_path / "new", PredictionSummary, "t", pictures=False) as page:
+        page.add(item(prediction("real", 0.1)))
+    assert [one.name for one in (tmp_path / "new").iterdir()] == ["index.html"]
+    assert not Page(page.path).images
+    assert "Probably real" in Page(page.path).text
 
 
 def test_long_pictures_are_shown_smaller(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from playwright.sync_api import Browser, sync_playwright
 
 from unprompt.serve.app import create_app
 from unprompt.serve.database import connect
@@ -18,6 +19,7 @@ from unprompt.workflows.prediction.candidates import candidate_suites
 from unprompt.workflows.prediction.detection import Predictor
 
 from .asking import METHOD, Serving
+from .browsing import CHROMIUM
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +52,12 @@ def client(predictor: Predictor, tmp_path_factory: pytest.TempPathFactory) -> It
         while made.get("/readyz").status_code != 200:
             time.sleep(0.05)
         yield made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium, without a window."""
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield launched
+        launched.close()

@@ -19,10 +19,10 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from unprompt.serve.database import connect
-from unprompt.serve.jobs import CLAIMED, Job, JobPicture, JobStore
+from unprompt.serve.jobs import CLAIMED, JobPicture, JobStore
 from unprompt.serve.keys import KeyStore
 from unprompt.serve.uploads import Upload
-from unprompt.types import Prediction
+from unprompt.types import Job, Prediction
 from unprompt.workflows.prediction.detection import Predictor
 from unprompt.workflows.prediction.inputs import iter_inputs
 

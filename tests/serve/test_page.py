@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import re
 import shutil
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import uvicorn
-from axe_playwright_python.sync_playwright import Axe
 from fastapi.testclient import TestClient
 from PIL import Image, PngImagePlugin
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from unprompt.serve.app import create_app
 from unprompt.serve.database import connect
 from unprompt.serve.keys import KeyStore
 from unprompt.workflows.prediction.detection import Predictor
 
 from .asking import DRAWING, SCENE, files
+from .browsing import PHONE, cards, in_browser, opened, served, violations
 from .test_rows import as_served
 
-PHONE = {"width": 360, "height": 740}
-CHROMIUM = shutil.which("chromium")
 RAW = {"Content-Type": "application/octet-stream"}
-in_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs the program chromium: apt-get install chromium")
 
 
 def test_a_card_is_the_verdict_of_detect(client: TestClient) -> None:
@@ -66,34 +59,8 @@ def test_the_page_may_load_nothing_from_elsewhere(client: TestClient) -> None:
 @pytest.fixture(scope="module")
 def address(predictor: Predictor, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The service on a port of its own, with a database beside it."""
-    folder = tmp_path_factory.mktemp("served")
-    app = create_app(predictor, connect(f"sqlite:///{folder / 'service.db'}"))
-    server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", 0, log_level="critical"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started or app.state.engine.state:
-        assert thread.is_alive()
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
-
-
-def opened(browser: Browser, address: str, **options: Any) -> Page:
-    """The page in a window of its own; an error in its scripts fails the test that closes it."""
-    page = browser.new_context(**options).new_page()
-    page.set_default_timeout(60_000)
-    page.goto(address)
-    page.locator("#examples li").first.wait_for()
-    return page
+    with served(predictor, tmp_path_factory.mktemp("served")) as found:
+        yield found
 
 
 @pytest.fixture
@@ -104,15 +71,6 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     yield made
     made.context.close()
     assert errors == []
-
-
-def cards(page: Page, number: int) -> None:
-    """Wait for so many cards."""
-    expect(page.locator("#cards article")).to_have_count(number, timeout=60_000)
-
-
-def violations(page: Page) -> list[str]:
-    return [one["id"] for one in Axe().run(page).response["violations"]]
 
 
 @in_browser

@@ -21,6 +21,7 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from unprompt.errors import MissingExtra, OptionError, SuiteError
+from unprompt.images.decoder import Decoder
 from unprompt.serve import logs
 from unprompt.serve.command import serve
 from unprompt.serve.limits import ServiceLimits
@@ -90,6 +91,28 @@ def test_pages_of_other_sites_may_not_ask(client: TestClient) -> None:
         assert f"a page of '{origin}' may not ask here" in answer.json()["detail"]
 
 
+DYING = """
+import os
+from unprompt.images import worker
+read = worker.read
+worker.read = lambda source, uri, limits: os._exit(7) if uri == "deadly.png" else read(source, uri, limits)
+worker.serve()
+"""
+
+
+def test_a_decoder_that_dies_costs_its_picture_alone(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = Decoder(DYING)
+    monkeypatch.setattr("unprompt.serve.batcher.read_isolated", decoder.read)
+    deadly = ("pictures", ("deadly.png", SCENE.read_bytes(), "image/png"))
+    rows = client.post("/v1/detect", files=[*files(SCENE), deadly, *files(SCENE)]).json()
+    assert [row["status"] for row in rows] == ["ok", "error", "ok"]
+    assert "deadly.png: the decoder ended with exit code 7 at this file" in rows[1]["error"]
+    answer = client.post("/v1/detect", files=[deadly])
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:unprompt:unreadable-picture")
+    assert client.get("/healthz").status_code == 200
+    decoder.close()
+
+
 def test_a_line_a_request_without_names_of_pictures(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     answer = client.post("/v1/detect", files=files(SCENE))
     (record,) = [one for one in caplog.records if one.getMessage() == "request"]
@@ -109,7 +132,8 @@ def test_the_interface_describes_itself(client: TestClient) -> None:
     routes = {"/v1/detect", "/v1/attribute", "/v1/jobs", "/v1/jobs/{job}", "/v1/jobs/{job}/results"}
     assert set(described["paths"]) == routes | {"/healthz", "/readyz", "/metrics"}
     detect = described["paths"]["/v1/detect"]["post"]
-    assert set(detect["requestBody"]["content"]) == {"multipart/form-data", "application/octet-stream", "image/*"}
+    kinds = {"multipart/form-data", "application/octet-stream", "image/*", "application/json"}
+    assert set(detect["requestBody"]["content"]) == kinds
     assert detect["security"] == [{"HTTPBearer": []}, {}]
     assert {"400", "401", "408", "413", "415", "422", "429", "503"} <= set(detect["responses"])
     assert {"Prediction", "Attribution", "ProblemDetails"} <= set(described["components"]["schemas"])

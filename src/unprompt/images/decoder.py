@@ -16,10 +16,15 @@ from unprompt.images.process import SERVE, DecoderProcess, Ended, NotStarted
 from unprompt.types import Picture
 
 log = logging.getLogger(__name__)
+LASTS: Final = 1000
+"""Answers after which a process is replaced, for a decoder in C may lose a little with each damaged file.
+
+On Python 3.11 imagecodecs' libpng loses a reference to None with each, which ended a process after some 12,000.
+"""
 
 
 class Decoder:
-    """As many processes as threads read at the same time, each started when it is first needed and kept.
+    """As many processes as threads read at the same time, each started when it is needed and kept for LASTS answers.
 
     Where none can be started, pictures are decoded in this process, which the log tells once.
     """
@@ -57,12 +62,12 @@ class Decoder:
             self._drop(process)
             raise _explained(error, uri, limits) from error
         except PictureError:
-            self._idle.append(process)
+            self._keep(process)
             raise
         except BaseException:  # such as an interruption: the process may be amid an answer that nobody will read
             self._drop(process)
             raise
-        self._idle.append(process)
+        self._keep(process)
         return picture
 
     def close(self) -> None:
@@ -93,6 +98,13 @@ class Decoder:
         process = DecoderProcess(self._program)
         self._every.add(process)
         return process
+
+    def _keep(self, process: DecoderProcess) -> None:
+        """For the next picture, unless it has answered often."""
+        if process.answers < LASTS:
+            self._idle.append(process)
+        else:
+            self._drop(process)
 
     def _drop(self, process: DecoderProcess) -> None:
         self._every.discard(process)

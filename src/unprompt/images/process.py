@@ -65,6 +65,8 @@ class DecoderProcess:
         self._requests = cast(BinaryIO, self._process.stdin)
         self._replies = cast(BinaryIO, self._process.stdout)
         self._ready = False
+        self.answers = 0
+        """Pictures and errors that it gave."""
         _widen(self._replies)
 
     @property
@@ -103,6 +105,7 @@ class DecoderProcess:
             seconds = time.monotonic() - began
             self.close()
             raise Ended(self._how(), seconds) from error
+        self.answers += 1
         if isinstance(answer, PictureError):
             raise answer
         return answer

@@ -19,6 +19,7 @@ class AttributionSummary(Summary[Attribution]):
     answer = "made by"
     template = "attribution.html.jinja"
     bars_title = "Probability of having made it"
+    rank_title = "probability of a candidate"
     outcomes: tuple[str, ...] = ()
     truths: tuple[str, ...] = ()
 
@@ -80,6 +81,11 @@ class AttributionSummary(Summary[Attribution]):
     def bars(row: Attribution) -> dict[str, float]:
         """The longest first."""
         return dict(sorted(row.scores.items(), key=lambda pair: -pair[1]))
+
+    @staticmethod
+    def rank(row: Attribution) -> float | None:
+        """The highest candidate's."""
+        return max(row.scores.values(), default=None)
 
     def truth_line(self) -> str:
         known = [right(row) for row in self.rows if row.truth is not None and row.generator is not None]

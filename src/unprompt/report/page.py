@@ -2,67 +2,21 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Generic, Self
+from typing import Generic, Self
 
 import jinja2
 
 from unprompt import images
 from unprompt.errors import StoreError
-from unprompt.provenance import ProvenanceNote
-from unprompt.report.gauge import Gauge
+from unprompt.report.page_card import StoredFigure, outcomes_of, page_card, places, stored_figure
 from unprompt.report.report_item import LONGEST, Illustration, ReportItem, Row
 from unprompt.report.summary import Summary
 from unprompt.report.words import printable
-from unprompt.types import Attribution, Box, Prediction
-
-_TINY: Final = 256
-"""Longer side below which the pixels are drawn as squares and not smeared."""
-
-SIGNS: Final = {"inconclusive": "◐", "real": "○", "none": "○", "error": "✕"}
-"""Class of an outcome -> its sign; ◆ for any other."""
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    slug: str
-    sign: str
-    label: str
-    heading: str
-    count: int
-
-
-@dataclass(frozen=True)
-class _StoredFigure:
-    source: str
-    """Relative to the page."""
-    title: str
-    tiny: bool
-    width: int
-    """In the drawing's own units, of which the longer side has 1000."""
-    height: int
-    boxes: tuple[Box, ...]
-
-
-@dataclass(frozen=True)
-class _PageCard:
-    number: int | str
-    """In the name of its heading."""
-    row: Prediction | Attribution
-    outcome: _Outcome
-    headline: str
-    truth: str
-    facts: str
-    figures: tuple[_StoredFigure, ...]
-    bars: dict[str, float]
-    gauge: Gauge | None = None
-    provenance: Sequence[ProvenanceNote] | None = None
-    """What the file says of itself; None = nobody looked."""
 
 
 def write_page(folder: Path, items: Iterable[ReportItem[Row]], kind: type[Summary[Row]], title: str) -> Path:
@@ -77,29 +31,27 @@ class PageWriter(Generic[Row]):
     """A page in ``folder`` whose pictures are written as they come, and which is written when the ``with`` ends.
 
     So it never names a picture that is not there, and what came before an interruption is on it. No picture is kept
-    in memory. Raises StoreError when the folder cannot be written, or is not there any more.
+    in memory. Without ``pictures`` it is one file, which shows none. Raises StoreError when the folder cannot be
+    written, or is not there any more.
     """
 
-    def __init__(self, folder: Path, kind: type[Summary[Row]], title: str) -> None:
+    def __init__(self, folder: Path, kind: type[Summary[Row]], title: str, pictures: bool = True) -> None:
         self.folder, self.path = folder, folder / "index.html"
-        self._kind, self._title = kind, title
-        self._rows: list[Row] = []
-        self._figures: list[tuple[_StoredFigure, ...]] = []
-        self._gauges: list[Gauge | None] = []
+        self._kind, self._title, self._pictures = kind, title, pictures
+        self._items: list[tuple[ReportItem[Row], tuple[StoredFigure, ...]]] = []
 
     def __enter__(self) -> Self:
         with writing(self.folder):
-            (self.folder / "pictures").mkdir(parents=True, exist_ok=True)
+            (self.folder / "pictures" if self._pictures else self.folder).mkdir(parents=True, exist_ok=True)
         return self
 
     def add(self, item: ReportItem[Row]) -> None:
         """Store the pictures of a row, which becomes the next card."""
-        number = len(self._rows) + 1
+        number = len(self._items) + 1
+        shown = item.figures if self._pictures else ()
         with writing(self.folder):
-            figures = tuple(_stored(self.folder, number, one) for one in item.figures)
-        self._rows.append(item.row)
-        self._figures.append(figures)
-        self._gauges.append(item.gauge)
+            figures = tuple(_stored(self.folder, number, one) for one in shown)
+        self._items.append((replace(item, figures=()), figures))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -110,13 +62,10 @@ class PageWriter(Generic[Row]):
                 self.path.write_text(text, encoding="utf-8")
 
     def _rendered(self) -> str:
-        summary = self._kind(self._rows)
-        outcomes = _outcomes(summary)
-        several = zip(self._rows, self._figures, self._gauges, strict=True)
-        cards = [
-            _card(summary, outcomes, number, row, figures, gauge)
-            for number, (row, figures, gauge) in enumerate(several, 1)
-        ]
+        summary = self._kind(item.row for item, _ in self._items)
+        outcomes = outcomes_of(summary)
+        placed = enumerate(zip(self._items, places(summary), strict=True), 1)
+        cards = [page_card(summary, outcomes, number, *one, place=place) for number, (one, place) in placed]
         return template(summary.template).render(
             cards=cards,
             title=self._title,
@@ -125,56 +74,13 @@ class PageWriter(Generic[Row]):
             truth_line=summary.truth_line(),
             longest=LONGEST,
             bars=summary.bars_title,
+            rank=summary.rank_title,
         )
-
-
-def card_html(item: ReportItem[Row], kind: type[Summary[Row]], name: str, provenance: Sequence[ProvenanceNote]) -> str:
-    """One card as HTML with its pictures in it, for a page that has :func:`styles`; ``name`` is its own there."""
-    summary = kind([item.row])
-    figures = tuple(_shown(f"data:image/png;base64,{b64encode(_png(one)).decode()}", one) for one in item.figures)
-    card = _card(summary, _outcomes(summary), name, item.row, figures, item.gauge, provenance)
-    return template("card.html.jinja").render(card=card, bars=summary.bars_title)
 
 
 def styles() -> str:
     """The style sheet of every page."""
     return template("page.css").render()
-
-
-def _outcomes(summary: Summary[Any]) -> dict[str, _Outcome]:
-    return {
-        name: _Outcome(
-            slug,
-            SIGNS.get(slug, "◆"),
-            "errors" if slug == "error" else name,
-            summary.headings[name],
-            summary.counts[name],
-        )
-        for name, slug in summary.slugs.items()
-    }
-
-
-def _card(
-    summary: Summary[Row],
-    outcomes: Mapping[str, _Outcome],
-    number: int | str,
-    row: Row,
-    figures: tuple[_StoredFigure, ...],
-    gauge: Gauge | None,
-    provenance: Sequence[ProvenanceNote] | None = None,
-) -> _PageCard:
-    return _PageCard(
-        number=number,
-        row=row,
-        outcome=outcomes[summary.outcome(row)],
-        headline=summary.headline(row),
-        truth=summary.truth_words(row),
-        facts=" · ".join(_facts(row)),
-        figures=figures,
-        bars=summary.bars(row),
-        gauge=gauge,
-        provenance=provenance,
-    )
 
 
 @contextmanager
@@ -189,38 +95,10 @@ def writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _stored(folder: Path, number: int, figure: Illustration) -> _StoredFigure:
+def _stored(folder: Path, number: int, figure: Illustration) -> StoredFigure:
     source = f"pictures/{number:03d}-{figure.name}.png"
-    (folder / source).write_bytes(_png(figure))
-    return _shown(source, figure)
-
-
-def _png(figure: Illustration) -> bytes:
-    return images.encode_png(figure.rgb)
-
-
-def _shown(source: str, figure: Illustration) -> _StoredFigure:
-    longest = max(figure.height, figure.width)
-    height, width = (round(1000 * side / longest) for side in (figure.height, figure.width))
-    return _StoredFigure(source, figure.title, longest < _TINY, width, height, figure.boxes)
-
-
-def _facts(row: Prediction | Attribution) -> Iterator[str]:
-    """What is known of the file."""
-    if row.format:
-        yield row.format
-    if row.width and row.height:
-        yield f"{row.width} × {row.height} pixels"  # noqa: RUF001
-    if row.quality is not None:
-        yield f"quality about {row.quality}"
-    if row.suite:
-        yield f"suite {row.suite}"
-    if isinstance(row, Attribution):
-        return
-    if row.spread is not None:
-        yield f"moves by ±{row.spread:.2f} with the noise"
-    if row.duplicate_of is not None:
-        yield f"the same pixels as {row.duplicate_of}"
+    (folder / source).write_bytes(images.encode_png(figure.rgb))
+    return stored_figure(source, figure)
 
 
 def template(name: str) -> jinja2.Template:

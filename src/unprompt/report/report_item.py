@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Generic, Self, TypeVar
 
 import numpy as np
@@ -51,6 +51,8 @@ class ReportItem(Generic[Row]):
     figures: tuple[Illustration, ...] = ()
     gauge: Gauge | None = None
     """Where the probability lies between the thresholds; None without a verdict, and of attribution."""
+    contributions: Mapping[str, float] = field(default_factory=dict)
+    """Of a panel's verdict: what each member adds to its logit, and the constant; their sum is the logit."""
 
     def warned(self, warning: str) -> Self:
         """The same with a further warning on its row."""

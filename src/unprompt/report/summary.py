@@ -25,6 +25,8 @@ class Summary(ABC, Generic[Row]):
     """Of the page."""
     bars_title: ClassVar[str]
     """What the bars of a card are."""
+    rank_title: ClassVar[str]
+    """What :meth:`rank` is, in the words of a choice."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self.rows = tuple(rows)
@@ -75,6 +77,11 @@ class Summary(ABC, Generic[Row]):
     def bars(row: Row) -> dict[str, float]:
         """Name -> probability, in the order in which they are drawn."""
 
+    @staticmethod
+    @abstractmethod
+    def rank(row: Row) -> float | None:
+        """What a page may be sorted by; None = after all others."""
+
     @abstractmethod
     def truth_line(self) -> str:
         """One line against the truth; empty when no answered picture has a known one."""
@@ -97,6 +104,7 @@ class PredictionSummary(Summary[Prediction]):
     answer = "verdict"
     template = "page.html.jinja"
     bars_title = "Probability of generated"
+    rank_title = "probability of generated"
     outcomes = ("generated", "inconclusive", "real", ERROR)
     truths = tuple(TRUTHS.values())
 
@@ -147,6 +155,10 @@ class PredictionSummary(Summary[Prediction]):
         if row.method is None or row.probability is None:
             return dict(row.scores)
         return {row.method: row.probability} | {name: one for name, one in row.scores.items() if name != row.method}
+
+    @staticmethod
+    def rank(row: Prediction) -> float | None:
+        return row.probability
 
     def truth_line(self) -> str:
         known = [(TRUTHS[row.label], row.verdict) for row in self.rows if row.label is not None and row.verdict]

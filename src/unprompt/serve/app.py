@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 import unprompt
 from unprompt.serve.admission import Admission
 from unprompt.serve.engine import ServedModels
+from unprompt.serve.fetching import Fetcher
 from unprompt.serve.jobs import JobStore
 from unprompt.serve.keys import KeyStore
 from unprompt.serve.limits import ServiceLimits
@@ -32,11 +33,12 @@ def create_app(
     limits: ServiceLimits | None = None,
     hosts: Collection[str] = (),
     failed: Callable[[], None] = lambda: None,
+    fetcher: Fetcher | None = None,
 ) -> FastAPI:
     """The service around a predictor, whose models are loaded once it starts.
 
     Its end also ends the database's connections. ``hosts`` are the names by which it may be called, empty = any;
-    ``failed`` is called where models cannot be loaded.
+    ``failed`` is called where models cannot be loaded; without a ``fetcher`` no picture is taken by its URL.
     """
     metrics, limits = ServiceMetrics(), limits or ServiceLimits()
     engine = ServedModels(detection, limits, watch=metrics.batches.observe)
@@ -63,7 +65,7 @@ def create_app(
     app.state.engine, app.state.metrics = engine, metrics
     app.state.jobs, app.state.runner = store, runner
     app.state.admission = Admission(KeyStore(database))
-    app.state.budget = ByteBudget(limits.max_held_bytes)
+    app.state.budget, app.state.fetcher = ByteBudget(limits.max_held_bytes), fetcher
     install(app)
     for one in (rows, jobs, health, page):
         app.include_router(one.ROUTER)

@@ -26,10 +26,12 @@ def serve(
     max_megabytes: int = 20,
     queue: int = 256,
     database: str | None = None,
+    allow_urls: bool = False,
 ) -> None:
     """Answer on HTTP what ``detect`` and ``attribute`` answer here, with a page for people; until Ctrl-C.
 
-    The page is at /, the description of the interface at /openapi.json. Nothing is fetched, and no picture is kept.
+    The page is at /, the description of the interface at /openapi.json. No picture is kept, and nothing is fetched but,
+    with --allow-urls, pictures whose URL a client sends.
     Anybody on this machine may ask; once ``unprompt keys add`` has made a key, and for other machines always, a key is
     needed.
 
@@ -46,6 +48,7 @@ def serve(
         max_megabytes: Size of the largest file that is taken.
         queue: Pictures that may wait for the models; further ones are answered with 503.
         database: Where the digests of keys are stored, as SQLAlchemy's URL; default: SQLite in the user's data folder.
+        allow_urls: Also take {"url": ...} as a body and fetch that picture, from public addresses alone.
     """
     try:
         import uvicorn
@@ -53,6 +56,7 @@ def serve(
         from unprompt.serve.admission import is_loopback
         from unprompt.serve.app import create_app
         from unprompt.serve.database import connect
+        from unprompt.serve.fetching import Fetcher
         from unprompt.serve.logs import configure
         from unprompt.serve.middleware import LOOPBACK
     except ModuleNotFoundError as error:
@@ -78,7 +82,9 @@ def serve(
         ended.append(None)
         server.should_exit = True
 
-    app = create_app(predictor, connect(database), limits, hosts=(host, *LOOPBACK) if local else (), failed=failed)
+    fetcher = Fetcher(limits.fetch_seconds) if allow_urls else None
+    names = (host, *LOOPBACK) if local else ()
+    app = create_app(predictor, connect(database), limits, names, failed, fetcher)
     configure()
     if not local:
         log.warning(f"{host} can be reached from other machines, without encryption: put a proxy with TLS before it")

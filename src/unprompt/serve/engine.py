@@ -43,6 +43,11 @@ class ServedModels:
         self.error: Exception | None = None
         """That loading ended with."""
 
+    @property
+    def candidates(self) -> list[str]:
+        """The generators that attribution can name; none where no suite can attribute."""
+        return list(self.attribution.scorers) if self.attribution else []
+
     def start(self, failed: Callable[[], None] = lambda: None) -> None:
         """Load the models in the background, then take pictures; ``failed`` is called where they cannot be loaded."""
         self.batcher.start()

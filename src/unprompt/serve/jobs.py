@@ -7,14 +7,14 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from unprompt.serve.database import METADATA
 from unprompt.serve.uploads import Upload
+from unprompt.types import Job, JobState, Question
 
-Question: TypeAlias = Literal["detect", "attribute"]
 CLAIMED: Final = 16
 """Pictures that are taken at a time."""
 _JOBS: Final = sa.Table(
@@ -36,21 +36,6 @@ _PICTURES: Final = sa.Table(
     sa.Column("row", sa.Text),
 )
 _ID = (_PICTURES.c.job, _PICTURES.c.place)
-
-
-@dataclass(frozen=True)
-class Job:
-    """How far a job is."""
-
-    id: str
-    question: Question
-    made: str
-    """When it was asked, in UTC."""
-    total: int
-    """Pictures."""
-    done: int
-    """Of them, those that have a row."""
-    state: Literal["running", "done"]
 
 
 @dataclass(frozen=True)
@@ -89,7 +74,7 @@ class JobStore:
             row = connection.execute(query).mappings().first()
         if row is None:
             return None
-        state: Literal["running", "done"] = "done" if row["done"] == row["total"] else "running"
+        state: JobState = "done" if row["done"] == row["total"] else "running"
         return Job(row["id"], row["question"], row["made"], row["total"], row["done"], state)
 
     def rows(self, job: str, after: int = 0) -> Iterator[str]:

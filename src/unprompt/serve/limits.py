@@ -37,6 +37,8 @@ class ServiceLimits:
     """For one picture."""
     upload_seconds: float = 60.0
     """For a request's body to arrive."""
+    fetch_seconds: float = 20.0
+    """For a picture's URL to be fetched, where that is allowed."""
     answer_seconds: float = 300.0
     """For an answer, from when the pictures have arrived."""
 

@@ -65,7 +65,7 @@ RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
         "description": HTTPStatus(status).phrase,
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
     }
-    for status in (400, 401, 408, 413, 415, 422, 429, 500, 503)
+    for status in (400, 401, 403, 408, 413, 415, 422, 429, 500, 502, 503, 504)
 }
 """What the OpenAPI page says of a route that takes pictures."""
 

@@ -8,20 +8,36 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
+from unprompt.serve.fetching import LONGEST_URL, Fetcher
 from unprompt.serve.limits import ServiceLimits
 from unprompt.serve.problems import RequestProblem, busy
 
 _RAW: Final = "application/octet-stream"
+_JSON: Final = "application/json"
 LONGEST_NAME: Final = 255
 UNNAMED: Final = "picture"
+_FIELDS: Final = 8
+"""Of a form, beside its files."""
+
+
+class PictureUrl(BaseModel):
+    """A picture that the service is to fetch."""
+
+    model_config = ConfigDict(extra="forbid")
+    url: str = Field(max_length=LONGEST_URL, pattern=r"^https?://[^\s/?#@]+([/?#]\S*)?$")
+    """Of http or https, at a public address."""
+
+
 BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
-        "description": "One picture as it is, or one or several as the files of a form.",
+        "description": "One picture as it is, one or several as the files of a form, or, where the service was "
+        "started with --allow-urls, the URL of one.",
         "content": {
             "multipart/form-data": {
                 "schema": {
@@ -30,9 +46,11 @@ BODY: Final[dict[str, Any]] = {
                         "pictures": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}
                     },
                     "required": ["pictures"],
+                    "maxProperties": _FIELDS,
                 }
             },
             **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in (_RAW, "image/*")},
+            _JSON: {"schema": PictureUrl.model_json_schema()},
         },
     }
 }
@@ -86,11 +104,14 @@ async def uploads(request: Request, limits: ServiceLimits, budget: ByteBudget) -
     """The pictures of a request, one or more, whose bytes count as held until the ``with`` ends.
 
     Raises RequestProblem: 400 for a damaged form or one without a picture, 408 for a body that comes slowly, 413 for
-    too many bytes or pictures, 415 for another type of body, 503 where others fill the memory.
+    too many bytes or pictures, 415 for another type of body, 503 where others fill the memory; and of a URL what
+    :meth:`~unprompt.serve.fetching.Fetcher.fetch` raises, 403 where none is fetched.
     """
     share = _Share(budget, limits)
     try:
         found = await _arrived(request, _counted(request, share), limits)
+        if isinstance(found, PictureUrl):
+            found = [await _fetched(request.app.state.fetcher, found.url, limits, share)]
         if not found:
             raise RequestProblem(
                 400, "no-picture", "got a form without a file, expected one or more files called 'pictures'"
@@ -105,7 +126,17 @@ async def uploads(request: Request, limits: ServiceLimits, budget: ByteBudget) -
         share.give_back()
 
 
-async def _arrived(request: Request, body: AsyncGenerator[bytes, None], limits: ServiceLimits) -> list[Upload]:
+async def _fetched(fetcher: Fetcher | None, url: str, limits: ServiceLimits, share: _Share) -> Upload:
+    if fetcher is None:
+        raise RequestProblem(
+            403, "urls-not-allowed", "no URL is fetched here: send the picture, or start the service with --allow-urls"
+        )
+    return Upload(_name(url), await fetcher.fetch(url, limits.max_bytes, share.take))
+
+
+async def _arrived(
+    request: Request, body: AsyncGenerator[bytes, None], limits: ServiceLimits
+) -> list[Upload] | PictureUrl:
     try:
         async with asyncio.timeout(limits.upload_seconds):
             return await _parsed(request, body, limits)
@@ -123,20 +154,38 @@ async def _counted(request: Request, share: _Share) -> AsyncGenerator[bytes, Non
         yield chunk
 
 
-async def _parsed(request: Request, body: AsyncGenerator[bytes, None], limits: ServiceLimits) -> list[Upload]:
+async def _parsed(
+    request: Request, body: AsyncGenerator[bytes, None], limits: ServiceLimits
+) -> list[Upload] | PictureUrl:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         return await _form(request, body, limits)
     if kind == _RAW or kind.startswith("image/"):
         data = b"".join([chunk async for chunk in body])
         return [Upload(_name(request.query_params.get("name")), data)]
+    if kind == _JSON:
+        return await _url(body)
     raise RequestProblem(
         415, "unsupported-body", f"got Content-Type {kind!r:.80}, expected multipart/form-data, image/* or {_RAW}"
     )
 
 
+async def _url(body: AsyncGenerator[bytes, None]) -> PictureUrl:
+    data = b""
+    async for chunk in body:
+        data += chunk
+        if len(data) > 2 * LONGEST_URL:
+            break
+    try:
+        return PictureUrl.model_validate_json(data)
+    except ValidationError as error:
+        raise RequestProblem(
+            422, "bad-url", f'got {data!r:.80}, expected {{"url": "https://example.org/picture.jpg"}}'
+        ) from error
+
+
 async def _form(request: Request, body: AsyncGenerator[bytes, None], limits: ServiceLimits) -> list[Upload]:
-    parser = _InMemory(request.headers, body, max_files=limits.max_pictures, max_fields=8)
+    parser = _InMemory(request.headers, body, max_files=limits.max_pictures, max_fields=_FIELDS)
     try:
         form = await parser.parse()
     except MultiPartException as error:

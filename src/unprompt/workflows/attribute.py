@@ -23,6 +23,7 @@ def attribute(
     device: str = "cpu",
     dtype: str = "float32",
     report: Path | str | None = None,
+    no_pictures: bool = False,
     max_pixels: int = 100_000_000,
     max_minutes: float | None = 5.0,
     watch: Callable[[Attribution, AttributionPredictor], None] | None = None,
@@ -42,6 +43,7 @@ def attribute(
         suite: The models to use: ``unprompt suites`` lists them; auto = the first that has a head for it.
         batch_size: Pictures that are read and judged together; how many of them a model takes at once is its own.
         report: Also write a page with the pictures into this folder.
+        no_pictures: Leave the pictures out of the report, which is one file then.
         max_pixels: Width times height of the largest picture that is opened.
         watch: Called with each row as soon as it is there, and with what gave it, whose ``scorers`` name the scores.
 
@@ -69,4 +71,4 @@ def attribute(
         confirm=lambda head: check_cost(head.suite, head.extractor, lambda: len(inputs), max_minutes),
         limits=Limits(max_pixels),
     )
-    return predictor.predict(inputs, None if report is None else Path(report), watch)
+    return predictor.predict(inputs, None if report is None else Path(report), watch, pictures=not no_pictures)

@@ -26,6 +26,7 @@ def detect(
     device: str = "cpu",
     dtype: str = "float32",
     report: Path | str | None = None,
+    no_pictures: bool = False,
     out: Path | str | None = None,
     follow: bool = False,
     max_pixels: int = 100_000_000,
@@ -52,6 +53,7 @@ def detect(
         average: Noise samples to average the logits over; each costs as much again.
         batch_size: Pictures that are read and judged together; how many of them a model takes at once is its own.
         report: Also write a page with the pictures into this folder.
+        no_pictures: Leave the pictures out of the report, which is one file then.
         out: Also write the rows into this file, as JSON Lines, as they come. What has a row there is left out, so that
             the same command goes on after any end.
         follow: Watch folders until Ctrl-C: each picture is judged once its writing is finished, and again if it
@@ -97,7 +99,7 @@ def detect(
                 watch(row, by)
 
         if not follow:
-            return predictor.predict(inputs, None if report is None else Path(report), take)
+            return predictor.predict(inputs, None if report is None else Path(report), take, pictures=not no_pictures)
         arrivals = Arrivals([paths] if isinstance(paths, (str, Path)) else paths, file.uris)
         predictor.warm_up()
         while True:

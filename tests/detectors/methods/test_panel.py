@@ -50,6 +50,10 @@ def test_its_logit_is_a_weighted_sum_of_its_members(panel: Panel, cache: Product
     weights, bias = logistic(np.stack(members, 1), labels, panel.options.l2)
     expected = sum(weight * logits for weight, logits in zip(weights, members, strict=True)) + bias
     np.testing.assert_allclose(panel.logits(evidence), expected, atol=1e-4)
+    added = panel.contributions({one.method: logits for one, logits in zip(panel.members, members, strict=True)})
+    assert [list(row) for row in added] == [["sare", "semgir", "tidy", "item", "constant"]] * len(evidence)
+    np.testing.assert_allclose([sum(row.values()) for row in added], panel.logits(evidence), atol=1e-4)
+    np.testing.assert_allclose([row["tidy"] for row in added], weights[2] * members[2], atol=1e-4)
 
 
 def test_joined_logits_suffice_to_fit_it(panel: Panel, cache: ProductCache) -> None:

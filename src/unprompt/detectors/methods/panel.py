@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MEMBERS: Final = ("sare", "semgir", "tidy", "item")
 """The panel's members unless others are chosen."""
+CONSTANT: Final = "constant"
+"""What the panel's logit would be if every member's were 0."""
 
 
 class Panel(LinearDetector[JointEvidence]):
@@ -62,6 +64,18 @@ class Panel(LinearDetector[JointEvidence]):
         """N logits from N x members logits, such as stored evidence gives without a common cache."""
         with torch.inference_mode():
             return np.asarray(self.network(torch.from_numpy(features).float()).numpy(), np.float64)
+
+    def contributions(self, logits: Mapping[str, Floats]) -> list[dict[str, float]]:
+        """For each of N pictures what each member adds to the panel's logit, and CONSTANT; their sum is the logit.
+
+        ``logits`` has N of each member, by its method.
+        """
+        linear = self.network.linear
+        weights, constant = linear.weight.flatten().tolist(), linear.bias.item()
+        columns = [weight * logits[one.method] for one, weight in zip(self.members, weights, strict=True)]
+        names = [one.method for one in self.members]
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return [dict(zip(names, row, strict=True)) | {CONSTANT: constant} for row in rows]
 
     def instruments(self) -> dict[str, str]:
         """All that the members depend on; METHOD.ROLE where the suite gives a member an instrument of its own."""

@@ -34,7 +34,7 @@ export class Comparison {
   open() {
     const copies = this.chosen().map((card) => {
       const copy = card.cloneNode(true);
-      copy.querySelector(".choose").remove();
+      for (const part of copy.querySelectorAll(".choose, .ask")) part.remove();
       copy.setAttribute("aria-label", card.querySelector("h2").textContent.trim());
       copy.removeAttribute("aria-labelledby");
       for (const part of copy.querySelectorAll("[id]")) part.removeAttribute("id");

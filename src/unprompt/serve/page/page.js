@@ -1,7 +1,9 @@
 // The page: pictures go one after another to the service, and come back as cards.
+import { offerAttribution } from "./attribution.js";
 import { Comparison } from "./compare.js";
+import * as overlay from "./overlay.js";
 import { download } from "./report.js";
-import { judge, Refused } from "./upload.js";
+import { ask, Refused } from "./upload.js";
 
 const part = (id) => document.getElementById(id);
 const AT_ONCE = 2;
@@ -43,10 +45,10 @@ async function run(entry) {
     line.state.textContent = `judging, ${Math.round((Date.now() - began) / 1000)} s`;
   }, 500);
   try {
-    const html = await judge(file, state.key, (share) => show(line, share));
+    const html = await ask("page/card", file, state.key, (share) => show(line, share));
     state.judged += 1;
     line.item.remove();
-    place(html);
+    place(html, file);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     if (error.status === 401) askForKey();
@@ -101,11 +103,15 @@ function fail(entry, why) {
   entry.line.bar.replaceWith(again);
 }
 
-function place(html) {
+function place(html, file) {
   const holder = document.createElement("template");
   holder.innerHTML = html;
   const card = holder.content.querySelector("article");
-  if (!card.classList.contains("error")) comparison.offer(card);
+  if (!card.classList.contains("error")) {
+    overlay.layOver(card);
+    if (state.about.candidates.length) offerAttribution(card, file, () => state.key, (error) => { if (error.status === 401) askForKey(); });
+    comparison.offer(card);
+  }
   part("cards").prepend(card);
   part("results").hidden = false;
 }
@@ -116,6 +122,11 @@ function askForKey() {
 }
 
 function megabytes(bytes) { return `${(bytes / 1e6).toFixed(1)} MB`; }
+
+function attributionWords({ candidates, suites }) {
+  if (candidates.length) return `“Which generator?” knows ${candidates.join(" and ")}; the answer to any other is “none of these”.`;
+  return `Which generator made a picture cannot be told here: ${suites.join(" and ")} has learned none.`;
+}
 
 async function showExamples(names) {
   for (const name of names) {
@@ -183,7 +194,9 @@ function listen() {
 }
 
 listen();
-waitForModels();
+overlay.listen();
 state.about = await (await fetch("page/about")).json();
 part("limits").textContent = `Up to ${megabytes(state.about.max_bytes)} each. Judged by ${state.about.method} of ${state.about.suites.join(", then ")}.`;
+part("attribution-hint").textContent = attributionWords(state.about);
 showExamples(state.about.examples);
+waitForModels();

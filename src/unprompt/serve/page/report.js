@@ -1,8 +1,11 @@
 // The cards as one file that needs neither this page nor a network.
+import * as overlay from "./overlay.js";
+
 export async function download(cards, help) {
   const styles = await Promise.all(["page/report.css", "page/static/page.css"].map(async (path) => (await fetch(path)).text()));
   const copy = cards.cloneNode(true);
-  for (const label of copy.querySelectorAll(".choose")) label.remove();
+  for (const part of copy.querySelectorAll(".choose, .ask")) part.remove();
+  overlay.remove(copy);
   const now = new Date();
   const page = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">

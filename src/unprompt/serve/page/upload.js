@@ -6,10 +6,10 @@ export class Refused extends Error {
   }
 }
 
-export function judge(file, key, progress) {
+export function ask(path, file, key, progress = () => {}) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", `page/card?name=${encodeURIComponent(file.name)}`);
+    request.open("POST", `${path}?name=${encodeURIComponent(file.name)}`);
     request.setRequestHeader("Content-Type", "application/octet-stream");
     if (key) request.setRequestHeader("Authorization", `Bearer ${key}`);
     request.upload.addEventListener("progress", (event) => progress(event.lengthComputable ? event.loaded / event.total : 0));

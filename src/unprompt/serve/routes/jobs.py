@@ -9,9 +9,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from unprompt.serve.admission import admitted
-from unprompt.serve.jobs import Job, JobStore, Question
+from unprompt.serve.jobs import JobStore
 from unprompt.serve.problems import RESPONSES, RequestProblem, busy
 from unprompt.serve.uploads import BODY, uploads
+from unprompt.types import Job, Question
 
 ROUTER: Final = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[Depends(admitted)])
 _KNOWN: Final[dict[int | str, dict[str, Any]]] = {

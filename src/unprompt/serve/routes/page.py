@@ -13,11 +13,13 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from unprompt.detectors import golden
 from unprompt.errors import PictureError
 from unprompt.provenance import find_provenance
-from unprompt.report.page import card_html, styles
+from unprompt.report.fragment import attribution_html, card_html
+from unprompt.report.page import styles
 from unprompt.report.report_item import ReportItem
 from unprompt.report.summary import PredictionSummary
 from unprompt.serve.admission import admitted
 from unprompt.serve.problems import RequestProblem
+from unprompt.serve.routes.rows import only_item
 from unprompt.serve.uploads import Upload, uploads
 from unprompt.types import Prediction
 
@@ -41,12 +43,13 @@ async def report_style() -> Response:
 
 @ROUTER.get("/page/about")
 async def about(request: Request) -> dict[str, Any]:
-    """Who judges, what is taken, and the names of examples."""
+    """Who judges, what is taken, the generators that attribution knows, and the names of examples."""
     engine = request.app.state.engine
     suites = engine.detection.suites
     return {
         "suites": [suite.name for suite in suites],
         "method": engine.detection.method,
+        "candidates": engine.candidates,
         "max_bytes": engine.limits.max_bytes,
         "examples": list(_examples(request)),
     }
@@ -64,15 +67,29 @@ async def example(name: str, request: Request) -> FileResponse:
 @ROUTER.post("/page/card", dependencies=[Depends(admitted)])
 async def card(request: Request) -> HTMLResponse:
     """The verdict on one picture, as a card with the pictures that explain it and with what the file says of itself."""
+    answer, upload = await _asked(request)
+    return HTMLResponse(await run_in_threadpool(_card, answer, upload))
+
+
+@ROUTER.post("/page/attribution", dependencies=[Depends(admitted)])
+async def attribution(request: Request) -> HTMLResponse:
+    """Which generator made one picture, as a section of its card, with what each candidate draws of its caption."""
+    answer, upload = await _asked(request, attribute=True)
+    item = only_item(answer, upload)
+    return HTMLResponse(await run_in_threadpool(attribution_html, item, uuid.uuid4().hex))
+
+
+async def _asked(request: Request, attribute: bool = False) -> tuple[ReportItem[Any] | PictureError, Upload]:
+    """The answer about the one picture of a request, with what explains it."""
     state = request.app.state
     state.engine.check()
+    lane = state.engine.lane(attribute, explain=True)
     async with uploads(request, state.engine.limits, state.budget) as given:
         if len(given) != 1:
             raise RequestProblem(400, "one-picture", f"got {len(given)} pictures, expected one: send the others apart")
         request.state.pictures = 1
-        (answer,) = await state.engine.answer(state.engine.lane(explain=True), given)
-        html = await run_in_threadpool(_card, answer, given[0])
-    return HTMLResponse(html)
+        (answer,) = await state.engine.answer(lane, given)
+        return answer, given[0]
 
 
 def _card(answer: ReportItem[Any] | PictureError, upload: Upload) -> str:

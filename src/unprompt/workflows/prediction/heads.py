@@ -121,9 +121,14 @@ class DetectorHead(Head[Prediction]):
     def answer(self, cache: ProductCache, ood: Sequence[bool], explain: bool) -> list[ReportItem[Prediction]]:
         evidence = self.extractor.extract(cache)
         further = (self.extractor.extract(cache.at_noise(draw)) for draw in range(1, self.draws))
-        numbers = self._numbers([self._logits(one) for one in (evidence, *further)])
+        drawn = [self._logits(one) for one in (evidence, *further)]
+        logits = {name: np.mean([one[name] for one in drawn], axis=0) for name in drawn[0]}
+        numbers = self._numbers(logits, drawn)
         told = readings(cache, self.suite) if explain and not self._reads else [None] * len(evidence)
-        rows = zip(cache.pictures, evidence, numbers, ood, told, strict=True)
+        panel = self.detector if explain and isinstance(self.detector, Panel) else None
+        added = panel.contributions(logits) if panel else [{}] * len(evidence)
+        counted = zip(numbers, added, strict=True)
+        rows = zip(cache.pictures, evidence, counted, ood, told, strict=True)
         return [self._item(*row, explain=explain) for row in rows]
 
     @property
@@ -139,10 +144,9 @@ class DetectorHead(Head[Prediction]):
         members = {one.method: column for one, column in zip(self.detector.members, features.T, strict=True)}
         return {self.detector.method: self.detector.combined(features), **members}
 
-    def _numbers(self, drawn: Sequence[dict[str, Floats]]) -> list[dict[str, Any]]:
-        """The numbers and the verdict of each row, from the logits of one draw of the noise or several."""
+    def _numbers(self, logits: dict[str, Floats], drawn: Sequence[dict[str, Floats]]) -> list[dict[str, Any]]:
+        """The numbers and the verdict of each row; ``logits`` are the means of those ``drawn`` with other noise."""
         method = self.detector.method
-        logits = {name: np.mean([one[name] for one in drawn], axis=0) for name in drawn[0]}
         members = self.detector.members if isinstance(self.detector, Panel) else (self.detector,)
         columns = {one.method: one.probability(logits[one.method], self.prior).tolist() for one in members}
         spreads: list[float | None] = [None] * len(logits[method])
@@ -163,11 +167,12 @@ class DetectorHead(Head[Prediction]):
         self,
         picture: Picture,
         evidence: Any,
-        numbers: dict[str, Any],
+        counted: tuple[dict[str, Any], dict[str, float]],
         ood: bool,
         told: Reading | None,
         explain: bool,
     ) -> ReportItem[Prediction]:
+        numbers, contributions = counted
         by_method = evidence.by_method if isinstance(evidence, JointEvidence) else {self.detector.method: evidence}
         caption = next((one.caption for one in by_method.values() if hasattr(one, "caption")), None)
         boxes = next((one.objects.boxes for one in by_method.values() if getattr(one, "objects", None)), None)
@@ -195,7 +200,7 @@ class DetectorHead(Head[Prediction]):
             told.boxes if told else boxes or (),
             told.title if told else "The picture",
         )
-        return ReportItem(row, figures, gauge)
+        return ReportItem(row, figures, gauge, {} if reasons else contributions)
 
 
 class AttributorHead(Head[Attribution]):

@@ -116,30 +116,34 @@ class RowPredictor(ABC, Generic[Row]):
                 head.answer(cache, [False], explain=False)
 
     def iterate(
-        self, inputs: Iterable[Input], report: Path | None = None, remember: bool = True
+        self, inputs: Iterable[Input], report: Path | None = None, remember: bool = True, pictures: bool = True
     ) -> Generator[Row, None, None]:
         """One row an input, in order, whatever became of it, as soon as its batch is judged.
 
         Equal pictures are judged once a call, or once a batch without ``remember``, which holds no row and logs no
-        progress, for the inputs may have no end. With ``report``
-        a page in this folder shows what each row was read from; it is written when the rows end, however they end.
+        progress, for the inputs may have no end. With ``report`` a page in this folder shows what each row was read
+        from, unless without ``pictures``; it is written when the rows end, however they end.
         """
         if report is None:
             yield from (item.row for item in self._items(inputs, explain=False, remember=remember))
             return
         from unprompt.report.page import PageWriter  # Here, since without a page no template is needed.
 
-        with PageWriter(report, self.summary, self.title) as page:
+        with PageWriter(report, self.summary, self.title, pictures) as page:
             for item in self._items(inputs, explain=True):
                 page.add(item)
                 yield item.row
 
     def predict(
-        self, inputs: Iterable[Input], report: Path | None = None, watch: Callable[[Row, Self], None] | None = None
+        self,
+        inputs: Iterable[Input],
+        report: Path | None = None,
+        watch: Callable[[Row, Self], None] | None = None,
+        pictures: bool = True,
     ) -> list[Row]:
         """The rows of :meth:`iterate`; ``watch`` is called with each as soon as it is there, and with this."""
         rows = []
-        with closing(self.iterate(inputs, report)) as judged:
+        with closing(self.iterate(inputs, report, pictures=pictures)) as judged:
             for row in judged:
                 rows.append(row)
                 if watch is not None:
