@@ -24,7 +24,8 @@ for module in pkgutil.walk_packages(unprompt.__path__, "unprompt."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
 import unprompt.recipes.photo.__main__
-from unprompt.workflows.planning.machine import memory, usable_cores
+from unprompt.processors import usable_cores
+from unprompt.workflows.planning.machine import memory
 print(memory(), usable_cores())
 """
 DETECTED = """
@@ -43,7 +44,9 @@ def run(code: str, *arguments: object) -> str:
 
 
 def test_every_module_imports() -> None:
-    assert run(IMPORTED).split() == ["None", str(os.cpu_count())]
+    memory, cores = run(IMPORTED).split()
+    assert memory == "None"
+    assert 1 <= int(cores) <= (os.cpu_count() or 1)
 
 
 @pytest.mark.slow

@@ -26,6 +26,8 @@ Verdict: TypeAlias = Literal["real", "generated", "inconclusive"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 NONE_OF_THESE: Final = "none of these"
 """The answer of ``attribute`` where no candidate's head says yes."""
+REAL_PICTURES: Final = "real"
+"""What stands for real pictures among the names of generators; their right answer is none of these."""
 SchemaVersion: TypeAlias = Literal[1]
 SCHEMA_VERSION: Final = 1
 """Of a row; goes up when a field is removed, renamed or changes its meaning. A new field may come at any time."""

@@ -22,7 +22,6 @@ from PIL import Image
 from unprompt.detectors import load, ood
 from unprompt.detectors.base import Model
 from unprompt.errors import DataError, MissingHead, OptionError, SuiteError
-from unprompt.evidence.alignment import AlignmentExtractor
 from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.traces import extractor
 from unprompt.images import read
@@ -218,7 +217,7 @@ def test_equal_pixels_are_judged_once(
 def test_what_looks_at_files_judges_each_file(
     candidate_suites: Path, hard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(AlignmentExtractor, "of_files", True)
+    monkeypatch.setattr("unprompt.workflows.prediction.heads.OF_FILES", {"item"})
     Image.open(hard / "suffixless").save(tmp_path / "same.bmp")
     rows = detect(
         [hard / "suffixless", tmp_path / "same.bmp", hard / "suffixless"], suite=candidate_suites, method="tidy"

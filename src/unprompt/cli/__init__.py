@@ -8,12 +8,14 @@ import os
 import sys
 
 from unprompt.cli.app import app
+from unprompt.processors import prepare_environment
 
 __all__ = ["app", "main"]
 
 
 def main() -> None:
     """The console script."""
+    prepare_environment()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file's name may hold what the terminal cannot show

@@ -8,8 +8,10 @@ What a detector shares with an attributor, whose network answers one logit a pic
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
@@ -29,6 +31,7 @@ from unprompt.evidence.base import Extractor
 from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.sequence import StoredEvidence
 from unprompt.instruments.loading import device_of
+from unprompt.instruments.threads import threads, weights_of
 from unprompt.types import Picture
 
 if TYPE_CHECKING:
@@ -53,6 +56,8 @@ class Model(ABC, Generic[E, O]):
     """Instruments that the head itself is built on, beside those of its evidence."""
     cacheable_features: ClassVar[bool] = False
     """``collate`` makes the same small rows at every call: a training calls it once, and keeps the rows in memory."""
+    large_operations: ClassVar[bool] = False
+    """The network computes much with few weights, so that several threads are worth it."""
 
     def __init__(self, suite: Suite, options: O | None = None, seed: int = 0) -> None:
         self.suite = suite.of(self.method)
@@ -122,7 +127,7 @@ class Model(ABC, Generic[E, O]):
     def answers(self, batches: Iterable[tuple[Tensor, ...]]) -> Floats:
         """As :meth:`logits`, from what :meth:`collate` made of batch after batch."""
         self.network.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), self.threads():
             rows = [self.network(*(tensor.to(self.device) for tensor in inputs)).cpu().numpy() for inputs in batches]
         logits = np.concatenate(rows, dtype=np.float64) if rows else np.zeros(0)
         if bad := int((~np.isfinite(logits)).sum()):
@@ -131,6 +136,10 @@ class Model(ABC, Generic[E, O]):
                 "or its file is damaged; train it again"
             )
         return logits
+
+    def threads(self) -> AbstractContextManager[None]:
+        """Inside, torch computes with as many threads as fit the network."""
+        return threads(math.inf if self.large_operations else weights_of(self.network))
 
     def predict_evidence(self, evidence: Sequence[E]) -> Floats:
         """Scores in [0, 1], the sigmoid of the logits; not calibrated."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, field, fields
+from dataclasses import field, fields
 from itertools import count
 from pathlib import Path
 from threading import get_ident
@@ -51,7 +51,7 @@ class Header:
 
     def to_json(self) -> str:
         """Sorted keys, so that equal headers are equal bytes."""
-        stored = {name: value for name, value in asdict(self).items() if name != "training" or value}
+        stored = {name: value for name, value in vars(self).items() if name != "training" or value}
         return json.dumps(stored, sort_keys=True, allow_nan=False)
 
     @classmethod

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -98,8 +99,15 @@ class OODHeader:
 class OODDetector:
     """Pictures like those that a suite was made for, known from all others by their distance."""
 
-    def __init__(self, encoder: Encoder | None, clouds: tuple[MahalanobisGaussian, ...], facts: OODHeader) -> None:
-        self._encoder, self._clouds, self.facts = encoder, clouds, facts
+    def __init__(
+        self, encoder: Encoder | Callable[[], Encoder] | None, clouds: tuple[MahalanobisGaussian, ...], facts: OODHeader
+    ) -> None:
+        self._given, self._clouds, self.facts = encoder, clouds, facts
+
+    @cached_property
+    def _encoder(self) -> Encoder | None:
+        """Made when a picture of fitting size is seen: where the size alone tells, no model is needed."""
+        return self._given if self._given is None or isinstance(self._given, Encoder) else self._given()
 
     @classmethod
     def fit(
@@ -136,7 +144,7 @@ class OODDetector:
         """
         if not pictures:
             return np.zeros(0)
-        if vectors is None or self._encoder is not None:
+        if vectors is None or self.facts.encoder:
             views = _views(self._encoder, pictures)
         else:
             views = (np.stack(vectors).astype(np.float64),)
@@ -147,14 +155,17 @@ class OODDetector:
         unfit = np.array([self._unfit(rgb) is not None for rgb in pictures], np.bool_)
         places = np.flatnonzero(~unfit).tolist()
         known = None if vectors is None else [vectors[place] for place in places]
-        unfit[places] = self.distances([pictures[place] for place in places], known) > self.facts.threshold
+        if places:
+            unfit[places] = self.distances([pictures[place] for place in places], known) > self.facts.threshold
         return unfit
 
     def reason(self, rgb: RGB) -> str | None:
         """Whether its size or its contrast keeps a picture out of distribution, in words; None for neither."""
+        if (told := self._unfit(rgb)) is not None:
+            return told
         if self._encoder is not None and min(rgb.shape[:2]) < (side := require_clip(self._encoder).side):
             return _too_small(rgb, side)
-        return self._unfit(rgb) or (TOO_FLAT if _is_flat(rgb) else None)
+        return TOO_FLAT if _is_flat(rgb) else None
 
     def _unfit(self, rgb: RGB) -> str | None:
         """Why no distance is asked for, in words."""
@@ -164,7 +175,7 @@ class OODDetector:
         if self.facts.most and max(height, width) > self.facts.most:
             most = f"a longer side of {self.facts.most} or less"
             return f"too large for this suite: {width} x {height} pixels, expected {most}"
-        if self._encoder is None and _is_flat(rgb):
+        if not self.facts.encoder and _is_flat(rgb):
             return TOO_FLAT
         return None
 
@@ -172,7 +183,7 @@ class OODDetector:
         """One safetensors file, the facts as JSON in its header; written aside and renamed."""
         tensors = {
             f"{view}.{name}": torch.from_numpy(np.ascontiguousarray(values))
-            for view, cloud in zip(_names(self._encoder), self._clouds, strict=True)
+            for view, cloud in zip(_names(self.facts.encoder), self._clouds, strict=True)
             for name, values in vars(cloud).items()
         }
         checkpoint.save_aside(Path(path), tensors, {checkpoint.KEY: json.dumps(asdict(self.facts), sort_keys=True)})
@@ -184,16 +195,22 @@ class OODDetector:
         metadata, tensors = checkpoint.load(path)
         suite.manifest.check_digest(path, checkpoint.digest(path))
         facts = _facts(path, metadata.get(checkpoint.KEY, "{}"))
-        encoder = suite.encoder if facts.encoder else None
-        if encoder is not None and facts.encoder != encoder.card.digest:
-            raise CheckpointError(
-                f"{path} was fitted with the encoder {facts.encoder[:12]}, this suite has "
-                f"{encoder.card.digest[:12]}: use its own suite, or fit the check again"
-            )
-        views = _names(encoder)
+        views = _names(facts.encoder)
         if len(facts.limits) != len(views):
             raise CheckpointError(f"{path} has {len(facts.limits)} limits, expected {len(views)}: fit it again")
+        encoder = partial(_encoder_of, suite, facts, path) if facts.encoder else None
         return cls(encoder, tuple(_cloud(path, tensors, view) for view in views), facts)
+
+
+def _encoder_of(suite: Suite, facts: OODHeader, path: Path) -> Encoder:
+    """The suite's; CheckpointError for another than the check was fitted with."""
+    encoder = suite.encoder
+    if facts.encoder != encoder.card.digest:
+        raise CheckpointError(
+            f"{path} was fitted with the encoder {facts.encoder[:12]}, this suite has "
+            f"{encoder.card.digest[:12]}: use its own suite, or fit the check again"
+        )
+    return encoder
 
 
 def _too_small(rgb: RGB, least: int) -> str:
@@ -206,8 +223,8 @@ def _is_flat(rgb: RGB) -> bool:
     return float(middle(rgb).mean(axis=2).std()) < FLAT
 
 
-def _names(encoder: Encoder | None) -> tuple[str, ...]:
-    return ("traces",) if encoder is None else ("tokens", "texture")
+def _names(encoder: str) -> tuple[str, ...]:
+    return ("tokens", "texture") if encoder else ("traces",)
 
 
 def _views(encoder: Encoder | None, pictures: Sequence[RGB]) -> tuple[Floats, ...]:

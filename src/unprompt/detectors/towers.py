@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Protocol, Self, cast, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, cast, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import CLIPModel
 
 from unprompt.choices import Preprocess
 from unprompt.errors import SuiteError
 from unprompt.instruments.base import Encoder
 from unprompt.types import RGB
+
+if TYPE_CHECKING:
+    from transformers import CLIPModel
 
 _LAST = ("post_layernorm", "final_layer_norm")
 """What follows the layers of an image and of a text tower of transformers."""

@@ -1,6 +1,6 @@
 """Metrics, their table and intervals, and the fitting of calibration and thresholds. No torch, no files."""
 
-from unprompt.evaluation.attribution import REAL_PICTURES, AttributionTable, evaluate_attribution
+from unprompt.evaluation.attribution import AttributionTable, evaluate_attribution
 from unprompt.evaluation.bootstrap import Interval, bootstrap, wilson
 from unprompt.evaluation.calibration import (
     fit_calibration,
@@ -32,7 +32,6 @@ from unprompt.evaluation.table import EvaluationTable, Metrics, evaluate_scores
 from unprompt.evaluation.verdicts import Bounds, Verdicts
 
 __all__ = [
-    "REAL_PICTURES",
     "UNSEEN",
     "AttributionTable",
     "AucDifference",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -13,10 +13,7 @@ from unprompt.detectors.decide import LEAST, answers
 from unprompt.errors import DataError
 from unprompt.evaluation import metrics
 from unprompt.evaluation.arrays import Floats
-from unprompt.types import NONE_OF_THESE
-
-REAL_PICTURES: Final = "real"
-"""Row of the real pictures; their right answer is none of these."""
+from unprompt.types import NONE_OF_THESE, REAL_PICTURES
 
 Kind: TypeAlias = Literal["candidate", "outsider", "real"]
 

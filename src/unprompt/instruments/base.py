@@ -26,6 +26,7 @@ from unprompt.instruments.boxes import best_box
 from unprompt.instruments.cards import FILES, Card, Origin
 from unprompt.instruments.finite import drawn, finite
 from unprompt.instruments.loading import device_of, dtype_of
+from unprompt.instruments.threads import threads
 from unprompt.types import RGB, Box, Caption
 
 Item = TypeVar("Item")
@@ -110,11 +111,17 @@ class Instrument(ABC):
         if items:
             self.load()
         size, count = self.batch_size, len(items)
-        with torch.inference_mode():
+        with torch.inference_mode(), threads(self._stored):
             for places in full_batches([bucket(one) for one in items], size) if bucket else slices(count, size):
                 for place, one in zip(places, make([items[i] for i in places]), strict=True):
                     made.setdefault(place, one)
         return finite(self, make.__name__, items, [made[place] for place in range(count)])
+
+    @cached_property
+    def _stored(self) -> int:
+        """Bytes of the files of its weights."""
+        weights = (self.origin.folder.glob(one) for one in self.files if one.endswith(".safetensors"))
+        return sum(file.stat().st_size for found in weights for file in found)
 
     @property
     def dtype(self) -> torch.dtype:

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import cast
 
 import torch
-from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
+from unprompt.errors import SuiteError
 from unprompt.instruments.base import Vectors
 from unprompt.instruments.cards import Origin
-from unprompt.instruments.loading import from_folder, load_model
+from unprompt.instruments.loading import filled, load_part, read_weights
 from unprompt.instruments.preprocessing import Normaliser
 from unprompt.instruments.unimodal import VisionEncoder, VisualTokens
+from unprompt.instruments.vision_tower import TowerConfig, VisionTower
+from unprompt.structured_text import read_object
 from unprompt.types import RGB
 
 
@@ -21,23 +23,34 @@ class ClipVision(VisionEncoder):
 
     def __init__(self, origin: Origin, device: str = "cpu", dtype: str = "float32") -> None:
         super().__init__(origin, device, dtype)
-        config = from_folder(CLIPVisionConfig, origin)
+        self._config = config = _config(origin)
         self.side, self.depth, self.width = config.image_size, config.num_hidden_layers, config.hidden_size
         self.grid, self.joint = config.image_size // config.patch_size, config.projection_dim
         self._normalise = Normaliser.of(origin.folder, self.side)
 
     def _load(self) -> None:
-        self._model = load_model(CLIPVisionModelWithProjection, self.origin, self.device, self._dtype)
+        weights = read_weights(self.origin.folder, self.origin)
+        with torch.device("meta"):  # without numbers of its own, which the file's would replace
+            empty = VisionTower(self._config)
+        model = load_part(lambda: filled(empty, weights, self.origin), self.origin)
+        self._model = model.to(self.device, self._dtype)
 
     def _look(self, crops: Sequence[RGB], layers: Sequence[int]) -> list[VisualTokens]:
         pixels = self._normalise.cropped(crops).to(self.device, self._dtype)
-        seen = self._model(pixel_values=pixels, output_hidden_states=True)
-        cls = _array(torch.stack([states[:, 0] for states in seen.hidden_states], dim=1))
-        patches = torch.zeros(len(crops), 0, self.grid**2, self.width)
-        if layers:
-            patches = torch.stack([seen.hidden_states[layer][:, 1:] for layer in layers], dim=1)
+        cls, tokens, embedding = self._model(pixels, layers)
+        patches = torch.stack(tokens, dim=1) if layers else torch.zeros(len(crops), 0, self.grid**2, self.width)
         grids = _array(patches.unflatten(2, (self.grid, self.grid)))
-        return [VisualTokens(*made) for made in zip(cls, grids, _array(seen.image_embeds), strict=True)]
+        return [VisualTokens(*made) for made in zip(_array(cls), grids, _array(embedding), strict=True)]
+
+
+def _config(origin: Origin) -> TowerConfig:
+    file = origin.folder / "config.json"
+    try:
+        return TowerConfig.of(read_object(file))
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise SuiteError(
+            f"model {origin.name!r} cannot be loaded from {origin.folder}: {file.name}: {error}; fetch it again"
+        ) from error
 
 
 def _array(tensor: torch.Tensor) -> Vectors:

@@ -16,15 +16,15 @@ from safetensors.torch import load_file
 from unprompt.errors import MissingExtra, OptionError, SuiteError, UnpromptError
 from unprompt.instruments.cards import Origin
 
+_LOGGERS = ("transformers.utils.logging", "diffusers.utils.logging")
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @contextmanager
 def quietly() -> Iterator[None]:
     """Only errors of transformers and diffusers reach stderr inside; no progress bars. Exceptions pass."""
-    import transformers.utils.logging  # Here and by name, so that a suite without diffusion never loads diffusers.
-
-    loggers = [transformers.utils.logging, *filter(None, [sys.modules.get("diffusers.utils.logging")])]
+    # As far as they are loaded: a suite without transformers or diffusion loads neither for this.
+    loggers = [sys.modules[name] for name in _LOGGERS if name in sys.modules]
     before = [(logger, logger.get_verbosity(), logger.is_progress_bar_enabled()) for logger in loggers]
     for logger in loggers:
         logger.set_verbosity_error()
@@ -118,12 +118,16 @@ def _all_set(model: str, unset: Sequence[str], origin: Origin) -> None:
 
 
 def filled(model: Any, weights: Mapping[str, torch.Tensor], origin: Origin) -> Any:
-    """``model`` with its parameters and buffers from ``weights``, evaluating and frozen; SuiteError for one unset."""
+    """``model`` with its parameters and buffers from ``weights``, evaluating and frozen; SuiteError for one unset.
+
+    One without numbers, on torch's device ``meta``, takes the tensors themselves.
+    """
     held = {name for name, _ in model.named_parameters()}
     held |= {name for name, _ in model.named_buffers()} & set(model.state_dict())
     unset = sorted(name for name in held - set(weights) if not name.endswith("num_batches_tracked"))
     _all_set(type(model).__name__, unset, origin)
-    model.load_state_dict(weights, strict=False)
+    assign = any(one.is_meta for one in model.parameters())
+    model.load_state_dict(weights, strict=False, assign=assign)
     return model.eval().requires_grad_(False)
 
 

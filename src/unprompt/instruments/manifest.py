@@ -185,6 +185,11 @@ class Manifest:
         named = [self.instruments, *(own.instruments for own in self.methods.values()), self.generators]
         return list({spec.key: spec for table in named for spec in table.values()}.values())
 
+    @property
+    def whole(self) -> bool:
+        """Whether all its models lie beside its file, so that nothing is to be fetched."""
+        return all(spec.path for spec in self.specs())
+
     def origin(self, spec: Spec) -> Origin:
         """Where the weights lie; MissingWeights when they are not on this machine."""
         folder = self.inside(spec.path) if spec.path else self._cached(spec)

@@ -91,11 +91,9 @@ class StableDiffusion(Diffusion):
 
     def _load(self) -> None:
         with quietly():  # The import warns when torchvision is absent, which no part of this package needs.
-            from diffusers import AutoPipelineForImage2Image
-
             self._text2img = self._text_to_image(self._parts())
             self._text2img.vae.decoder.register_forward_hook(_unclipped)
-            self._img2img = AutoPipelineForImage2Image.from_pipe(self._text2img)
+            self._img2img = self._image_to_image(self._text2img.components)
         for pipeline in (self._text2img, self._img2img):
             pipeline.set_progress_bar_config(disable=True)
         self._text2img.vae.enable_slicing()  # One picture at a time, which fills any device, in less memory.
@@ -125,6 +123,12 @@ class StableDiffusion(Diffusion):
         return StableDiffusionPipeline(
             **parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False
         )
+
+    def _image_to_image(self, parts: dict[str, Any]) -> Any:
+        # By its name: the pipeline that finds it by itself imports those of all other models.
+        from diffusers import StableDiffusionImg2ImgPipeline
+
+        return StableDiffusionImg2ImgPipeline(**parts, requires_safety_checker=False)
 
     def prepare(self, picture: RGB) -> RGB:
         """The picture with its longer side at ``side`` pixels (bicubic)."""

@@ -37,3 +37,8 @@ class StableDiffusionXL(StableDiffusion):
         from diffusers import StableDiffusionXLPipeline
 
         return StableDiffusionXLPipeline(**parts, add_watermarker=False)
+
+    def _image_to_image(self, parts: dict[str, Any]) -> Any:
+        from diffusers import StableDiffusionXLImg2ImgPipeline
+
+        return StableDiffusionXLImg2ImgPipeline(**parts, add_watermarker=False)

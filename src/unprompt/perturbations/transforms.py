@@ -14,7 +14,6 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from scipy.ndimage import gaussian_filter
 
 from unprompt.images import Chroma, Limits, encode_jpeg, read, resize
 from unprompt.types import RGB
@@ -48,6 +47,8 @@ def jpeg(rgb: RGB, quality: float, rng: np.random.Generator) -> RGB:
 
 def blur(rgb: RGB, sigma: float, rng: np.random.Generator) -> RGB:
     """Gaussian blur of standard deviation ``sigma`` pixels, a channel at a time, edges reflected."""
+    from scipy.ndimage import gaussian_filter  # Here, since judging a picture blurs none.
+
     return _levels(gaussian_filter(rgb.astype(np.float32), (sigma, sigma, 0)))
 
 

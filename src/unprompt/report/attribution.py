@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from unprompt.detectors.decide import LEAST
-from unprompt.evaluation import REAL_PICTURES
 from unprompt.generators import matching_names
 from unprompt.report.summary import ERROR, Summary
 from unprompt.report.words import share
-from unprompt.types import NONE_OF_THESE, Attribution
+from unprompt.types import NONE_OF_THESE, REAL_PICTURES, Attribution
 
 
 class AttributionSummary(Summary[Attribution]):

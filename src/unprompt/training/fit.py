@@ -87,7 +87,8 @@ def fit(
     state.patience, state.on_epoch, state.on_step = run.patience, on_epoch, on_step
     if run.checkpointing:
         _checkpoint(detector)
-    run = train(state, task, run)
+    with detector.threads():
+        run = train(state, task, run)
     return Trained(state.progress.epoch, state.kept, run)
 
 

@@ -13,11 +13,11 @@ from unprompt.auditing import Audit, FileFacts, Item
 from unprompt.auditing.align import Alignment, write_aligned
 from unprompt.errors import OptionError, PictureError
 from unprompt.images import Limits
+from unprompt.processors import usable_cores
 from unprompt.progress import TimeLeft
 from unprompt.types import Sample
 from unprompt.workflows.data.splits import assigned_split
 from unprompt.workflows.extract import read_or_error
-from unprompt.workflows.planning.machine import usable_cores
 
 log = logging.getLogger(__name__)
 

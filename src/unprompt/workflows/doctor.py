@@ -16,9 +16,10 @@ from unprompt.errors import CheckpointError, MissingWeights, UnpromptError
 from unprompt.instruments import Manifest, Suite, embedded
 from unprompt.instruments.manifest import shipped
 from unprompt.instruments.specs import Spec
+from unprompt.processors import usable_cores
 from unprompt.workflows.fetch import GB
 from unprompt.workflows.planning.costs import extractors_of, specs_of
-from unprompt.workflows.planning.machine import memory, usable_cores
+from unprompt.workflows.planning.machine import memory
 from unprompt.workflows.prediction.selftest import checks
 
 FREE_GIB = 2

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import field
-from typing import TYPE_CHECKING, Annotated, Final, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -179,6 +179,7 @@ class PatchesDetector(Detector[PixelEvidence, PatchesOptions]):
     method = "patches"
     Options = PatchesOptions
     Evidence = PixelEvidence
+    large_operations: ClassVar[bool] = True
     network: PatchNetwork
 
     @classmethod

@@ -11,11 +11,11 @@ from typing import Any
 
 from unprompt.errors import UnpromptError
 from unprompt.instruments.cache import cache_folder
+from unprompt.processors import usable_cores
 from unprompt.recipes.photo.card import card
 from unprompt.recipes.photo.head_trainer import PANELS, SUITE, HeadTrainer
 from unprompt.recipes.photo.measuring import measure
 from unprompt.recipes.photo.sources import photographs
-from unprompt.workflows.planning.machine import usable_cores
 
 
 def main() -> int:

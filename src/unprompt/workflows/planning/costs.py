@@ -26,6 +26,8 @@ LONG = 5.0
 """Minutes of a run that are worth a line in the log."""
 EFFICIENCY = 0.7
 """Share of a matrix product's speed that UNets and transformers reach on a CPU; measured: 0.6 to 0.8."""
+SLOWEST = 0.01
+"""TFLOP a second that any machine reaches: what is quick with it is not measured for."""
 SIDE = 1024
 """Height and width of the matrices that are multiplied to measure."""
 
@@ -47,6 +49,8 @@ def check_cost(
         return
     number = pictures() if callable(pictures) else pictures
     if not number:
+        return
+    if work * number < 60 * LONG * SLOWEST:
         return
     minutes = work / (EFFICIENCY * speed(suite.dtype)) / 60
     estimate = (

@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from unprompt.evaluation import REAL_PICTURES
 from unprompt.images import DEFAULT_LIMITS, Limits
 from unprompt.instruments import Suite
 from unprompt.report.attribution import AttributionSummary
 from unprompt.report.report_item import ReportItem, attribution_figures
-from unprompt.types import REAL, Attribution, Picture, Sample
+from unprompt.types import REAL, REAL_PICTURES, Attribution, Picture, Sample
 from unprompt.workflows.prediction.predictor import RowPredictor, facts
 
 if TYPE_CHECKING:

@@ -72,14 +72,17 @@ class Predictor(RowPredictor[Prediction]):
     def _head(self, suite: Suite) -> Head[Prediction]:
         from unprompt.workflows.prediction.heads import DetectorHead
 
+        return DetectorHead(suite, self.method, **self._options)
+
+    def _checked(self, head: Head[Prediction]) -> Head[Prediction]:
+        from unprompt.workflows.prediction.heads import DetectorHead
+
         try:
-            head = DetectorHead(suite, self.method, **self._options)
+            return super()._checked(head)
         except MissingWeights:
-            if self.method not in suite.manifest.fallbacks:
+            if self.method not in head.suite.manifest.fallbacks:
                 raise
-            head = DetectorHead(suite, self.method, fallback=True, **self._options)
-        head.check()
-        return head
+        return super()._checked(DetectorHead(head.suite, self.method, fallback=True, **self._options))
 
     def _truth(self, sample: Sample) -> dict[str, Any]:
         return {"label": sample.label}

@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final, Generic
 
 import numpy as np
 import numpy.typing as npt
 
-from unprompt.detectors import load, load_attributor
+from unprompt.detectors import OF_FILES, checkpoint, load, load_attributor
+from unprompt.detectors.attributor import Attributor
 from unprompt.detectors.base import Detector, Floats, Model
 from unprompt.detectors.calibration import Thresholds, sigmoid
 from unprompt.detectors.decide import answers
@@ -39,14 +41,31 @@ LESSER: Final = (
 
 
 class Head(ABC, Generic[Row]):
-    """A suite's head, and the suite's out-of-distribution check."""
+    """A suite's head, which is loaded when it is first asked for, and the suite's out-of-distribution check."""
 
-    draws = 1
-    """Of the noise, for each picture."""
+    def __init__(self, suite: Suite, path: Path) -> None:
+        self.suite, self.path = suite, path
 
-    def __init__(self, suite: Suite, model: Model[Any, Any]) -> None:
-        self.suite = suite
-        self.extractor: Extractor[Any] = model.extractor
+    @property
+    @abstractmethod
+    def model(self) -> Model[Any, Any]:
+        """The loaded head."""
+
+    @property
+    def extractor(self) -> Extractor[Any]:
+        """What makes its evidence."""
+        return self.model.extractor
+
+    @property
+    def draws(self) -> int:
+        """Of the noise, for each picture."""
+        return 1
+
+    @cached_property
+    def of_files(self) -> bool:
+        """Whether a score describes the file too, and not the pixels alone; from the header."""
+        header = checkpoint.read_header(self.path)
+        return not OF_FILES.isdisjoint({header.method, *(one["method"] for one in header.members)})
 
     @cached_property
     def ood(self) -> OODDetector | None:
@@ -67,6 +86,10 @@ class Head(ABC, Generic[Row]):
     def is_unlearned(self, picture: Picture) -> bool:
         """Whether it is grey or toned, and the suite learned colour pictures alone."""
         return self.suite.manifest.colour_only and is_toned(picture.rgb)
+
+    @abstractmethod
+    def check(self) -> None:
+        """Load it; CheckpointError or OptionError for one that can give no answer."""
 
     @abstractmethod
     def probabilities(self, cache: ProductCache) -> Floats:
@@ -90,16 +113,29 @@ class DetectorHead(Head[Prediction]):
         average: int = 1,
         fallback: bool = False,
     ) -> None:
-        path = suite.manifest.fallbacks[method] if fallback else suite.head(method)
-        self.detector: Detector[Any, Any] = load(path, suite)
+        super().__init__(suite, suite.manifest.fallbacks[method] if fallback else suite.head(method))
         self.notes = (LESSER.format(suite.manifest.cli_name),) if fallback else ()
         """What every row warns of."""
-        weak = [f"{name} (AUC {area:.2f})" for name, area in self.detector.figures.get("weak", {}).items()]
-        self.missed = (MISSED.format(", ".join(weak)),) if weak else ()
+        self.prior, self.fpr, self._average = prior, fpr, average
+
+    @cached_property
+    def detector(self) -> Detector[Any, Any]:
+        """The loaded head."""
+        return load(self.path, self.suite)
+
+    @property
+    def model(self) -> Detector[Any, Any]:
+        return self.detector
+
+    @property
+    def draws(self) -> int:
+        return self._average if self.extractor.noisy else 1
+
+    @property
+    def missed(self) -> tuple[str, ...]:
         """What a row warns of whose picture is not called generated."""
-        super().__init__(suite, self.detector)
-        self.prior, self.fpr = prior, fpr
-        self.draws = average if self.extractor.noisy else 1
+        weak = [f"{name} (AUC {area:.2f})" for name, area in self.detector.figures.get("weak", {}).items()]
+        return (MISSED.format(", ".join(weak)),) if weak else ()
 
     @cached_property
     def thresholds(self) -> Thresholds:
@@ -207,9 +243,21 @@ class AttributorHead(Head[Attribution]):
     """Which of the candidates made it?"""
 
     def __init__(self, suite: Suite, method: str, generators: Sequence[str] | None = None) -> None:
-        attributor = load_attributor(suite.head(method), suite)
-        self.attributor = attributor if generators is None else attributor.subset(generators)
-        super().__init__(suite, self.attributor)
+        super().__init__(suite, suite.head(method))
+        self._generators = generators
+
+    @cached_property
+    def attributor(self) -> Attributor[Any, Any]:
+        """The loaded head, with the candidates that are asked about."""
+        loaded = load_attributor(self.path, self.suite)
+        return loaded if self._generators is None else loaded.subset(self._generators)
+
+    @property
+    def model(self) -> Attributor[Any, Any]:
+        return self.attributor
+
+    def check(self) -> None:
+        _ = self.attributor
 
     def probabilities(self, cache: ProductCache) -> Floats:
         return np.asarray(self._probabilities(self.extractor.extract(cache)).max(axis=1))

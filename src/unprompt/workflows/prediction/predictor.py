@@ -72,27 +72,38 @@ class RowPredictor(ABC, Generic[Row]):
         self.suites, self.method, self.batch_size = tuple(suites), method, batch_size
         self._confirm, self._limits, self._lock = confirm, limits, RLock()
         self._heads: tuple[Head[Row], ...] = ()
+        self._confirmed: set[Head[Row]] = set()
         self._absent: tuple[str, ...] = ()
         """What is told of suites that lack models, where no other knows a picture."""
 
     @property
     def heads(self) -> tuple[Head[Row], ...]:
-        """In the order in which they are tried; loaded at the first call."""
+        """In the order in which they are tried; found at the first call, each loaded for its first picture."""
         with self._lock:
             if not self._heads:
-                heads = tuple(self._present())
-                if self._confirm:
-                    for head in heads:
-                        self._confirm(head)
-                self._heads = heads
+                self._heads = tuple(self._present())
         return self._heads
 
+    def _ready(self, head: Head[Row]) -> Head[Row]:
+        """The head, confirmed before it is first used."""
+        if self._confirm and head not in self._confirmed:
+            self._confirm(head)
+            self._confirmed.add(head)
+        return head
+
     def _present(self) -> Iterator[Head[Row]]:
-        """Of one suite its head; of several those whose models are on this machine, and MissingWeights for none."""
+        """Of one suite its head; of several those whose models are on this machine, and MissingWeights for none.
+
+        Of several suites, one that lacks no model is loaded when a picture is in its distribution: to know that takes
+        less than its heads do.
+        """
         lacking: list[MissingWeights] = []
         for suite in self.suites:
             try:
-                yield self._head(suite)
+                head = self._head(suite)
+                if suite is self.suites[-1] or not suite.manifest.whole:
+                    head = self._checked(head)
+                yield head
             except MissingWeights as error:
                 lacking.append(error)
                 self._absent = (*self._absent, ABSENT.format(suite.manifest.cli_name))
@@ -113,7 +124,7 @@ class RowPredictor(ABC, Generic[Row]):
             for head in self.heads:
                 cache = ProductCache([from_array(noise, "noise", self._limits)], head.suite)
                 head.is_ood(cache)
-                head.answer(cache, [False], explain=False)
+                self._ready(head).answer(cache, [False], explain=False)
 
     def iterate(
         self, inputs: Iterable[Input], report: Path | None = None, remember: bool = True, pictures: bool = True
@@ -201,7 +212,7 @@ class RowPredictor(ABC, Generic[Row]):
 
     def _key(self, picture: Picture) -> str:
         """What two inputs of one answer have in common."""
-        of_files = any(one.extractor.of_files for one in self.heads)
+        of_files = any(one.of_files for one in self.heads)
         return picture.sha256 if of_files and picture.sha256 else picture.pixels
 
     def _answers(self, pictures: Sequence[Picture], explain: bool) -> list[ReportItem[Row]]:
@@ -233,7 +244,7 @@ class RowPredictor(ABC, Generic[Row]):
         if not cache.pictures:
             return []
         try:
-            return head.answer(cache, ood, explain)
+            return self._ready(head).answer(cache, ood, explain)
         except NotFinite as error:
             sound = [place not in error.places for place in range(len(ood))]
             rest = iter(self._answered(head, cache.without(error.places), list(compress(ood, sound)), explain))
@@ -244,7 +255,13 @@ class RowPredictor(ABC, Generic[Row]):
             ]
 
     @abstractmethod
-    def _head(self, suite: Suite) -> Head[Row]: ...
+    def _head(self, suite: Suite) -> Head[Row]:
+        """Not loaded yet."""
+
+    def _checked(self, head: Head[Row]) -> Head[Row]:
+        """The head or what stands in for it, loaded; raises where it can give no answer."""
+        head.check()
+        return head
 
     @abstractmethod
     def _truth(self, sample: Sample) -> dict[str, Any]:
