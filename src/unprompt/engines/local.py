@@ -11,11 +11,10 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.queues import SimpleQueue
-from typing import Any, Final, Generic
+from typing import Any, Generic
 
 from unprompt.engines.base import Deaths, Engine, Line, Opening, R, T, Work
-
-_THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+from unprompt.processors import prepare_environment, threads_chosen, usable_cores
 
 
 class LocalEngine(Engine):
@@ -48,7 +47,7 @@ class LocalEngine(Engine):
         devices: SimpleQueue[str] = context.SimpleQueue()
         for device in self.devices:
             devices.put(device)
-        threads = max(1, (os.cpu_count() or 1) // count)
+        threads = max(1, usable_cores() // count)
         given = pickle.dumps(work), devices, threads
         pool = ProcessPoolExecutor(count, mp_context=context, initializer=_prepare, initargs=given)
         try:
@@ -95,8 +94,9 @@ def _prepare(work: bytes, devices: SimpleQueue[str], threads: int) -> None:
     """Before anything heavy is imported."""
     global _arrived  # noqa: PLW0603 - a process has one work
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    for name in _THREADS:
-        os.environ.setdefault(name, str(threads))
+    if not threads_chosen():
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+    prepare_environment()
     _arrived = Opening(work, devices.get())
 
 
