@@ -19,11 +19,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from unprompt.evaluation import Ruling
+from unprompt.evaluation import FigureRecipe, Ruling
 from unprompt.report.grid import Grid, markdown
 from unprompt.report.paper_table import claims_grid
 from unprompt.report.results import read_rows, words
-from unprompt.workflows.planning.recipes import recipe, recipes
+from unprompt.workflows.planning.recipe_files import recipe, recipes
 
 HERE = Path(__file__).resolve().parent
 HEAD = """# The laboratory
@@ -45,8 +45,10 @@ answers are about heads that saw a few dozen pictures of each class of synthetic
 def entry(folder: Path) -> dict[str, Any]:
     """What the page needs of one run."""
     told, settings = (json.loads((folder / name).read_text("utf-8")) for name in ("claims.json", "run.json"))
-    rows = [row for row in read_rows(folder / "results.json") if row.generator in ("macro", "unseen")]
-    metrics = recipe(told["recipe"]).metrics
+    made = recipe(told["recipe"])
+    metrics = () if isinstance(made, FigureRecipe) else made.metrics
+    results = read_rows(folder / "results.json") if metrics else ()
+    rows = [row for row in results if row.generator in ("macro", "unseen")]
     means = [
         {
             "row": json.loads(row.settings)["row"],
@@ -87,10 +89,13 @@ def _run(run: Mapping[str, Any]) -> Iterator[str]:
     heads = "one training of each head" if run["seeds"] == 1 else f"{run['seeds']} trainings of each head"
     yield f"## {run['recipe']}: {made.title}\n"
     quick = "**Quick**: " if run["pictures"] else ""
-    yield f"{quick}suite `{run['suite']}`, {taken}, {heads}; learned from {', '.join(run['learned'])}.\n"
-    rulings = [Ruling(**claim) for claim in run["claims"]]
-    yield markdown([Grid("Claims", claims_grid(rulings).header, claims_grid(rulings).rows, labels=2)])
-    yield markdown([_means(run, made.perturbations)])
+    figure = isinstance(made, FigureRecipe)
+    learned = "nothing is learned" if figure else f"{heads}; learned from {', '.join(run['learned'])}"
+    yield f"{quick}suite `{run['suite']}`, {taken}, {learned}.\n"
+    claims = claims_grid([Ruling(**claim) for claim in run["claims"]], points=not figure)
+    yield markdown([Grid("Claims", claims.header, claims.rows, labels=2)])
+    if not figure:
+        yield markdown([_means(run, made.perturbations)])
 
 
 def _means(run: Mapping[str, Any], perturbations: Sequence[str]) -> Grid:

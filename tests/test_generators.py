@@ -17,7 +17,7 @@ from unprompt.datasets.wildrf import WILDRF
 from unprompt.detectors import ATTRIBUTORS
 from unprompt.generators import ALIASES, canonical_name, folder_names, is_known, matching_names, normalise_name
 from unprompt.instruments import Manifest, embedded
-from unprompt.workflows.planning.recipes import recipe, recipes
+from unprompt.workflows.planning.recipe_files import recipe, recipes
 
 BENCHMARKS = (GENIMAGE, DRCT, DIFFUSIONFORENSICS, UNIVERSAL, FORENSYNTHS, WILDRF)
 OTHER_MEANING = {"Deepfakes": "whichfaceisreal"}

@@ -16,7 +16,7 @@ import pytest
 from unprompt.analysis import sign_table
 from unprompt.evaluation import Result, Ruling
 from unprompt.report.results import write_rows
-from unprompt.workflows.planning.recipes import recipe, recipes
+from unprompt.workflows.planning.recipe_files import recipe, recipes
 
 ROOT = Path(__file__).parents[1]
 

@@ -21,7 +21,8 @@ from unprompt.perturbations import Chain
 from unprompt.types import GENERATED, REAL
 from unprompt.workflows.laboratory import cells
 from unprompt.workflows.planning.dry_run import DryRun
-from unprompt.workflows.planning.recipes import recipe, recipes, select, specs_of
+from unprompt.workflows.planning.recipe_files import recipe, recipes
+from unprompt.workflows.planning.recipes import select, specs_of
 from unprompt.workflows.reproduce import Reproduction, reproduce
 
 from .benchmark_trees import GENIMAGE as INNER

@@ -11,6 +11,7 @@ from unprompt.evaluation.calibration import (
 )
 from unprompt.evaluation.delong import AucDifference, auc_difference, auc_interval
 from unprompt.evaluation.difference import Comparison, Difference, compare_scores
+from unprompt.evaluation.figure_recipe import FigureClaim, FigureRecipe
 from unprompt.evaluation.laboratory import UNSEEN, Estimate, HeadScores, Measurements, Ruling, measure_heads
 from unprompt.evaluation.metrics import (
     accuracy,
@@ -25,7 +26,7 @@ from unprompt.evaluation.metrics import (
     tpr_at_fpr,
 )
 from unprompt.evaluation.rates import Rates
-from unprompt.evaluation.recipe import Claim, Column, RecipeRow, TableRecipe, Term, TrainingSet
+from unprompt.evaluation.recipe import Claim, Column, Recipe, RecipeRow, TableRecipe, Term, TrainingSet
 from unprompt.evaluation.results import Result, results, with_paper
 from unprompt.evaluation.spread import spread
 from unprompt.evaluation.table import EvaluationTable, Metrics, evaluate_scores
@@ -42,11 +43,14 @@ __all__ = [
     "Difference",
     "Estimate",
     "EvaluationTable",
+    "FigureClaim",
+    "FigureRecipe",
     "HeadScores",
     "Interval",
     "Measurements",
     "Metrics",
     "Rates",
+    "Recipe",
     "RecipeRow",
     "Result",
     "Ruling",

@@ -92,18 +92,33 @@ class Claim:
 
 
 @dataclass(frozen=True, config=CONFIG)
-class TableRecipe:
-    """All that a run needs to know of a table, beside the suite and the pictures."""
+class Recipe:
+    """What a table and a figure have in common."""
 
     name: Annotated[str, Field(exclude=True)]
     """PAPER/TABLE; no field of the file."""
     title: str
     loader: str
     """Dataset whose loader reads a root that is named without one."""
-    metrics: Several[str]
-    """What is printed, each as a table of its own: fields of :class:`~unprompt.evaluation.Rates`."""
     columns: Several[Column]
     """Test sets."""
+
+    @classmethod
+    def from_dict(cls, name: str, table: Mapping[str, Any]) -> Self:
+        """From a recipe file's content; :class:`DataError` that names what is missing, unknown or of a wrong length."""
+        try:
+            return cls(name, **table)
+        except ValidationError as error:
+            wrong = Misfit.of(error, cls)
+            raise DataError(f"recipe {name}: {wrong.message(' '.join(wrong.place))}", got=wrong.got) from error
+
+
+@dataclass(frozen=True, config=CONFIG)
+class TableRecipe(Recipe):
+    """All that a run needs to know of a table, beside the suite and the pictures."""
+
+    metrics: Several[str]
+    """What is printed, each as a table of its own: fields of :class:`~unprompt.evaluation.Rates`."""
     train: TrainingSet
     rows: Several[RecipeRow]
     claims: Several[Claim]
@@ -133,18 +148,14 @@ class TableRecipe:
                     raise ValueError(f"{row.name}: {metric} has {len(numbers)} numbers; expected {expected}")
 
     @property
+    def trainings(self) -> tuple[TrainingSet, ...]:
+        """The table's, then those of rows that have their own."""
+        return (self.train, *(row.train for row in self.rows if row.train))
+
+    @property
     def printed_columns(self) -> tuple[Column, ...]:
         """Test sets, or candidates where the table is one of attribution."""
         return self.candidates or self.columns
-
-    @classmethod
-    def from_dict(cls, name: str, table: Mapping[str, Any]) -> Self:
-        """From a recipe file's content; :class:`DataError` that names what is missing, unknown or of a wrong length."""
-        try:
-            return cls(name, **table)
-        except ValidationError as error:
-            wrong = Misfit.of(error, cls)
-            raise DataError(f"recipe {name}: {wrong.message(' '.join(wrong.place))}", got=wrong.got) from error
 
     def paper(self, row: RecipeRow, whole: bool) -> dict[tuple[str, str, str], float]:
         """A row's printed numbers as shares, by (perturbation, generator, metric); with averages if ``whole``."""

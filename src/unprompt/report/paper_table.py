@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -104,19 +104,20 @@ class PaperTable:
         return f"suite {self.suite}, n = {classes}, 95 % intervals"
 
 
-def claims_grid(rulings: Sequence[Ruling]) -> Grid:
-    """What the measurements say to the claims of one table or several."""
-    rows = [(one.says, one.answer, _difference(one), f"{one.n_real} + {one.n_generated}") for one in rulings]
-    header = ("claim", "answer", "by, in points", "pictures")
-    return Grid("The claims, by paired 95 % intervals", header, tuple(rows), labels=2)
+def claims_grid(rulings: Sequence[Ruling], points: bool = True) -> Grid:
+    """What the measurements say to claims of tables, or without ``points`` of figures, in their numbers' own units."""
+    show = _points if points else _plain
+    rows = [(one.says, one.answer, _difference(one, show), f"{one.n_real} + {one.n_generated}") for one in rulings]
+    header = ("claim", "answer", "by, in points" if points else "by", "pictures")
+    return Grid(f"The claims, by {'paired ' if points else ''}95 % intervals", header, tuple(rows), labels=2)
 
 
-def _difference(ruling: Ruling) -> str:
+def _difference(ruling: Ruling, show: Callable[[float], str]) -> str:
     if ruling.difference is None or ruling.low is None or ruling.high is None:
         return ruling.reason
-    bound = f", expected above {_points(ruling.above)}" if ruling.above else ""
-    ends = f"{_points(ruling.low)}, {_points(ruling.high)}"
-    return f"{words(ruling.metric)} {_points(ruling.difference)} [{ends}]{bound}"
+    bound = f", expected above {show(ruling.above)}" if ruling.above else ""
+    ends = f"{show(ruling.low)}, {show(ruling.high)}"
+    return f"{words(ruling.metric)} {show(ruling.difference)} [{ends}]{bound}"
 
 
 def _alone(recipe: TableRecipe, metric: str) -> Grid:
@@ -152,6 +153,10 @@ def _cell(estimate: Estimate | None) -> str:
         return NOTHING
     around = estimate.interval()
     return f"{100 * estimate.value:.2f} [{100 * around.low:.2f}, {100 * around.high:.2f}]"
+
+
+def _plain(value: float) -> str:
+    return f"{value:+.3g}".replace("-", "\N{MINUS SIGN}")
 
 
 def _points(number: float) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from unprompt.choices import Precision
 from unprompt.errors import DataError, OptionError
-from unprompt.evaluation import Measurements, Result, Ruling, TableRecipe, measure_heads
+from unprompt.evaluation import FigureRecipe, Measurements, Recipe, Result, Ruling, TableRecipe, measure_heads
 from unprompt.instruments import Manifest
 from unprompt.report.grid import FORMS, Grid, render
 from unprompt.report.paper_table import PaperTable, claims_grid
@@ -21,9 +21,11 @@ from unprompt.store import fingerprint, write_aside
 from unprompt.store.files import locked
 from unprompt.structured_text import read_object
 from unprompt.workflows.laboratory.cells import Bench
+from unprompt.workflows.laboratory.figure import draw_figure
 from unprompt.workflows.laboratory.numbers import result_rows
 from unprompt.workflows.planning.dry_run import DryRun, estimate
-from unprompt.workflows.planning.recipes import RecipeSamples, recipe, select, specs_of
+from unprompt.workflows.planning.recipe_files import recipe
+from unprompt.workflows.planning.recipes import RecipeSamples, select, specs_of
 from unprompt.workflows.planning.status import RecipeStatus, left_out, statuses
 
 log = logging.getLogger(__name__)
@@ -78,15 +80,16 @@ def reproduce(
     options: Mapping[str, Any] | None = None,
     max_minutes: float | None = 5.0,
 ) -> Reproduction | DryRun | tuple[RecipeStatus, ...]:
-    """Make a paper's table, with the paper's numbers beside ours; an interrupted run goes on by the same command.
+    """Make a paper's table or figure, with its numbers beside ours; an interrupted run goes on by the same command.
 
     Extracts, trains and scores what the table's rows need, each thing once, for all tables that take the same
-    pictures. Pictures of other generators may stand in for the paper's, and are then measured without being compared.
+    pictures; a figure is drawn from the evidence alone. Pictures of other generators may stand in for the paper's, and
+    are then measured without being compared.
 
     A run that would take longer than ``max_minutes`` on a CPU raises Unconfirmed before it begins; None = no limit.
 
     Args:
-        table: PAPER/TABLE, as sare/table1 or item/table1, or the path of a recipe's .toml.
+        table: PAPER/TABLE or PAPER/FIGURE, as sare/table1 or tidy/figure1, or the path of a recipe's .toml.
         listed: Name every recipe, and what it lacks with this suite and data.
         data: The root of the paper's dataset, or a data specification; may be given several times.
         suite: The models to use: ``unprompt suites`` lists them.
@@ -145,6 +148,8 @@ def reproduce(
     log.info(f"{wanted.name}: evidence, heads and scores in {place}")
     heads: dict[tuple[str, str], list[Any]] = {}
     with locked(place / "run.lock"):  # a cell gives the evidence its own labels, one cell at a time
+        if isinstance(wanted, FigureRecipe):
+            return _drawn(folder, wanted, bench, missing, seed)
         for row in (row for row in wanted.rows if row.name not in missing):
             for number in range(seed, seed + seeds):
                 for chain, views in bench.views(wanted, row, number):
@@ -155,7 +160,7 @@ def reproduce(
 
 
 def _begin(
-    folder: Path, recipe: TableRecipe, selection: RecipeSamples, manifest: Manifest, settings: Mapping[str, Any]
+    folder: Path, recipe: Recipe, selection: RecipeSamples, manifest: Manifest, settings: Mapping[str, Any]
 ) -> None:
     """Store the settings; OptionError when the folder holds another run."""
     settings = {
@@ -192,12 +197,30 @@ def _written(
     files = [folder / f"results{suffix}" for suffix in (".parquet", ".json")]
     for path in files:
         write_rows(path, rows)
-    texts = {f"{TABLE}{suffix}": render(grids, suffix) for suffix in FORMS}
-    texts[CLAIMS] = json.dumps(
-        {"recipe": recipe.name, "suite": suite, "claims": [asdict(one) for one in rulings]}, indent=1
+    files += _written_texts(folder, recipe, suite, rulings, grids)
+    return Reproduction(
+        recipe.name, tuple(rows), tuple(rulings), tuple(grids), _absent(selection), missing, tuple(files)
     )
+
+
+def _drawn(folder: Path, recipe: FigureRecipe, bench: Bench, missing: Mapping[str, str], seed: int) -> Reproduction:
+    files, rulings = draw_figure(recipe, bench, folder, missing, seed)
+    grids = [claims_grid(rulings, points=False)] if rulings else []
+    files += _written_texts(folder, recipe, Manifest.read(bench.suite).called, rulings, grids)
+    return Reproduction(recipe.name, (), tuple(rulings), tuple(grids), _absent(bench.selection), missing, tuple(files))
+
+
+def _absent(selection: RecipeSamples) -> tuple[str, ...]:
+    return () if selection.standing_in else tuple(one.heading for one in selection.absent)
+
+
+def _written_texts(
+    folder: Path, recipe: Recipe, suite: str, rulings: Sequence[Ruling], grids: Sequence[Grid]
+) -> list[Path]:
+    """The files of the tables and of the claims."""
+    texts = {f"{TABLE}{suffix}": render(grids, suffix) for suffix in FORMS} if grids else {}
+    claims = {"recipe": recipe.name, "suite": suite, "claims": [asdict(one) for one in rulings]}
+    texts[CLAIMS] = json.dumps(claims, indent=1)
     for name, text in texts.items():
-        files.append(folder / name)
-        write_aside(files[-1], lambda file, text=text: file.write(text.encode("utf-8")))  # type: ignore[misc]
-    absent = () if selection.standing_in else tuple(one.heading for one in selection.absent)
-    return Reproduction(recipe.name, tuple(rows), tuple(rulings), tuple(grids), absent, missing, tuple(files))
+        write_aside(folder / name, lambda file, text=text: file.write(text.encode("utf-8")))  # type: ignore[misc]
+    return [folder / name for name in texts]

@@ -88,7 +88,7 @@ class HeadCell:
     @cached_property
     def _made(self) -> tuple[Store, Head]:
         """The evidence under this cell's labels, and the head, trained now if it is not there."""
-        store, checkpoint = Store(self._extracted()), self.bench.folder / "heads" / f"{self._stem}.safetensors"
+        store, checkpoint = Store(self.evidence()), self.bench.folder / "heads" / f"{self._stem}.safetensors"
         if not checkpoint.exists():
             self._train(store, checkpoint)
         return store, open_head(checkpoint, Suite.load(self.suite, self.bench.device, self.bench.dtype))
@@ -106,8 +106,8 @@ class HeadCell:
             options["generators"] = suite_candidates(Manifest.read(self.suite), self.row.method, self.candidates)
         return options
 
-    def _extracted(self) -> Path:
-        """The common evidence, with the labels of this cell."""
+    def evidence(self) -> Path:
+        """The folder of the common evidence, with the labels of this cell."""
         index = self._index()
         path = self.bench.folder / f"index-{hashlib.sha256(index).hexdigest()[:8]}.csv"
         write_aside(path, lambda file: file.write(index))

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from unprompt.detectors import ATTRIBUTORS, EVERY
 from unprompt.errors import DataError, StoreError
-from unprompt.evaluation import RecipeRow, TableRecipe
+from unprompt.evaluation import FigureRecipe, RecipeRow, TableRecipe
 from unprompt.instruments import Manifest, Suite
 from unprompt.store import Store
 from unprompt.types import GENERATED, REAL, Sample
@@ -89,18 +89,18 @@ class DryRun:
         return asdict(self)
 
 
-def estimate(recipe: TableRecipe, bench: Bench, missing: Mapping[str, str], seeds: int) -> DryRun:
+def estimate(recipe: TableRecipe | FigureRecipe, bench: Bench, missing: Mapping[str, str], seeds: int) -> DryRun:
     """Nothing stays but the answer: what is timed lies in a folder of its own that is removed."""
     selection, sample = bench.selection, _sample(bench.selection.samples)
     rows, manifest = [row for row in recipe.rows if row.method], Manifest.read(bench.suite)
     with tempfile.TemporaryDirectory(prefix="unprompt-dry-run-", ignore_cleanup_errors=True) as name:
-        costs = []
+        costs, trainings = [], seeds if recipe.trainings else 0
         for row in rows:
             able = row.name not in missing and bool(sample)
             work = sum(tflop(manifest, one) for one in extractors_of(row.method, manifest))
             log.info(f"{recipe.name}, {row.name}: {f'timing {len(sample)} pictures' if able else 'not timed'}")
             cost = RowCost(row.name, row.method, missing.get(row.name, ""), work)
-            costs.append(_timed(cost, row, bench, sample, Path(name), seeds) if able else cost)
+            costs.append(_timed(cost, row, bench, sample, Path(name), trainings) if able else cost)
         size = sum(path.stat().st_size for path in Path(name, "rest").rglob("*") if path.is_file())
     tested = sum(one.split in ("test", None) for one in selection.samples)
     asked = len(selection.samples) + len(recipe.perturbations) * tested
@@ -156,7 +156,8 @@ def _timed(cost: RowCost, row: RecipeRow, bench: Bench, sample: Sequence[Sample]
     extract_samples(extractor, sample[1:] or sample, folder / "rest", instruments)
     seconds = (time.perf_counter() - start) / max(1, len(sample) - 1)
     known, epochs = made.Options().to_dict(), getattr(stated, "epochs", None)
-    epoch = _epoch(row.method, folder, instruments, options, len(sample) // 2) if "epochs" in known else 0.0
+    trains = seeds > 0 and "epochs" in known
+    epoch = _epoch(row.method, folder, instruments, options, len(sample) // 2) if trains else 0.0
     heads = seeds * (1 if row.method in ATTRIBUTORS else max(1, len(bench.selection.candidates)))
     learned = sum(one.split == "train" and one.uri in bench.selection.subset(row) for one in bench.selection.samples)
     hours = None if epoch is None else epoch * learned * (epochs or 1) * heads / HOUR

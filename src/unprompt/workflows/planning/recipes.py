@@ -1,4 +1,4 @@
-"""The recipes that the package carries, and which pictures of what is on disk a recipe takes."""
+"""Which pictures of what is on disk a recipe takes."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path, PurePath
 from typing import Final
 
 from unprompt import datasets
 from unprompt.datasets import NAMES, partners
-from unprompt.errors import DataError, OptionError
-from unprompt.evaluation import Column, RecipeRow, TableRecipe, TrainingSet
+from unprompt.errors import OptionError
+from unprompt.evaluation import Column, FigureRecipe, Recipe, RecipeRow, TableRecipe, TrainingSet
 from unprompt.generators import matching_names
-from unprompt.structured_text import read_toml
 from unprompt.types import GENERATED, REAL, SPLITS, Label, Sample, Split
 
-FOLDER: Final = "papers"
-"""Inside the package, so that a wheel carries the recipes too."""
 MINIATURE: Final = "miniature"
 OWN_INDEX: Final = ("folder", "manifest", "huggingface")
 """Loaders of data that is no benchmark, whose names of generators are whatever somebody wrote."""
@@ -82,26 +78,7 @@ class RecipeSamples:
         return {one.generator: one.real for one in self.columns if one.real in real}
 
 
-def recipe(name: str) -> TableRecipe:
-    """The recipe PAPER/TABLE that the package carries, or that of a file of one's own; OptionError for neither."""
-    if name.endswith(".toml"):
-        return _read(Path(name).with_suffix("").name, Path(name))
-    known = recipes()
-    if name not in known:
-        raise OptionError(
-            f"got the table {name!r}, expected one of {', '.join(known)}, or the path of a recipe's .toml"
-        )
-    return _read(name, known[name])
-
-
-def recipes() -> dict[str, Path]:
-    """PAPER/TABLE -> file, sorted."""
-    folder = Path(str(resources.files("unprompt") / FOLDER))
-    found = {f"{path.parent.name}/{path.stem}": path for path in folder.glob("*/*.toml")}
-    return dict(sorted(found.items()))
-
-
-def specs_of(recipe: TableRecipe, data: Sequence[str], suite: str) -> list[str]:
+def specs_of(recipe: Recipe, data: Sequence[str], suite: str) -> list[str]:
     """Data specifications: a bare root is for the recipe's own loader; none is the little world with its own suite."""
     if not data and suite == MINIATURE:
         return [f"{MINIATURE}:"]
@@ -111,7 +88,10 @@ def specs_of(recipe: TableRecipe, data: Sequence[str], suite: str) -> list[str]:
 
 
 def select(
-    recipe: TableRecipe, specs: Iterable[str], train: Sequence[str] | None = None, pictures: int | None = None
+    recipe: TableRecipe | FigureRecipe,
+    specs: Iterable[str],
+    train: Sequence[str] | None = None,
+    pictures: int | None = None,
 ) -> RecipeSamples:
     """The recipe's pictures of these data; ``pictures`` keeps so many of each label, generator and split.
 
@@ -120,7 +100,7 @@ def select(
     """
     if pictures is not None and pictures < 1:
         raise OptionError(f"--pictures is {pictures}, expected 1 or more of each label, generator and split")
-    trainings = [recipe.train, *(row.train for row in recipe.rows if row.train)]
+    trainings = recipe.trainings
     named = [one.generator for one in recipe.columns] + [name for one in trainings for name in one.generators]
     found = [one for spec in specs for one in _loaded(spec, named)]
     labelled = list({one.uri: one for one in found if one.label is not None}.values())
@@ -132,14 +112,16 @@ def select(
     made = sorted({one.generator for one in labelled if one.label == GENERATED})
     asked = tuple(one for name in train or () for one in matching_names(name, made) or [name])
     kept: dict[tuple[str, ...], list[Sample]] = {}
+    if not trainings:
+        kept[()] = _fewer(_taken(labelled, columns, ()), pictures or 0, _kind)
     for one in trainings[:1] if asked else trainings:
         learned = asked or _learned(one, standing_in)
         taken = _fewer(_taken(labelled, columns, learned), one.pictures, _trained_on)
-        kept[learned] = _fewer(taken, pictures or 0, lambda one: (one.split, one.label, one.generator))
+        kept[learned] = _fewer(taken, pictures or 0, _kind)
     uris = {one.uri for samples in kept.values() for one in samples}
     candidates = recipe.candidates
     if candidates and standing_in:
-        candidates = tuple(Column(name, name) for name in recipe.train.stand_in)
+        candidates = tuple(Column(name, name) for name in trainings[0].stand_in)
     return RecipeSamples(
         samples=tuple(one for one in labelled if one.uri in uris),
         sets={learned: frozenset(one.uri for one in samples) for learned, samples in kept.items()},
@@ -147,13 +129,19 @@ def select(
         candidates=candidates,
         absent=tuple(one for one in recipe.columns if one.generator not in there),
         standing_in=standing_in,
-        problems=tuple(dict.fromkeys(one for key, own in kept.items() for one in _problems(own, key, columns))),
+        problems=tuple(
+            dict.fromkeys(one for key, own in kept.items() for one in _problems(own, key, columns, bool(trainings)))
+        ),
         asked=asked,
     )
 
 
 def _learned(train: TrainingSet, standing_in: bool) -> tuple[str, ...]:
     return train.stand_in if standing_in else train.generators
+
+
+def _kind(sample: Sample) -> object:
+    return sample.split, sample.label, sample.generator
 
 
 def _trained_on(sample: Sample) -> object:
@@ -175,16 +163,7 @@ def _loaded(spec: str, named: Sequence[str]) -> list[Sample]:
     return [replace(one, generator=meant.get(one.generator, one.generator)) for one in samples]
 
 
-def _read(name: str, path: Path) -> TableRecipe:
-    try:
-        return TableRecipe.from_dict(name, read_toml(path))
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path} cannot be read as a recipe ({error}); expected a TOML file like those shipped"
-        ) from error
-
-
-def _rooted(recipe: TableRecipe, root: str) -> str:
+def _rooted(recipe: Recipe, root: str) -> str:
     return root if Path(root).is_file() else f"{recipe.loader}:{root}"  # a file is a manifest
 
 
@@ -230,12 +209,14 @@ def _lowest(samples: Sequence[Sample], count: int) -> list[Sample]:
     return sorted(samples, key=lambda one: (key(one), one.uri))[:count]
 
 
-def _problems(samples: Sequence[Sample], learned: Sequence[str], columns: Sequence[Column]) -> Iterable[str]:
+def _problems(
+    samples: Sequence[Sample], learned: Sequence[str], columns: Sequence[Column], trains: bool
+) -> Iterable[str]:
     if not columns:
         yield "no generated picture in the test split: nothing can be tested"
-    if not learned:
+    if trains and not learned:
         yield "no generator to learn from: name one of the data's with --train-on"
-    for split in SPLITS[:2]:
+    for split in SPLITS[:2] if trains else ():
         there = _names(samples, GENERATED, split)
         for name in learned:
             if name not in there:

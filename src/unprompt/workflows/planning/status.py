@@ -10,11 +10,12 @@ from typing import Final
 
 from unprompt.detectors import ATTRIBUTORS
 from unprompt.errors import DataError, UnpromptError
-from unprompt.evaluation import RecipeRow, TableRecipe
+from unprompt.evaluation import FigureRecipe, RecipeRow, TableRecipe
 from unprompt.instruments import Manifest
 from unprompt.workflows.laboratory.cells import Bench, suite_candidates, varied_suite
 from unprompt.workflows.planning.costs import extractors_of, members, specs_of
-from unprompt.workflows.planning.recipes import recipe, recipes, select
+from unprompt.workflows.planning.recipe_files import recipe, recipes
+from unprompt.workflows.planning.recipes import select
 from unprompt.workflows.planning.recipes import specs_of as data_of
 
 PRINTED: Final = "printed alone: this package has no such method"
@@ -36,13 +37,13 @@ def statuses(suite: str | Path, data: Sequence[str]) -> tuple[RecipeStatus, ...]
         return tuple(_status(recipe(name), str(suite), data, Path(folder)) for name in recipes())
 
 
-def left_out(recipe: TableRecipe, bench: Bench) -> dict[str, str]:
+def left_out(recipe: TableRecipe | FigureRecipe, bench: Bench) -> dict[str, str]:
     """Row -> why it cannot be run with this suite."""
     candidates = [one.generator for one in bench.selection.candidates]
     return _missing(recipe, bench.suite, bench.folder / "suites", candidates)
 
 
-def _missing(recipe: TableRecipe, suite: str, folder: Path, candidates: Sequence[str]) -> dict[str, str]:
+def _missing(recipe: TableRecipe | FigureRecipe, suite: str, folder: Path, candidates: Sequence[str]) -> dict[str, str]:
     found = {row.name: _lacking(row, suite, folder, candidates) for row in recipe.rows}
     return {name: why for name, why in found.items() if why}
 
@@ -67,7 +68,7 @@ def _lacking(row: RecipeRow, suite: str, folder: Path, candidates: Sequence[str]
     return ""
 
 
-def _status(recipe: TableRecipe, suite: str, data: Sequence[str], folder: Path) -> RecipeStatus:
+def _status(recipe: TableRecipe | FigureRecipe, suite: str, data: Sequence[str], folder: Path) -> RecipeStatus:
     try:
         selection = select(recipe, data_of(recipe, data, suite)) if data else None
     except DataError as error:  # another benchmark's layout, for one

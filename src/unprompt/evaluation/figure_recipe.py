@@ -1,0 +1,114 @@
+"""A paper's figure as data: what is drawn of whose evidence, and what its numbers are to show."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from typing import Any, ClassVar, Final, Literal, TypeAlias
+
+import numpy as np
+from pydantic.dataclasses import dataclass
+from scipy.special import ndtri
+
+from unprompt.evaluation.laboratory import LEVEL, Ruling, ruled
+from unprompt.evaluation.recipe import Column, Recipe, RecipeRow, Several, TrainingSet
+from unprompt.types import GENERATED, REAL
+from unprompt.validation import CONFIG, Number
+
+Row: TypeAlias = Mapping[str, Any]
+"""Of a figure's table: numbers of a picture, or of a group of them with their intervals or standard errors."""
+Choice: TypeAlias = Mapping[str, str | int]
+"""Column -> what rows hold there."""
+HALF: Final = float(ndtri((1 + LEVEL) / 2))
+"""Standard errors from the middle to the end of an interval."""
+
+
+@dataclass(frozen=True, config=CONFIG)
+class FigureClaim:
+    """What a figure is to show: a mean over generators, less another, lies above a bound."""
+
+    says: str
+    """In one sentence."""
+    column: str
+    """The number of the figure's table that is asked about."""
+    plus: Choice
+    """Which rows."""
+    minus: Choice = field(default_factory=dict)
+    """Which rows' mean is taken off; none = nothing is."""
+    above: Number = 0.0
+
+
+@dataclass(frozen=True, config=CONFIG)
+class FigureRecipe(Recipe):
+    """All that a run needs to know of a figure, beside the suite and the pictures; its columns are who is shown."""
+
+    figure: Literal["shift", "alignment", "sign", "consistency", "tsne"]
+    """As ``unprompt analyse`` knows it."""
+    methods: Several[str]
+    """Whose evidence it is drawn from."""
+    claims: tuple[FigureClaim, ...] = ()
+    """None of a drawing that is only looked at."""
+
+    candidates: ClassVar[tuple[Column, ...]] = ()
+    perturbations: ClassVar[tuple[str, ...]] = ()
+    trainings: ClassVar[tuple[TrainingSet, ...]] = ()
+    """Nothing is learned."""
+
+    @property
+    def rows(self) -> tuple[RecipeRow, ...]:
+        """The methods as a table's rows."""
+        return tuple(RecipeRow(name, name) for name in self.methods)
+
+    def rule(self, table: Sequence[Row]) -> list[Ruling]:
+        """The claims' answers, by normal intervals at 95 % whose two means are taken as independent.
+
+        Means of the same pictures are not: they go up and down together, so that their interval is rather too wide.
+        """
+        return [_rule(claim, table) for claim in self.claims]
+
+
+def _rule(claim: FigureClaim, table: Sequence[Row]) -> Ruling:
+    """In the column's own unit."""
+    sides = [(1, claim.plus), *([(-1, claim.minus)] if claim.minus else [])]
+    middle = variance = 0.0
+    real = generated = 0
+    for sign, choice in sides:
+        rows = [row for row in table if all(row.get(name) == value for name, value in choice.items())]
+        if not rows:
+            why = f"the figure has no row with {', '.join(f'{name} {value}' for name, value in choice.items())}"
+            return Ruling(claim.says, claim.column, "not run", above=claim.above, reason=why)
+        mean, error = _mean(rows, claim.column)
+        middle, variance = middle + sign * mean, variance + error**2
+        real = max(real, sum(_count(row, REAL) for row in rows))
+        generated = max(generated, sum(_count(row, GENERATED) for row in rows))
+    low, high = middle - HALF * math.sqrt(variance), middle + HALF * math.sqrt(variance)
+    numbers = middle, low, high, claim.above, real, generated
+    return Ruling(claim.says, claim.column, ruled(low, high, claim.above), *numbers)
+
+
+def _mean(rows: Sequence[Row], column: str) -> tuple[float, float]:
+    """The mean over generators, each of which counts alike, and its standard error."""
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row["generator"]].append(row)
+    means, errors = zip(*(_group(group, column) for group in groups.values()), strict=True)
+    return float(np.mean(means)), math.hypot(*errors) / len(errors)
+
+
+def _group(rows: Sequence[Row], column: str) -> tuple[float, float]:
+    """Mean and standard error of one generator: as its one row tells them, or from a row for each picture."""
+    if f"{column}_error" in rows[0]:
+        return rows[0][column], rows[0][f"{column}_error"]
+    if "low" in rows[0]:
+        return rows[0][column], (rows[0]["high"] - rows[0]["low"]) / (2 * HALF)
+    values = np.array([row[column] for row in rows], np.float64)
+    return float(values.mean()), float(values.std(ddof=1) / math.sqrt(values.size)) if values.size > 1 else math.inf
+
+
+def _count(row: Row, label: int) -> int:
+    """Pictures of a class that a row rests on."""
+    if "n_real" in row:
+        return int(row["n_real"] if label == REAL else row["n_generated"])
+    return int(row.get("n", 1)) if row["label"] == label else 0
