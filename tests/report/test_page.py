@@ -176,7 +176,7 @@ def test_what_each_method_adds_is_drawn_to_either_side(tmp_path: Path) -> None:
     shown = ReportItem(prediction("real", 0.1), contributions={"sare": -2.5, "item": 1.25, "constant": 0.0})
     path = write(tmp_path, [shown, item(prediction("real", 0.1))], "t")
     source = path.read_text()
-    assert source.count("What each method adds to the verdict") == 1
+    assert source.count("What each method adds to the logit of the panel") == 1
     assert "sare -2.50 item +1.25 constant +0.00" in Page(path).text
     assert '<div style="--share: -1.0000" class="towards-real">' in source
     assert '<div style="--share: 0.5000">' in source

@@ -34,7 +34,7 @@ ADDRESS = "http://127.0.0.1:8000"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("served")
+    return tmp_path_factory.mktemp("asked")
 
 
 @pytest.fixture(scope="module")
