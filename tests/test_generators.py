@@ -63,7 +63,9 @@ def test_the_papers_candidates_meet_the_loaders_names() -> None:
 def test_every_column_of_a_papers_table_is_one_generator(name: str) -> None:
     table = recipe(name)
     found = {one.heading: canonical_name(one.generator) for one in table.columns}
-    assert all(is_known(one) for one in (*found.values(), *table.train.generators))
+    assert all(
+        is_known(one) for one in (*found.values(), *(name for train in table.trainings for name in train.generators))
+    )
     assert len(set(found.values())) == len(found)
     told = {heading: OTHER_MEANING.get(heading, canonical_name(heading)) for heading in found}
     assert told == found
