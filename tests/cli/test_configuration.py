@@ -67,7 +67,7 @@ def test_a_table_is_for_its_command() -> None:
         ('suit = "photo"', "unprompt.toml has suit; is suite meant?"),
         ("[detect]\nfprr = 1", "unprompt.toml has fprr in [detect]; is fpr meant?"),
         ("[train]\nbatch-size = 1", "unprompt.toml has batch-size in [train]; "),
-        ("[detct]\nfpr = 1", "unprompt.toml has [detct]; is detect meant?"),
+        ("[detekt]\nfpr = 1", "unprompt.toml has [detekt]; is detect meant?"),
         ("zzz = 1", "unprompt.toml has zzz; expected one of "),
         ("suite =", "unprompt.toml cannot be read (Invalid value"),
     ],

@@ -116,6 +116,16 @@ def test_a_followed_folder_goes_on_where_it_was(
     assert [(os.path.basename(str(row["uri"])), row["status"]) for row in rows_in(out)] == seen
 
 
+def test_progress_comes_soon_and_tells_the_time_left(
+    candidate_suites: Path, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    detect(folder, suite=candidate_suites, method="item")
+    lines = [one.message for one in caplog.records if one.message.startswith("judged")]
+    assert [line.partition(",")[0] for line in lines] == ["judged 1 of 3", "judged 2 of 3", "judged 3 of 3"]
+    assert [", about " in line for line in lines] == [True, True, False]
+
+
 def test_rows_in_a_file_are_not_judged_again(candidate_suites: Path, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "rows.jsonl"
     whole = detect(folder, suite=candidate_suites, method="item", out=out)

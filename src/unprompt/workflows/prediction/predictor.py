@@ -179,18 +179,18 @@ class RowPredictor(ABC, Generic[Row]):
         rows: dict[str, Row] = {}
         # Not a loop, whose variable would hold one batch of pictures while the next is read.
         judged = map(lambda batch: self._judged(rows if remember else {}, explain, batch), taken)
-        done, left = 0, TimeLeft()
-
-        def tell() -> None:
-            total = len(inputs) if isinstance(inputs, Sized) else None
-            log.info(f"{self.done} {done}{f' of {total}' if total else ''}{left(done, total)}")
-
+        done, told, left = 0, 0, TimeLeft()
         for done, item in enumerate(chain.from_iterable(judged), 1):
             yield item
-            if remember and done % self.batch_size == 0:
-                tell()
-        if remember and done % self.batch_size:
-            tell()
+            if remember and (done % self.batch_size == 0 or done.bit_count() == 1):  # at first after 1, 2, 4, ...
+                told = done
+                self._tell(done, inputs, left)
+        if remember and done > told:
+            self._tell(done, inputs, left)
+
+    def _tell(self, done: int, inputs: Iterable[Input], left: TimeLeft) -> None:
+        total = len(inputs) if isinstance(inputs, Sized) else None
+        log.info(f"{self.done} {done}{f' of {total}' if total else ''}{left(done, total)}")
 
     def _judged(self, first: dict[str, Row], explain: bool, batch: Batch) -> Iterator[ReportItem[Row]]:
         """An item for each input of a batch; ``first`` are the answers of former ones, and is added to."""
