@@ -1,12 +1,14 @@
 """Training and evaluation from very much stored evidence: seconds, pictures a second, and whether memory stays flat.
 
-    python benchmarks/long_run.py [--sare 1000 3000 10000] [--embeddings 300000] [--folder DIR]
+    python benchmarks/long_run.py [--sare 1000 3000 10000] [--embeddings 300000] [--pictures 10 1000] [--folder DIR]
 
 The evidence is made up, but of full size and stored as ``extract`` stores it: for SARE pictures and reconstructions of
 512 x 512 pixels, for ITEM vectors of 768 numbers. The heads are those of a suite of small random models, so that what
 is measured is the way of the evidence from the disk into a network: ``read`` goes through all of it once, ``train``
 learns one epoch and ``evaluate`` measures the test split; ``disk`` reads the bytes of the same files and nothing more.
 Each step runs in a process of its own.
+
+``--pictures`` judges so many different pictures by TIDY of the suite ``miniature``, and extracts its evidence.
 
 Prints a table. Exit code 1 when a step's memory passes 3 GB, or grows by more than half from the fewest rows to the
 most. Linux alone.
@@ -164,33 +166,64 @@ def steps(method: str, store: Store, suite: Path, head: Path) -> dict[str, Calla
     }
 
 
+def draw(folder: Path, count: int) -> Path:
+    """``count`` different pictures of 64 x 64, of two classes."""
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        place = folder / "test" / ("real" if number % 2 else "fake")
+        place.mkdir(parents=True, exist_ok=True)
+        small = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+        small.resize((64, 64), Image.Resampling.BICUBIC).save(place / f"{number:07}.png")
+    return folder
+
+
+def from_pictures(folder: Path, out: Path) -> dict[str, Callable[[], object]]:
+    """What is measured of models, by name."""
+    from unprompt.workflows.detect import detect
+    from unprompt.workflows.extract import extract
+
+    scope = {"scope": "global"}
+    return {
+        "detect": lambda: detect(folder, suite="miniature", method="tidy"),
+        "extract": lambda: extract("tidy", data=f"folder:{folder}", out=out, suite="miniature", options=scope),
+    }
+
+
 def main() -> int:
     """Exit code 0 = memory is flat and below the limit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sare", type=int, nargs="*", default=[1000, 3000, 10_000])
     parser.add_argument("--embeddings", type=int, nargs="*", default=[300_000])
+    parser.add_argument("--pictures", type=int, nargs="*", default=[10, 1000])
     parser.add_argument("--folder", type=Path, help="empty, kept afterwards; default: a temporary one")
     chosen = parser.parse_args()
     costs: dict[tuple[str, str], list[Cost]] = {}
+
+    def run(method: str, rows: int, every: dict[str, Callable[[], object]]) -> None:
+        for name, step in every.items():
+            cost = measured(step)
+            costs.setdefault((method, name), []).append(cost)
+            print(
+                f"| {method} | {rows:,} | {name} | {cost.wall:.1f} | {cost.processor:.1f} | {rows / cost.wall:.0f} "
+                f"| {cost.memory:.0f} MB |",
+                flush=True,
+            )
+
     print(
         "| method | rows | step | seconds | processor seconds | pictures a second | peak memory |\n"
         + "| --- " * 7
         + "|"
     )
     with tempfile.TemporaryDirectory(dir=chosen.folder) as temporary:
+        for count in chosen.pictures:
+            folder = Path(temporary) / f"pictures-{count}"
+            run("tidy", count, from_pictures(draw(folder / "data", count), folder / "evidence"))
         for method, rows in [*(("sare", one) for one in chosen.sare), *(("item", one) for one in chosen.embeddings)]:
             folder = Path(temporary) / f"{method}-{rows}"
             suite = suite_of(folder / "suite", SIDE, WIDTH)
             store, fill = Store(folder / "evidence"), fill_sare if method == "sare" else fill_item
             fill(store, Suite.load(suite), list(index(folder, rows)))
-            for name, step in steps(method, store, suite, folder / "head.safetensors").items():
-                cost = measured(step)
-                costs.setdefault((method, name), []).append(cost)
-                print(
-                    f"| {method} | {rows:,} | {name} | {cost.wall:.1f} | {cost.processor:.1f} | {rows / cost.wall:.0f} "
-                    f"| {cost.memory:.0f} MB |",
-                    flush=True,
-                )
+            run(method, rows, steps(method, store, suite, folder / "head.safetensors"))
     small = all(one.memory < LIMIT for found in costs.values() for one in found)
     flat = all(found[-1].memory < GROWTH * found[0].memory for found in costs.values())
     return 0 if small and flat else 1

@@ -1,4 +1,4 @@
-"""``full_size.py`` keeps what each command took and goes on where it stopped; ``long_run.py`` starts."""
+"""``full_size.py`` keeps what each command took and goes on where it stopped; the others start, and rows say it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -74,6 +75,23 @@ def test_a_command_is_stopped_at_its_limit(
 
 
 @LINUX_ONLY
-@pytest.mark.parametrize("script", ["full_size", "long_run"])
+@pytest.mark.parametrize("script", ["full_size", "long_run", "speed"])
 def test_the_scripts_find_what_they_import(stages: Any, script: str) -> None:
     assert importlib.import_module(script).main
+
+
+def test_sides_that_differ_are_told(stages: Any) -> None:
+    check = importlib.import_module("speed").check_equal
+    drawn = np.zeros((2, 2, 3), np.uint8)
+    check("sare", [["a ball", drawn, np.float32([1.0])]], [["a ball", drawn + 1, np.float32([1.00001])]])
+    for other in (["a cube", drawn], ["a ball", drawn + 2]):
+        with pytest.raises(SystemExit, match="sare: picture 0 came out otherwise than by the plain script"):
+            check("sare", [["a ball", drawn]], [other])
+
+
+def test_a_row_of_speed_says_how_many_times(stages: Any) -> None:
+    speed = importlib.import_module("speed")
+    assert speed.Row("item", 4, 2.0, 1.0, 4.0, 3.0, 0.1, 0.25).line() == (
+        "| item | 2.00 | 1.00 | 3.00 | 0.250 | 0.750 | 25% |"
+    )
+    assert speed.Row("first verdict", 1, 4.0, 3.0).line() == "| first verdict | 0.25 | - | - | 3.000 | - | - |"

@@ -5,13 +5,14 @@ import hashlib
 import numpy as np
 import pytest
 
+from unprompt.detectors import EVERY, OF_FILES
 from unprompt.evidence.alignment import AlignmentExtractor
 from unprompt.evidence.joint import JointExtractor
 from unprompt.evidence.product_cache import ProductCache, ShardReader
 from unprompt.evidence.sare import SareExtractor
 from unprompt.evidence.semgir import SemgirExtractor
 from unprompt.evidence.trivial import TrivialExtractor
-from unprompt.instruments import Suite
+from unprompt.instruments import Manifest, Suite
 from unprompt.store import Shard, Store
 from unprompt.types import Picture
 
@@ -74,3 +75,10 @@ def test_which_evidence_depends_on_what() -> None:
     joint = JointExtractor({"item": item, "sare": sare})
     assert (joint.noisy, joint.of_files) == (True, False)
     assert JointExtractor({"item": item, "trivial-metadata": trivial}).of_files
+
+
+def test_the_registry_knows_what_describes_files() -> None:
+    """Of all methods but the panel, which is what its members are; none is imported to be asked."""
+    manifest = Manifest.read("miniature")
+    asked = {name: kind.evidence_of(kind.options_for(manifest)) for name, kind in EVERY.items() if name != "panel"}
+    assert {name for name, extractor in asked.items() if extractor.of_files} == OF_FILES

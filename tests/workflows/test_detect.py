@@ -217,7 +217,7 @@ def test_equal_pixels_are_judged_once(
 def test_what_looks_at_files_judges_each_file(
     candidate_suites: Path, hard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("unprompt.workflows.prediction.heads.OF_FILES", {"item"})
+    monkeypatch.setattr("unprompt.workflows.prediction.heads.OF_FILES", {"tidy"})
     Image.open(hard / "suffixless").save(tmp_path / "same.bmp")
     rows = detect(
         [hard / "suffixless", tmp_path / "same.bmp", hard / "suffixless"], suite=candidate_suites, method="tidy"

@@ -49,7 +49,7 @@ _FILES: Final = {
 
 _ATTRIBUTOR_FILES: Final = {"semgir-a": "semgir_a:SemgirAttributor"}
 
-OF_FILES: Final = frozenset({"trivial-metadata"})
+OF_FILES: Final = frozenset({"trivial-energy", "trivial-thumbnail", "trivial-metadata"})
 """Methods whose evidence describes the file too, and not the pixels alone; told here so that none is imported."""
 
 M_co = TypeVar("M_co", covariant=True)
