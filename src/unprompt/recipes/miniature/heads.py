@@ -21,6 +21,7 @@ from unprompt.detectors.methods.panel import MEMBERS
 from unprompt.detectors.ood import OODDetector
 from unprompt.errors import UnpromptError
 from unprompt.instruments import Suite
+from unprompt.recipes.figures import encoded
 from unprompt.recipes.miniature.assemble import write_manifest
 from unprompt.recipes.miniature.stage import BuildContext, Stage, put
 from unprompt.scenes.corpus import HEAD_SEEDS, develop
@@ -71,7 +72,7 @@ def make(context: BuildContext) -> dict[str, float]:
         "methods": tables,
         "world": fit_world(context),
     }
-    put(context.suite / FIGURES, f"{json.dumps(measured, indent=1, sort_keys=True)}\n".encode())
+    put(context.suite / FIGURES, encoded(measured))
     write_manifest(context.suite)
     return {
         f"{method}, {generator}": row["accuracy" if method in ATTRIBUTORS else "auc"]

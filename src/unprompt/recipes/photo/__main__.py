@@ -12,6 +12,7 @@ from typing import Any
 from unprompt.errors import UnpromptError
 from unprompt.instruments.cache import cache_folder
 from unprompt.processors import usable_cores
+from unprompt.recipes.figures import encoded
 from unprompt.recipes.photo.card import card
 from unprompt.recipes.photo.head_trainer import PANELS, SUITE, HeadTrainer
 from unprompt.recipes.photo.measuring import measure
@@ -39,7 +40,7 @@ def main() -> int:
         trainer = HeadTrainer(rows, cache, chosen.suite, chosen.workers, shorten, panels)
         trainer.make()
         figures = former(trainer.suite / "figures.json") | measure(trainer, chosen.data)
-        (trainer.suite / "figures.json").write_text(f"{json.dumps(figures, indent=1, sort_keys=True)}\n", "utf-8")
+        (trainer.suite / "figures.json").write_bytes(encoded(figures))
         chosen.page.write_text(card(figures), "utf-8")
     except UnpromptError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -24,6 +24,7 @@ from unprompt.datasets import load_manifest
 from unprompt.errors import DataError, UnpromptError
 from unprompt.images import encode_jpeg, is_toned, read
 from unprompt.perturbations.toning import TONES, Tone
+from unprompt.recipes.figures import encoded
 from unprompt.recipes.photo.card import card
 from unprompt.recipes.photo.head_trainer import SUITE
 from unprompt.recipes.photo.sources import folds
@@ -126,7 +127,7 @@ def main() -> int:
         return 1
     file = SUITE / "figures.json"
     figures = json.loads(file.read_text("utf-8")) | {"toned": toned}
-    file.write_text(f"{json.dumps(figures, indent=1, sort_keys=True)}\n", "utf-8")
+    file.write_bytes(encoded(figures))
     chosen.page.write_text(card(json.loads(file.read_text("utf-8"))), "utf-8")
     return 0
 

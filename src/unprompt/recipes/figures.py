@@ -1,0 +1,20 @@
+"""How a suite's figures are stored beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def encoded(figures: Mapping[str, Any]) -> bytes:
+    """Sorted JSON without spaces, numbers to six significant digits: intervals are far wider, and packages smaller."""
+    return f"{json.dumps(_rounded(figures), separators=(',', ':'), sort_keys=True)}\n".encode()
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, Mapping):
+        return {name: _rounded(one) for name, one in value.items()}
+    return [_rounded(one) for one in value] if isinstance(value, (list, tuple)) else value
