@@ -22,7 +22,8 @@ from unprompt.recipes.photo.card import card
 from unprompt.recipes.photo.figures import WEAK
 from unprompt.types import Prediction
 from unprompt.workflows.detect import detect
-from unprompt.workflows.prediction.heads import LESSER, TONED
+from unprompt.workflows.prediction.detector_head import LESSER
+from unprompt.workflows.prediction.heads import TONED
 from unprompt.workflows.prediction.predictor import ABSENT, OUTSIDE
 
 ROOT = Path(__file__).parents[2]

@@ -23,7 +23,7 @@ from unprompt.types import Picture, Prediction, Sample
 from unprompt.workflows.detect import detect
 from unprompt.workflows.prediction.batches import batches
 from unprompt.workflows.prediction.detection import Predictor
-from unprompt.workflows.prediction.heads import DetectorHead
+from unprompt.workflows.prediction.detector_head import DetectorHead
 from unprompt.workflows.prediction.inputs import Input, iter_inputs
 
 

@@ -47,7 +47,7 @@ class AttributionPredictor(RowPredictor[Attribution]):
         return tuple(self._generators or candidates)
 
     def _head(self, suite: Suite) -> Head[Attribution]:
-        from unprompt.workflows.prediction.heads import AttributorHead  # Here, since it loads torch.
+        from unprompt.workflows.prediction.attributor_head import AttributorHead  # Here, since it loads torch.
 
         return AttributorHead(suite, self.method, self._generators)
 

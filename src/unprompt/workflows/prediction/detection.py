@@ -70,12 +70,12 @@ class Predictor(RowPredictor[Prediction]):
                 yield suite.manifest.fallbacks[self.method]
 
     def _head(self, suite: Suite) -> Head[Prediction]:
-        from unprompt.workflows.prediction.heads import DetectorHead
+        from unprompt.workflows.prediction.detector_head import DetectorHead
 
         return DetectorHead(suite, self.method, **self._options)
 
     def _checked(self, head: Head[Prediction]) -> Head[Prediction]:
-        from unprompt.workflows.prediction.heads import DetectorHead
+        from unprompt.workflows.prediction.detector_head import DetectorHead
 
         try:
             return super()._checked(head)

@@ -13,7 +13,9 @@ from unprompt.errors import SuiteError
 from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import read
 from unprompt.instruments import Suite
-from unprompt.workflows.prediction.heads import AttributorHead, DetectorHead, Head
+from unprompt.workflows.prediction.attributor_head import AttributorHead
+from unprompt.workflows.prediction.detector_head import DetectorHead
+from unprompt.workflows.prediction.heads import Head
 
 
 def checks(suite: Suite) -> Iterator[tuple[str, Callable[[], str]]]:
