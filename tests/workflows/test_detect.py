@@ -142,6 +142,26 @@ def test_the_page_shows_where_phrases_were_found(candidate_suites: Path, picture
     assert page.count('<svg class="boxes"') == page.count('<ol class="found"') == len(found)
 
 
+def test_another_suite_shows_what_it_draws_and_moves_no_score(
+    candidate_suites: Path, suite: Path, hard: Path, tmp_path: Path
+) -> None:
+    asked: dict[str, Any] = {"suite": candidate_suites, "method": "item", "report": tmp_path / "page"}
+    (plain,) = detect(hard / "good.jpg", **asked)
+    (row,) = detect(hard / "good.jpg", redraw=candidate_suites, **asked)
+    assert row == plain
+    page = (tmp_path / "page" / "index.html").read_text()
+    assert page.count("; it moved no score") >= 3
+    assert {"reconstruction", "map", "regeneration"} <= {
+        path.stem.split("-", 1)[-1] for path in (tmp_path / "page").rglob("*.png")
+    }
+    with pytest.raises(
+        OptionError, match="--redraw is 'paper', but what it draws is shown in a report alone: add --rep"
+    ):
+        detect(hard / "good.jpg", suite=candidate_suites, redraw="paper")
+    with pytest.raises(SuiteError, match="has random weights and gives no verdict"):
+        detect(hard / "good.jpg", redraw=suite, **asked)
+
+
 def test_a_picture_in_which_no_phrase_is_found_says_so(
     candidate_suites: Path, hard: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,10 +66,12 @@ def detection_figures(
     regeneration: RGB | None = None,
     boxes: tuple[Box, ...] = (),
     title: str = "The picture",
+    note: str = "",
 ) -> tuple[Illustration, ...]:
     """What ``detect`` shows, where it was made: ``sare_map`` is H x W x 3 in [0, 1] (SARE, equation 4).
 
-    ``boxes`` are where the picture shows the phrases of its caption (TIDY and ITEM); ``title`` is the picture's own.
+    ``boxes`` are where the picture shows the phrases of its caption (TIDY and ITEM); ``title`` is the picture's own,
+    ``note`` is added to those of what was drawn.
     """
     brighter = None if sare_map is None else brighten(sare_map)
     further = (
@@ -77,7 +79,8 @@ def detection_figures(
         ("map", f"What that changed (SARE map, brightness × {GAIN})", brighter),  # noqa: RUF001
         ("regeneration", "Made anew, from the caption alone", regeneration),
     )
-    shown = [Illustration.of(name, title, rgb) for name, title, rgb in further if rgb is not None]
+    added = f" ({note})" if note else ""
+    shown = [Illustration.of(name, f"{words}{added}", rgb) for name, words, rgb in further if rgb is not None]
     return Illustration.of("picture", title, picture, boxes), *shown
 
 

@@ -27,6 +27,7 @@ def detect(
     dtype: str = "float32",
     report: Path | str | None = None,
     no_pictures: bool = False,
+    redraw: str | Path | None = None,
     out: Path | str | None = None,
     follow: bool = False,
     max_pixels: int = 100_000_000,
@@ -54,6 +55,8 @@ def detect(
         batch_size: Pictures that are read and judged together; how many of them a model takes at once is its own.
         report: Also write a page with the pictures into this folder.
         no_pictures: Leave the pictures out of the report, which is one file then.
+        redraw: Also show in the report what this suite's models make of pictures that were judged without drawing them:
+            the reconstruction, the SARE map and the regeneration. No score rests on it.
         out: Also write the rows into this file, as JSON Lines, as they come. What has a row there is left out, so that
             the same command goes on after any end.
         follow: Watch folders until Ctrl-C: each picture is judged once its writing is finished, and again if it
@@ -66,6 +69,11 @@ def detect(
     """
     if follow and report is not None:
         raise OptionError(f"--report is {str(report)!r}, expected none with --follow: a page is written at the end")
+    if redraw is not None and (report is None or no_pictures):
+        raise OptionError(
+            f"--redraw is {str(redraw)!r}, but what it draws is shown in a report alone: add --report DIR, and "
+            "leave out --no-pictures"
+        )
     from unprompt.images import Limits, start_decoder
 
     start_decoder()  # while what follows is loaded
@@ -82,6 +90,12 @@ def detect(
         def check(head: Head[Any]) -> None:
             check_cost(head.suite, head.extractor, lambda: head.draws * len(inputs), max_minutes)
 
+        redrawing = None
+        if redraw is not None:
+            from unprompt.workflows.prediction.redrawing import Redrawing  # Here, since it loads torch.
+
+            redrawing = Redrawing(candidate_suites(redraw, "sare", device, dtype)[0])
+            check_cost(redrawing.suite, redrawing.extractor, lambda: len(inputs), max_minutes)
         predictor = Predictor(
             candidate_suites(suite, method, device, dtype),
             method,
@@ -91,6 +105,7 @@ def detect(
             batch_size=batch_size,
             confirm=None if follow else check,  # what is still to come has no cost yet
             limits=Limits(max_pixels),
+            redrawing=redrawing,
         )
 
         def take(row: Prediction, by: Predictor) -> None:

@@ -19,6 +19,7 @@ from unprompt.workflows.prediction.predictor import RowPredictor, facts
 
 if TYPE_CHECKING:
     from unprompt.workflows.prediction.heads import Head
+    from unprompt.workflows.prediction.redrawing import Redrawing
 
 
 class Predictor(RowPredictor[Prediction]):
@@ -39,6 +40,7 @@ class Predictor(RowPredictor[Prediction]):
         batch_size: int = 32,
         confirm: Callable[[Head[Any]], None] | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        redrawing: Redrawing | None = None,
     ) -> None:
         super().__init__(suites, method, batch_size, confirm, limits)
         if average < 1:
@@ -51,7 +53,7 @@ class Predictor(RowPredictor[Prediction]):
             for header in map(checkpoint.read_header, self._checkpoints()):
                 if header.thresholds is not None:
                     Thresholds.from_dict(header.thresholds).at_fpr(fpr)
-        self._options: dict[str, Any] = {"prior": prior, "fpr": fpr, "average": average}
+        self._options: dict[str, Any] = {"prior": prior, "fpr": fpr, "average": average, "redrawing": redrawing}
 
     @property
     def scorers(self) -> tuple[str, ...]:

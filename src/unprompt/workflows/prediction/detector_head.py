@@ -22,6 +22,7 @@ from unprompt.types import Picture, Prediction
 from unprompt.workflows.prediction.heads import Head, of_caption
 from unprompt.workflows.prediction.predictor import UNGROUNDED, facts
 from unprompt.workflows.prediction.reading import Reading, readings
+from unprompt.workflows.prediction.redrawing import Redrawing, Redrawn
 
 MISSED: Final = "this head often misses pictures by {}"
 """Names of generators, with how well they are told from real pictures -> a warning where nothing was found."""
@@ -43,11 +44,12 @@ class DetectorHead(Head[Prediction]):
         fpr: float | None = None,
         average: int = 1,
         fallback: bool = False,
+        redrawing: Redrawing | None = None,
     ) -> None:
         super().__init__(suite, suite.manifest.fallbacks[method] if fallback else suite.head(method))
         self.notes = (LESSER.format(suite.manifest.cli_name),) if fallback else ()
         """What every row warns of."""
-        self.prior, self.fpr, self._average = prior, fpr, average
+        self.prior, self.fpr, self._average, self._redrawing = prior, fpr, average, redrawing
 
     @cached_property
     def detector(self) -> Detector[Any, Any]:
@@ -91,17 +93,24 @@ class DetectorHead(Head[Prediction]):
         drawn = [self._logits(one) for one in (evidence, *further)]
         logits = {name: np.mean([one[name] for one in drawn], axis=0) for name in drawn[0]}
         numbers = self._numbers(logits, drawn)
-        told = readings(cache, self.suite) if explain and not self._reads else [None] * len(evidence)
+        nothing = [None] * len(evidence)
+        told = readings(cache, self.suite) if explain and not self._reads else nothing
+        redrawn = self._redrawing.of(cache.pictures) if explain and self._redraws and self._redrawing else nothing
         panel = self.detector if explain and isinstance(self.detector, Panel) else None
         added = panel.contributions(logits) if panel else [{}] * len(evidence)
-        counted = zip(numbers, added, strict=True)
-        rows = zip(cache.pictures, evidence, counted, ood, told, strict=True)
+        counted, beside = zip(numbers, added, strict=True), zip(told, redrawn, strict=True)
+        rows = zip(cache.pictures, evidence, counted, ood, beside, strict=True)
         return [self._item(*row, explain=explain) for row in rows]
 
     @property
     def _reads(self) -> bool:
         """Whether a caption is part of its evidence."""
         return "captioner" in self.extractor.roles
+
+    @property
+    def _redraws(self) -> bool:
+        """Whether no drawing is part of its evidence, so that another suite's can be shown."""
+        return "diffusion" not in self.extractor.roles
 
     def _logits(self, evidence: Sequence[Any]) -> dict[str, Floats]:
         """Method -> N logits: the detector's own, and of a panel those of its members, each run once."""
@@ -136,10 +145,10 @@ class DetectorHead(Head[Prediction]):
         evidence: Any,
         counted: tuple[dict[str, Any], dict[str, float]],
         ood: bool,
-        told: Reading | None,
+        beside: tuple[Reading | None, Redrawn | None],
         explain: bool,
     ) -> ReportItem[Prediction]:
-        numbers, contributions = counted
+        (numbers, contributions), (told, redrawn) = counted, beside
         by_method = evidence.by_method if isinstance(evidence, JointEvidence) else {self.detector.method: evidence}
         caption = next((one.caption for one in by_method.values() if hasattr(one, "caption")), None)
         boxes = next((one.objects.boxes for one in by_method.values() if getattr(one, "objects", None)), None)
@@ -158,13 +167,16 @@ class DetectorHead(Head[Prediction]):
         if not explain:
             return ReportItem(row)
         gauge = None if reasons else Gauge.of(numbers["probability"], numbers["verdict"], self.thresholds, self.prior)
-        sare, semgir = by_method.get("sare"), by_method.get("semgir")
+        own, semgir = by_method.get("sare"), by_method.get("semgir")
+        sare = own or redrawn
+        regeneration = semgir.regenerations[0] if semgir else redrawn.regeneration if redrawn else None
         figures = detection_figures(
-            sare.picture if sare else picture.rgb,
+            own.picture if own else picture.rgb,
             sare.reconstruction if sare else None,
             sare.sare_map if sare else None,
-            semgir.regenerations[0] if semgir else None,
+            regeneration,
             told.boxes if told else boxes or (),
             told.title if told else "The picture",
+            redrawn.note if redrawn else "",
         )
         return ReportItem(row, figures, gauge, {} if reasons else contributions)
