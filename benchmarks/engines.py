@@ -1,0 +1,72 @@
+"""Does twice as many processes make evidence twice as fast? And is it the same?
+
+    python benchmarks/engines.py [--method semgir] [--pictures 96] [--processes 1 2] [--ray]
+
+``extract`` of different pictures of 64 x 64 by the suite ``miniature``, once for each number of processes, with a thread
+each; with ``--ray`` by actors of a Ray of this machine too. Loading is left out: a shorter run is taken off each time.
+
+Prints a table: seconds, pictures a second, and the efficiency, which is how many times the first line's speed it is,
+divided by how many times its processes. Exit code 1 when the evidence of two lines differs by a byte. Only an idle machine
+can tell.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from long_run import draw
+
+from unprompt.workflows.extract import extract
+
+SHARD = 32
+HEAD = "| engine | processes | seconds | pictures a second | efficiency |\n| --- | ---: | ---: | ---: | ---: |"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Name -> bytes of all files."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def seconds(method: str, engine: str, processes: int, data: Path, out: Path) -> float:
+    """The clock's, of an extraction."""
+    began = time.perf_counter()
+    extract(method, data=f"folder:{data}", out=out, engine=engine, devices=processes, max_minutes=None)
+    return time.perf_counter() - began
+
+
+def main() -> int:
+    """The table, a line at a time."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--method", default="semgir")
+    parser.add_argument("--pictures", type=int, default=96, help="besides those of the run that is taken off")
+    parser.add_argument("--processes", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--ray", action="store_true")
+    chosen = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    print(HEAD, flush=True)
+    few = SHARD * max(chosen.processes)
+    first: tuple[float, int, dict[str, bytes]] | None = None
+    alike = True
+    with tempfile.TemporaryDirectory() as temporary:
+        place = Path(temporary)
+        data = [draw(place / "data" / str(count), count) for count in (few, few + chosen.pictures)]
+        for engine in ("local", "ray") if chosen.ray else ("local",):
+            for processes in chosen.processes:
+                stores = [place / f"{engine}-{processes}-{one.name}" for one in data]
+                pairs = zip(data, stores, strict=True)
+                short, long = (seconds(chosen.method, engine, processes, *pair) for pair in pairs)
+                speed, made = chosen.pictures / (long - short), contents(stores[1])
+                first = first or (speed, processes, made)
+                alike &= made == first[2]
+                efficiency = speed / first[0] / (processes / first[1])
+                print(f"| {engine} | {processes} | {long:.1f} | {speed:.2f} | {efficiency:.2f} |", flush=True)
+    return int(not alike)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
