@@ -3,7 +3,7 @@
     python benchmarks/engines.py [--method semgir] [--pictures 96] [--processes 1 2] [--ray]
 
 ``extract`` of different pictures of 64 x 64 by the suite ``miniature``, once for each number of processes, with one
-thread each; with ``--ray`` by actors of a Ray of this machine too. Loading is left out: a shorter run is taken off each time.
+thread each; with ``--ray`` by actors of a Ray of this machine too. A shorter run, and so what is loaded, is taken off.
 
 Prints a table: seconds, pictures a second, and the efficiency, which is how many times the first line's speed it is,
 divided by how many times its processes. Exit code 1 when the evidence of two lines differs by a byte. Only an idle
