@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +105,34 @@ def test_a_run_that_is_left_ends_its_workers(tmp_path: Path) -> None:
     answers = engine_for("local", "cpu", 2).run(Squares(tmp_path), range(10**9))
     assert next(answers)[1] == "cpu"
     answers.close()  # type: ignore[attr-defined]  # hangs, where it does not end them
+
+
+PARENT = """
+import os, signal, sys
+from pathlib import Path
+from unprompt.engines import engine_for
+sys.path.insert(0, sys.argv[1])
+from test_engines import Squares
+if __name__ == "__main__":
+    answers = engine_for("local", "cpu", 2).run(Squares(Path(sys.argv[2])), range(10**9))
+    next(answers)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="looks for processes as Linux lists them")
+def test_workers_end_with_the_process_that_asked(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT, "utf-8")
+    ended = subprocess.run([sys.executable, str(script), str(Path(__file__).parent), str(tmp_path)], timeout=120)
+    assert ended.returncode == -signal.SIGKILL
+    workers = [path.name.removeprefix("opened-") for path in tmp_path.glob("opened-*")]
+    assert workers
+    for _ in range(300):
+        if not any(Path("/proc", one).exists() for one in workers):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"still there: {workers}")
 
 
 def test_engines_are_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

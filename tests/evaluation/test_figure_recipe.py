@@ -78,11 +78,18 @@ def test_what_cannot_be_asked_is_told() -> None:
     ruling = ruled(CLAIM, [{"label": 0, "generator": "nature", "cosine": 0.3}])
     assert (ruling.answer, ruling.reason) == ("not run", "the figure has no row with label 1")
     one = ruled(CLAIM, [{"label": label, "generator": "any", "cosine": 0.3} for label in (0, 1)])
-    assert one.answer == "undecided"
+    assert (one.answer, one.reason) == ("not run", "a group has a single picture, expected two or more")
+    table = [{"label": 0, "generator": "nature", "cosine": 0.3}]
+    with pytest.raises(DataError, match="a claim names 'cosin', expected a column of the figure 'alignment': cosine"):
+        ruled({**CLAIM, "column": "cosin"}, table)
+    with pytest.raises(DataError, match="a claim names 'lable', expected a column"):
+        ruled({**CLAIM, "plus": {"lable": 0}}, table)
 
 
 def test_a_wrong_figure_is_refused() -> None:
     with pytest.raises(DataError, match="recipe mine/figure1: figure is 'pie', expected one of shift, alignment, sign"):
         FigureRecipe.from_dict("mine/figure1", {**FIELDS, "figure": "pie"})
+    with pytest.raises(DataError, match="recipe mine/figure1: no method 'tiddy' among sare, semgir, tidy"):
+        FigureRecipe.from_dict("mine/figure1", {**FIELDS, "methods": ["tiddy"]})
     with pytest.raises(DataError, match="recipe mine/figure1: metrics is unknown"):
         FigureRecipe.from_dict("mine/figure1", {**FIELDS, "metrics": ["auc"]})

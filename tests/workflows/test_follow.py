@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -136,22 +137,61 @@ def test_rows_in_a_file_are_not_judged_again(candidate_suites: Path, folder: Pat
         row.uri for row in whole[1:]
     ]
     assert [row["uri"] for row in rows_in(out)] == [row.uri for row in whole]
-    assert detect(folder, suite=candidate_suites, method="item", out=out) == []
+    (again,) = detect(folder, suite=candidate_suites, method="item", out=out)
+    assert (os.path.basename(again.uri), again.status) == ("text.png", "error")
+
+
+def test_a_picture_that_changed_since_is_judged_again(candidate_suites: Path, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "rows.jsonl"
+    asked: dict[str, Any] = {"suite": candidate_suites, "method": "item", "out": out}
+    detect(folder, **asked)
+    shutil.copy(folder / "1.png", folder / "0.png")
+    shutil.copy(folder / "1.png", folder / "text.png")
+    later = out.stat().st_mtime + 5
+    os.utime(folder / "0.png", (later, later))
+    rows = detect(folder, **asked)
+    assert [(os.path.basename(row.uri), row.status) for row in rows] == [("0.png", "ok"), ("text.png", "ok")]
+
+
+def test_the_file_of_rows_is_no_picture(candidate_suites: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    asked: dict[str, Any] = {"suite": candidate_suites, "method": "item", "out": "rows.jsonl"}
+    assert [row.uri for row in detect(".", **asked)] == ["./0.png", "./1.png", "./text.png"]
+    with RowFile(Path("rows.jsonl"), "item") as file:
+        seen = Arrivals(["."], file, file.is_own)
+        assert seen.ready(0) == []
+        assert seen.ready(SETTLED) == ["./text.png"]  # an error is tried again
+
+
+def test_rows_of_another_method_are_not_gone_on_with(candidate_suites: Path, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "rows.jsonl"
+    detect(folder, suite=candidate_suites, method="item", out=out)
+    with pytest.raises(StoreError, match="line 1 was judged by 'item', this run judges by 'tidy': name another file"):
+        detect(folder, suite=candidate_suites, method="tidy", out=out)
+
+
+def test_rows_go_into_an_ordinary_file_alone() -> None:
+    with pytest.raises(StoreError, match="/dev/null: is no ordinary file; expected one that can be read again"):
+        RowFile(Path("/dev/null"), "item").__enter__()
 
 
 def test_rows_of_a_former_release_are_read(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "rows.jsonl"
     out.write_text(json.dumps({"uri": str(folder / "0.png"), "status": "ok"}) + "\n")
-    with RowFile(out) as file:
-        assert [os.path.basename(one.sample.uri) for one in Inputs(folder, file.uris)] == ["1.png", "text.png"]
+    os.utime(out, (later := os.stat(folder).st_mtime + 5, later))
+    with RowFile(out, "item") as file:
+        assert [os.path.basename(one.sample.uri) for one in Inputs(folder, file)] == ["1.png", "text.png"]
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("uri,status\n", "line 1 is no row (b'uri,status\\n'); expected rows as JSON Lines"),
-        ('{"uri": "a"}\n[]\n', "line 2 is no row (b'[]\\n')"),
-        ('{"uri": "a", "schema_version": 7}\n', "line 1 has schema_version 7, expected 1"),
+        ('{"uri": "a", "status": "ok"}\n[]\n', "line 2 is no row (b'[]\\n')"),
+        (
+            '{"uri": "a", "status": "ok", "schema_version": 7}\n',
+            "line 1 is of 'a' with schema_version 7, expected a name and 1",
+        ),
     ],
 )
 def test_another_file_is_left_as_it_is(text: str, told: str, folder: Path, tmp_path: Path) -> None:
@@ -164,5 +204,5 @@ def test_another_file_is_left_as_it_is(text: str, told: str, folder: Path, tmp_p
 
 
 def test_a_file_that_cannot_be_written(folder: Path) -> None:
-    with pytest.raises(StoreError, match=r"in: cannot be written \(Is a directory\)|Permission denied"):
+    with pytest.raises(StoreError, match="in: is no ordinary file; expected one that can be read again"):
         detect(folder, out=folder)

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.queues import SimpleQueue
+from threading import Thread
 from typing import Any, Generic
 
 from unprompt.engines.base import Deaths, Engine, Line, Opening, R, T, Work
@@ -94,10 +95,19 @@ def _prepare(work: bytes, devices: SimpleQueue[str], threads: int) -> None:
     """Before anything heavy is imported."""
     global _arrived  # noqa: PLW0603 - a process has one work
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    Thread(target=_end_with_parent, daemon=True).start()
     if not threads_chosen():
         os.environ["OMP_NUM_THREADS"] = str(threads)
     prepare_environment()
     _arrived = Opening(work, devices.get())
+
+
+def _end_with_parent() -> None:
+    """Whoever kills the one that asked ends its workers too."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _answer(task: Any) -> Any:

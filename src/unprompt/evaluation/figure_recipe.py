@@ -12,6 +12,8 @@ import numpy as np
 from pydantic.dataclasses import dataclass
 from scipy.special import ndtri
 
+from unprompt.detectors import EVERY
+from unprompt.errors import DataError
 from unprompt.evaluation.laboratory import LEVEL, Ruling, ruled
 from unprompt.evaluation.recipe import Column, Recipe, RecipeRow, Several, TrainingSet
 from unprompt.types import GENERATED, REAL
@@ -56,6 +58,11 @@ class FigureRecipe(Recipe):
     trainings: ClassVar[tuple[TrainingSet, ...]] = ()
     """Nothing is learned."""
 
+    def __post_init__(self) -> None:
+        for name in self.methods:
+            if name not in EVERY:
+                raise ValueError(f"no method {name!r} among {', '.join(EVERY)}")
+
     @property
     def rows(self) -> tuple[RecipeRow, ...]:
         """The methods as a table's rows."""
@@ -66,11 +73,19 @@ class FigureRecipe(Recipe):
 
         Means of the same pictures are not: they go up and down together, so that their interval is rather too wide.
         """
+        known = {name for row in table for name in row}
+        for claim in self.claims:
+            for name in (claim.column, *claim.plus, *claim.minus):
+                if name not in known:
+                    raise DataError(
+                        f"recipe {self.name}: a claim names {name!r}, expected a column of the figure {self.figure!r}: "
+                        f"{', '.join(sorted(known))}"
+                    )
         return [_rule(claim, table) for claim in self.claims]
 
 
 def _rule(claim: FigureClaim, table: Sequence[Row]) -> Ruling:
-    """In the column's own unit."""
+    """In the column's own unit; not run where a group has one picture alone, whose mean has no interval."""
     sides = [(1, claim.plus), *([(-1, claim.minus)] if claim.minus else [])]
     middle = variance = 0.0
     real = generated = 0
@@ -83,6 +98,9 @@ def _rule(claim: FigureClaim, table: Sequence[Row]) -> Ruling:
         middle, variance = middle + sign * mean, variance + error**2
         real = max(real, sum(_count(row, REAL) for row in rows))
         generated = max(generated, sum(_count(row, GENERATED) for row in rows))
+    if not math.isfinite(variance):
+        why = "a group has a single picture, expected two or more"
+        return Ruling(claim.says, claim.column, "not run", above=claim.above, reason=why)
     low, high = middle - HALF * math.sqrt(variance), middle + HALF * math.sqrt(variance)
     numbers = middle, low, high, claim.above, real, generated
     return Ruling(claim.says, claim.column, ruled(low, high, claim.above), *numbers)

@@ -57,8 +57,8 @@ def detect(
         no_pictures: Leave the pictures out of the report, which is one file then.
         redraw: Also show in the report what this suite's models make of pictures that were judged without drawing them:
             the reconstruction, the SARE map and the regeneration. No score rests on it.
-        out: Also write the rows into this file, as JSON Lines, as they come. What has a row there is left out, so that
-            the same command goes on after any end.
+        out: Also write the rows into this file, as JSON Lines, as they come. What has an answer there, and was
+            not changed since, is left out, so that the same command goes on after any end.
         follow: Watch folders until Ctrl-C: each picture is judged once its writing is finished, and again if it
             changes later.
         max_pixels: Width times height of the largest picture that is opened.
@@ -84,8 +84,8 @@ def detect(
     from unprompt.workflows.prediction.inputs import Inputs
     from unprompt.workflows.prediction.row_file import RowFile
 
-    with RowFile(None if out is None else Path(out)) as file:
-        inputs = Inputs(paths, file.uris)
+    with RowFile(None if out is None else Path(out), method) as file:
+        inputs = Inputs(paths, file)
 
         def check(head: Head[Any]) -> None:
             check_cost(head.suite, head.extractor, lambda: head.draws * len(inputs), max_minutes)
@@ -115,7 +115,7 @@ def detect(
 
         if not follow:
             return predictor.predict(inputs, None if report is None else Path(report), take, pictures=not no_pictures)
-        arrivals = Arrivals([paths] if isinstance(paths, (str, Path)) else paths, file.uris)
+        arrivals = Arrivals([paths] if isinstance(paths, (str, Path)) else paths, file, file.is_own)
         predictor.warm_up()
         while True:
             for row in predictor.iterate(arrivals.wait(), remember=False):

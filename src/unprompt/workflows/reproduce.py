@@ -118,6 +118,10 @@ def reproduce(
     if seeds < 1:
         raise OptionError(f"--seeds is {seeds}, expected 1 or more trainings of each head")
     wanted, manifest = recipe(table), Manifest.read(suite)
+    if train_on and isinstance(wanted, FigureRecipe):
+        raise OptionError(
+            f"--train-on is {', '.join(train_on)}, but {wanted.name} is a figure, for which nothing is learned"
+        )
     specs = specs_of(wanted, given, manifest.name)
     pictures = QUICK if quick and pictures is None else pictures
     selection = select(wanted, specs, train_on, pictures)
@@ -220,7 +224,7 @@ def _written_texts(
     """The files of the tables and of the claims."""
     texts = {f"{TABLE}{suffix}": render(grids, suffix) for suffix in FORMS} if grids else {}
     claims = {"recipe": recipe.name, "suite": suite, "claims": [asdict(one) for one in rulings]}
-    texts[CLAIMS] = json.dumps(claims, indent=1)
+    texts[CLAIMS] = json.dumps(claims, indent=1, allow_nan=False)
     for name, text in texts.items():
         write_aside(folder / name, lambda file, text=text: file.write(text.encode("utf-8")))  # type: ignore[misc]
     return [folder / name for name in texts]

@@ -32,7 +32,11 @@ class RecipeStatus:
 
 
 def statuses(suite: str | Path, data: Sequence[str]) -> tuple[RecipeStatus, ...]:
-    """Every recipe that the package carries; pictures are asked about where ``data`` names some."""
+    """Every recipe that the package carries; pictures are asked about where ``data`` names some.
+
+    SuiteError for a suite that there is not.
+    """
+    Manifest.read(suite)
     with TemporaryDirectory() as folder:
         return tuple(_status(recipe(name), str(suite), data, Path(folder)) for name in recipes())
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -34,15 +34,19 @@ State: TypeAlias = tuple[int, int]
 class Arrivals:
     """What has come into ``folders``; a file that changes after it was given is given again.
 
-    ``done`` are names of files that need not be given, as long as they do not change from now on. DataError for a path
-    that is no folder.
+    ``done`` contains names of files that need not be given, as long as they do not change from now on; a file that is
+    ``own`` never is. DataError for a path that is no folder.
     """
 
-    def __init__(self, folders: Sequence[str | Path], done: Iterable[str] = ()) -> None:
+    def __init__(
+        self, folders: Sequence[str | Path], done: Container[str] = (), own: Callable[[str], bool] = lambda path: False
+    ) -> None:
         self._folders = tuple(str(one) for one in folders)
         if wrong := [one for one in self._folders if not os.path.isdir(one)]:
             raise DataError(f"--follow got {wrong[0]!r}, expected a folder that is there: make it, or correct its name")
-        self._done = set(done)
+        self._done, self._own = done, own
+        self._seen: set[int] = set()
+        """Hashes of names."""
         self._given: set[int] = set()
         """Hashes of name and state: a stream of years fits."""
         self._waiting: dict[str, tuple[State, float]] = {}
@@ -60,9 +64,10 @@ class Arrivals:
         ready, waiting = [], {}
         for path, state in self._present():
             key = hash((path, state))
-            if path in self._done:
-                self._done.remove(path)
-                self._given.add(key)
+            if (name := hash(path)) not in self._seen:
+                self._seen.add(name)
+                if path in self._done:
+                    self._given.add(key)
             if key in self._given:
                 continue
             former, since = self._waiting.get(path, (None, now))
@@ -82,6 +87,8 @@ class Arrivals:
                 self._tell(listing.path, listing.error)
                 for name in listing.files:
                     path = os.path.join(listing.path, name)
+                    if self._own(path):
+                        continue
                     try:
                         found = os.stat(path)
                     except OSError:  # gone by now, or a link that leads nowhere yet

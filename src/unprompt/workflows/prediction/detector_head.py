@@ -22,7 +22,7 @@ from unprompt.types import Picture, Prediction
 from unprompt.workflows.prediction.heads import Head, of_caption
 from unprompt.workflows.prediction.predictor import UNGROUNDED, facts
 from unprompt.workflows.prediction.reading import Reading, readings
-from unprompt.workflows.prediction.redrawing import Redrawing, Redrawn
+from unprompt.workflows.prediction.redrawing import DrawnAgain, Redrawing
 
 MISSED: Final = "this head often misses pictures by {}"
 """Names of generators, with how well they are told from real pictures -> a warning where nothing was found."""
@@ -145,7 +145,7 @@ class DetectorHead(Head[Prediction]):
         evidence: Any,
         counted: tuple[dict[str, Any], dict[str, float]],
         ood: bool,
-        beside: tuple[Reading | None, Redrawn | None],
+        beside: tuple[Reading | None, DrawnAgain | None],
         explain: bool,
     ) -> ReportItem[Prediction]:
         (numbers, contributions), (told, redrawn) = counted, beside

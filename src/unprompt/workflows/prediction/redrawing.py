@@ -22,7 +22,7 @@ DRAWING: Final = ("sare", "semgir")
 
 
 @dataclass(frozen=True, eq=False)
-class Redrawn:
+class DrawnAgain:
     """What was made of one picture, which moved no score."""
 
     reconstruction: RGB
@@ -42,7 +42,7 @@ class Redrawing:
             METHODS[name].check_suite(suite, chosen)
         self.extractor = JointExtractor({name: METHODS[name].evidence_of(chosen) for name, chosen in options.items()})
 
-    def of(self, pictures: Sequence[Picture]) -> list[Redrawn | None]:
+    def of(self, pictures: Sequence[Picture]) -> list[DrawnAgain | None]:
         """One a picture; None where a model answers nothing finite."""
         try:
             evidence = self.extractor.extract(ProductCache(pictures, self.suite))
@@ -52,6 +52,6 @@ class Redrawing:
             return [rest.get(place) for place in range(len(pictures))]
         return [self._of(one.by_method["sare"], one.by_method["semgir"]) for one in evidence]
 
-    def _of(self, sare: SareEvidence, semgir: SemgirEvidence) -> Redrawn:
+    def _of(self, sare: SareEvidence, semgir: SemgirEvidence) -> DrawnAgain:
         note = f"by the suite {self.suite.name}, from “{sare.caption.text}”; it moved no score"
-        return Redrawn(sare.reconstruction, sare.sare_map, semgir.regenerations[0], note)
+        return DrawnAgain(sare.reconstruction, sare.sare_map, semgir.regenerations[0], note)

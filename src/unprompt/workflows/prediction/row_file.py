@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -11,28 +13,41 @@ from typing import Any, BinaryIO, Final, Self
 from unprompt.errors import StoreError
 from unprompt.types import SCHEMA_VERSION, Attribution, Prediction
 
+log = logging.getLogger(__name__)
+
 REMEDY: Final = "name another file, or move this one away"
 
 
 class RowFile:
     """A context in which each row is written as soon as it is there; without a path nothing is written.
 
+    It contains the names of what needs no row: pictures that have one, unless it is an error or they were changed
+    after the last row was written, and the file itself.
+
     Half a line at the end, which a kill leaves, is cut off. StoreError for a file that holds anything but rows of this
-    version, or that cannot be written.
+    version and by ``method``, or that cannot be written.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
-        self.uris: frozenset[str] = frozenset()
-        """Whose rows are there."""
+    def __init__(self, path: Path | None, method: str) -> None:
+        self.path, self._method = path, method
+        self._own = None if path is None else os.path.abspath(path)
+        self._judged: frozenset[str] = frozenset()
+        self._written = 0.0
+        """When the last row was written before this run, in seconds since 1970."""
         self._file: BinaryIO | None = None
+
+    def __contains__(self, uri: object) -> bool:
+        return uri in self._judged or self.is_own(uri)
+
+    def is_own(self, uri: object) -> bool:
+        """Whether this is the file itself, however it is spelt."""
+        return self._own is not None and isinstance(uri, str) and os.path.abspath(uri) == self._own
 
     def __enter__(self) -> Self:
         if self.path is not None:
             try:
                 if self.path.exists():
-                    with self.path.open("r+b") as former:
-                        self.uris = frozenset(self._stored(former))
+                    self._read(self.path)
                 self._file = self.path.open("ab")
             except OSError as error:
                 told = f"cannot be written ({error.strerror}); expected a file in a folder that you may write to"
@@ -49,23 +64,45 @@ class RowFile:
             self._file.write(f"{json.dumps(asdict(row), allow_nan=False)}\n".encode())
             self._file.flush()
 
-    def _stored(self, file: BinaryIO) -> Iterator[str]:
+    def _read(self, path: Path) -> None:
+        """What has a row there."""
+        if not path.is_file():
+            raise StoreError(f"is no ordinary file; expected one that can be read again: {REMEDY}", path=path)
+        self._written = path.stat().st_mtime
+        with path.open("r+b") as file:
+            latest = dict(self._stored(file))
+        self._judged = frozenset(uri for uri, done in latest.items() if done and self._unchanged(uri))
+        if left := len(self._judged):
+            log.info(f"{left} {'picture has' if left == 1 else 'pictures have'} a row in {path} already")
+
+    def _stored(self, file: BinaryIO) -> Iterator[tuple[str, bool]]:
+        """Each row's name, and whether it is an answer."""
         whole = 0
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 break
-            yield self._uri(number, line)
+            yield self._row(number, line)
             whole += len(line)
         file.truncate(whole)
 
-    def _uri(self, number: int, line: bytes) -> str:
+    def _row(self, number: int, line: bytes) -> tuple[str, bool]:
         try:
             row: Any = json.loads(line)
-            uri, version = row["uri"], row.get("schema_version", SCHEMA_VERSION)
+            uri, status, version = row["uri"], row["status"], row.get("schema_version", SCHEMA_VERSION)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             told = f"line {number} is no row ({line[:40]!r}); expected rows as JSON Lines: {REMEDY}"
             raise StoreError(told, path=self.path) from error
         if version != SCHEMA_VERSION or not isinstance(uri, str):
-            told = f"line {number} has schema_version {version!r}, expected {SCHEMA_VERSION}: {REMEDY}"
+            told = f"line {number} is of {uri!r} with schema_version {version!r}, expected a name and {SCHEMA_VERSION}"
+            raise StoreError(f"{told}: {REMEDY}", path=self.path)
+        if (method := row.get("method")) not in (None, self._method):
+            told = f"line {number} was judged by {method!r}, this run judges by {self._method!r}: {REMEDY}"
             raise StoreError(told, path=self.path)
-        return uri
+        return uri, status == "ok"
+
+    def _unchanged(self, uri: str) -> bool:
+        try:
+            found = os.stat(uri)
+        except (OSError, ValueError):  # what is gone is not named again
+            return True
+        return max(found.st_mtime, found.st_ctime) <= self._written
