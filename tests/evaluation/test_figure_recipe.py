@@ -82,8 +82,8 @@ def test_what_cannot_be_asked_is_told() -> None:
     table = [{"label": 0, "generator": "nature", "cosine": 0.3}]
     with pytest.raises(DataError, match="a claim names 'cosin', expected a column of the figure 'alignment': cosine"):
         ruled({**CLAIM, "column": "cosin"}, table)
-    with pytest.raises(DataError, match="a claim names 'lable', expected a column"):
-        ruled({**CLAIM, "plus": {"lable": 0}}, table)
+    with pytest.raises(DataError, match="a claim names 'kinds', expected a column"):
+        ruled({**CLAIM, "plus": {"kinds": 0}}, table)
 
 
 def test_a_wrong_figure_is_refused() -> None:
