@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,9 @@ def test_a_killed_worker_loses_and_doubles_nothing(
     many: Path, suite: Path, quiet: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("unprompt.engines.local.LocalEngine", Killing)
+    monkeypatch.setattr(
+        sys, "path", [one for one in sys.path if one != str(Path(sys.prefix, "test-extras"))]
+    )  # workers get it, not the shims
     assert contents(extract("item", data=f"folder:{many}", out=tmp_path / "out", suite=suite, devices=2)) == quiet
 
 

