@@ -163,3 +163,16 @@ def test_a_cluster_without_gpus_is_told(tmp_path: Path) -> None:
     pytest.importorskip("ray")
     with pytest.raises(EngineError, match="the Ray cluster of this machine has no GPU, expected one or more"):
         next(engine_for("ray", "cuda").run(Squares(tmp_path), [1]))
+
+
+def test_a_cluster_that_does_not_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray")
+
+    def refused(address: str, **_: Any) -> None:
+        raise ConnectionError(f"nobody at {address}")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", refused)
+    told = r"no Ray answers at ray://gone:10001 \(nobody at ray://gone:10001\); expected the address of a running"
+    with pytest.raises(EngineError, match=told):
+        next(engine_for("ray", "cpu", 1, "ray://gone:10001").run(Squares(tmp_path), [1]))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from unprompt.serve.app import create_app
 from unprompt.serve.database import connect
@@ -19,7 +19,7 @@ from unprompt.workflows.prediction.candidates import candidate_suites
 from unprompt.workflows.prediction.detection import Predictor
 
 from .asking import METHOD, Serving
-from .browsing import CHROMIUM
+from .browsing import CHROMIUM, opened
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +61,14 @@ def browser() -> Iterator[Browser]:
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield launched
         launched.close()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """The page of a module's service, at ``address``; an error of its scripts fails the test."""
+    made = opened(browser, address)
+    errors: list[str] = []
+    made.on("pageerror", lambda error: errors.append(str(error)))
+    yield made
+    made.context.close()
+    assert errors == []

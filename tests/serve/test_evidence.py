@@ -30,16 +30,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield found
 
 
-@pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    made = opened(browser, address)
-    errors: list[str] = []
-    made.on("pageerror", lambda error: errors.append(str(error)))
-    yield made
-    made.context.close()
-    assert errors == []
-
-
 def judged(page: Page, path: Path = DRAWING) -> Any:
     """Its card."""
     page.set_input_files("#files", [path])

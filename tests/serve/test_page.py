@@ -63,16 +63,6 @@ def address(predictor: Predictor, tmp_path_factory: pytest.TempPathFactory) -> I
         yield found
 
 
-@pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    made = opened(browser, address)
-    errors: list[str] = []
-    made.on("pageerror", lambda error: errors.append(str(error)))
-    yield made
-    made.context.close()
-    assert errors == []
-
-
 @in_browser
 def test_from_a_picture_to_a_verdict(page: Page) -> None:
     held: list[Any] = []
