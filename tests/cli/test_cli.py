@@ -113,6 +113,7 @@ def test_detect_passes_every_option(put: Put) -> None:
         "batch_size": 7,
         "average": 3,
         "report": Path("out"),
+        "redraw": None,
         "max_pixels": 9,
         "out": Path("rows"),
         "follow": False,
