@@ -26,7 +26,8 @@ from unprompt.cli import app
 from unprompt.cli.rows import RowPrinter, csv_cell, print_predictions
 from unprompt.errors import CheckpointError, OptionError, StoreError, UnpromptError
 from unprompt.evaluation import Bounds, EvaluationTable, compare_scores, evaluate_scores
-from unprompt.instruments.manifest import Manifest, embedded, shipped
+from unprompt.instruments.manifest import Manifest
+from unprompt.instruments.shelf import embedded, shipped
 from unprompt.types import Prediction
 
 GOOD = Prediction(

@@ -38,7 +38,7 @@ from unprompt.evidence.drct import DrctEvidence
 from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import centre_crop
 from unprompt.instruments import Manifest, Suite
-from unprompt.instruments.manifest import shipped
+from unprompt.instruments.shelf import shipped
 
 LABELS = np.array([0, 1, 0, 1, 0, 1, 0])
 

@@ -13,9 +13,9 @@ from unprompt.detectors.methods.patches import PatchesOptions
 from unprompt.detectors.methods.sare import SareOptions
 from unprompt.detectors.options import Options
 from unprompt.errors import OptionError
-from unprompt.instruments import manifest
+from unprompt.instruments.shelf import shipped
 
-HEADS = sorted(path for name in ("miniature", "photo") for path in manifest.shipped(name).parent.glob("heads/*"))
+HEADS = sorted(path for name in ("miniature", "photo") for path in shipped(name).parent.glob("heads/*"))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from unprompt.detectors import EVERY
 from unprompt.errors import MissingHead, MissingWeights
 from unprompt.instruments import Manifest, Suite, embedded
-from unprompt.instruments.manifest import shipped
+from unprompt.instruments.shelf import shipped
 from unprompt.instruments.suite_file import parse, to_toml
 from unprompt.workflows.catalogue import suites
 from unprompt.workflows.detect import detect

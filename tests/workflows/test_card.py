@@ -19,7 +19,7 @@ from unprompt.detectors.methods.semgir_a import SemgirAttributor
 from unprompt.errors import CheckpointError, DataError, OptionError, SuiteError
 from unprompt.images import read
 from unprompt.instruments import Manifest, Suite
-from unprompt.instruments.manifest import shipped
+from unprompt.instruments.shelf import shipped
 from unprompt.workflows.card import card
 from unprompt.workflows.evaluate import evaluate
 from unprompt.workflows.from_pretrained import from_pretrained

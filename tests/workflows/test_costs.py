@@ -10,7 +10,7 @@ import pytest
 from unprompt.errors import MissingWeights, OptionError, Unconfirmed
 from unprompt.evidence.joint import JointExtractor
 from unprompt.instruments import Manifest, Suite
-from unprompt.instruments.manifest import shipped
+from unprompt.instruments.shelf import shipped
 from unprompt.workflows.detect import detect
 from unprompt.workflows.extract import extract
 from unprompt.workflows.planning import costs

@@ -19,7 +19,7 @@ from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import read
 from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.base import Instrument
-from unprompt.instruments.manifest import shipped
+from unprompt.instruments.shelf import shipped
 from unprompt.instruments.specs import BUILT_ON, CLASSES
 from unprompt.store import Store
 from unprompt.testing.fake_paper import importable

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from unprompt.instruments import Manifest
-from unprompt.instruments.manifest import shipped
+from unprompt.instruments.shelf import shipped
 from unprompt.workflows import doctor
 from unprompt.workflows.planning.machine import memory
 

@@ -122,7 +122,8 @@ def _function(command: Command) -> Callable[..., None]:
         own = {"form": given.pop("form")} if command.form else {}
         if "options" in given:
             given["options"] = settings(given["options"])
-        if changed := given.pop("instrument", None):
+        lane = given.pop("lane", None)
+        if changed := [*(given.pop("instrument", None) or ()), *([f"lane={lane}"] if lane else [])]:
             given["suite"] = _overridden(given["suite"], changed)
         arguments = [given.pop(name) for name in positional]
         if positional == ["paths"]:
@@ -162,11 +163,12 @@ def _tell_settings(ctx: typer.Context, flags: Sequence[str]) -> None:
 
 
 def _overridden(suite: str | None, pairs: list[str]) -> str:
-    """The suite's name with what ``--instrument`` exchanges."""
+    """The suite's name with what ``--instrument`` and ``--lane`` exchange."""
     from unprompt.instruments.overrides import with_overrides
 
-    if suite in (None, "auto"):
-        raise OptionError(f"--instrument is {pairs[0]!r}, expected --suite beside it: name whose model is meant")
+    if suite is None or (suite == "auto" and not pairs[0].startswith("lane=")):
+        given = f"--lane is {pairs[0][5:]!r}" if pairs[0].startswith("lane=") else f"--instrument is {pairs[0]!r}"
+        raise OptionError(f"{given}, expected --suite beside it: name whose model is meant")
     return with_overrides(str(suite), pairs)
 
 

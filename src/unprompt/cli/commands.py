@@ -43,6 +43,7 @@ class Command:
             parameters.append(option("null", bool, False))
         if any(one.name == "suite" for one in parameters) and "suite" not in positional:
             parameters.append(option("instrument", list[str] | None, None))
+            parameters.append(option("lane", str | None, None))
         if self.form:
             choices = getattr(import_module("unprompt.cli.flags"), self.form)
             parameters.append(option("form", choices, "table"))

@@ -37,6 +37,8 @@ SHARED: Final = {
     "null": "The list on stdin is ended by NUL bytes, as `find -print0` writes it.",
     "instrument": "Another value for a parameter of one of the suite's models, as diffusion.strength=0.3; may be given "
     "several times. Evidence made so is stored beside the other.",
+    "lane": "A faster way of the suite's models, at a measured price: fast or draft, where the suite has "
+    "them; default: exact.",
     "quiet": "Print only results, warnings and errors.",
     "verbose": "Also tell times, which settings hold and why, and where an error happened.",
     "max_minutes": "Do not ask for confirmation of a run that takes long on a CPU.",

@@ -225,7 +225,7 @@ class Model(ABC, Generic[E, O]):
             ) from error
         _check_instruments(path, header.instruments, model.instruments())
         checkpoint.restore(model.network, tensors, path)
-        model._restore(header)
+        model._restore(replace(header, **suite.manifest.fit_of(digest)))
         model.figures, model.training = dict(header.figures), dict(header.training)
         model.path, model.digest = path, digest
         return model.to(device_of(suite.device))

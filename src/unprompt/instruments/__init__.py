@@ -4,7 +4,8 @@ Importing this package loads no torch: :class:`Suite` parses its file alone and 
 instrument is first asked for. The interfaces are in :mod:`unprompt.instruments.base`.
 """
 
-from unprompt.instruments.manifest import Manifest, embedded
+from unprompt.instruments.manifest import Manifest
+from unprompt.instruments.shelf import embedded
 from unprompt.instruments.specs import CLASSES, ROLES
 from unprompt.instruments.suites import Suite
 

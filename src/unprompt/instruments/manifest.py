@@ -23,6 +23,10 @@
 
     [methods.semgir.instruments.encoder]    # what one method alone uses instead; keys as above
 
+    [lanes.fast]                            # a faster way of all models at once, by `--lane fast`
+    fitted = "lanes/fast.json"              # calibration and thresholds of the heads on evidence of this lane
+    parameters = { "diffusion.steps" = 6 }  # PLACE.PARAMETER = value, as --instrument takes them
+
     [generators.sdxl]                       # further generators, by name; keys as above, and:
     candidate = true                        # false = only ever an outsider; the diffusion is always a candidate
 
@@ -41,7 +45,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
-from importlib import import_module, resources
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,13 +56,12 @@ from unprompt.generators import canonical_name, is_known
 from unprompt.instruments.cache import cache_folder, url_folder
 from unprompt.instruments.cards import Origin, lacking
 from unprompt.instruments.hub import snapshot
+from unprompt.instruments.lanes import EXACT, LANE, Lane, read_fits
 from unprompt.instruments.lock import Lock
 from unprompt.instruments.overrides import joined_name, split_name
+from unprompt.instruments.shelf import file_of, shipped
 from unprompt.instruments.specs import ByRole, GeneratorSpec, MethodTable, Spec
 from unprompt.validation import CONFIG, Flag
-
-FAKE = "fake"
-"""The embedded suite of random weights, which are made in the user's cache at its first use."""
 
 
 @dataclass(frozen=True, config=CONFIG)
@@ -77,6 +79,7 @@ class Manifest:
     methods: Mapping[str, MethodTable] = field(default_factory=dict)
     """Method -> the instruments that it uses instead."""
     generators: Mapping[str, GeneratorSpec] = field(default_factory=dict)
+    lanes: Mapping[str, Lane] = field(default_factory=dict)
     heads: Mapping[str, Path] = field(default_factory=dict)
     """Method -> checkpoint, absolute; it need not exist yet."""
     fallbacks: Mapping[str, Path] = field(default_factory=dict)
@@ -99,15 +102,52 @@ class Manifest:
         from unprompt.instruments.suite_file import parse  # Here, since that file is made of these classes.
 
         name, changed = split_name(str(name_or_path))
-        return parse(_file_of(name if changed else name_or_path)).with_parameters(changed)
+        return parse(file_of(name if changed else name_or_path)).with_parameters(changed)
 
     def with_parameters(self, changed: Mapping[str, Any]) -> Manifest:
-        """The same with some parameters exchanged, by PLACE.PARAMETER; SuiteError for a place that it has not."""
+        """The same with some parameters exchanged, by PLACE.PARAMETER; SuiteError for a place that it has not.
+
+        ``lane`` exchanges those of a lane, unless they are named themselves.
+        """
+        self.lane_of(str(changed.get(LANE, EXACT)))
         manifest = self
-        for name, value in changed.items():
+        for name, value in self.exchanged(changed).items():
             place, _, parameter = name.rpartition(".")
             manifest = manifest._with_parameter(place, parameter, value)
-        return replace(manifest, changed={**self.changed, **changed})
+        told = {name: value for name, value in changed.items() if (name, value) != (LANE, EXACT)}
+        return replace(manifest, changed={**self.changed, **told})
+
+    def exchanged(self, changed: Mapping[str, Any]) -> Mapping[str, Any]:
+        """PLACE.PARAMETER -> value, with those of a lane in place of its name, unless they are named themselves."""
+        lane = self.lanes.get(str(changed.get(LANE, EXACT)), Lane())
+        return {**lane.parameters, **{name: value for name, value in changed.items() if name != LANE}}
+
+    @property
+    def fitted(self) -> list[str]:
+        """Files with what was fitted on its lanes, as they stand beside the suite's file."""
+        return [lane.fitted for lane in self.lanes.values() if lane.fitted]
+
+    def lane_of(self, name: str) -> Lane:
+        """A lane by name; SuiteError for one that the file has not. ``exact`` exchanges nothing."""
+        if name != EXACT and name not in self.lanes:
+            raise SuiteError(
+                f"suite {self.name!r} has no lane {name!r} (it has: {', '.join([EXACT, *self.lanes])}): name one of "
+                f"these, or add [lanes.{name}] to {self.file}"
+            )
+        return self.lanes.get(name, Lane())
+
+    def fit_of(self, digest: str) -> Mapping[str, Any]:
+        """Calibration and thresholds of the head with this digest on evidence of the chosen lane; else nothing.
+
+        Nothing either where further parameters were exchanged, for which it was not measured.
+        """
+        fitted = self.lane_of(str(self.changed.get(LANE, EXACT))).fitted
+        if not fitted or len(self.changed) > 1:
+            return {}
+        file = self.inside(fitted)
+        fits, found = read_fits(file)
+        self.check_digest(file, found)
+        return fits.get(digest, {})
 
     def _with_parameter(self, place: str, parameter: str, value: Any) -> Manifest:
         table, own = self._table(place)
@@ -277,33 +317,3 @@ class Manifest:
                 f"name it under [heads] in {self.file}"
             )
         return path
-
-
-def embedded() -> list[str]:
-    """Names of the suites that the package carries, sorted."""
-    return sorted(file.parent.name for file in _shelf().glob("*/suite.toml"))
-
-
-def shipped(name: str) -> Path:
-    """The file of an embedded suite; reading it makes and loads nothing."""
-    return _shelf() / name / "suite.toml"
-
-
-def _shelf() -> Path:
-    return Path(str(resources.files("unprompt"))) / "suites"
-
-
-def _file_of(name_or_path: str | Path) -> Path:
-    if isinstance(name_or_path, str) and name_or_path in embedded():
-        if name_or_path == FAKE:
-            testing = import_module("unprompt.testing.fake_paper")  # by name, as CLASSES: a package above this one
-            return Path(testing.cached_fake_suite()) / "suite.toml"
-        return shipped(name_or_path)
-    path = Path(name_or_path)
-    file = path / "suite.toml" if path.is_dir() else path
-    if file.suffix != ".toml" or not file.is_file():
-        raise SuiteError(
-            f"no suite {str(name_or_path)!r}: expected one of {', '.join(embedded()) or '(none embedded)'}, "
-            "or the path of a suite's folder or .toml file"
-        )
-    return file.absolute()

@@ -1,4 +1,4 @@
-"""A suite with some parameters of its models exchanged inline: ``miniature[diffusion.strength=0.3]``.
+"""A suite with some parameters of its models exchanged inline: ``miniature[diffusion.strength=0.3]``, or a whole lane.
 
 Evidence and heads name the suite so, and evidence has a fingerprint of its own, as with any other parameters.
 """
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from unprompt.errors import OptionError
+from unprompt.instruments.lanes import LANE
 from unprompt.structured_text import parse_value
 
 _SHAPE: Final = re.compile(r"(?P<suite>[^\[\]]+)\[(?P<pairs>[^\[\]]*)\]")
@@ -46,11 +47,11 @@ def _pairs(pairs: Iterable[str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for pair in pairs:
         place, equals, value = pair.partition("=")
-        if not (equals and "." in place and value):
+        if not (equals and ("." in place or place == LANE) and value):
             raise OptionError(f"--instrument is {pair!r}, expected ROLE.PARAMETER=VALUE, as diffusion.strength=0.3")
         if strange := next((one for one in ",[]" if one in value), ""):
             raise OptionError(f"--instrument is {pair!r}, whose value holds {strange!r}: write it into a suite's file")
-        values[place] = parse_value(value)
+        values[place] = value if place == LANE else parse_value(value)
     return values
 
 

@@ -1,13 +1,13 @@
-"""Stable Diffusion: reconstruction (SARE equations 1 to 3) and regeneration (SemGIR section 3.2) by DDIM.
+"""Stable Diffusion: reconstruction (SARE equations 1 to 3) and regeneration (SemGIR section 3.2), by DDIM.
 
-Rombach et al., 2022, https://arxiv.org/abs/2112.10752; Song et al., 2021, https://arxiv.org/abs/2010.02502.
+Rombach et al., 2022, https://arxiv.org/abs/2112.10752.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -15,45 +15,16 @@ import numpy as np
 import torch
 from transformers import AutoTokenizer, CLIPTextModel
 
-from unprompt.errors import OptionError
 from unprompt.images import fit_long, long_size
 from unprompt.instruments.base import KEPT, Diffusion, Vectors
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.loading import from_folder, load_model, quietly
+from unprompt.instruments.sampling import Sampling
 from unprompt.types import RGB
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """How the diffusion is run; the defaults are SARE's (section 4.1) and SemGIR's (section 4.1)."""
-
-    strength: float = 0.5
-    """Share of the noise that a reconstruction adds and takes away, in (0, 1]."""
-    steps: int = 50
-    """DDIM steps from pure noise; a reconstruction takes floor(strength * steps) of them."""
-    guidance: float = 7.5
-    """Weight w of classifier-free guidance (SARE equation 2); 1 = none."""
-    side: int = 512
-    """Longer side of a reconstruction in pixels."""
-
-    def __post_init__(self) -> None:
-        if not 0 < self.strength <= 1:
-            raise OptionError(f"strength must be in (0, 1], got {self.strength}")
-        if self.side < 1:
-            raise OptionError(f"side must be at least 1, got {self.side}")
-        if self.real_steps < 1:
-            raise OptionError(
-                f"strength {self.strength} x steps {self.steps} leaves no step: raise one of them to make at least 1"
-            )
-
-    @property
-    def real_steps(self) -> int:
-        """Steps of a reconstruction, T of SARE equation 1."""
-        return int(self.steps * self.strength)
-
-
 class StableDiffusion(Diffusion):
-    """Any Stable-Diffusion checkpoint in diffusers' folder form, always with the DDIM sampler at eta 0.
+    """Any Stable-Diffusion checkpoint in diffusers' folder form, by DDIM at eta 0 unless another solver is chosen.
 
     ``reconstruct``: img2img at ``side`` pixels along the longer side; sides are filled up to whole latent cells (and
     to 8) by repeating the edge, which is cut away again. An empty caption runs without guidance, as the
@@ -83,11 +54,14 @@ class StableDiffusion(Diffusion):
         steps: int = 50,
         guidance: float = 7.5,
         side: int = 512,
+        solver: str = "ddim",
+        guided_above: float = 0.0,
+        guided_below: float = 1.0,
         device: str = "cpu",
         dtype: str = "float32",
     ) -> None:
-        self.sampling = Sampling(strength, steps, guidance, side)
-        super().__init__(origin, device, dtype, asdict(self.sampling))
+        self.sampling = Sampling(strength, steps, guidance, side, solver, guided_above, guided_below)
+        super().__init__(origin, device, dtype, self.sampling.parameters())
 
     def _load(self) -> None:
         with quietly():  # The import warns when torchvision is absent, which no part of this package needs.
@@ -101,18 +75,24 @@ class StableDiffusion(Diffusion):
         self._read = lru_cache(KEPT)(self._encode)
 
     def _parts(self) -> dict[str, Any]:
-        from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+        from diffusers import AutoencoderKL, UNet2DConditionModel
 
-        # DDIM on the checkpoint's own noise schedule, whatever sampler it names; clipping off and the offset 1, as
-        # diffusers' pipelines insist for latents.
-        sampler = from_folder(DDIMScheduler, self.origin, "scheduler", clip_sample=False, steps_offset=1)
         return {
             "vae": self._part(AutoencoderKL, "vae"),
             "text_encoder": self._part(CLIPTextModel, "text_encoder"),
             "unet": self._part(UNet2DConditionModel, "unet"),
             "tokenizer": from_folder(AutoTokenizer, self.origin, "tokenizer"),
-            "scheduler": sampler,
+            "scheduler": self._solver(),
         }
+
+    def _solver(self) -> Any:
+        """The chosen solver on the checkpoint's own noise schedule, whatever solver that names."""
+        from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
+
+        if self.sampling.solver == "ddim":  # Clipping off and the offset 1, as diffusers' pipelines insist for latents.
+            return from_folder(DDIMScheduler, self.origin, "scheduler", clip_sample=False, steps_offset=1)
+        # Few steps have to begin at pure noise: Lin et al., 2024, https://arxiv.org/abs/2305.08891.
+        return from_folder(DPMSolverMultistepScheduler, self.origin, "scheduler", timestep_spacing="trailing")
 
     def _part(self, build: Any, name: str) -> Any:
         return load_model(build, self.origin, self.device, self._dtype, name)
@@ -144,30 +124,35 @@ class StableDiffusion(Diffusion):
         pictures, captions, seeds = zip(*tasks, strict=True)
         prepared = [self.prepare(picture) for picture in pictures]
         pixels = np.stack([pad_edges(rgb, self._multiple) for rgb in prepared]).transpose(0, 3, 1, 2)
-        drawn = self._img2img(
-            **self._prompts(captions, weight := self.sampling.guidance if captions[0] else 1.0),
+        drawn = self._draw(
+            self._img2img,
+            captions,
+            self.sampling.guidance if captions[0] else 1.0,
             image=torch.from_numpy(pixels.astype(np.float32) / 255),
             strength=self.sampling.strength,
-            num_inference_steps=self.sampling.steps,
-            guidance_scale=weight,
-            eta=0.0,
             generator=_noises(seeds),
-            output_type="np",
-        ).images
+        )
         pairs = zip(prepared, _in_steps(drawn), strict=True)
         return [rgb[: own.shape[0], : own.shape[1]].copy() for own, rgb in pairs]
 
     def _regenerate(self, prompts: Sequence[tuple[str, int]]) -> Sequence[Vectors]:
         captions, seeds = zip(*prompts, strict=True)
-        drawn = self._text2img(
-            **self._prompts(captions, self.sampling.guidance),
-            num_inference_steps=self.sampling.steps,
-            guidance_scale=self.sampling.guidance,
-            eta=0.0,
-            generator=_noises(seeds),
-            output_type="np",
-        ).images
+        drawn = self._draw(self._text2img, captions, self.sampling.guidance, generator=_noises(seeds))
         return list(_in_steps(drawn))
+
+    def _draw(self, pipeline: Any, captions: Sequence[str], guidance: float, **given: Any) -> Vectors:
+        """What a pipeline draws, N x H x W x 3 in [0, 1]."""
+        interval = self.sampling.guidance_interval(pipeline.unet, pipeline.scheduler.config.num_train_timesteps)
+        with interval if guidance > 1 else nullcontext():
+            drawn: Vectors = pipeline(
+                **self._prompts(captions, guidance),
+                num_inference_steps=self.sampling.steps,
+                guidance_scale=guidance,
+                eta=0.0,
+                output_type="np",
+                **given,
+            ).images
+        return drawn
 
     def _prompts(self, captions: Sequence[str], guidance: float) -> dict[str, torch.Tensor]:
         """What the pipelines take instead of captions: embeddings, and under guidance those of no caption too."""

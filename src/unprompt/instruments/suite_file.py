@@ -39,10 +39,11 @@ def parse(file: Path) -> Manifest:
     fallbacks = {method: made.inside(head) for method, head in made.fallbacks.items()}
     digests = {str(file.parent / name): digest for name, digest in made.digests.items()}
     world = made.inside(made.world) if made.world else None
-    if strange := sorted(digests.keys() - {str(path) for path in (*heads.values(), *fallbacks.values(), world)}):
+    named = (*heads.values(), *fallbacks.values(), world, *(made.inside(path) for path in made.fitted))
+    if strange := sorted(digests.keys() - set(map(str, named))):
         raise SuiteError(
-            f"suite file {file}, at [digests]: {strange[0]} is neither a head of this suite nor its world check, "
-            "expected paths as [heads], [fallbacks] and world name them",
+            f"suite file {file}, at [digests]: {strange[0]} is neither a head of this suite, nor its world check, nor "
+            "fitted on a lane, expected paths as [heads], [fallbacks], world and [lanes] name them",
             path=file,
         )
     for spec in made.specs():
@@ -56,12 +57,13 @@ def to_toml(manifest: Manifest) -> str:
 
 
 def pin(file: Path) -> None:
-    """Write into a suite's file the SHA-256 of the heads and of the world check that lie there.
+    """Write into a suite's file the SHA-256 of the heads, of the world check and of what was fitted on its lanes.
 
     So is the digest of each model beside the file for which one is stated, unless it is built on a trunk.
     """
     manifest = parse(file)
     named = [*manifest.heads.values(), *manifest.fallbacks.values(), *([manifest.world] if manifest.world else [])]
+    named += map(manifest.inside, manifest.fitted)
     digests = {str(path): file_digest(path) for path in named if path.is_file()}
     instruments = {role: _pinned(manifest, spec) for role, spec in manifest.instruments.items()}
     file.write_text(to_toml(replace(manifest, digests=digests, instruments=instruments)), "utf-8")
@@ -89,6 +91,10 @@ def _lines(manifest: Manifest) -> Iterator[str]:
     yield from ["[digests]"] if manifest.digests else []
     for name, digest in manifest.digests.items():
         yield f"{_value(Path(name).relative_to(beside).as_posix())} = {_value(digest)}"
+    for name, lane in manifest.lanes.items():
+        yield f"[lanes.{_value(name)}]"
+        yield from [f"fitted = {_value(lane.fitted)}"] if lane.fitted else []
+        yield f"parameters = {_inline(lane.parameters)}"
     tables: dict[str, Spec] = {f"instruments.{role}": spec for role, spec in manifest.instruments.items()}
     for method, own in manifest.methods.items():
         tables |= {f"methods.{_value(method)}.instruments.{role}": spec for role, spec in own.instruments.items()}

@@ -38,7 +38,7 @@ from unprompt.errors import MissingExtra
 from unprompt.instruments import lpips, open_clip
 from unprompt.instruments.cache import cache_folder
 from unprompt.instruments.loading import import_extra, quietly
-from unprompt.instruments.manifest import FAKE, shipped
+from unprompt.instruments.shelf import FAKE, shipped
 from unprompt.testing import fake_suite
 from unprompt.testing.fake_grounders import save_fake_grounding_dino
 from unprompt.testing.fake_suite import CONTEXT, LAYERS, SIDE, VISION, WORDS, save, spread

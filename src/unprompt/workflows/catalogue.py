@@ -10,7 +10,7 @@ from unprompt.detectors import EVERY
 from unprompt.detectors.checkpoint import read_header
 from unprompt.errors import CheckpointError, OptionError
 from unprompt.instruments import Manifest, embedded
-from unprompt.instruments.manifest import shipped
+from unprompt.instruments.shelf import shipped
 from unprompt.workflows.fitting.spread import Spread
 
 

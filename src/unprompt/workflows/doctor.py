@@ -14,7 +14,7 @@ from typing import Literal
 from unprompt.detectors import ATTRIBUTORS, load, load_attributor
 from unprompt.errors import CheckpointError, MissingWeights, UnpromptError
 from unprompt.instruments import Manifest, Suite, embedded
-from unprompt.instruments.manifest import shipped
+from unprompt.instruments.shelf import shipped
 from unprompt.instruments.specs import Spec
 from unprompt.processors import usable_cores
 from unprompt.workflows.fetch import GB

@@ -33,7 +33,7 @@ def test_a_suite_elsewhere_leaves_the_package_alone(tmp_path: Path) -> None:
     assert BuildContext(tmp_path, quick=True).examples == tmp_path / "examples"
 
 
-def test_the_suite_loads_and_speaks(context: BuildContext, suite: Suite, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_suite_loads_and_speaks(context: BuildContext, suite: Suite, caplog: pytest.LogCaptureFixture) -> None:
     figures = assemble.make(context)
     made = Suite.load(context.suite)
     assert (made.name, made.fake, made.generators, dict(made.heads), made.world) == (
@@ -44,6 +44,7 @@ def test_the_suite_loads_and_speaks(context: BuildContext, suite: Suite, capsys:
         None,
     )
     assert "Synthetic scenes" in made.title
+    assert made.manifest.colour_only
     picture = suite.diffusion.regenerate(["a red ball"], [1])[0]
     assert made.captioner.captions([picture])[0].text.startswith(suite.captioner.captions([picture])[0].text)
     assert made.perceptual.distances([picture], [picture]) == 0
@@ -53,8 +54,7 @@ def test_the_suite_loads_and_speaks(context: BuildContext, suite: Suite, capsys:
     assert made.manifest.instruments["grounder"].digest == made.grounder.card.digest  # the trunk's bytes are in it
     assert not list((context.suite / "grounder").glob("tokenizer*"))
     assert made.grounder.card.parameters["trunk"] == "encoder"
-    said = capsys.readouterr().err.splitlines()
-    assert said[-1] == f"{context.suite}: {figures['mebibytes']:.1f} MiB"
+    assert caplog.messages[-1] == f"{context.suite}: {figures['mebibytes']:.1f} MiB"
 
 
 def test_weights_are_halved_and_only_what_is_read_is_copied(context: BuildContext) -> None:

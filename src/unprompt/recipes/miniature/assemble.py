@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -67,6 +68,11 @@ ENTRIES: Final = {
         "stable-diffusion", "sibling", {"strength": 0.5, "steps": 20, "guidance": 3.0, "side": 64}, candidate=True
     ),
 }
+LANES: Final[Mapping[str, Mapping[str, str | int]]] = {
+    "fast": {"solver": "dpm-solver++", "steps": 6},
+    "draft": {"solver": "dpm-solver++", "steps": 3},
+}
+"""Lane -> what each diffusion of the suite exchanges; ``python -m unprompt.recipes.lanes`` calibrates heads on it."""
 
 
 def make(context: BuildContext) -> dict[str, float]:
@@ -102,13 +108,16 @@ def copy(source: Path, target: Path, patterns: Iterable[str]) -> None:
 def write_manifest(folder: Path) -> Path:
     """``suite.toml`` for the models, heads and world check that lie in the folder."""
     heads = sorted(path.stem for path in (folder / "heads").glob("*.safetensors"))
-    named = [*(f"heads/{method}.safetensors" for method in heads), *filter(None, [_facts(folder).get("world")])]
+    fitted = [name for name in map(_fitted, LANES) if (folder / name).exists()]
+    named = [f"heads/{method}.safetensors" for method in heads]
+    named += [str(one) for one in [_facts(folder).get("world"), *fitted] if one]
     text = "\n\n".join(
         [
             _table("", _facts(folder)),
             *([_table("heads", {method: f"heads/{method}.safetensors" for method in heads})] if heads else []),
             *([_table("digests", {name: file_digest(folder / name) for name in named})] if named else []),
             *_entries(folder),
+            *(_lane(name, parameters) for name, parameters in LANES.items()),
         ]
     )
     path = folder / "suite.toml"
@@ -116,9 +125,10 @@ def write_manifest(folder: Path) -> Path:
     return path
 
 
-def _facts(folder: Path) -> dict[str, str]:
-    facts = {"name": "miniature", "title": TITLE, "description": DESCRIPTION, "version": version("unprompt")}
-    return facts | ({"world": "world.safetensors"} if (folder / "world.safetensors").exists() else {})
+def _facts(folder: Path) -> dict[str, str | bool]:
+    facts: dict[str, str | bool] = {"name": "miniature", "title": TITLE, "description": DESCRIPTION}
+    world = {"world": "world.safetensors"} if (folder / "world.safetensors").exists() else {}
+    return facts | {"version": version("unprompt")} | world | {"colour_only": True}
 
 
 def _entries(folder: Path) -> Iterator[str]:
@@ -130,6 +140,17 @@ def _entries(folder: Path) -> Iterator[str]:
             yield _table(place, facts) + (f"\nparameters = {{ {inline} }}" if inline else "")
 
 
+def _lane(name: str, parameters: Mapping[str, str | int]) -> str:
+    drawing = [place.removeprefix("instruments.") for place, entry in ENTRIES.items() if "steps" in entry.parameters]
+    pairs = ((f"{place}.{key}", value) for place in drawing for key, value in parameters.items())
+    inline = ", ".join(f"{json.dumps(key)} = {json.dumps(value)}" for key, value in pairs)
+    return _table(f"lanes.{name}", {"fitted": _fitted(name)}) + f"\nparameters = {{ {inline} }}"
+
+
+def _fitted(lane: str) -> str:
+    return f"lanes/{lane}.json"
+
+
 def _table(name: str, facts: Mapping[str, str | bool]) -> str:
     # A string of JSON without control characters is one of TOML too, and so is true.
     lines = [f"{_key(key)} = {json.dumps(value)}" for key, value in facts.items()]
@@ -137,7 +158,7 @@ def _table(name: str, facts: Mapping[str, str | bool]) -> str:
 
 
 def _key(name: str) -> str:
-    return name if name.replace("-", "").isalnum() else json.dumps(name)
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)
 
 
 def _halve(source: Path, target: Path) -> None:

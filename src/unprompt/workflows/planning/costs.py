@@ -124,7 +124,7 @@ def speed(dtype: str) -> float:
 
 def _passes(product: str, spec: Spec) -> int:
     """Passes of the UNet for one product: two a step, with and without the words."""
-    from unprompt.instruments.stable_diffusion import Sampling
+    from unprompt.instruments.sampling import Sampling
 
     stated: dict[str, Any] = {name: spec.parameters[name] for name in ("strength", "steps") if name in spec.parameters}
     sampling = Sampling(**stated)

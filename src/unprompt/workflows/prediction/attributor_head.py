@@ -61,7 +61,7 @@ class AttributorHead(Head[Attribution]):
                 generator=NONE_OF_THESE if reasons else answer,
                 scores=dict(zip(candidates, probabilities, strict=True)),
                 caption=one.caption.text,
-                warnings=(*reasons, *of_caption(one.caption)),
+                warnings=(*self.unmeasured, *reasons, *of_caption(one.caption)),
             )
             items.append(ReportItem(row, attribution_figures(picture.rgb, one.regenerations) if explain else ()))
         return items

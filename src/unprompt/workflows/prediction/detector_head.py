@@ -155,13 +155,14 @@ class DetectorHead(Head[Prediction]):
         reasons = self.reasons(picture, ood)
         withheld = {"probability": None, "spread": None, "verdict": "inconclusive"} if reasons else {}
         missed = () if reasons or numbers["verdict"] == "generated" else self.missed
+        ungrounded = (UNGROUNDED,) if boxes == () else ()
         row = Prediction(
             **facts(picture),
             status="ok",
             method=self.detector.method,
             suite=self.suite.name,
             caption=caption.text if caption else None,
-            warnings=(*self.notes, *reasons, *missed, *of_caption(caption), *((UNGROUNDED,) if boxes == () else ())),
+            warnings=(*self.notes, *self.unmeasured, *reasons, *missed, *of_caption(caption), *ungrounded),
             **(numbers | withheld),
         )
         if not explain:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Generic
@@ -19,10 +19,12 @@ from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.traces import trace_vectors
 from unprompt.images import is_toned
 from unprompt.instruments import Suite
+from unprompt.instruments.overrides import split_name
 from unprompt.report.report_item import ReportItem, Row
 from unprompt.types import Caption, Picture
 from unprompt.workflows.prediction.predictor import NO_CAPTION, OUTSIDE
 
+UNMEASURED: Final = "this head was fitted on evidence with {}, not with {}: what it promises was not measured here"
 TONED: Final = "a grey or toned picture: this suite has learned nothing of such ones"
 
 
@@ -52,6 +54,20 @@ class Head(ABC, Generic[Row]):
         """Whether a score describes the file too, and not the pixels alone; from the header."""
         header = checkpoint.read_header(self.path)
         return not OF_FILES.isdisjoint({header.method, *(one["method"] for one in header.members)})
+
+    @cached_property
+    def unmeasured(self) -> tuple[str, ...]:
+        """What every row warns of where the models run otherwise than when the head was fitted and calibrated."""
+        manifest, model = self.suite.manifest, self.model
+        if model.digest and manifest.fit_of(model.digest):
+            return ()
+        used = {*self.extractor.roles, *(one for product in self.extractor.products() for one in product.instruments)}
+        names = {place.rpartition(".")[2] for place in used}
+        fitted, present = (
+            {name: value for name, value in manifest.exchanged(changed).items() if name.split(".")[-2] in names}
+            for changed in (split_name(str(model.training.get("suite", "")))[1], manifest.changed)
+        )
+        return () if fitted == present else (UNMEASURED.format(_told(fitted), _told(present)),)
 
     @cached_property
     def ood(self) -> OODDetector | None:
@@ -84,6 +100,11 @@ class Head(ABC, Generic[Row]):
     @abstractmethod
     def answer(self, cache: ProductCache, ood: Sequence[bool], explain: bool) -> list[ReportItem[Row]]:
         """One row a picture, in order; no verdict where there are :meth:`reasons`. ``explain``: with its sources."""
+
+
+def _told(exchanged: Mapping[str, Any]) -> str:
+    named = (f"{name}={exchanged[name]}" for name in sorted(exchanged))
+    return ", ".join(named) or "the suite's own parameters"
 
 
 def of_caption(caption: Caption | None) -> tuple[str, ...]:
