@@ -78,6 +78,9 @@ def test_everything_is_passed_on(put: Callable[..., dict[str, Any]]) -> None:
         "batch_size": 7,
         "report": Path("out"),
         "no_pictures": False,
+        "engine": "local",
+        "devices": None,
+        "address": None,
         "max_pixels": 100_000_000,
     }
     assert "report: out/index.html" in done.stderr

@@ -100,7 +100,8 @@ def test_detect_passes_every_option(put: Put) -> None:
         "--suite s --method sare --fpr 0.01 --prior 0.2 --device cuda --dtype bfloat16 --batch-size 7 --report out "
         "--no-pictures --max-pixels 9"
     )
-    done = run("detect", "./a", "b", *options.split(), "--average", "3", "--out", "rows")
+    further = "--average 3 --out rows --engine ray --devices 2 --address auto"
+    done = run("detect", "./a", "b", *options.split(), *further.split())
     assert stand.args == (["./a", "b"],)
     assert stand.asked is not None
     assert stand.asked == {
@@ -115,6 +116,9 @@ def test_detect_passes_every_option(put: Put) -> None:
         "average": 3,
         "report": Path("out"),
         "redraw": None,
+        "engine": "ray",
+        "devices": 2,
+        "address": "auto",
         "max_pixels": 9,
         "out": Path("rows"),
         "follow": False,

@@ -21,7 +21,7 @@ EXACT: Final = "exact"
 
 
 @dataclass(frozen=True, config=CONFIG)
-class Lane:
+class LaneSpec:
     """One lane as a suite's file states it."""
 
     parameters: Mapping[str, Any] = field(default_factory=dict)

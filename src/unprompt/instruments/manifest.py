@@ -56,7 +56,7 @@ from unprompt.generators import canonical_name, is_known
 from unprompt.instruments.cache import cache_folder, url_folder
 from unprompt.instruments.cards import Origin, lacking
 from unprompt.instruments.hub import snapshot
-from unprompt.instruments.lanes import EXACT, LANE, Lane, read_fits
+from unprompt.instruments.lanes import EXACT, LANE, LaneSpec, read_fits
 from unprompt.instruments.lock import Lock
 from unprompt.instruments.overrides import joined_name, split_name
 from unprompt.instruments.shelf import file_of, shipped
@@ -79,7 +79,7 @@ class Manifest:
     methods: Mapping[str, MethodTable] = field(default_factory=dict)
     """Method -> the instruments that it uses instead."""
     generators: Mapping[str, GeneratorSpec] = field(default_factory=dict)
-    lanes: Mapping[str, Lane] = field(default_factory=dict)
+    lanes: Mapping[str, LaneSpec] = field(default_factory=dict)
     heads: Mapping[str, Path] = field(default_factory=dict)
     """Method -> checkpoint, absolute; it need not exist yet."""
     fallbacks: Mapping[str, Path] = field(default_factory=dict)
@@ -119,7 +119,7 @@ class Manifest:
 
     def exchanged(self, changed: Mapping[str, Any]) -> Mapping[str, Any]:
         """PLACE.PARAMETER -> value, with those of a lane in place of its name, unless they are named themselves."""
-        lane = self.lanes.get(str(changed.get(LANE, EXACT)), Lane())
+        lane = self.lanes.get(str(changed.get(LANE, EXACT)), LaneSpec())
         return {**lane.parameters, **{name: value for name, value in changed.items() if name != LANE}}
 
     @property
@@ -127,14 +127,14 @@ class Manifest:
         """Files with what was fitted on its lanes, as they stand beside the suite's file."""
         return [lane.fitted for lane in self.lanes.values() if lane.fitted]
 
-    def lane_of(self, name: str) -> Lane:
+    def lane_of(self, name: str) -> LaneSpec:
         """A lane by name; SuiteError for one that the file has not. ``exact`` exchanges nothing."""
         if name != EXACT and name not in self.lanes:
             raise SuiteError(
                 f"suite {self.name!r} has no lane {name!r} (it has: {', '.join([EXACT, *self.lanes])}): name one of "
                 f"these, or add [lanes.{name}] to {self.file}"
             )
-        return self.lanes.get(name, Lane())
+        return self.lanes.get(name, LaneSpec())
 
     def fit_of(self, digest: str) -> Mapping[str, Any]:
         """Calibration and thresholds of the head with this digest on evidence of the chosen lane; else nothing.

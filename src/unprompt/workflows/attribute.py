@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from unprompt.choices import EngineName
 from unprompt.types import Attribution
+from unprompt.workflows.prediction.spreading import engine_of
 
 if TYPE_CHECKING:
     from unprompt.workflows.prediction.attribution import AttributionPredictor
+    from unprompt.workflows.prediction.heads import Head
 
 METHOD: Final = "semgir-a"
 
@@ -24,6 +27,9 @@ def attribute(
     dtype: str = "float32",
     report: Path | str | None = None,
     no_pictures: bool = False,
+    engine: EngineName = "local",
+    devices: int | None = None,
+    address: str | None = None,
     max_pixels: int = 100_000_000,
     max_minutes: float | None = 5.0,
     watch: Callable[[Attribution, AttributionPredictor], None] | None = None,
@@ -44,6 +50,11 @@ def attribute(
         batch_size: Pictures that are read and judged together; how many of them a model takes at once is its own.
         report: Also write a page with the pictures into this folder.
         no_pictures: Leave the pictures out of the report, which is one file then.
+        engine: local = processes of this machine; ray = the nodes of a Ray cluster, which see the same files.
+        devices: Processes that share the pictures, each with models of its own, on a device of its own; a run of
+            several is not asked about its cost. Default: of local one, of ray as many as the cluster has processors,
+            or GPUs.
+        address: Of the Ray cluster, as auto or ray://host:10001; default: RAY_ADDRESS, else a Ray of this machine.
         max_pixels: Width times height of the largest picture that is opened.
         watch: Called with each row as soon as it is there, and with what gave it, whose ``scorers`` name the scores.
 
@@ -58,7 +69,11 @@ def attribute(
     from unprompt.workflows.prediction.candidates import candidate_suites
     from unprompt.workflows.prediction.inputs import Inputs
 
-    inputs, names = Inputs(paths), None
+    spreading, inputs, names = engine_of(engine, device, devices, address), Inputs(paths), None
+
+    def check(head: Head[Any]) -> None:
+        check_cost(head.suite, head.extractor, lambda: len(inputs), max_minutes)
+
     if generators is not None:
         from unprompt.workflows.fitting.attribution import names_in  # Here, since it loads torch.
 
@@ -68,7 +83,8 @@ def attribute(
         METHOD,
         generators=names,
         batch_size=batch_size,
-        confirm=lambda head: check_cost(head.suite, head.extractor, lambda: len(inputs), max_minutes),
+        confirm=None if spreading else check,
         limits=Limits(max_pixels),
+        engine=spreading,
     )
     return predictor.predict(inputs, None if report is None else Path(report), watch, pictures=not no_pictures)

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unprompt.choices import EngineName
 from unprompt.errors import OptionError
 from unprompt.types import Prediction
+from unprompt.workflows.prediction.spreading import engine_of
 
 if TYPE_CHECKING:
     from unprompt.workflows.prediction.detection import Predictor
@@ -30,6 +32,9 @@ def detect(
     redraw: str | Path | None = None,
     out: Path | str | None = None,
     follow: bool = False,
+    engine: EngineName = "local",
+    devices: int | None = None,
+    address: str | None = None,
     max_pixels: int = 100_000_000,
     max_minutes: float | None = 5.0,
     watch: Callable[[Prediction, Predictor], None] | None = None,
@@ -61,12 +66,22 @@ def detect(
             not changed since, is left out, so that the same command goes on after any end.
         follow: Watch folders until Ctrl-C: each picture is judged once its writing is finished, and again if it
             changes later.
+        engine: local = processes of this machine; ray = the nodes of a Ray cluster, which see the same files.
+        devices: Processes that share the pictures, each with models of its own, on a device of its own; a run of
+            several is not asked about its cost. Default: of local one, of ray as many as the cluster has processors,
+            or GPUs.
+        address: Of the Ray cluster, as auto or ray://host:10001; default: RAY_ADDRESS, else a Ray of this machine.
         max_pixels: Width times height of the largest picture that is opened.
         watch: Called with each row as soon as it is there, and with what gave it, whose ``scorers`` name the scores.
 
     >>> unprompt.detect(["picture.jpg"])[0].verdict  # doctest: +SKIP
     'generated'
     """
+    spreading = engine_of(engine, device, devices, address)
+    if follow and spreading is not None:
+        raise OptionError(
+            "--devices and --engine are of no use with --follow, whose pictures come one by one: leave them out"
+        )
     if follow and report is not None:
         raise OptionError(f"--report is {str(report)!r}, expected none with --follow: a page is written at the end")
     if redraw is not None and (report is None or no_pictures):
@@ -103,9 +118,11 @@ def detect(
             fpr=fpr,
             average=average,
             batch_size=batch_size,
-            confirm=None if follow else check,  # what is still to come has no cost yet
+            # What is still to come has no cost yet, and that of several processes is known to nobody.
+            confirm=None if follow or spreading else check,
             limits=Limits(max_pixels),
             redrawing=redrawing,
+            engine=spreading,
         )
 
         def take(row: Prediction, by: Predictor) -> None:

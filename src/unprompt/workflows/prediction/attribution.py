@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from unprompt.engines import Engine
 from unprompt.images import DEFAULT_LIMITS, Limits
 from unprompt.instruments import Suite
 from unprompt.report.attribution import AttributionSummary
@@ -33,8 +34,9 @@ class AttributionPredictor(RowPredictor[Attribution]):
         batch_size: int = 32,
         confirm: Callable[[Head[Any]], None] | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        engine: Engine | None = None,
     ) -> None:
-        super().__init__([suite], method, batch_size, confirm, limits)
+        super().__init__([suite], method, batch_size, confirm, limits, engine)
         self._generators = generators
 
     @property
@@ -57,3 +59,6 @@ class AttributionPredictor(RowPredictor[Attribution]):
     def _copied(self, first: Attribution, picture: Picture, explain: bool) -> ReportItem[Attribution]:
         row = replace(first, **facts(picture))
         return ReportItem(row, attribution_figures(picture.rgb, {}) if explain else ())
+
+    def repeated(self, item: ReportItem[Attribution], first: str) -> ReportItem[Attribution]:
+        return ReportItem(item.row, item.figures[:1])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unprompt.detectors.calibration import Thresholds
+from unprompt.engines import Engine
 from unprompt.errors import MissingWeights, OptionError
 from unprompt.images import DEFAULT_LIMITS, Limits
 from unprompt.instruments import Suite
@@ -41,8 +42,9 @@ class Predictor(RowPredictor[Prediction]):
         confirm: Callable[[Head[Any]], None] | None = None,
         limits: Limits = DEFAULT_LIMITS,
         redrawing: Redrawing | None = None,
+        engine: Engine | None = None,
     ) -> None:
-        super().__init__(suites, method, batch_size, confirm, limits)
+        super().__init__(suites, method, batch_size, confirm, limits, engine)
         if average < 1:
             raise OptionError(f"--average is {average}, expected 1 or more draws of the noise")
         if not 0 < prior < 1:
@@ -91,3 +93,6 @@ class Predictor(RowPredictor[Prediction]):
 
     def _copied(self, first: Prediction, picture: Picture, explain: bool) -> ReportItem[Prediction]:
         return ReportItem(replace(first, **facts(picture), duplicate_of=first.uri))
+
+    def repeated(self, item: ReportItem[Prediction], first: str) -> ReportItem[Prediction]:
+        return ReportItem(replace(item.row, duplicate_of=first))

@@ -6,6 +6,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Sized
 from contextlib import closing
+from copy import copy
 from dataclasses import replace
 from functools import reduce
 from itertools import chain, compress
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, cast
 import numpy as np
 
 from unprompt.detectors import EVERY, METHODS
+from unprompt.engines import Engine
 from unprompt.errors import MissingWeights, NotFinite, OptionError, PictureError
 from unprompt.images import DEFAULT_LIMITS, Limits, from_array
 from unprompt.instruments import Suite
@@ -25,6 +27,7 @@ from unprompt.report.summary import Summary
 from unprompt.types import Picture, Sample
 from unprompt.workflows.prediction.batches import Batch, batches
 from unprompt.workflows.prediction.inputs import Input
+from unprompt.workflows.prediction.spreading import spread
 
 if TYPE_CHECKING:
     from unprompt.evidence.product_cache import ProductCache
@@ -34,6 +37,8 @@ log = logging.getLogger(__name__)
 
 _SIDE: Final = 128
 """Of the noise that warms models up: no picture is too small for any head then."""
+SHARE: Final = 4
+"""On a CPU workers get this part of a batch at a time, so that they end together."""
 
 OUTSIDE: Final = "outside this suite's world"
 NO_CAPTION: Final = "the captioner found no words; its caption is a stand-in"
@@ -46,7 +51,8 @@ class RowPredictor(ABC, Generic[Row]):
 
     Making one checks what can be checked without a model. The heads are loaded once, for the first picture that can be
     read. Several threads may share one predictor: pictures are read side by side, and the models run for one at a time.
-    ``confirm`` is called with each head before it is first used, and raises to stop.
+    ``confirm`` is called with each head before it is first used, and raises to stop. With ``engine`` its workers judge,
+    each with models of its own; a predictor travels there without what it has loaded.
     """
 
     summary: ClassVar[type[Summary[Any]]]
@@ -62,6 +68,7 @@ class RowPredictor(ABC, Generic[Row]):
         batch_size: int = 32,
         confirm: Callable[[Head[Any]], None] | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        engine: Engine | None = None,
     ) -> None:
         if batch_size < 1:
             raise OptionError(f"--batch-size is {batch_size}, expected 1 or more")
@@ -70,11 +77,24 @@ class RowPredictor(ABC, Generic[Row]):
                 raise OptionError(f"--method is {method!r}, expected one of {', '.join(METHODS)}")
             suite.head(method)
         self.suites, self.method, self.batch_size = tuple(suites), method, batch_size
-        self._confirm, self._limits, self._lock = confirm, limits, RLock()
+        self._confirm, self._limits, self._lock, self._engine = confirm, limits, RLock(), engine
         self._heads: tuple[Head[Row], ...] = ()
         self._confirmed: set[Head[Row]] = set()
         self._absent: tuple[str, ...] = ()
         """What is told of suites that lack models, where no other knows a picture."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        unloaded: dict[str, Any] = {"_confirm": None, "_confirmed": set(), "_heads": (), "_engine": None, "_lock": None}
+        return {**vars(self), **unloaded}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=RLock())
+
+    def on(self, device: str) -> Self:
+        """The same, not loaded yet, with models on ``device``."""
+        twin = copy(self)
+        twin.suites = tuple(suite.on(device) for suite in self.suites)
+        return twin
 
     @property
     def heads(self) -> tuple[Head[Row], ...]:
@@ -172,15 +192,28 @@ class RowPredictor(ABC, Generic[Row]):
         """As :meth:`predict`, with the pictures that each row was read from."""
         return list(self._items(inputs, explain=True))
 
-    def _items(self, inputs: Iterable[Input], explain: bool, remember: bool = True) -> Iterator[ReportItem[Row]]:
+    def items(self, inputs: Iterable[Input], explain: bool, remember: bool = True) -> Iterator[ReportItem[Row]]:
+        """What the rows are read from, as :meth:`iterate`, by this process, which tells no progress."""
         # On a CPU the first rows come soon; elsewhere less than a batch costs as much as a whole one.
-        first = 1 if all(suite.on_cpu for suite in self.suites) else self.batch_size
+        first = 1 if self._on_cpu else self.batch_size
         taken = batches(inputs, self.batch_size, self._limits, first=first)
         rows: dict[str, Row] = {}
         # Not a loop, whose variable would hold one batch of pictures while the next is read.
         judged = map(lambda batch: self._judged(rows if remember else {}, explain, batch), taken)
+        return chain.from_iterable(judged)
+
+    @property
+    def _on_cpu(self) -> bool:
+        return all(suite.on_cpu for suite in self.suites)
+
+    def _items(self, inputs: Iterable[Input], explain: bool, remember: bool = True) -> Iterator[ReportItem[Row]]:
+        if self._engine is None:
+            judged = self.items(inputs, explain, remember)
+        else:
+            size = max(1, self.batch_size // SHARE) if self._on_cpu else self.batch_size
+            judged = spread(self, self._engine, inputs, size, explain)
         done, told, left = 0, 0, TimeLeft()
-        for done, item in enumerate(chain.from_iterable(judged), 1):
+        for done, item in enumerate(judged, 1):
             yield item
             if remember and (done % self.batch_size == 0 or done.bit_count() == 1):  # at first after 1, 2, 4, ...
                 told = done
@@ -212,8 +245,15 @@ class RowPredictor(ABC, Generic[Row]):
 
     def _key(self, picture: Picture) -> str:
         """What two inputs of one answer have in common."""
-        of_files = any(one.of_files for one in self.heads)
-        return picture.sha256 if of_files and picture.sha256 else picture.pixels
+        return picture.sha256 if self._of_files and picture.sha256 else picture.pixels
+
+    def name_of(self, row: Row) -> str:
+        """The same by the row; empty for a picture that could not be read."""
+        return (self._of_files and row.sha256) or row.pixels or ""
+
+    @property
+    def _of_files(self) -> bool:
+        return any(one.of_files for one in self.heads)
 
     def _answers(self, pictures: Sequence[Picture], explain: bool) -> list[ReportItem[Row]]:
         if not pictures:
@@ -270,6 +310,10 @@ class RowPredictor(ABC, Generic[Row]):
     @abstractmethod
     def _copied(self, first: Row, picture: Picture, explain: bool) -> ReportItem[Row]:
         """The answer to an equal picture, with the facts of this file; of its pictures at most itself is shown."""
+
+    @abstractmethod
+    def repeated(self, item: ReportItem[Row], first: str) -> ReportItem[Row]:
+        """The same for a picture that was judged again, whose equal is called ``first``."""
 
 
 def _own(item: ReportItem[Row], picture: Picture) -> ReportItem[Row]:
