@@ -103,6 +103,7 @@ def test_detection_meets_the_sibling_only_in_the_test_and_attribution_learns_it(
 ) -> None:
     for name in ("HEADS", "EXTRACTED"):
         monkeypatch.setattr(heads, name, ("clip-probe", "semgir-a"))
+    monkeypatch.setattr(heads, "DRAWS", 1)  # no spread, of which the figures here tell nothing
     monkeypatch.setitem(heads.SETTINGS, "semgir-a", {"epochs": 1})
     figures = heads.make(context)
     makers = ("diffusion", "sibling", "flow")

@@ -68,9 +68,9 @@ ENTRIES: Final = {
         "stable-diffusion", "sibling", {"strength": 0.5, "steps": 20, "guidance": 3.0, "side": 64}, candidate=True
     ),
 }
-LANES: Final[Mapping[str, Mapping[str, str | int]]] = {
-    "fast": {"solver": "dpm-solver++", "steps": 6},
-    "draft": {"solver": "dpm-solver++", "steps": 3},
+LANES: Final[Mapping[str, Mapping[str, str | float]]] = {
+    "fast": {"solver": "dpm-solver++", "steps": 4, "guided_above": 0.3},
+    "draft": {"solver": "dpm-solver++", "steps": 2},
 }
 """Lane -> what each diffusion of the suite exchanges; ``python -m unprompt.recipes.lanes`` calibrates heads on it."""
 
@@ -140,7 +140,7 @@ def _entries(folder: Path) -> Iterator[str]:
             yield _table(place, facts) + (f"\nparameters = {{ {inline} }}" if inline else "")
 
 
-def _lane(name: str, parameters: Mapping[str, str | int]) -> str:
+def _lane(name: str, parameters: Mapping[str, str | float]) -> str:
     drawing = [place.removeprefix("instruments.") for place, entry in ENTRIES.items() if "steps" in entry.parameters]
     pairs = ((f"{place}.{key}", value) for place in drawing for key, value in parameters.items())
     inline = ", ".join(f"{json.dumps(key)} = {json.dumps(value)}" for key, value in pairs)
