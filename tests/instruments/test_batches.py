@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
+import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from unprompt.errors import OptionError
+from unprompt.instruments.base import Captioner
 from unprompt.instruments.batches import full_batches, slices
+from unprompt.instruments.cards import Origin
+from unprompt.types import RGB
 
 SIZES = st.integers(1, 9)
 
@@ -40,3 +49,39 @@ def test_only_the_last_of_a_bucket_is_repeated_at_the_end_of_its_batch(buckets: 
 @given(st.lists(st.sampled_from("abc"), max_size=40))
 def test_batches_of_one_are_the_items_themselves(buckets: list[str]) -> None:
     assert sorted(full_batches(buckets, 1)) == [[place] for place in range(len(buckets))]
+
+
+class Small(Captioner):
+    """Has memory for three pictures at a time, or for none."""
+
+    room = 3
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(Origin(folder), "cpu", "float32")
+        self.batch_size = 16
+        self.asked: list[int] = []
+
+    def _caption(self, pictures: Sequence[RGB]) -> list[str]:
+        self.asked.append(len(pictures))
+        if len(pictures) > self.room:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        return [str(int(one[0, 0, 0])) for one in pictures]
+
+
+def test_where_the_memory_ends_batches_are_halved(fake: Path, caplog: pytest.LogCaptureFixture) -> None:
+    small = Small(fake / "captioner")
+    pictures = [np.full((2, 2, 3), number, np.uint8) for number in range(7)]
+    assert [one.text for one in small.captions(pictures)] == [str(number) for number in range(7)]
+    assert small.asked == [7, 7, 4, 2, 2, 2, 1]
+    assert caplog.messages[-1].endswith("cpu has no memory for a batch; 2 at a time from now on")
+    small.asked.clear()
+    small.captions(pictures[:2])
+    assert small.asked == [2]
+
+
+def test_one_item_that_is_too_much(fake: Path) -> None:
+    small = Small(fake / "captioner")
+    small.room = 0
+    with pytest.raises(OptionError, match=r"Small\(.*needs more memory for one item than cpu has \(CUDA out of memory"):
+        small.captions([np.zeros((2, 2, 3), np.uint8)])
+    assert small.batch_size == 1

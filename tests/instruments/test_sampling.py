@@ -148,3 +148,16 @@ def test_a_card_names_later_parameters_only_where_they_are_chosen() -> None:
     assert list(Sampling().parameters()) == ["strength", "steps", "guidance", "side"]
     assert Sampling(solver="dpm-solver++").parameters()["solver"] == "dpm-solver++"
     assert "guided_below" not in Sampling(guided_above=0.1).parameters()
+
+
+def test_a_compiled_unet_draws_the_same(fake: Path, pictures: list[RGB]) -> None:
+    """By a backend that traces and generates no code, since that takes a minute."""
+    plain, other = (
+        StableDiffusion(Origin(fake / "diffusion"), side=SIDE, steps=4, compiler=name) for name in ("", "eager")
+    )
+    one, two = (model.reconstruct([pictures[5]], [""], [11])[0] for model in (plain, other))
+    assert np.abs(one.astype(int) - two).max() <= 1
+    assert isinstance(other._text2img.unet, torch._dynamo.OptimizedModule)
+    assert (other.card.parameters["compiler"], "compiler" in plain.card.parameters) == ("eager", False)
+    with pytest.raises(OptionError, match=r"compiler must be one of .*inductor.*, or left out, got 'gcc'"):
+        StableDiffusion(Origin(fake / "diffusion"), compiler="gcc")

@@ -9,6 +9,7 @@ The public methods here do all the checking and batching; a subclass writes only
 from __future__ import annotations
 
 import copy
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
@@ -20,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from unprompt.errors import NotFinite
-from unprompt.instruments.batches import full_batches, slices
+from unprompt.errors import NotFinite, OptionError
+from unprompt.instruments.batches import batches_of
 from unprompt.instruments.boxes import best_box
 from unprompt.instruments.cards import FILES, Card, Origin
 from unprompt.instruments.finite import drawn, finite
@@ -32,6 +33,7 @@ from unprompt.types import RGB, Box, Caption
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 Vectors = npt.NDArray[np.float32]
+log = logging.getLogger(__name__)
 _LOADING: Final = RLock()
 KEPT: Final = 256
 """Captions whose embeddings a generator keeps, some 0.2 MB each: those of eight shards."""
@@ -104,18 +106,36 @@ class Instrument(ABC):
         """Apply ``make`` to ``batch_size`` items at a time, without gradients; the results in the items' order.
 
         With ``bucket`` a batch holds items of one bucket alone, and exactly ``batch_size`` of them, so that what is
-        made of an item does not depend on how many others there are. What is not finite is made again in float32;
+        made of an item does not depend on how many others there are. Where the memory ends, batches are half as large
+        from then on; OptionError where one item is too much. What is not finite is made again in float32;
         :class:`NotFinite` for what is not finite there.
         """
         made: dict[int, Made] = {}
         if items:
             self.load()
-        size, count = self.batch_size, len(items)
         with torch.inference_mode(), threads(self._stored):
-            for places in full_batches([bucket(one) for one in items], size) if bucket else slices(count, size):
-                for place, one in zip(places, make([items[i] for i in places]), strict=True):
-                    made.setdefault(place, one)
-        return finite(self, make.__name__, items, [made[place] for place in range(count)])
+            while lacking := [place for place in range(len(items)) if place not in made]:
+                buckets = [bucket(items[place]) for place in lacking] if bucket else None
+                try:
+                    for batch in batches_of(len(lacking), self.batch_size, buckets):
+                        places = [lacking[i] for i in batch]
+                        for place, one in zip(places, make([items[i] for i in places]), strict=True):
+                            made.setdefault(place, one)
+                except torch.cuda.OutOfMemoryError as error:
+                    self._halve(error)
+        return finite(self, make.__name__, items, [made[place] for place in range(len(items))])
+
+    def _halve(self, error: Exception) -> None:
+        """Go on in batches of half the size."""
+        if self.batch_size == 1:
+            raise OptionError(
+                f"{self!r} needs more memory for one item than {self.device} has ({str(error)[:200]}): take "
+                "--dtype bfloat16, a smaller model or side, or --device cpu"
+            ) from error
+        self.batch_size //= 2
+        log.warning(f"{self!r}: {self.device} has no memory for a batch; {self.batch_size} at a time from now on")
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     @cached_property
     def _stored(self) -> int:

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 
 
+def batches_of(count: int, size: int, buckets: Sequence[Hashable] | None = None) -> Iterator[Sequence[int]]:
+    """:func:`full_batches` of ``buckets`` where there are some, else :func:`slices`."""
+    return slices(count, size) if buckets is None else full_batches(buckets, size)
+
+
 def slices(count: int, size: int) -> Iterator[Sequence[int]]:
     """As they come, at most ``size`` at a time.
 
