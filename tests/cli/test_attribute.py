@@ -78,6 +78,7 @@ def test_everything_is_passed_on(put: Callable[..., dict[str, Any]]) -> None:
         "batch_size": 7,
         "report": Path("out"),
         "no_pictures": False,
+        "allow_urls": False,
         "engine": "local",
         "devices": None,
         "address": None,

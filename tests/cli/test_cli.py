@@ -100,7 +100,7 @@ def test_detect_passes_every_option(put: Put) -> None:
         "--suite s --method sare --fpr 0.01 --prior 0.2 --device cuda --dtype bfloat16 --batch-size 7 --report out "
         "--no-pictures --max-pixels 9"
     )
-    further = "--average 3 --out rows --engine ray --devices 2 --address auto"
+    further = "--average 3 --out rows --allow-urls --engine ray --devices 2 --address auto"
     done = run("detect", "./a", "b", *options.split(), *further.split())
     assert stand.args == (["./a", "b"],)
     assert stand.asked is not None
@@ -116,6 +116,7 @@ def test_detect_passes_every_option(put: Put) -> None:
         "average": 3,
         "report": Path("out"),
         "redraw": None,
+        "allow_urls": True,
         "engine": "ray",
         "devices": 2,
         "address": "auto",

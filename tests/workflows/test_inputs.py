@@ -182,7 +182,10 @@ def test_a_folder_is_listed_while_its_pictures_are_taken(here: Path, monkeypatch
 )
 def test_a_url_is_refused_in_words(url: str) -> None:
     (one,) = list(iter_inputs([url]))
-    assert refusal(one) == f"{url}: URLs are not fetched: download the picture and give its path"
+    assert (
+        refusal(one)
+        == f"{url}: URLs are not fetched unless --allow-urls says so: add it, or download the picture and give its path"
+    )
 
 
 @pytest.mark.parametrize("name", ["real/a.png#page=2", "real/a.png#top", "gone.tif#page=2", "real/a.png#bytes=1-2"])

@@ -44,6 +44,10 @@ class FolderListing:
     error: DataError | None = None
     """Of a folder that cannot be listed."""
 
+    def place(self, name: str) -> str:
+        """Where one of its files is; the parts of a URL are joined alike on every system."""
+        return f"{self.path}/{name}" if "://" in self.path else os.path.join(self.path, name)
+
 
 def walk(root: str, enter: Enter = lambda name: True) -> Iterator[str]:
     """Paths of the visible files relative to ``root``; DataError for a folder that cannot be listed."""

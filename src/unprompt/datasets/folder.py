@@ -41,9 +41,9 @@ def samples_in(listing: FolderListing) -> Iterator[Sample]:
         raise listing.error
     if not listing.files:
         return iter(())
-    first = os.path.join(listing.path, listing.files[0])
+    first = listing.place(listing.files[0])
     label, generator, split = _truth(first, PurePath(listing.inner).parts)
-    return (Sample(os.path.join(listing.path, name), label, generator, split) for name in listing.files)
+    return (Sample(listing.place(name), label, generator, split) for name in listing.files)
 
 
 def nothing_in(path: str) -> DataError:

@@ -27,6 +27,7 @@ def attribute(
     dtype: str = "float32",
     report: Path | str | None = None,
     no_pictures: bool = False,
+    allow_urls: bool = False,
     engine: EngineName = "local",
     devices: int | None = None,
     address: str | None = None,
@@ -50,6 +51,8 @@ def attribute(
         batch_size: Pictures that are read and judged together; how many of them a model takes at once is its own.
         report: Also write a page with the pictures into this folder.
         no_pictures: Leave the pictures out of the report, which is one file then.
+        allow_urls: Also fetch what a URL names: https://HOST/PICTURE.jpg, or s3://BUCKET/FOLDER, gs:// and the like, by
+            fsspec and the store's own package, as s3fs. Otherwise a URL is a row with an error.
         engine: local = processes of this machine; ray = the nodes of a Ray cluster, which see the same files.
         devices: Processes that share the pictures, each with models of its own, on a device of its own; a run of
             several is not asked about its cost. Default: of local one, of ray as many as the cluster has processors,
@@ -69,7 +72,7 @@ def attribute(
     from unprompt.workflows.prediction.candidates import candidate_suites
     from unprompt.workflows.prediction.inputs import Inputs
 
-    spreading, inputs, names = engine_of(engine, device, devices, address), Inputs(paths), None
+    spreading, inputs, names = engine_of(engine, device, devices, address), Inputs(paths, (), allow_urls), None
 
     def check(head: Head[Any]) -> None:
         check_cost(head.suite, head.extractor, lambda: len(inputs), max_minutes)

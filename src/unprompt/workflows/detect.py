@@ -32,6 +32,7 @@ def detect(
     redraw: str | Path | None = None,
     out: Path | str | None = None,
     follow: bool = False,
+    allow_urls: bool = False,
     engine: EngineName = "local",
     devices: int | None = None,
     address: str | None = None,
@@ -66,6 +67,8 @@ def detect(
             not changed since, is left out, so that the same command goes on after any end.
         follow: Watch folders until Ctrl-C: each picture is judged once its writing is finished, and again if it
             changes later.
+        allow_urls: Also fetch what a URL names: https://HOST/PICTURE.jpg, or s3://BUCKET/FOLDER, gs:// and the like, by
+            fsspec and the store's own package, as s3fs. Otherwise a URL is a row with an error.
         engine: local = processes of this machine; ray = the nodes of a Ray cluster, which see the same files.
         devices: Processes that share the pictures, each with models of its own, on a device of its own; a run of
             several is not asked about its cost. Default: of local one, of ray as many as the cluster has processors,
@@ -100,7 +103,7 @@ def detect(
     from unprompt.workflows.prediction.row_file import RowFile
 
     with RowFile(None if out is None else Path(out), method) as file:
-        inputs = Inputs(paths, file)
+        inputs = Inputs(paths, file, allow_urls)
 
         def check(head: Head[Any]) -> None:
             check_cost(head.suite, head.extractor, lambda: head.draws * len(inputs), max_minutes)

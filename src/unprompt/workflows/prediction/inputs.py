@@ -18,6 +18,7 @@ from unprompt.errors import DataError, PictureError, UnreadablePicture
 from unprompt.images import DEFAULT_LIMITS, ByteRange, Limits
 from unprompt.types import Picture, Sample
 from unprompt.workflows.prediction.patterns import matches
+from unprompt.workflows.prediction.remote import RemoteFile, is_url, remote_listings
 from unprompt.workflows.prediction.sources import Source, each_of, kind_of, read_source
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class Input:
 
     sample: Sample
     error: PictureError | None = None
-    source: Source | None = None
+    source: Source | RemoteFile | None = None
     """What was handed over instead of a path; None = the file that ``sample.uri`` names."""
 
     def read(self, limits: Limits = DEFAULT_LIMITS) -> Picture | PictureError:
@@ -50,12 +51,15 @@ class Input:
 class Inputs:
     """What :func:`iter_inputs` gives, but for some by name; its length is counted when it is asked for."""
 
-    def __init__(self, paths: Sequence[str | Path] | str | Path, without: Container[str] = ()) -> None:
+    def __init__(
+        self, paths: Sequence[str | Path] | str | Path, without: Container[str] = (), allow_urls: bool = False
+    ) -> None:
         iter_inputs(paths)  # raises at once
-        self._paths, self._without = paths, without
+        self._paths, self._without, self._allow_urls = paths, without, allow_urls
 
     def __iter__(self) -> Iterator[Input]:
-        return (one for one in iter_inputs(self._paths) if one.sample.uri not in self._without)
+        given = iter_inputs(self._paths, self._allow_urls)
+        return (one for one in given if one.sample.uri not in self._without)
 
     def __len__(self) -> int:
         return self._count
@@ -65,17 +69,17 @@ class Inputs:
         return sum(1 for _ in self)
 
 
-def iter_inputs(paths: Sequence[str | Path] | str | Path) -> Iterator[Input]:
+def iter_inputs(paths: Sequence[str | Path] | str | Path, allow_urls: bool = False) -> Iterator[Input]:
     """The pictures that paths, folders and patterns name, in their order; one named twice comes twice.
 
     A folder is listed while its pictures are taken. A file or folder of that very name wins over the pattern that its
     name could be. What is not there, a folder that cannot be listed, a pattern without a match and a URL stay, to
-    become error rows. Raises DataError without a path, at once.
+    become error rows; with ``allow_urls`` a URL is what it names. Raises DataError without a path, at once.
     """
     if not paths:
         raise DataError("got no path, expected pictures, folders of pictures or patterns")
     several = [paths] if isinstance(paths, (str, Path)) else paths
-    return (one for path in several for one in _named(os.fspath(path)))
+    return (one for path in several for one in _named(os.fspath(path), allow_urls))
 
 
 def iter_sources(pictures: Source | Iterable[Source]) -> Iterator[Input]:
@@ -90,8 +94,10 @@ def iter_sources(pictures: Source | Iterable[Source]) -> Iterator[Input]:
             yield Input(Sample(f"<{kind_of(source)} {number}>"), source=source)
 
 
-def _named(path: str) -> Iterator[Input]:
-    if os.path.lexists(path) or ByteRange.of(path):
+def _named(path: str, allow_urls: bool = False) -> Iterator[Input]:
+    if allow_urls and is_url(path):
+        yield from _fetched(path)
+    elif os.path.lexists(path) or ByteRange.of(path):
         yield from _walked(path)
     elif found := matches(path) if has_magic(path) else []:
         yield from _once(found)
@@ -101,11 +107,29 @@ def _named(path: str) -> Iterator[Input]:
         yield Input(Sample(path))
 
 
+def _fetched(url: str) -> Iterator[Input]:
+    """What lies behind a URL, to be fetched when it is read; an error for a place with nothing in it."""
+    empty = True
+    for found in remote_listings(url):
+        if isinstance(found, str):
+            samples: Iterable[Sample] = [Sample(found)]
+        elif found.error is not None:
+            yield Input(Sample(url), UnreadablePicture(str(found.error)))
+            return
+        else:
+            samples = _samples(found)
+        for sample in samples:
+            empty = False
+            yield Input(sample, source=RemoteFile(sample.uri))
+    if empty:
+        yield Input(Sample(url), UnreadablePicture(str(nothing_in(url))))
+
+
 def _refused(path: str) -> str:
     """Why a name that is no file's cannot be followed; empty for an ordinary path."""
     file, _, fragment = path.rpartition("#")
     if _URL.match(path):
-        return "URLs are not fetched: download the picture and give its path"
+        return "URLs are not fetched unless --allow-urls says so: add it, or download the picture and give its path"
     if file and (_FRAGMENT.match(fragment) or os.path.isfile(file)):
         return (
             f"'#{fragment}' names a part of a file; expected its path alone, of which the first page or frame is "
@@ -147,4 +171,4 @@ def _samples(listing: FolderListing) -> Iterable[Sample]:
         return samples_in(listing)
     except DataError as error:
         log.warning(f"{error}; the truth of what lies there is taken as unknown")
-        return (Sample(os.path.join(listing.path, name)) for name in listing.files)
+        return (Sample(listing.place(name)) for name in listing.files)

@@ -14,6 +14,7 @@ from PIL import Image
 from unprompt.errors import UnreadablePicture
 from unprompt.images import Limits, from_array, from_image, read_isolated
 from unprompt.types import Picture
+from unprompt.workflows.prediction.remote import RemoteFile
 
 Source: TypeAlias = (
     str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | npt.NDArray[np.uint8]
@@ -48,7 +49,7 @@ def kind_of(source: object) -> str:
     return "file" if hasattr(source, "read") else "object"
 
 
-def read_source(source: Source, uri: str, limits: Limits) -> Picture:
+def read_source(source: Source | RemoteFile, uri: str, limits: Limits) -> Picture:
     """The picture, decoded apart from this process where it is a file's bytes; UnreadablePicture for any other object.
 
     A file object is read from where it stands, and stays open.
@@ -62,7 +63,7 @@ def read_source(source: Source, uri: str, limits: Limits) -> Picture:
     return read_isolated(_data(source, uri, limits), uri, limits)
 
 
-def _data(source: bytes | bytearray | memoryview | BinaryIO, uri: str, limits: Limits) -> bytes:
+def _data(source: bytes | bytearray | memoryview | BinaryIO | RemoteFile, uri: str, limits: Limits) -> bytes:
     if isinstance(source, (bytes, bytearray, memoryview)):
         return bytes(source)
     if not hasattr(source, "read"):

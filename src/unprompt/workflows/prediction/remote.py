@@ -1,0 +1,91 @@
+"""Pictures behind URLs and in object stores, by fsspec: https://, s3://, gs://, hf:// and what else it knows.
+
+Of most it needs a package more: aiohttp for https://, s3fs for s3://, gcsfs for gs://.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from glob import has_magic
+from typing import Any, Final
+
+from unprompt.datasets.files import FolderListing, Litter
+from unprompt.errors import DataError, MissingExtra, UnreadablePicture
+
+_URL: Final = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_FLAT: Final = ("http", "https", "ftp")
+"""Behind these there are pictures, and no folders."""
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A picture's file, fetched when it is read, in whichever process."""
+
+    url: str
+
+    def read(self, most: int) -> bytes:
+        """Its first ``most`` bytes; UnreadablePicture for whatever keeps them away."""
+        files, path = _opened(self.url)
+        try:
+            with files.open(path, "rb") as file:
+                return bytes(file.read(most))
+        except Exception as error:  # each store's package has errors of its own, and one picture must not end a run
+            raise UnreadablePicture(
+                f"{self.url}: cannot be fetched ({type(error).__name__}: {error}); expected a picture that this "
+                "machine may read: check its name, the credentials and the network"
+            ) from error
+
+
+def is_url(path: str) -> bool:
+    """Whether fsspec is asked for it.
+
+    >>> is_url("s3://bucket/a.png"), is_url("C:/a.png")
+    (True, False)
+    """
+    return _URL.match(path) is not None
+
+
+def remote_listings(url: str) -> Iterator[FolderListing | str]:
+    """Each folder below a URL before the folders in it, with its visible files; or the URL of one file, or of several.
+
+    A pattern's files come in sorted order. A store that cannot be listed is one listing with an error.
+    """
+    scheme = url.partition("://")[0].lower()
+    try:
+        files, path = _opened(url)
+        if has_magic(path) and scheme not in _FLAT:
+            yield from map(files.unstrip_protocol, sorted(files.glob(path)))
+        elif scheme in _FLAT or not files.isdir(path):
+            yield url
+        else:
+            yield from _walked(files, path)
+    except MissingExtra:
+        raise
+    except Exception as error:  # as above
+        told = f"{url}: cannot be listed ({type(error).__name__}: {error}); expected a place that this machine may list"
+        yield FolderListing(url, "", error=DataError(told))
+
+
+def _walked(files: Any, path: str) -> Iterator[FolderListing]:
+    litter = Litter()
+    for folder, inner, names in files.walk(path, on_error="raise"):
+        for name in [one for one in inner if one.startswith(".") or litter.takes(one)]:
+            del inner[name]
+        shown = sorted(one for one in names if one and not (one.startswith(".") or litter.takes(one)))
+        below = folder.removeprefix(path).strip("/")
+        yield FolderListing(files.unstrip_protocol(folder.rstrip("/")), below, tuple(shown))
+    litter.log(path)
+
+
+def _opened(url: str) -> tuple[Any, str]:
+    from fsspec.core import url_to_fs
+
+    try:
+        found: tuple[Any, str] = url_to_fs(url)
+    except ImportError as error:
+        raise MissingExtra(
+            f"{url} needs a package that is not installed ({error}): pip install 'unprompt[urls]' for https:// and s3://"
+        ) from error
+    return found
