@@ -5,11 +5,22 @@ from __future__ import annotations
 import os
 from pathlib import Path, PurePosixPath
 
+from unprompt.errors import StoreError
+
 
 def cache_folder() -> Path:
-    """What UNPROMPT_HOME names, else ``unprompt`` in the folder that XDG_CACHE_HOME names, else in ``~/.cache``."""
+    """What UNPROMPT_HOME names, else ``unprompt`` in the folder that XDG_CACHE_HOME names, else in ``~/.cache``.
+
+    StoreError where UNPROMPT_HOME is a file, or lies within one.
+    """
     if own := os.environ.get("UNPROMPT_HOME"):
-        return Path(own).expanduser()
+        folder = Path(own).expanduser()
+        if found := next((one for one in (folder, *folder.parents) if one.exists() and not one.is_dir()), None):
+            raise StoreError(
+                f"UNPROMPT_HOME is {own!r}, but {found} is a file; expected a folder, or where one can be made: "
+                "correct it, or unset it"
+            )
+        return folder
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unprompt"
 
 
