@@ -121,7 +121,7 @@ def test_a_wrong_value_is_told_with_its_variable(monkeypatch: pytest.MonkeyPatch
     [
         ("prior", "3", "'3', expected a share above 0 and below 1"),
         ("batch-size", "0", "'0', expected 1 or more"),
-        ("method", '"iten"', "'iten', expected one of sare, semgir"),
+        ("method", '"sara"', "'sara', expected one of sare, semgir"),
         ("suite", '"nope"', "'nope', no suite 'nope': expected one of fake, miniature"),
         ("dtype", '"int8"', "'int8', unknown dtype 'int8': expected one of float32"),
         ("device", '"gpu"', "'gpu', device 'gpu' cannot be used here"),

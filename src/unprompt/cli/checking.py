@@ -173,10 +173,13 @@ def sound_map(command: str) -> dict[str, Any]:
 
 def checks() -> list[Check]:
     """For ``doctor``, a failure of each setting that is wrong, or of the file."""
-    from unprompt.workflows.doctor import Check
-
     try:
         found = [(one, problem(one, given)) for one, given in stated(known_flags())]
+        told = [f"{one.origin} is {one.value!r}, {why}" for one, why in found if why]
     except OptionError as error:
-        return [Check("settings", "fail", str(error))]
-    return [Check("settings", "fail", f"{one.origin} is {one.value!r}, {why}") for one, why in found if why]
+        told = [str(error)]
+    if not told:
+        return []
+    from unprompt.workflows.doctor import Check  # Here, since it loads torch.
+
+    return [Check("settings", "fail", line) for line in told]
