@@ -192,6 +192,14 @@ def test_quiet_and_verbose(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     logging.getLogger("unprompt").setLevel(logging.INFO)
 
 
+def test_quiet_or_verbose(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run("detect", "gone.png", "-q", "-v")
+    told = "error: --quiet and --verbose are both given, expected one of them: leave the other out\n"
+    assert (done.exit_code, done.stdout, done.stderr) == (2, "", told)
+    monkeypatch.setenv("UNPROMPT_VERBOSE", "1")
+    assert run("detect", "gone.png", "-q").stderr == ""
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion(shell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")  # the shell is named, not looked for

@@ -135,7 +135,7 @@ def _function(command: Command) -> Callable[..., None]:
     def work(ctx: typer.Context, given: dict[str, Any]) -> None:
         from unprompt.cli.output import log, message, quiet_stdout, show_log
 
-        show_log(given.pop("quiet"), given.pop("verbose"))
+        show_log(*_loudness(ctx, given.pop("quiet"), given.pop("verbose")))
         _tell_settings(ctx, command.options())
         own = {"form": given.pop("form")} if command.form else {}
         if "options" in given:
@@ -164,6 +164,17 @@ def _function(command: Command) -> Callable[..., None]:
             raise typer.Exit(code)
 
     return signed(run, [_CONTEXT, *command.parameters()], f"{Workflow(command.work).about}\n\n{command.note}".strip())
+
+
+def _loudness(ctx: typer.Context, quiet: bool, verbose: bool) -> tuple[bool, bool]:
+    """What was typed wins over a setting; OptionError for both of one origin."""
+    if not (quiet and verbose):
+        return quiet, verbose
+    sources = {name: ctx.get_parameter_source(name) for name in ("quiet", "verbose")}
+    typed = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    if len(typed) != 1:
+        raise OptionError("--quiet and --verbose are both given, expected one of them: leave the other out")
+    return typed == ["quiet"], typed == ["verbose"]
 
 
 def _tell_settings(ctx: typer.Context, flags: Sequence[str]) -> None:

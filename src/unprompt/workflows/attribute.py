@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from unprompt.report.folder import check_report
 from unprompt.types import Attribution
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def attribute(
     >>> unprompt.attribute(["picture.jpg"])[0].generator  # doctest: +SKIP
     'diffusion'
     """
+    check_report(report, no_pictures)
     from unprompt.images import Limits, start_decoder
 
     start_decoder()  # while what follows is loaded

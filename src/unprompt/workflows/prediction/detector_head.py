@@ -160,6 +160,8 @@ class DetectorHead(Head[Prediction]):
             status="ok",
             method=self.detector.method,
             suite=self.suite.name,
+            prior=self.prior,
+            fpr=self.fpr,
             caption=caption.text if caption else None,
             warnings=(*self.notes, *reasons, *missed, *of_caption(caption), *((UNGROUNDED,) if boxes == () else ())),
             **(numbers | withheld),
