@@ -73,7 +73,6 @@ class PageWriter(Generic[Row]):
             confusion=summary.confusion(),
             truth_line=summary.truth_line(),
             longest=LONGEST,
-            bars=summary.bars_title,
             rank=summary.rank_title,
         )
 

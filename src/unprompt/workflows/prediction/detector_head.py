@@ -168,7 +168,8 @@ class DetectorHead(Head[Prediction]):
         )
         if not explain:
             return ReportItem(row)
-        gauge = None if reasons else Gauge.of(numbers["probability"], numbers["verdict"], self.thresholds, self.prior)
+        stated = numbers["probability"], numbers["verdict"], self.thresholds, self.prior, self.detector.figures
+        gauge = None if reasons else Gauge.of(*stated)
         own, semgir = by_method.get("sare"), by_method.get("semgir")
         sare = own or redrawn
         regeneration = semgir.regenerations[0] if semgir else redrawn.regeneration if redrawn else None
