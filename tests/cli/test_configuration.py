@@ -244,9 +244,13 @@ def test_the_caches_are_moved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 def test_the_caches_cannot_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
-    for folder in (file / "inner", file):
-        monkeypatch.setenv("UNPROMPT_HOME", str(folder))
-        told = f"UNPROMPT_HOME is '{folder}', but {file} is a file; expected a folder"
+    for variable, given, folder in (
+        ("XDG_CACHE_HOME", file, file / "unprompt"),
+        ("UNPROMPT_HOME", file / "inner", file / "inner"),
+        ("UNPROMPT_HOME", file, file),
+    ):
+        monkeypatch.setenv(variable, str(given))
+        told = f"{variable} puts the caches into '{folder}', but {file} is a file; expected a folder"
         with pytest.raises(StoreError, match=re.escape(told)):
             cache_folder()
     found = {row.name: row for row in doctor()}
