@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +35,8 @@ EXCUSED = {
 """Why a block is not run -> how many are not; the service's are asked in tests/serve."""
 GENERATED = ("photo.md", "photo-captions.md")
 """Pages that a recipe writes; the commands at their end make a suite anew, from data that nobody else has."""
+LIMIT = 120.0
+"""Seconds for a command or an example; the longest takes about ten on a busy machine."""
 PICTURES = ROOT / "examples" / "pictures"
 
 
@@ -84,14 +90,56 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_reader_can_type_it(block: Block, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     if block.language == "python":
-        exec(compile(block.text, block.page, "exec"), {})
+        with limited(block.page):
+            exec(compile(block.text, block.page, "exec"), {})
         return
     commands = list(block.commands())
     assert commands
     for command in commands:
-        words = shlex.split(command)
-        if words[0] == "unprompt":
-            done = CliRunner().invoke(app, words[1:], catch_exceptions=False)
-            assert done.exit_code == 0, (command, done.output)
-        else:
-            subprocess.run(command, shell=True, check=True, cwd=folder)
+        with limited(command):
+            typed(command, folder)
+
+
+def typed(command: str, folder: Path) -> None:
+    """Run what is typed; a shell's command with all that it starts, which ends with it."""
+    words = shlex.split(command)
+    if words[0] == "unprompt":
+        done = CliRunner().invoke(app, words[1:], catch_exceptions=False)
+        assert done.exit_code == 0, (command, done.output)
+        return
+    with subprocess.Popen(command, shell=True, cwd=folder, start_new_session=True) as process:
+        try:
+            assert process.wait() == 0, command
+        except TimeoutError:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+
+
+@contextmanager
+def limited(command: str, seconds: float = LIMIT) -> Iterator[None]:
+    """TimeoutError for what does not end by itself, as a server."""
+
+    def ended(*_: object) -> None:
+        raise TimeoutError(
+            f"{command!r} took longer than {seconds:g} s: let it end by itself, or say why it is not run"
+        )
+
+    former = signal.signal(signal.SIGALRM, ended)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+
+
+@pytest.mark.parametrize("command", ["sleep 60; true", "unprompt waits"])
+def test_a_command_that_does_not_end_is_ended(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CliRunner, "invoke", lambda *_, **options: time.sleep(60))
+    began = time.monotonic()
+    with (
+        pytest.raises(TimeoutError, match=f"'{command}' took longer than 0.1 s: let it end by itself"),
+        limited(command, 0.1),
+    ):
+        typed(command, folder)
+    assert time.monotonic() - began < 30

@@ -9,18 +9,19 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx2
 
-from unprompt.errors import ServiceError
+from unprompt.errors import DataError, OptionError, ServiceError
 from unprompt.types import Attribution, Job, Prediction, Question
 
-PictureFile: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO
-"""A path, the bytes of a picture's file, or a file that is open with mode ``"rb"``."""
+if TYPE_CHECKING:
+    from unprompt.workflows.prediction.sources import Source
+
 _Row = TypeVar("_Row", Prediction, Attribution)
 
 
@@ -28,7 +29,11 @@ class Client:
     """Asks a service at ``url``, with the ``key`` that ``unprompt keys add`` printed where it needs one.
 
     It waits ``seconds`` for an answer; the service itself gives up after 300. Close it, or use it in a ``with``.
-    Several threads may share one.
+    Several threads may share one. OptionError for a key that no header takes.
+
+    A picture is a path, the bytes of a picture's file, a file object opened with mode ``"rb"``, a ``PIL.Image`` or an
+    array of H x W x 3 uint8 in sRGB; the last two are sent as PNG. Before anything is sent, DataError for no picture,
+    and UnreadablePicture for what cannot be read here.
 
     >>> from unprompt.client import Client
     >>> with Client("http://127.0.0.1:8000") as client:  # doctest: +SKIP
@@ -39,6 +44,11 @@ class Client:
 
     def __init__(self, url: str = "http://127.0.0.1:8000", *, key: str | None = None, seconds: float = 330.0) -> None:
         self.url = url.rstrip("/")
+        if key is not None and not (key.isascii() and key.isprintable() and key.split() == [key]):
+            raise OptionError(
+                "the key holds what no key does, as a space or the end of a line; expected the one line that `unprompt "
+                "keys add` printed: strip it"
+            )
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         self._http = httpx2.Client(base_url=self.url, headers=headers, timeout=seconds)
 
@@ -54,7 +64,7 @@ class Client:
         """End its connections."""
         self._http.close()
 
-    def detect(self, pictures: PictureFile | Sequence[PictureFile]) -> list[Prediction]:
+    def detect(self, pictures: Source | Iterable[Source]) -> list[Prediction]:
         """One row a picture, in order, at most 32 at a time; of several, one that cannot be judged is a row too.
 
         >>> rows = client.detect(["picture.jpg", b"no picture"])  # doctest: +SKIP
@@ -66,7 +76,7 @@ class Client:
         """
         return [_row(Prediction, row) for row in self._posted("/v1/detect", pictures).json()]
 
-    def attribute(self, pictures: PictureFile | Sequence[PictureFile]) -> list[Attribution]:
+    def attribute(self, pictures: Source | Iterable[Source]) -> list[Attribution]:
         """As :meth:`detect`: the generator that made each, or none of these.
 
         >>> [row] = client.attribute("picture.jpg")  # doctest: +SKIP
@@ -75,7 +85,7 @@ class Client:
         """
         return [_row(Attribution, row) for row in self._posted("/v1/attribute", pictures).json()]
 
-    def submit(self, pictures: PictureFile | Sequence[PictureFile], question: Question = "detect") -> Job:
+    def submit(self, pictures: Source | Iterable[Source], question: Question = "detect") -> Job:
         """Have up to 1000 pictures judged in the background; the job is stored once this returns.
 
         >>> job = client.submit(["picture.jpg", "picture.jpg"])  # doctest: +SKIP
@@ -116,9 +126,10 @@ class Client:
         """Cancel a job, and have the service forget its pictures and rows."""
         self._asked("DELETE", f"/v1/jobs/{_id(job)}")
 
-    def _posted(self, route: str, pictures: PictureFile | Sequence[PictureFile], **params: str) -> httpx2.Response:
-        several = pictures if isinstance(pictures, Sequence) and not isinstance(pictures, (str, bytes)) else [pictures]
-        form = [("pictures", part) for part in _parts(several)]
+    def _posted(self, route: str, pictures: Source | Iterable[Source], **params: str) -> httpx2.Response:
+        form = [("pictures", part) for part in _parts(pictures)]
+        if not form:
+            raise DataError("got no picture, expected one or more: paths, bytes, file objects, images or arrays")
         return self._asked("POST", route, files=form, params=params)
 
     def _asked(self, method: str, route: str, **given: Any) -> httpx2.Response:
@@ -134,14 +145,14 @@ class Client:
         raise _refused(answer)
 
 
-def _parts(pictures: Iterable[PictureFile]) -> Iterator[tuple[str, bytes | BinaryIO]]:
+def _parts(pictures: Source | Iterable[Source]) -> Iterator[tuple[str, bytes]]:
     """The name and the contents of each file of a form."""
-    for number, one in enumerate(pictures, 1):
-        if isinstance(one, (str, os.PathLike)):
-            with open(one, "rb") as file:
-                yield os.path.basename(os.fspath(one)), file.read()
-        else:
-            yield f"picture {number}", one
+    from unprompt.images import DEFAULT_LIMITS
+    from unprompt.workflows.prediction.sources import each_of, encoded
+
+    for number, one in enumerate(each_of(pictures), 1):
+        name = os.path.basename(os.fspath(one)) if isinstance(one, (str, os.PathLike)) else f"picture {number}"
+        yield name, encoded(one, name, DEFAULT_LIMITS)
 
 
 def _row(kind: type[_Row], row: dict[str, Any]) -> _Row:

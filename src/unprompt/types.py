@@ -122,9 +122,13 @@ class Prediction:
     """The detector's raw score in [0, 1]; higher = more likely generated."""
     probability: float | None = None
     """Calibrated probability of ``generated`` at the stated prior (0.5 unless moved)."""
+    prior: float | None = None
+    """The share of generated pictures that was expected; None where nothing was judged."""
     spread: float | None = None
     """Standard deviation of the probability over the noise draws of ``--average``; None for a single draw."""
     verdict: Verdict | None = None
+    fpr: float | None = None
+    """The false-positive rate that was asked for; None = that of the head's own thresholds."""
     caption: str | None = None
     warnings: tuple[str, ...] = ()
     scores: dict[str, float] = field(default_factory=dict)

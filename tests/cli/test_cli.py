@@ -525,7 +525,7 @@ def test_train_sets_options(put: Put) -> None:
     assert stand.asked["options"] == {"epochs": 30, "optimiser": "adam"}
     done = run("train", "tidy", "--evidence", "a", "--out", "head", "--set", "epochs")
     assert done.exit_code == 2
-    assert "got 'epochs', expected NAME=VALUE" in done.stderr
+    assert "--set is 'epochs', expected NAME=VALUE" in done.stderr
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no full device")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from unprompt.cli import app
+from unprompt.cli.checking import checks
 from unprompt.cli.commands import known_flags
 from unprompt.cli.configuration import default_map
+from unprompt.errors import StoreError
 from unprompt.instruments.cache import cache_folder
+from unprompt.workflows.doctor import Check, doctor
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +83,77 @@ def test_what_no_command_knows_is_an_error_that_names_the_nearest(text: str, tol
     assert done.stderr.startswith(f"error: {told}")
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('format = "xml"', "format in unprompt.toml is 'xml', expected one of table, json, jsonl, csv"),
+        ('[detect]\nbatch-size = "many"', "batch-size in [detect] of unprompt.toml is 'many', expected a whole number"),
+        (
+            "[detect]\nprior = 3",
+            "--prior is 3.0, expected a share above 0 and below 1, such as 0.5; --prior is set by "
+            "prior in [detect] of unprompt.toml",
+        ),
+        (
+            'suite = "nope"',
+            "no suite 'nope': expected one of fake, miniature, paper, photo, or the path of a suite's "
+            "folder or .toml file; --suite is set by suite in unprompt.toml",
+        ),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_place_in_the_file(text: str, told: str) -> None:
+    Path("unprompt.toml").write_text(text)
+    assert run("detect", "gone.png").stderr == f"error: {told}\n"
+
+
+def test_a_wrong_value_is_told_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNPROMPT_NO_PICTURES", "maybe")
+    told = "error: the variable UNPROMPT_NO_PICTURES is 'maybe', expected true or false\n"
+    assert run("attribute", "gone.png").stderr == told
+    monkeypatch.delenv("UNPROMPT_NO_PICTURES")
+    monkeypatch.setenv("UNPROMPT_PRIOR", "3")
+    assert "; --prior is set by the variable UNPROMPT_PRIOR\n" in run("detect", "gone.png").stderr
+    assert run("detect", "gone.png", "--prior", "2").stderr.endswith("such as 0.5\n")
+    assert "Invalid value for '--batch-size'" in run("detect", "gone.png", "--batch-size", "many").stderr
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("prior", "3", "'3', expected a share above 0 and below 1"),
+        ("batch-size", "0", "'0', expected 1 or more"),
+        ("method", '"sara"', "'sara', expected one of sare, semgir"),
+        ("suite", '"nope"', "'nope', no suite 'nope': expected one of fake, miniature"),
+        ("dtype", '"int8"', "'int8', unknown dtype 'int8': expected one of float32"),
+        ("device", '"gpu"', "'gpu', device 'gpu' cannot be used here"),
+        ("set", '["epochs"]', "'epochs', --set is 'epochs', expected NAME=VALUE"),
+        ("format", '"xml"', "'xml', expected one of table, json"),
+    ],
+)
+def test_config_and_doctor_tell_of_wrong_values(key: str, value: str, told: str) -> None:
+    Path("unprompt.toml").write_text(f"{key} = {value}\n")
+    done = run("config")
+    assert (done.exit_code, "expected" in done.stdout or "cannot" in done.stdout) == (2, True)
+    assert done.stderr.startswith(f"error: {key} in unprompt.toml is {told}")
+    (found,) = checks()
+    assert (found.name, found.status) == ("settings", "fail")
+    assert found.message.startswith(f"{key} in unprompt.toml is {told}")
+
+
+@pytest.mark.parametrize("text", ['quiet = "maybe"', 'quit = "maybe"', "quiet = "])
+def test_doctor_runs_whatever_the_file_says(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unprompt.workflows.doctor.doctor", lambda *, selftest: [Check("stand-in", "pass", "ran")])
+    Path("unprompt.toml").write_text(text)
+    done = run("doctor")
+    assert (done.exit_code, done.stderr) == (1, "")
+    assert "unprompt.toml" in next(line for line in done.stdout.splitlines() if line.startswith("settings  fail"))
+    assert "ran" in done.stdout
+
+
+def test_a_byte_order_mark_is_no_part_of_the_file() -> None:
+    Path("unprompt.toml").write_text('format = "json"', "utf-8-sig")
+    assert printed_format() == "json"
+
+
 def test_the_file_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNPROMPT_CONFIG", "mine.toml")
     assert "UNPROMPT_CONFIG is 'mine.toml', expected a file that is there" in run("detect", "gone.png").stderr
@@ -115,6 +190,14 @@ def test_quiet_and_verbose(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     assert "Traceback" in told
     assert told.splitlines()[-1].startswith("error: --prior is 3.0")
     logging.getLogger("unprompt").setLevel(logging.INFO)
+
+
+def test_quiet_or_verbose(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run("detect", "gone.png", "-q", "-v")
+    told = "error: --quiet and --verbose are both given, expected one of them: leave the other out\n"
+    assert (done.exit_code, done.stdout, done.stderr) == (2, "", told)
+    monkeypatch.setenv("UNPROMPT_VERBOSE", "1")
+    assert run("detect", "gone.png", "-q").stderr == ""
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -156,3 +239,20 @@ def test_the_caches_are_moved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert cache_folder() == tmp_path / "cache" / "unprompt"
     monkeypatch.setenv("UNPROMPT_HOME", str(tmp_path / "own"))
     assert cache_folder() == tmp_path / "own"
+
+
+def test_the_caches_cannot_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    for variable, given, folder in (
+        ("XDG_CACHE_HOME", file, file / "unprompt"),
+        ("UNPROMPT_HOME", file / "inner", file / "inner"),
+        ("UNPROMPT_HOME", file, file),
+    ):
+        monkeypatch.setenv(variable, str(given))
+        told = f"{variable} puts the caches into '{folder}', but {file} is a file; expected a folder"
+        with pytest.raises(StoreError, match=re.escape(told)):
+            cache_folder()
+    found = {row.name: row for row in doctor()}
+    assert found["paper: fetched models"].message.startswith(told)
+    assert found["miniature: head item"].status == "pass"

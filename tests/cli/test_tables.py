@@ -102,8 +102,19 @@ def test_the_recipes_are_listed(put: Any) -> None:
     assert (asked["args"], asked["listed"], asked["suite"]) == ((None,), True, "miniature")
     assert [line.split() for line in text.splitlines()][-1] == ["a/b", "A", "table", "runnable"]
     assert json.loads(told("reproduce", "--list", "--format", "json").stdout) == [
-        {"name": "a/b", "title": "A table", "status": "runnable"}
+        {"name": "a/b", "title": "A table", "status": "runnable", "lacking": []}
     ]
+
+
+def test_what_a_recipe_lacks_is_told_where_it_is_named(put: Any) -> None:
+    lacking = RecipeStatus("a/c", "Another", "missing: 2 things", ("the weights of a model", "an encoder"))
+    put(reproduce_module, "reproduce", (RecipeStatus("a/b", "A table", "runnable"), lacking))
+    lines = told("reproduce", "--list").stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:3]] == ["a/b", "a/c"]
+    assert lines[3:] == ["What one lacks: unprompt reproduce RECIPE --list, with the same --suite and --data"]
+    asked = put(reproduce_module, "reproduce", (lacking,))
+    lines = told("reproduce", "a/c", "--list").stdout.splitlines()
+    assert (asked["args"], lines[2:]) == (("a/c",), ["lacks: the weights of a model", "lacks: an encoder"])
 
 
 def test_a_dry_run_is_told_in_words(put: Any) -> None:

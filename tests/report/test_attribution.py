@@ -126,7 +126,9 @@ def test_shows_the_picture_and_every_candidates_drawing(page: Page) -> None:
 def test_what_the_heads_say_of_a_picture_from_outside_is_not_the_answer(tmp_path: Path) -> None:
     far = item(NONE_OF_THESE, None, (0.9, 0.2))
     text = Page(write(tmp_path, [far], "t")).text
-    assert "None of these, whatever the bars say: see the warning" in text
+    answer, bars = "None of these: see the warning", "What the method would say of each if the picture were by one"
+    assert -1 < text.find(answer) < text.find(bars)
+    assert "Probability of having made it" not in text
     assert "Against the truth" not in text
 
 

@@ -42,6 +42,13 @@ def test_what_a_verdict_promises(verdict: str, conformal: bool, promise: str) ->
     assert promise in Gauge.of(0.9, verdict, replace(STORED, conformal=conformal)).promise
 
 
+def test_views_are_not_called_pictures() -> None:
+    promise = Gauge.of(0.9, "generated", STORED, figures={"n_real": 100, "n_generated": 200}).promise
+    assert "at most 5 % of the 300 views of 100 real validation pictures are called generated" in promise
+    promise = Gauge.of(0.1, "real", STORED, figures={"n_real": 100, "n_generated": 200}).promise
+    assert "at most 10 % of the 200 generated validation pictures are called real" in promise
+
+
 def test_a_card_holds_its_pictures_and_lets_nothing_hostile_through() -> None:
     row = Prediction(
         "<script>a.png", "ok", verdict="generated", probability=0.999, method="item", scores={"item": 0.999}

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import numpy as np
 import pytest
+from PIL import Image
 
 import unprompt.client
 from unprompt.client import Client
-from unprompt.errors import ServiceError
+from unprompt.errors import DataError, OptionError, ServiceError, UnreadablePicture
 from unprompt.serve.database import connect
 from unprompt.serve.keys import KeyStore
 from unprompt.types import Attribution, Prediction
@@ -66,6 +68,42 @@ def test_rows_are_those_of_detect(client: Client) -> None:
         ("picture 2", "error"),
         ("picture 3", "ok"),
     ]
+
+
+def test_images_and_arrays_are_sent_as_they_are_seen(client: Client) -> None:
+    image = Image.open(DRAWING)
+    rows = client.detect(one for one in (image, np.asarray(image.convert("RGB")), DRAWING, memoryview(b"no picture")))
+    assert [(row.uri, row.status) for row in rows] == [
+        ("picture 1", "ok"),
+        ("picture 2", "ok"),
+        (DRAWING.name, "ok"),
+        ("picture 4", "error"),
+    ]
+    assert len({row.pixels for row in rows[:3]}) == 1
+
+
+@pytest.mark.parametrize(
+    ("pictures", "kind", "told"),
+    [
+        ([], DataError, "got no picture, expected one or more: paths, bytes, file objects, images or arrays"),
+        (None, UnreadablePicture, "picture 1: got NoneType; expected a path, the bytes of a picture's file"),
+        ([b"a", 3], UnreadablePicture, "picture 2: got int; expected a path"),
+        (io.StringIO("a"), UnreadablePicture, r"picture 1: its read\(\) gives str; expected bytes: open it with 'rb'"),
+        ("gone.png", UnreadablePicture, r"gone\.png: cannot be opened: .*No such file.*; expected a readable file"),
+    ],
+)
+def test_what_is_no_picture_is_not_sent(pictures: Any, kind: type[Exception], told: str) -> None:
+    with Client("http://127.0.0.1:9") as nobody:
+        for ask in (nobody.detect, nobody.attribute, nobody.submit):
+            with pytest.raises(kind, match=told):
+                ask(pictures)
+
+
+@pytest.mark.parametrize("key", ["secret\n", "", "sec ret", "sécret"])
+def test_a_key_is_one_word(key: str) -> None:
+    with pytest.raises(OptionError, match=r"the key holds what no key does, .*: strip it") as told:
+        Client(key=key)
+    assert "secret" not in str(told.value)
 
 
 def test_jobs_are_followed_to_their_end(client: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,24 @@ def test_limits_are_told(limits: dict[str, Any], paths: list[Path], status: int,
         assert ("retry-after" in answer.headers) == (status == 503)
         assert client.app.state.budget.held == 0  # type: ignore[attr-defined]
         assert client.get("/healthz").json() == {"status": "ok"}
+
+
+def test_one_that_is_too_large_among_several_is_a_row(serving: Serving) -> None:
+    most = DRAWING.stat().st_size
+    large = ("large.png", SCENE.read_bytes() + bytes(most))
+    with serving(max_bytes=most) as client:
+        for route in ("detect", "attribute"):
+            sent = [*files(DRAWING), ("pictures", large), *files(DRAWING)]
+            rows = client.post(f"/v1/{route}", files=sent).json()
+            assert [row["status"] for row in rows] == ["ok", "error", "ok"]
+            assert f"large.png: {len(large[1])} bytes; at most {most} are opened" in rows[1]["error"]
+        answer = client.post("/v1/detect", files=[("pictures", large)])
+        assert (answer.status_code, answer.json()["type"]) == (413, "urn:unprompt:picture-too-large")
+        job = client.post("/v1/jobs", files=[("pictures", large), *files(DRAWING)]).json()["id"]
+        while client.get(f"/v1/jobs/{job}").json()["state"] != "done":
+            time.sleep(0.02)
+        rows = [json.loads(line) for line in client.get(f"/v1/jobs/{job}/results").text.splitlines()]
+        assert [row["status"] for row in rows] == ["error", "ok"]
 
 
 def test_an_error_that_nobody_expected_ends_one_request(

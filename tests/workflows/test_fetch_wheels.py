@@ -190,7 +190,8 @@ def test_a_python_without_pip(file: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_cache_that_cannot_be_written(file: Path, tmp_path: Path) -> None:
-    (tmp_path / "own").write_text("a file")
+    (tmp_path / "own" / "unprompt").mkdir(parents=True)
+    (tmp_path / "own" / "unprompt" / "weights").write_text("a file")
     with pytest.raises(SuiteError, match=r"weights of tower==1.0 cannot be written to .*UNPROMPT_HOME"):
         fetch(file)
 

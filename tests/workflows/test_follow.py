@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from unprompt.cli import app
-from unprompt.errors import DataError, OptionError, StoreError
+from unprompt.errors import DataError, OptionError, StoreError, UnreadablePicture
 from unprompt.types import Prediction
 from unprompt.workflows.detect import detect
 from unprompt.workflows.prediction import arrivals
@@ -87,8 +87,10 @@ def test_a_folder_that_goes_is_told_once_and_looked_at_again(tmp_path: Path, cap
 def test_only_folders_are_followed(folder: Path) -> None:
     with pytest.raises(DataError, match=r"--follow got '.*0\.png', expected a folder that is there"):
         Arrivals([folder, folder / "0.png"])
-    with pytest.raises(OptionError, match="--report is 'page', expected none with --follow"):
-        detect(folder, follow=True, report="page")
+    for name, given in {"report": "page", "redraw": "paper", "no_pictures": True}.items():
+        flag = name.replace("_", "-")
+        with pytest.raises(OptionError, match=f"--{flag} is '{given}', expected none with --follow: a page is written"):
+            detect(folder, follow=True, **{name: given})  # type: ignore[arg-type]
     done = CliRunner().invoke(app, ["detect", str(folder), "--follow", "--format", "json"])
     assert (done.exit_code, "expected jsonl, csv or table with --follow" in done.stderr) == (2, True)
 
@@ -166,8 +168,66 @@ def test_the_file_of_rows_is_no_picture(candidate_suites: Path, folder: Path, mo
 def test_rows_of_another_method_are_not_gone_on_with(candidate_suites: Path, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "rows.jsonl"
     detect(folder, suite=candidate_suites, method="item", out=out)
-    with pytest.raises(StoreError, match="line 1 was judged by 'item', this run judges by 'tidy': name another file"):
+    told = (
+        "line 1 was judged with method 'item', this run judges with method 'tidy': give the same --method to go on, or"
+    )
+    with pytest.raises(StoreError, match=told):
         detect(folder, suite=candidate_suites, method="tidy", out=out)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"prior": 0.2}, "prior 0.5, this run judges with prior 0.2: give the same --prior to go on, or name another"),
+        ({"fpr": 0.1}, "fpr None, this run judges with fpr 0.1: give the same --fpr to go on, or name another"),
+        (
+            {"suites": ["a", "b"]},
+            "suite 'photo', this run judges with suite 'a' or 'b': give the same --suite to go on",
+        ),
+    ],
+)
+def test_rows_of_other_options_are_not_gone_on_with(changed: dict[str, Any], told: str, tmp_path: Path) -> None:
+    out = tmp_path / "rows.jsonl"
+    with RowFile(out, "item", ["photo"]) as file:
+        file.write(Prediction("a.png", "error", "no picture"))
+        file.write(Prediction("b.png", "ok", method="item", suite="photo", prior=0.5))
+    with RowFile(out, "item", ["miniature", "photo"]) as file:
+        assert "b.png" in file
+    with pytest.raises(StoreError, match=f"line 2 was judged with {told}"):
+        RowFile(out, "item", **{"suites": ["photo"], **changed}).__enter__()
+
+
+def test_rows_state_prior_and_rate(candidate_suites: Path, folder: Path) -> None:
+    rows = detect(folder, suite=candidate_suites, method="item", prior=0.3, fpr=0.5)
+    assert [(row.prior, row.fpr) for row in rows] == [(0.3, 0.5), (0.3, 0.5), (None, None)]
+
+
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_a_file_of_rows_that_goes_is_noticed(exchanged: bool, tmp_path: Path) -> None:
+    out = tmp_path / "rows.jsonl"
+    with RowFile(out, "item") as file:
+        file.write(Prediction("a.png", "error"))
+        out.rename(tmp_path / "former.jsonl")
+        if exchanged:
+            out.touch()
+        with pytest.raises(StoreError, match=r"rows\.jsonl: was removed or exchanged while rows were written into it"):
+            file.write(Prediction("b.png", "error"))
+    assert len(rows_in(tmp_path / "former.jsonl")) == 1
+
+
+def test_what_is_no_file_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "link.png").symlink_to("later.png")
+    (tmp_path / "linked.png").symlink_to("pipe.png")
+    told = f"{tmp_path}: skipped pipe.png, a pipe, socket or device: expected files"
+    seen = Arrivals([tmp_path])
+    links = [str(tmp_path / "link.png"), str(tmp_path / "linked.png")]
+    assert [seen.ready(time) for time in (0, SETTLED)] == [[], links]
+    assert [one.message for one in caplog.records].count(told) == 1
+    assert [isinstance(one.read(), UnreadablePicture) for one in Inputs(tmp_path)] == [True, True]
+    assert [one.message for one in caplog.records].count(told) == 2
+    (tmp_path / "later.png").write_bytes(b"whole")
+    assert [seen.ready(time) for time in (10, 10 + SETTLED)] == [[], [str(tmp_path / "later.png"), links[0]]]
 
 
 def test_rows_go_into_an_ordinary_file_alone() -> None:

@@ -174,15 +174,17 @@ def test_a_wrong_recipe_is_told(tmp_path: Path) -> None:
 
 
 def test_the_list_says_what_a_suite_lacks(genimage: Path) -> None:
-    found = {one.name: one.status for one in reproduce(listed=True, suite="fake")}
+    found = {one.name: one for one in reproduce(listed=True, suite="fake")}
     assert list(found) == CELLS
-    assert found["sare/table1"] == "runnable"
-    assert found["tidy/figure7"].startswith("1 of 3 rows; the others: suite 'fake' has no other encoder")
-    assert found["sare/table5"].startswith("3 of 4 rows; the others: suite 'fake' has no other captioner")
-    paper = {one.name: one.status for one in reproduce(listed=True, suite="paper", data=str(genimage))}
-    assert "unprompt fetch" in paper["sare/table6"]
-    assert paper["item/table1"].startswith("missing: ")
-    assert "its folders do not tell its generator and split" in paper["item/table1"]
+    assert (found["sare/table1"].status, found["sare/table1"].lacking) == ("runnable", ())
+    assert (found["tidy/figure7"].status, found["sare/table5"].status) == ("1 of 3 rows", "3 of 4 rows")
+    assert found["tidy/figure7"].lacking[0].startswith("suite 'fake' has no other encoder")
+    assert found["sare/table5"].lacking[0].startswith("suite 'fake' has no other captioner")
+    assert reproduce("tidy/figure7", listed=True, suite="fake") == (found["tidy/figure7"],)
+    paper = {one.name: one for one in reproduce(listed=True, suite="paper", data=str(genimage))}
+    assert "unprompt fetch" in paper["sare/table6"].lacking[0]
+    assert paper["item/table1"].status == "missing: 1 thing"
+    assert "its folders do not tell its generator and split" in paper["item/table1"].lacking[0]
     with pytest.raises(OptionError, match="no table is named, expected PAPER/TABLE, or --list"):
         reproduce()
 

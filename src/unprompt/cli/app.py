@@ -51,8 +51,16 @@ class Commands(TyperGroup):
             from unprompt.cli.output import log, message
 
             log.debug("where it happened:", exc_info=True)
-            message(f"error: {error}")
+            message("; ".join([f"error: {error}", *getattr(error, "__notes__", ())]))
             raise typer.Exit(2 if isinstance(error, OptionError) else 1) from error
+        except typer.BadParameter as error:
+            from unprompt.cli.checking import misread
+            from unprompt.cli.output import message
+
+            if (told := misread(error)) is None:
+                raise
+            message(f"error: {told}")
+            raise typer.Exit(2) from error
 
     table: Mapping[str, Any] = COMMANDS
 
@@ -106,7 +114,11 @@ def root(
     """
     from unprompt.cli.configuration import default_map, find
 
-    if find():
+    if ctx.invoked_subcommand == "doctor":  # which tells what is wrong with the file
+        from unprompt.cli.checking import sound_map
+
+        ctx.default_map = sound_map("doctor")
+    elif find():
         ctx.default_map = default_map(known_flags())
 
 
@@ -115,9 +127,15 @@ def _function(command: Command) -> Callable[..., None]:
     positional = Workflow(command.work).positional
 
     def run(ctx: typer.Context, **given: Any) -> None:
+        from unprompt.cli.checking import telling_origins
+
+        with telling_origins(ctx, command.options()):
+            work(ctx, given)
+
+    def work(ctx: typer.Context, given: dict[str, Any]) -> None:
         from unprompt.cli.output import log, message, quiet_stdout, show_log
 
-        show_log(given.pop("quiet"), given.pop("verbose"))
+        show_log(*_loudness(ctx, given.pop("quiet"), given.pop("verbose")))
         _tell_settings(ctx, command.options())
         own = {"form": given.pop("form")} if command.form else {}
         if "options" in given:
@@ -147,6 +165,17 @@ def _function(command: Command) -> Callable[..., None]:
             raise typer.Exit(code)
 
     return signed(run, [_CONTEXT, *command.parameters()], f"{Workflow(command.work).about}\n\n{command.note}".strip())
+
+
+def _loudness(ctx: typer.Context, quiet: bool, verbose: bool) -> tuple[bool, bool]:
+    """What was typed wins over a setting; OptionError for both of one origin."""
+    if not (quiet and verbose):
+        return quiet, verbose
+    sources = {name: ctx.get_parameter_source(name) for name in ("quiet", "verbose")}
+    typed = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    if len(typed) != 1:
+        raise OptionError("--quiet and --verbose are both given, expected one of them: leave the other out")
+    return typed == ["quiet"], typed == ["verbose"]
 
 
 def _tell_settings(ctx: typer.Context, flags: Sequence[str]) -> None:

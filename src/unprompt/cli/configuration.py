@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
@@ -14,11 +13,13 @@ import typer
 
 from unprompt.cli.flags import variable
 from unprompt.errors import OptionError
+from unprompt.structured_text import read_toml
 
 NAME: Final = "unprompt.toml"
 PREFIX: Final = "UNPROMPT_"
 CHOSEN: Final = f"{PREFIX}CONFIG"
 """The variable that names the file."""
+_VARIABLE: Final = "the variable "
 Flags = Mapping[str, Mapping[str, str]]
 """Command, as ``evidence ls`` -> the flag without its dashes -> the parameter."""
 
@@ -32,6 +33,25 @@ class Setting:
     command: str
     """The command that it is for; empty = all that have the flag."""
     source: str
+    problem: str = ""
+    """What is wrong with the value; empty = nothing that can be told without running a command."""
+
+    @property
+    def by_variable(self) -> bool:
+        """Whether the environment states it, and not the file."""
+        return self.source.startswith(_VARIABLE)
+
+    @property
+    def origin(self) -> str:
+        """Where to look for it.
+
+        >>> Setting("fpr", "2", "detect", "unprompt.toml").origin
+        'fpr in [detect] of unprompt.toml'
+        """
+        if self.by_variable:
+            return self.source
+        table = f"[{self.command.replace(' ', '.')}] of " if self.command else ""
+        return f"{self.setting} in {table}{self.source}"
 
 
 def config() -> list[Setting]:
@@ -42,28 +62,43 @@ def config() -> list[Setting]:
     for all commands that have the flag, those in a table, as [detect] or [evidence.ls], for this command. A variable is
     UNPROMPT_ and the flag in capitals, as UNPROMPT_BATCH_SIZE. A flag wins over a variable, and that over the file.
     """
+    from unprompt.cli.checking import problem
     from unprompt.cli.commands import known_flags
 
-    flags = known_flags()
-    found = [*_from_environment(flags)]
+    return [replace(one, problem=problem(one, given)) for one, given in stated(known_flags())]
+
+
+def stated(flags: Flags) -> list[tuple[Setting, Any]]:
+    """Each setting with its value as it was given, in the order in which they win; OptionError as :func:`read`."""
+    found: list[tuple[Setting, Any]] = [(one, one.value) for one in _from_environment(flags)]
     if path := find():
-        stated = read(path, flags)
+        given = read(path, flags)
         found += [
-            Setting(key, _spelt(value), name, str(path))
-            for name in sorted(stated, reverse=True)  # those at the top, of no name, come last
-            for key, value in stated[name].items()
+            (Setting(key, _spelt(value), name, str(path)), value)
+            for name in sorted(given, reverse=True)  # those at the top, of no name, come last
+            for key, value in given[name].items()
         ]
     return found
 
 
-def show(settings: list[Setting]) -> None:
-    """A table, or where settings could come from."""
+def effective(flag: str, command: str, flags: Flags) -> tuple[Setting, Any]:
+    """The setting that a command takes a flag's value from, as there is one."""
+    return next((one, given) for one, given in stated(flags) if one.setting == flag and one.command in ("", command))
+
+
+def show(settings: list[Setting]) -> int:
+    """A table, or where settings could come from; 2 where a value is wrong."""
+    from unprompt.cli.output import message
     from unprompt.cli.tables import print_dataclasses
 
     print_dataclasses(settings)
     if not settings:
         places = ", ".join(map(str, _places()))
         typer.echo(f"every flag has its own default: no {PREFIX}* in the environment, and no file {places}")
+    wrong = [one for one in settings if one.problem]
+    for one in wrong:
+        message(f"error: {one.origin} is {one.value!r}, {one.problem}")
+    return 2 if wrong else 0
 
 
 def find() -> Path | None:
@@ -83,10 +118,10 @@ def _places() -> tuple[Path, ...]:
 def read(path: Path, flags: Flags) -> dict[str, dict[str, Any]]:
     """Command -> flag -> value; of ``""`` those at the top. OptionError for what no command has."""
     try:
-        given = tomllib.loads(path.read_text("utf-8"))
+        given = read_toml(path)
     except (OSError, ValueError) as error:
         raise OptionError(f'{path} cannot be read ({error}); expected TOML, as suite = "photo"') from error
-    stated: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for command, keys in _tables(given):
         if command and command not in flags:
             raise OptionError(f"{path} has [{command.replace(' ', '.')}]; {_nearest(command, flags)}")
@@ -95,8 +130,8 @@ def read(path: Path, flags: Flags) -> dict[str, dict[str, Any]]:
             if (flag := key.replace("_", "-")) not in known:
                 where = f" in [{command.replace(' ', '.')}]" if command else ""
                 raise OptionError(f"{path} has {key}{where}; {_nearest(flag, known)}")
-            stated.setdefault(command, {})[flag] = value
-    return stated
+            found.setdefault(command, {})[flag] = value
+    return found
 
 
 def _tables(given: Mapping[str, Any], command: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -112,10 +147,10 @@ def _tables(given: Mapping[str, Any], command: str = "") -> Iterator[tuple[str, 
 def default_map(flags: Flags) -> dict[str, Any]:
     """What Typer takes for its commands' defaults, by command, inner command and parameter."""
     path = find()
-    stated = read(path, flags) if path else {}
+    given = read(path, flags) if path else {}
     made: dict[str, Any] = {}
     for command, known in flags.items():
-        values = {**stated.get("", {}), **stated.get(command, {})}
+        values = {**given.get("", {}), **given.get(command, {})}
         inner = made
         for word in command.split():
             inner = inner.setdefault(word, {})
@@ -127,7 +162,7 @@ def _from_environment(flags: Flags) -> Iterator[Setting]:
     every = {flag for one in flags.values() for flag in one}
     for flag in sorted(every):
         if value := os.environ.get(variable(flag)):
-            yield Setting(flag, value, "", f"the variable {variable(flag)}")
+            yield Setting(flag, value, "", f"{_VARIABLE}{variable(flag)}")
 
 
 def mistaken(flags: Callable[[], Flags]) -> Iterator[str]:

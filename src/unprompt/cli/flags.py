@@ -21,6 +21,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, get_args, get_orig
 import typer
 
 from unprompt import choices
+from unprompt.errors import OptionError
 from unprompt.structured_text import parse_value
 
 Format: TypeAlias = Literal["table", "json", "jsonl", "csv"]
@@ -184,7 +185,7 @@ def settings(pairs: Sequence[str] | None) -> dict[str, Any]:
     for pair in pairs or ():
         name, equals, value = pair.partition("=")
         if not (name and equals):
-            raise typer.BadParameter(f"got {pair!r}, expected NAME=VALUE, as epochs=30", param_hint="--set")
+            raise OptionError(f"--set is {pair!r}, expected NAME=VALUE, as epochs=30")
         options[name] = parse_value(value)
     return options
 

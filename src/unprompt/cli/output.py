@@ -99,6 +99,9 @@ def show_paths(paths: Sequence[Path]) -> None:
 
 
 def show_checks(checks: Sequence[Check]) -> int:
-    """What ``doctor`` found; 1 where something fails."""
-    print_dataclasses(checks)
-    return int(any(check.status == "fail" for check in checks))
+    """What ``doctor`` found, after what is wrong with the settings; 1 where something fails."""
+    from unprompt.cli.checking import checks as of_settings
+
+    found = [*of_settings(), *checks]
+    print_dataclasses(found)
+    return int(any(check.status == "fail" for check in found))

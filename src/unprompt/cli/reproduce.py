@@ -72,8 +72,13 @@ def _print_dry_run(found: DryRun, form: TableFormat) -> None:
 def _print_statuses(found: tuple[RecipeStatus, ...], form: TableFormat) -> None:
     if form == "json":
         typer.echo(json.dumps([asdict(one) for one in found], indent=1))
-    else:
-        print_table(["recipe", "title", "status"], [[one.name, one.title, one.status] for one in found])
+        return
+    print_table(["recipe", "title", "status"], [[one.name, one.title, one.status] for one in found])
+    if len(found) == 1:
+        for one in found[0].lacking:
+            typer.echo(f"lacks: {one}")
+    elif any(one.lacking for one in found):
+        typer.echo("What one lacks: unprompt reproduce RECIPE --list, with the same --suite and --data")
 
 
 def _cost(row: RowCost) -> list[str]:

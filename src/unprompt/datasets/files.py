@@ -41,6 +41,8 @@ class FolderListing:
     """The path below the root; empty for the root."""
     files: tuple[str, ...] = ()
     """Names, sorted."""
+    others: tuple[str, ...] = ()
+    """Names of pipes, sockets and devices, sorted: they would block a reader, and are no pictures."""
     error: DataError | None = None
     """Of a folder that cannot be listed."""
 
@@ -70,12 +72,24 @@ def listings(root: str, enter: Enter = lambda name: True, told: bool = True) -> 
         path = os.path.join(root, inner) if inner else root
         try:
             if walker.is_new(path):
-                yield FolderListing(path, inner, walker.listed(path, inner))
+                listing = FolderListing(path, inner, *walker.listed(path, inner))
+                if told and listing.others:
+                    log.info(skipped(listing))
+                yield listing
         except (OSError, ValueError) as error:  # ValueError: a name that no file system takes
             why = f"the folder {path!r} cannot be read ({error}); expected one that you may list"
             yield FolderListing(path, inner, error=DataError(why))
     if told:
         walker.litter.log(root)
+
+
+def skipped(listing: FolderListing) -> str:
+    """A line about what is in a folder and can be no picture.
+
+    >>> skipped(FolderListing("inbox", "", others=("a.png",)))
+    'inbox: skipped a.png, a pipe, socket or device: expected files'
+    """
+    return f"{listing.path}: skipped {', '.join(listing.others)}, a pipe, socket or device: expected files"
 
 
 @dataclass
@@ -128,9 +142,9 @@ class _Walker:
         self.seen.add((found.st_dev, found.st_ino))
         return not met
 
-    def listed(self, path: str, inner: str) -> tuple[str, ...]:
-        """Sorted names of the visible files of a folder; the folders in it now wait."""
-        files, folders = [], []
+    def listed(self, path: str, inner: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Sorted names of the visible files of a folder, and of what is neither; the folders in it now wait."""
+        files, others, folders = [], [], []
         with os.scandir(path or os.curdir) as entries:
             for entry in entries:
                 if self.litter.takes(entry.name) or entry.name.startswith("."):
@@ -141,8 +155,10 @@ class _Walker:
                 # A broken link is kept, to become an error row; a pipe or socket would block its reader.
                 elif entry.is_symlink() or entry.is_file(follow_symlinks=False):
                     files.append(entry.name)
+                else:
+                    others.append(entry.name)
         self.waiting += sorted(folders, reverse=True)
-        return tuple(sorted(files))
+        return tuple(sorted(files)), tuple(sorted(others))
 
     def _is_entered(self, folder: os.DirEntry[str]) -> bool:
         """Whether a folder is wanted and, if a link leads to it, is not met without the link."""

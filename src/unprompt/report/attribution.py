@@ -17,7 +17,6 @@ class AttributionSummary(Summary[Attribution]):
     kind = Attribution
     answer = "made by"
     template = "attribution.html.jinja"
-    bars_title = "Probability of having made it"
     rank_title = "probability of a candidate"
     outcomes: tuple[str, ...] = ()
     truths: tuple[str, ...] = ()
@@ -58,7 +57,7 @@ class AttributionSummary(Summary[Attribution]):
         if row.generator is None:
             return "Not attributed"
         if max(row.scores.values()) >= LEAST:
-            return "None of these, whatever the bars say: see the warning"
+            return "None of these: see the warning"
         *others, last = row.scores
         return "None of these: " + (f"neither {', '.join(others)} nor {last}" if others else f"not {last}")
 
@@ -80,6 +79,17 @@ class AttributionSummary(Summary[Attribution]):
     def bars(row: Attribution) -> dict[str, float]:
         """The longest first."""
         return dict(sorted(row.scores.items(), key=lambda pair: -pair[1]))
+
+    @staticmethod
+    def bars_title(row: Attribution) -> str:
+        """Beside "none of these" the bars are no answer.
+
+        >>> AttributionSummary.bars_title(Attribution("a.png", "ok", generator="none of these", scores={"sd15": 0.9}))
+        'What the method would say of each if the picture were by one of these'
+        """
+        if row.generator == NONE_OF_THESE:
+            return "What the method would say of each if the picture were by one of these"
+        return "Probability of having made it"
 
     @staticmethod
     def rank(row: Attribution) -> float | None:

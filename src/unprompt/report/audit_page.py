@@ -13,7 +13,8 @@ from unprompt import images
 from unprompt.auditing import Audit, Copies, Item
 from unprompt.errors import PictureError
 from unprompt.report import audit_plots as plots
-from unprompt.report.page import template, writing
+from unprompt.report.folder import writing
+from unprompt.report.page import template
 from unprompt.report.words import TRUTHS
 from unprompt.store.files import write_aside
 

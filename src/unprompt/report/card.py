@@ -13,6 +13,7 @@ from unprompt.detectors.checkpoint import Header
 from unprompt.evaluation import Result
 from unprompt.report.grid import Grid, markdown
 from unprompt.report.results import listing
+from unprompt.report.words import views
 
 HUB_METRICS: Final = {"auc": "roc_auc", "ap": "average_precision"}
 """Our names of metrics -> the hub's; others are alike."""
@@ -133,11 +134,11 @@ class HeadCard:
             whose = "new pictures of the same kind (conformal)" if held.get("conformal") else "the validation pictures"
             yield (
                 f"Above {held['upper']:.3f} = generated: at most {100 * held['fpr']:g} % of real ones, of {whose} "
-                f"({held['n_real']} real)."
+                f"({views(held['n_real'], self.header.figures.get('n_real'))} real)."
             )
             yield (
                 f"Below {held['lower']:.3f} = real: at most {100 * held['fnr']:g} % of generated ones, of {whose} "
-                f"({held['n_generated']} generated)."
+                f"({views(held['n_generated'], self.header.figures.get('n_generated'))} generated)."
             )
             yield "Between the two = inconclusive."
         else:

@@ -18,13 +18,13 @@ from unprompt.types import Attribution
 def card_html(item: ReportItem[Row], kind: type[Summary[Row]], name: str, provenance: Sequence[ProvenanceNote]) -> str:
     """One card; ``name`` is its own on the page."""
     card = _card(item, kind, name, provenance)
-    return template("card.html.jinja").render(card=card, bars=kind.bars_title)
+    return template("card.html.jinja").render(card=card)
 
 
 def attribution_html(item: ReportItem[Attribution], name: str) -> str:
     """The section of a card that tells which generator made its picture, with what each candidate drew."""
     card = _card(item, AttributionSummary, name, None)
-    return template("attribution_section.html.jinja").render(card=card, bars=AttributionSummary.bars_title)
+    return template("attribution_section.html.jinja").render(card=card)
 
 
 def _card(

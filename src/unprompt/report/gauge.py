@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Self
+from types import MappingProxyType
+from typing import Any, Final, Self
 
 from unprompt.detectors.calibration import Thresholds
-from unprompt.report.words import percent
+from unprompt.report.words import percent, views
 
 _LIKE: Final = "This holds for pictures like those that the suite was measured on, and is evidence, not proof."
 
@@ -23,9 +25,16 @@ class Gauge:
     promise: str
 
     @classmethod
-    def of(cls, probability: float, verdict: str, thresholds: Thresholds, prior: float = 0.5) -> Self:
-        """The gauge of a row with a verdict."""
-        return cls(probability, *thresholds.at_prior(prior), _promise(verdict, thresholds))
+    def of(
+        cls,
+        probability: float,
+        verdict: str,
+        thresholds: Thresholds,
+        prior: float = 0.5,
+        figures: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Self:
+        """The gauge of a row with a verdict; a head's ``figures`` tell how many pictures were seen."""
+        return cls(probability, *thresholds.at_prior(prior), _promise(verdict, thresholds, figures))
 
     @property
     def percent(self) -> str:
@@ -33,7 +42,7 @@ class Gauge:
         return percent(self.probability)
 
 
-def _promise(verdict: str, thresholds: Thresholds) -> str:
+def _promise(verdict: str, thresholds: Thresholds, figures: Mapping[str, Any]) -> str:
     if verdict == "inconclusive":
         return "Too much like both: neither verdict could be given with the promised share of errors."
     wronged, rate, count = (
@@ -44,6 +53,6 @@ def _promise(verdict: str, thresholds: Thresholds) -> str:
     whom = (
         f"new {wronged} pictures of the same kind"
         if thresholds.conformal
-        else f"the {count} {wronged} validation pictures"
+        else f"the {views(count, figures.get(f'n_{wronged}'))} {wronged} validation pictures"
     )
     return f"The threshold is set so that at most {100 * rate:g} % of {whom} are called {verdict}. {_LIKE}"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +12,7 @@ import jinja2
 
 from unprompt import images
 from unprompt.errors import StoreError
+from unprompt.report.folder import writing
 from unprompt.report.page_card import StoredFigure, outcomes_of, page_card, places, stored_figure
 from unprompt.report.report_item import LONGEST, Illustration, ReportItem, Row
 from unprompt.report.summary import Summary
@@ -73,7 +73,6 @@ class PageWriter(Generic[Row]):
             confusion=summary.confusion(),
             truth_line=summary.truth_line(),
             longest=LONGEST,
-            bars=summary.bars_title,
             rank=summary.rank_title,
         )
 
@@ -81,18 +80,6 @@ class PageWriter(Generic[Row]):
 def styles() -> str:
     """The style sheet of every page."""
     return template("page.css").render()
-
-
-@contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """StoreError where the report in ``folder`` cannot be written."""
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(
-            f"{folder}: the report cannot be written ({error}); expected a folder with free space that you may "
-            "write to: make room or name another --report"
-        ) from error
 
 
 def _stored(folder: Path, number: int, figure: Illustration) -> StoredFigure:

@@ -68,6 +68,7 @@ class PageCard:
     facts: str
     figures: tuple[StoredFigure, ...]
     bars: dict[str, float]
+    bars_title: str
     gauge: Gauge | None = None
     contributions: tuple[Contribution, ...] = ()
     provenance: Sequence[ProvenanceNote] | None = None
@@ -110,6 +111,7 @@ def page_card(
         facts=" · ".join(_facts(row)),
         figures=figures,
         bars=summary.bars(row),
+        bars_title=summary.bars_title(row),
         gauge=item.gauge,
         contributions=tuple(_contributions(item.contributions)),
         provenance=provenance,

@@ -23,8 +23,6 @@ class Summary(ABC, Generic[Row]):
     """What the column of the outcomes is called in a table."""
     template: ClassVar[str]
     """Of the page."""
-    bars_title: ClassVar[str]
-    """What the bars of a card are."""
     rank_title: ClassVar[str]
     """What :meth:`rank` is, in the words of a choice."""
 
@@ -79,6 +77,11 @@ class Summary(ABC, Generic[Row]):
 
     @staticmethod
     @abstractmethod
+    def bars_title(row: Row) -> str:
+        """What the bars of a card are."""
+
+    @staticmethod
+    @abstractmethod
     def rank(row: Row) -> float | None:
         """What a page may be sorted by; None = after all others."""
 
@@ -103,7 +106,6 @@ class PredictionSummary(Summary[Prediction]):
     kind = Prediction
     answer = "verdict"
     template = "page.html.jinja"
-    bars_title = "Probability of generated"
     rank_title = "probability of generated"
     outcomes = ("generated", "inconclusive", "real", ERROR)
     truths = tuple(TRUTHS.values())
@@ -155,6 +157,10 @@ class PredictionSummary(Summary[Prediction]):
         if row.method is None or row.probability is None:
             return dict(row.scores)
         return {row.method: row.probability} | {name: one for name, one in row.scores.items() if name != row.method}
+
+    @staticmethod
+    def bars_title(row: Prediction) -> str:
+        return "Probability of generated"
 
     @staticmethod
     def rank(row: Prediction) -> float | None:

@@ -18,6 +18,15 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def views(number: int, pictures: int | None) -> str:
+    """How many were judged, and of how many pictures where several views of each were.
+
+    >>> views(12026, 1718), views(300, 300), views(300, None)
+    ('12026 views of 1718', '300', '300')
+    """
+    return f"{number} views of {pictures}" if pictures and pictures < number else str(number)
+
+
 def share(part: int, whole: int) -> str:
     """A part of a whole, in numbers and in percent.
 

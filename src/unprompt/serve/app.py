@@ -13,7 +13,6 @@ from starlette.staticfiles import StaticFiles
 
 import unprompt
 from unprompt.serve.admission import Admission
-from unprompt.serve.engine import ServedModels
 from unprompt.serve.fetching import Fetcher
 from unprompt.serve.jobs import JobStore
 from unprompt.serve.keys import KeyStore
@@ -23,6 +22,7 @@ from unprompt.serve.middleware import Surroundings
 from unprompt.serve.problems import ProblemDetails, install
 from unprompt.serve.routes import health, jobs, page, rows
 from unprompt.serve.runner import JobRunner
+from unprompt.serve.served_models import ServedModels
 from unprompt.serve.uploads import ByteBudget
 from unprompt.workflows.prediction.detection import Predictor
 

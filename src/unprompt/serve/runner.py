@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from unprompt.errors import PictureError
 from unprompt.serve.batcher import Answer, Lane, QueueFull
-from unprompt.serve.engine import ServedModels
 from unprompt.serve.jobs import JobPicture, JobStore
+from unprompt.serve.served_models import ServedModels
 
 log = logging.getLogger(__name__)
 PAUSE: Final = 2.0

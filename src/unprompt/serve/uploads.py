@@ -103,7 +103,8 @@ class _InMemory(MultiPartParser):
 async def uploads(request: Request, limits: ServiceLimits, budget: ByteBudget) -> AsyncIterator[list[Upload]]:
     """The pictures of a request, one or more, whose bytes count as held until the ``with`` ends.
 
-    Raises RequestProblem: 400 for a damaged form or one without a picture, 408 for a body that comes slowly, 413 for
+    One of more bytes than a picture may have is refused by its decoder, so that the others are judged. Raises
+    RequestProblem: 400 for a damaged form or one without a picture, 408 for a body that comes slowly, 413 for
     too many bytes or pictures, 415 for another type of body, 503 where others fill the memory; and of a URL what
     :meth:`~unprompt.serve.fetching.Fetcher.fetch` raises, 403 where none is fetched.
     """
@@ -116,11 +117,6 @@ async def uploads(request: Request, limits: ServiceLimits, budget: ByteBudget) -
             raise RequestProblem(
                 400, "no-picture", "got a form without a file, expected one or more files called 'pictures'"
             )
-        for one in found:
-            if len(one.data) > limits.max_bytes:
-                raise RequestProblem(
-                    413, "picture-too-large", f"{one.uri}: {len(one.data)} bytes, at most {limits.max_bytes} are taken"
-                )
         yield found
     finally:
         share.give_back()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from unprompt.choices import EngineName
+from unprompt.report.folder import check_report
 from unprompt.types import Attribution
 from unprompt.workflows.prediction.spreading import engine_of
 
@@ -64,6 +65,7 @@ def attribute(
     >>> unprompt.attribute(["picture.jpg"])[0].generator  # doctest: +SKIP
     'diffusion'
     """
+    check_report(report, no_pictures)
     from unprompt.images import Limits, start_decoder
 
     start_decoder()  # while what follows is loaded

@@ -15,6 +15,7 @@ from unprompt.errors import OptionError, PictureError
 from unprompt.images import Limits
 from unprompt.processors import usable_cores
 from unprompt.progress import TimeLeft
+from unprompt.report.folder import check_report
 from unprompt.types import Sample
 from unprompt.workflows.data.splits import assigned_split
 from unprompt.workflows.extract import read_or_error
@@ -50,6 +51,7 @@ def audit(
     """
     if (align is None) != (out is None):
         raise OptionError("--align and --out go together; got one without the other: give both, or neither")
+    check_report(report)
     threads = usable_cores() if workers is None else workers
     if threads < 1:
         raise OptionError(f"--workers is {workers}; expected 1 or more")

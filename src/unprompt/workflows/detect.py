@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from unprompt.choices import EngineName
 from unprompt.errors import OptionError
+from unprompt.report.folder import check_report
 from unprompt.types import Prediction
 from unprompt.workflows.prediction.spreading import engine_of
 
@@ -85,8 +86,12 @@ def detect(
         raise OptionError(
             "--devices and --engine are of no use with --follow, whose pictures come one by one: leave them out"
         )
-    if follow and report is not None:
-        raise OptionError(f"--report is {str(report)!r}, expected none with --follow: a page is written at the end")
+    shown = {"report": report, "redraw": redraw, "no-pictures": no_pictures or None}
+    if follow and (name := next((one for one, given in shown.items() if given is not None), "")):
+        raise OptionError(
+            f"--{name} is {str(shown[name])!r}, expected none with --follow: a page is written at the end"
+        )
+    check_report(report, no_pictures)
     if redraw is not None and (report is None or no_pictures):
         raise OptionError(
             f"--redraw is {str(redraw)!r}, but what it draws is shown in a report alone: add --report DIR, and "
@@ -102,7 +107,8 @@ def detect(
     from unprompt.workflows.prediction.inputs import Inputs
     from unprompt.workflows.prediction.row_file import RowFile
 
-    with RowFile(None if out is None else Path(out), method) as file:
+    suites = candidate_suites(suite, method, device, dtype)
+    with RowFile(None if out is None else Path(out), method, [one.name for one in suites], prior, fpr) as file:
         inputs = Inputs(paths, file, allow_urls)
 
         def check(head: Head[Any]) -> None:
@@ -115,7 +121,7 @@ def detect(
             redrawing = Redrawing(candidate_suites(redraw, "sare", device, dtype)[0])
             check_cost(redrawing.suite, redrawing.extractor, lambda: len(inputs), max_minutes)
         predictor = Predictor(
-            candidate_suites(suite, method, device, dtype),
+            suites,
             method,
             prior=prior,
             fpr=fpr,

@@ -12,7 +12,7 @@ from importlib import metadata
 from typing import Literal
 
 from unprompt.detectors import ATTRIBUTORS, load, load_attributor
-from unprompt.errors import CheckpointError, MissingWeights, UnpromptError
+from unprompt.errors import CheckpointError, MissingWeights, StoreError, UnpromptError
 from unprompt.instruments import Manifest, Suite, embedded
 from unprompt.instruments.shelf import shipped
 from unprompt.instruments.specs import Spec
@@ -44,7 +44,7 @@ def doctor(*, selftest: bool = False) -> list[Check]:
     """
     manifests = [Manifest.read(shipped(name)) for name in embedded()]
     python = Check("python", "pass", f"{platform.python_version()} on {sys.platform}, {usable_cores()} cores")
-    suites = (row for manifest in manifests for row in (*fetched(manifest), *_suite(manifest)))
+    suites = (row for manifest in manifests for row in _models(manifest))
     results = [python, *map(_library, LIBRARIES), _disk(), *suites]
     if selftest:
         results += [_tried(*check) for manifest in manifests for check in checks(Suite(manifest))]
@@ -63,6 +63,14 @@ def _disk() -> Check:
     if free < FREE_GIB:
         return Check("disk", "warn", f"{free:.1f} GiB free here", f"evidence needs space: free {FREE_GIB} GiB or more")
     return Check("disk", "pass", f"{free:.0f} GiB free here")
+
+
+def _models(manifest: Manifest) -> Iterator[Check]:
+    try:
+        yield from fetched(manifest)
+    except UnpromptError as error:  # what was fetched cannot be looked at
+        yield Check(f"{manifest.name}: fetched models", "fail", str(error))
+    yield from _suite(manifest)
 
 
 def _is_remote(spec: Spec) -> bool:
@@ -126,5 +134,7 @@ def _tried(name: str, check: Callable[[], str]) -> Check:
         return Check(name, "pass", check())
     except MissingWeights as error:
         return Check(name, "warn", f"not tried: {error}", f"unprompt fetch {name.partition(':')[0]}")
+    except StoreError as error:  # no fault of what is shipped
+        return Check(name, "fail", str(error))
     except UnpromptError as error:
         return Check(name, "fail", str(error), "reinstall the package, or make the suite again: make miniature")

@@ -90,7 +90,7 @@ def reproduce(
 
     Args:
         table: PAPER/TABLE or PAPER/FIGURE, as sare/table1 or tidy/figure1, or the path of a recipe's .toml.
-        listed: Name every recipe, and what it lacks with this suite and data.
+        listed: Name every recipe with its status for this suite and data; with a table, say what this one lacks.
         data: The root of the paper's dataset, or a data specification; may be given several times.
         suite: The models to use: ``unprompt suites`` lists them.
         out: Folder of the results: numbers as .parquet and .json, tables as .md, .html and .tex, claims as .json;
@@ -112,7 +112,7 @@ def reproduce(
     """
     given = [data] if isinstance(data, str) else list(data or ())
     if listed:
-        return statuses(suite, given)
+        return statuses(suite, given, table)
     if table is None:
         raise OptionError("no table is named, expected PAPER/TABLE, or --list to see which there are")
     if seeds < 1:

@@ -42,7 +42,8 @@ MADE: Final = """## How it was measured
 Six folds. A fold leaves out whole families of generators **and** the collections of one to ten real sources together
 (`src/unprompt/recipes/photo/folds.toml`), so a generated picture is judged by nets that saw neither its generator nor
 one of the same family, a real one by nets that saw nothing of its collection. The weights of the panel, the calibration
-and the thresholds that judge a fold are fitted on the other folds. This is stricter than leaving out one generator
+and the thresholds that judge a fold are fitted on the other folds, on each picture under every condition of the table
+below: where a card counts views, these are meant. This is stricter than leaving out one generator
 at a time; the scores of six sets of nets are pooled. The shipped heads join the nets of all folds, so that on what
 they were trained on they look better than this table; **nothing below was measured on pictures that a net had
 learned**. The layers that `clip-layers` reads were chosen among a few sets by their figures on these folds, which

@@ -12,6 +12,7 @@ from unprompt.detectors import ATTRIBUTORS
 from unprompt.errors import DataError, UnpromptError
 from unprompt.evaluation import FigureRecipe, RecipeRow, TableRecipe
 from unprompt.instruments import Manifest
+from unprompt.report.words import counted
 from unprompt.workflows.laboratory.cells import Bench, suite_candidates, varied_suite
 from unprompt.workflows.planning.costs import extractors_of, members, specs_of
 from unprompt.workflows.planning.recipe_files import recipe, recipes
@@ -28,17 +29,20 @@ class RecipeStatus:
     name: str
     title: str
     status: str
-    """runnable; or so many of its rows, and what the others lack; or what all lack."""
+    """runnable; or so many of its rows; or of how many things something is missing to all."""
+    lacking: tuple[str, ...] = ()
+    """What rows that cannot be run lack, or all."""
 
 
-def statuses(suite: str | Path, data: Sequence[str]) -> tuple[RecipeStatus, ...]:
-    """Every recipe that the package carries; pictures are asked about where ``data`` names some.
+def statuses(suite: str | Path, data: Sequence[str], name: str | None = None) -> tuple[RecipeStatus, ...]:
+    """Every recipe that the package carries, or one; pictures are asked about where ``data`` names some.
 
     SuiteError for a suite that there is not.
     """
     Manifest.read(suite)
     with TemporaryDirectory() as folder:
-        return tuple(_status(recipe(name), str(suite), data, Path(folder)) for name in recipes())
+        names = recipes() if name is None else [name]
+        return tuple(_status(recipe(one), str(suite), data, Path(folder)) for one in names)
 
 
 def left_out(recipe: TableRecipe | FigureRecipe, bench: Bench) -> dict[str, str]:
@@ -76,13 +80,18 @@ def _status(recipe: TableRecipe | FigureRecipe, suite: str, data: Sequence[str],
     try:
         selection = select(recipe, data_of(recipe, data, suite)) if data else None
     except DataError as error:  # another benchmark's layout, for one
-        return RecipeStatus(recipe.name, recipe.title, f"missing: {error}")
+        return RecipeStatus(recipe.name, recipe.title, _missing_words(1), (str(error),))
     candidates = [one.generator for one in selection.candidates] if selection else []
     missing, problems = _missing(recipe, suite, folder, candidates), selection.problems if selection else ()
     wanted = [row.name for row in recipe.rows if row.method]
     reasons = list(dict.fromkeys(missing[name] for name in wanted if name in missing))
     able = sum(name not in missing for name in wanted)
     if problems or not able:
-        return RecipeStatus(recipe.name, recipe.title, f"missing: {'; '.join(problems or reasons)}")
-    told = "runnable" if able == len(wanted) else f"{able} of {len(wanted)} rows; the others: {'; '.join(reasons)}"
-    return RecipeStatus(recipe.name, recipe.title, told)
+        lacking = tuple(problems or reasons)
+        return RecipeStatus(recipe.name, recipe.title, _missing_words(len(lacking)), lacking)
+    told = "runnable" if able == len(wanted) else f"{able} of {len(wanted)} rows"
+    return RecipeStatus(recipe.name, recipe.title, told, tuple(reasons))
+
+
+def _missing_words(number: int) -> str:
+    return f"missing: {counted(number, 'thing')}"

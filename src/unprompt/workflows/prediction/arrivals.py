@@ -13,7 +13,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from unprompt.datasets.files import listings
+from unprompt.datasets.files import FolderListing, listings, skipped
 from unprompt.errors import DataError
 from unprompt.types import Sample
 from unprompt.workflows.prediction.inputs import Input
@@ -51,6 +51,8 @@ class Arrivals:
         """Hashes of name and state: a stream of years fits."""
         self._waiting: dict[str, tuple[State, float]] = {}
         self._unlisted: set[str] = set()
+        self._skipped: set[int] = set()
+        """Hashes of lines."""
         log.info(f"following {', '.join(map(repr, self._folders))}; Ctrl-C ends it")
 
     def wait(self) -> list[Input]:
@@ -84,21 +86,25 @@ class Arrivals:
     def _present(self) -> Iterator[tuple[str, State]]:
         for folder in self._folders:
             for listing in listings(folder, told=False):
-                self._tell(listing.path, listing.error)
+                self._tell(listing)
                 for name in listing.files:
                     path = os.path.join(listing.path, name)
                     if self._own(path):
                         continue
                     try:
-                        found = os.stat(path)
-                    except OSError:  # gone by now, or a link that leads nowhere yet
+                        # A link that leads nowhere becomes an error row, and is another file once it leads somewhere.
+                        found = os.stat(path) if os.path.exists(path) else os.lstat(path)
+                    except OSError:  # gone by now
                         continue
                     yield path, (found.st_size, found.st_mtime_ns)
 
-    def _tell(self, path: str, error: DataError | None) -> None:
-        """One line for a folder that cannot be listed, until it can: a network may come back."""
-        if error is None:
-            self._unlisted.discard(path)
-        elif path not in self._unlisted:
-            self._unlisted.add(path)
-            log.warning(f"{error}; it is looked at again")
+    def _tell(self, listing: FolderListing) -> None:
+        """One line for a folder that cannot be listed, until it can, for a network may come back; and for no files."""
+        if listing.error is None:
+            self._unlisted.discard(listing.path)
+        elif listing.path not in self._unlisted:
+            self._unlisted.add(listing.path)
+            log.warning(f"{listing.error}; it is looked at again")
+        if listing.others and (told := hash(skipped(listing))) not in self._skipped:
+            self._skipped.add(told)
+            log.info(skipped(listing))

@@ -161,13 +161,16 @@ class DetectorHead(Head[Prediction]):
             status="ok",
             method=self.detector.method,
             suite=self.suite.name,
+            prior=self.prior,
+            fpr=self.fpr,
             caption=caption.text if caption else None,
             warnings=(*self.notes, *self.unmeasured, *reasons, *missed, *of_caption(caption), *ungrounded),
             **(numbers | withheld),
         )
         if not explain:
             return ReportItem(row)
-        gauge = None if reasons else Gauge.of(numbers["probability"], numbers["verdict"], self.thresholds, self.prior)
+        stated = numbers["probability"], numbers["verdict"], self.thresholds, self.prior, self.detector.figures
+        gauge = None if reasons else Gauge.of(*stated)
         own, semgir = by_method.get("sare"), by_method.get("semgir")
         sare = own or redrawn
         regeneration = semgir.regenerations[0] if semgir else redrawn.regeneration if redrawn else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self
@@ -25,11 +25,21 @@ class RowFile:
     after the last row was written, and the file itself.
 
     Half a line at the end, which a kill leaves, is cut off. StoreError for a file that holds anything but rows of this
-    version and by ``method``, or that cannot be written.
+    version, by ``method`` of one of the ``suites`` (none = any), at this ``prior`` and ``fpr``; for one that cannot be
+    written; and for one that was removed or exchanged while it was written.
     """
 
-    def __init__(self, path: Path | None, method: str) -> None:
-        self.path, self._method = path, method
+    def __init__(
+        self,
+        path: Path | None,
+        method: str,
+        suites: Sequence[str] = (),
+        prior: float = 0.5,
+        fpr: float | None = None,
+    ) -> None:
+        self.path = path
+        self._expected = {"suite": suites, "method": [method], "prior": [prior], "fpr": [fpr]}
+        """Of a row's fields the values that may stand in one file."""
         self._own = None if path is None else os.path.abspath(path)
         self._judged: frozenset[str] = frozenset()
         self._written = 0.0
@@ -60,9 +70,23 @@ class RowFile:
 
     def write(self, row: Prediction | Attribution) -> None:
         """One line more, out of this process's hands when this returns."""
-        if self._file is not None:
+        if self._file is not None and self.path is not None:
+            self._check_present(self.path, self._file)
             self._file.write(f"{json.dumps(asdict(row), allow_nan=False)}\n".encode())
             self._file.flush()
+
+    @staticmethod
+    def _check_present(path: Path, file: BinaryIO) -> None:
+        try:
+            there = os.path.samestat(os.stat(path), os.fstat(file.fileno()))
+        except OSError:
+            there = False
+        if not there:
+            raise StoreError(
+                "was removed or exchanged while rows were written into it, and what it held is not there any more; "
+                "expected it to stay: put it back, and run the same command again to go on",
+                path=path,
+            )
 
     def _read(self, path: Path) -> None:
         """What has a row there."""
@@ -95,10 +119,17 @@ class RowFile:
         if version != SCHEMA_VERSION or not isinstance(uri, str):
             told = f"line {number} is of {uri!r} with schema_version {version!r}, expected a name and {SCHEMA_VERSION}"
             raise StoreError(f"{told}: {REMEDY}", path=self.path)
-        if (method := row.get("method")) not in (None, self._method):
-            told = f"line {number} was judged by {method!r}, this run judges by {self._method!r}: {REMEDY}"
-            raise StoreError(told, path=self.path)
+        if status == "ok":
+            self._check_alike(number, row)
         return uri, status == "ok"
+
+    def _check_alike(self, number: int, row: dict[str, Any]) -> None:
+        """A row of a former release does not state everything."""
+        for name, allowed in self._expected.items():
+            if allowed and name in row and row[name] not in allowed:
+                told = f"line {number} was judged with {name} {row[name]!r}, this run judges with {name} "
+                told += " or ".join(map(repr, allowed))
+                raise StoreError(f"{told}: give the same --{name} to go on, or {REMEDY}", path=self.path)
 
     def _unchanged(self, uri: str) -> bool:
         try:

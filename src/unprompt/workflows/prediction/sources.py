@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from unprompt.errors import UnreadablePicture
-from unprompt.images import Limits, from_array, from_image, read_isolated
+from unprompt.images import Limits, encode_png, from_array, from_image, read_isolated
 from unprompt.types import Picture
 from unprompt.workflows.prediction.remote import RemoteFile
 
@@ -61,6 +61,22 @@ def read_source(source: Source | RemoteFile, uri: str, limits: Limits) -> Pictur
     if isinstance(source, (str, os.PathLike)):
         return read_isolated(Path(source), uri, limits)
     return read_isolated(_data(source, uri, limits), uri, limits)
+
+
+def encoded(source: Source, uri: str, limits: Limits) -> bytes:
+    """The bytes of a picture's file, those of an image or array as PNG; UnreadablePicture where there are none.
+
+    >>> encoded(b"GIF89a", "picture 1", Limits())
+    b'GIF89a'
+    """
+    if isinstance(source, (Image.Image, np.ndarray)):
+        return encode_png(read_source(source, uri, limits).rgb)
+    if isinstance(source, (str, os.PathLike)):
+        try:
+            return Path(source).read_bytes()
+        except (OSError, ValueError) as error:  # ValueError: a name that no file system takes
+            raise UnreadablePicture(f"{uri}: cannot be opened: {error}; expected a readable file") from error
+    return _data(source, uri, limits)
 
 
 def _data(source: bytes | bytearray | memoryview | BinaryIO | RemoteFile, uri: str, limits: Limits) -> bytes:

@@ -1,0 +1,37 @@
+"""The folder of a report: what can be said of it before anything is computed, and how it is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from unprompt.errors import OptionError, StoreError
+
+
+def check_report(folder: Path | str | None, no_pictures: bool = False) -> None:
+    """OptionError for a report that could not be written, or that is to be without pictures and is none."""
+    if folder is None:
+        if no_pictures:
+            raise OptionError("--no-pictures is given, but there is no report: add --report DIR, or leave it out")
+        return
+    whole = Path(folder).absolute()
+    found = next(one for one in (whole, *whole.parents) if one.exists())
+    if not found.is_dir() or not os.access(found, os.W_OK):
+        what = "may not be written to" if found.is_dir() else "is a file"
+        raise OptionError(
+            f"--report is {str(folder)!r}, but {found} {what}; expected a folder, or where one can be made"
+        )
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """StoreError where the report in ``folder`` cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: the report cannot be written ({error}); expected a folder with free space that you may "
+            "write to: make room or name another --report"
+        ) from error
