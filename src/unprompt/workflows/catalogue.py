@@ -10,6 +10,7 @@ from unprompt.detectors import EVERY
 from unprompt.detectors.checkpoint import read_header
 from unprompt.errors import CheckpointError, OptionError
 from unprompt.instruments import Manifest, embedded
+from unprompt.instruments.lanes import EXACT
 from unprompt.instruments.shelf import shipped
 from unprompt.workflows.fitting.spread import Spread
 
@@ -22,13 +23,17 @@ class Listing:
     title: str
     details: str = ""
     licences: str = ""
+    lanes: str = ""
 
 
 def suites() -> list[Listing]:
-    """The embedded suites, with the methods that each has heads for, and what its models may be used for."""
+    """The embedded suites, with the methods that each has heads for, its lanes, and what its models may be used for."""
     manifests = [Manifest.read(shipped(name)) for name in embedded()]
     heads = [", ".join(sorted(name for name, head in one.heads.items() if head.is_file())) for one in manifests]
-    return [Listing(one.name, one.title, own, _licences(one)) for one, own in zip(manifests, heads, strict=True)]
+    return [
+        Listing(one.name, one.title, own, _licences(one), ", ".join([EXACT, *one.lanes]))
+        for one, own in zip(manifests, heads, strict=True)
+    ]
 
 
 def _licences(manifest: Manifest) -> str:
