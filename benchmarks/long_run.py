@@ -214,6 +214,8 @@ def main() -> int:
         + "| --- " * 7
         + "|"
     )
+    if chosen.folder:
+        os.makedirs(chosen.folder, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=chosen.folder) as temporary:
         for count in chosen.pictures:
             folder = Path(temporary) / f"pictures-{count}"
