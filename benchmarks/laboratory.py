@@ -157,7 +157,7 @@ def main(words_given: Sequence[str] | None = None) -> int:
     others = [row for row in stored["signs"] if row["suite"] not in found]
     told = [*others, *(row for suite, path in found.items() for row in signs(suite, Path(path)))]
     whole = {"runs": [runs[key] for key in sorted(runs)], "signs": told}
-    kept.write_text(f"{json.dumps(whole, indent=1)}\n", "utf-8")
+    kept.write_text(json.dumps(whole, separators=(",", ":")) + "\n", "utf-8")
     chosen.page.write_text(page(whole), "utf-8")
     return 0
 

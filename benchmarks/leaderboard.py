@@ -124,7 +124,7 @@ def main(words_given: Sequence[str] | None = None) -> int:
             board[name] = gathered(known[name], made)
     if not chosen.only:
         whole = [board[name] for name in known if name in board]
-        kept.write_text(f"{json.dumps(whole, indent=1)}\n", "utf-8")
+        kept.write_text(json.dumps(whole, separators=(",", ":")) + "\n", "utf-8")
         chosen.page.write_text(page(whole), "utf-8")
     return 0
 

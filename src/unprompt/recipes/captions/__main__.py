@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 from dataclasses import replace
@@ -19,6 +18,7 @@ from unprompt.recipes.captions.measuring import FIGURES, measure
 from unprompt.recipes.captions.pairs import Captioned, captioned, only_texts
 from unprompt.recipes.captions.seen import config_of, seen_of
 from unprompt.recipes.captions.vectors import SentenceVectors
+from unprompt.recipes.figures import encoded
 from unprompt.recipes.photo.head_trainer import SUITE
 from unprompt.recipes.photo.nets import TOWER
 from unprompt.training.schedule import Schedule
@@ -43,7 +43,7 @@ def main() -> int:
     except UnpromptError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    (chosen.suite / FIGURES).write_text(f"{json.dumps(figures, indent=1, sort_keys=True)}\n", "utf-8")
+    (chosen.suite / FIGURES).write_bytes(encoded(figures))
     return 0
 
 

@@ -29,6 +29,7 @@ from unprompt.instruments import Suite
 from unprompt.instruments.cache import cache_folder
 from unprompt.instruments.suite_file import pin
 from unprompt.recipes.captions.measuring import FIGURES
+from unprompt.recipes.figures import encoded
 from unprompt.recipes.photo import figures
 from unprompt.recipes.photo.alignment import alignment
 from unprompt.recipes.photo.caption_page import page
@@ -196,7 +197,7 @@ def main() -> int:
         return 1
     pin(chosen.suite / "suite.toml")
     write_golden(chosen.suite)
-    (chosen.suite / FILE).write_text(f"{json.dumps(found, indent=1, sort_keys=True)}\n", "utf-8")
+    (chosen.suite / FILE).write_bytes(encoded(found))
     told = json.loads((chosen.suite / FIGURES).read_text("utf-8"))
     chosen.page.write_text(page(told, found), "utf-8")
     return 0
