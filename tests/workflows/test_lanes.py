@@ -8,15 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from unprompt.cli.app import _overridden, app
 from unprompt.detectors import load
+from unprompt.detectors.calibration import Thresholds
 from unprompt.errors import OptionError, SuiteError
 from unprompt.evaluation import fit_calibration
 from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.suite_file import pin, to_toml
-from unprompt.recipes.lanes import HEADS, LaneRun, measure, table
+from unprompt.recipes.lanes import LaneRun, measure, shortened, table
 from unprompt.store import Store
 from unprompt.workflows.data.labelled import logits_of
 from unprompt.workflows.detect import detect
@@ -83,7 +86,7 @@ def test_auto_takes_a_lane_where_there_is_one() -> None:
 def test_heads_are_calibrated_on_the_lane(fitted: Path, lanes: Path) -> None:
     stored = json.loads((lanes / "lanes" / "quick.json").read_text())
     suite = Suite.load(f"{lanes}[lane=quick]")
-    assert set(stored) == {load(suite.head(name), suite).digest for name in HEADS}
+    assert set(stored) == {load(suite.head(name), suite).digest for name in ("sare", "semgir", "panel")}
     head = load(suite.head("semgir"), suite)
     logits, pictures = logits_of([Store(fitted / "quick")], head, suite, "validation")
     alone = fit_calibration(pictures.labels, logits, "platt")
@@ -93,6 +96,16 @@ def test_heads_are_calibrated_on_the_lane(fitted: Path, lanes: Path) -> None:
     real = np.asarray(pictures.labels) == 0
     assert (head.probability(logits)[real] > head.thresholds.upper).mean() <= head.thresholds.fpr
     assert load(Suite.load(lanes).head("semgir"), Suite.load(lanes)).calibration != head.calibration
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=40))
+def test_shorter_thresholds_pass_no_rate(probabilities: list[float]) -> None:
+    real = sorted(probabilities)
+    exact = Thresholds(real[0], real[-2], fpr=0.1, fnr=0.1, n_real=len(real), n_generated=1, real_quantiles=real)
+    short = Thresholds.from_dict(shortened(exact))  # type: ignore[arg-type]
+    assert short.lower <= exact.lower
+    assert exact.upper <= short.upper <= exact.upper * (1 + 1e-5)
+    assert all(one <= other for one, other in zip(real, short.real_quantiles, strict=True))
 
 
 def test_the_frontier(fitted: Path) -> None:

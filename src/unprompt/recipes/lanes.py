@@ -17,7 +17,8 @@ import statistics
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ import numpy as np
 from unprompt.choices import Band
 from unprompt.detectors import load
 from unprompt.detectors.base import Detector, Floats
-from unprompt.detectors.calibration import sigmoid
+from unprompt.detectors.calibration import Thresholds, sigmoid
 from unprompt.detectors.methods.panel import MEMBERS
 from unprompt.errors import CheckpointError, DataError, UnpromptError
 from unprompt.evaluation import Comparison, compare_scores
@@ -36,7 +37,6 @@ from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.lanes import EXACT, LANE
 from unprompt.instruments.overrides import joined_name
 from unprompt.instruments.suite_file import pin
-from unprompt.recipes.figures import encoded
 from unprompt.store import Store, write_aside
 from unprompt.types import GENERATED, REAL, Label
 from unprompt.workflows.data.labelled import Labelled, logits_of
@@ -71,9 +71,14 @@ class LaneRun:
         return {method: load(suite.head(method), suite) for method in HEADS if method in suite.heads}
 
     def fit(self, lane: str) -> dict[str, Any]:
-        """Digest of a head -> its calibration and thresholds on this lane's validation pictures."""
-        store, fits = self.store(lane), {}
+        """Digest of a head -> its calibration and thresholds on this lane's validation pictures.
+
+        Without the heads whose evidence is the same in every lane.
+        """
+        store, exact, fits = self.store(lane), Suite.load(self.suite), {}
         for method, head in self.heads(lane).items():
+            if head.extractor.view(head.suite).products == head.extractor.view(exact).products:
+                continue
             if head.thresholds is None or head.digest is None:
                 raise CheckpointError(f"{head.path} has no thresholds: train it with validation evidence")
             labels, logits = self._learned_from(store, head)
@@ -82,7 +87,7 @@ class LaneRun:
             logging.info(f"{lane}: {method} calibrated on {len(labels)} pictures")
             if head.calibration is None:
                 raise DataError(f"{method} was not calibrated on the pictures of {store.root}")
-            fits[head.digest] = {"calibration": head.calibration.to_dict(), "thresholds": head.thresholds.to_dict()}
+            fits[head.digest] = {"calibration": head.calibration.to_dict(), "thresholds": shortened(head.thresholds)}
         return fits
 
     def compare(self, lane: str) -> dict[str, Any]:
@@ -112,6 +117,16 @@ class LaneRun:
         pairs = zip(pictures.labels, pictures.generators, strict=True)
         kept = [place for place, (label, name) in enumerate(pairs) if label == REAL or name in known]
         return [pictures.labels[place] for place in kept], logits[kept]
+
+
+def shortened(thresholds: Thresholds) -> dict[str, object]:
+    """With six significant digits, rounded so that no rate is passed: what is above stays above, or comes nearer."""
+    up, down = (Context(6, way).create_decimal for way in (ROUND_CEILING, ROUND_FLOOR))
+    quantiles = tuple(float(up(one)) for one in thresholds.real_quantiles)
+    kept = replace(
+        thresholds, lower=float(down(thresholds.lower)), upper=float(up(thresholds.upper)), real_quantiles=quantiles
+    )
+    return kept.to_dict()
 
 
 def verdicts(head: Detector[Any, Any], logits: Floats) -> list[str]:
@@ -211,7 +226,8 @@ def measure(run: LaneRun, lanes: Sequence[str] | None, pictures: int) -> None:
 def _put(manifest: Manifest, fitted: str, fits: Mapping[str, Any]) -> None:
     """Write what was fitted beside the suite's file, and its digest into that."""
     manifest.inside(fitted).parent.mkdir(exist_ok=True)
-    write_aside(manifest.inside(fitted), lambda file: file.write(encoded(fits)))
+    text = json.dumps(fits, separators=(",", ":"), sort_keys=True)
+    write_aside(manifest.inside(fitted), lambda file: file.write(f"{text}\n".encode()))
     pin(manifest.file)
 
 
