@@ -27,6 +27,7 @@ EXCUSED = {
     "container": 1,
     "data set": 6,
     "download": 2,
+    "hours": 1,
     "minutes": 4,
     "other packages": 1,
     "service": 9,

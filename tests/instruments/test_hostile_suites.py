@@ -99,7 +99,7 @@ def test_any_configuration_of_a_model(fake: Path, tmp_path: Path, name: str, val
         ),
         (
             '[digests]\n"heads/x" = "0"',
-            r"at \[digests\]: .*/heads/x is neither a head of this suite nor",
+            r"at \[digests\]: .*/heads/x is neither a head of this suite, nor its",
         ),
         ('world = "a\\u0000b"', "names 'a.x00b', which is no path"),
     ],
@@ -159,7 +159,8 @@ def test_an_index_names_files_beside_it(tmp_path: Path) -> None:
 def test_the_shipped_suites_state_every_digest(name: str) -> None:
     manifest = Manifest.read(name)
     assert manifest.world is not None
-    listed = (*manifest.heads.values(), *manifest.fallbacks.values(), manifest.world)
+    fitted = map(manifest.inside, manifest.fitted)
+    listed = (*manifest.heads.values(), *manifest.fallbacks.values(), manifest.world, *fitted)
     assert manifest.digests == {str(path): file_digest(path) for path in listed if path}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from unprompt.errors import MissingHead, MissingWeights, OptionError, SuiteError
-from unprompt.instruments import CLASSES, Suite, embedded, manifest
+from unprompt.instruments import CLASSES, Suite, embedded, shelf
 from unprompt.instruments.cards import folder_digest
 
 
@@ -48,7 +48,7 @@ def test_folder_and_file_are_the_same_suite(fake: Path) -> None:
 
 
 def test_embedded_suites_go_by_name(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manifest, "_shelf", lambda: models.parent)
+    monkeypatch.setattr(shelf, "_shelf", lambda: models.parent)
     assert embedded() == ["suite"]
     assert Suite.load("suite").name == "fake"
     with pytest.raises(SuiteError, match="no suite 'nosuch': expected one of suite, or the path"):

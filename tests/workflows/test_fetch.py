@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 from unprompt.errors import MissingWeights, SuiteError
 from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.cache import url_folder
+from unprompt.instruments.cards import file_digest
 from unprompt.types import RGB
 from unprompt.workflows.fetch import fetch
 
@@ -265,9 +266,13 @@ def test_a_bundle_speaks_as_the_hub_does(hub: Hub, far: Path, tmp_path: Path, pi
 
 
 def test_a_bundle_of_the_embedded_suite_is_whole(tmp_path: Path) -> None:
-    """Its grounder stands on the encoder, which the digest covers."""
-    bundle = Suite.load(fetch("miniature", to=tmp_path / "bundle"))
-    here = Suite.load("miniature")
+    """Its grounder stands on the encoder, which the digest covers, and its lanes have what was fitted."""
+    folder = fetch("miniature", to=tmp_path / "bundle")
+    bundle, here = Suite.load(f"{folder}[lane=fast]"), Suite.load("miniature[lane=fast]")
+    digest = file_digest(here.head("sare"))
+    assert bundle.manifest.fit_of(digest) == here.manifest.fit_of(digest) != {}
+    some = Manifest.read(fetch("miniature", method="tidy", to=tmp_path / "some"))
+    assert some.lanes["fast"].parameters == {}
     roles = ("captioner", "encoder", "diffusion", "grounder")
     assert [bundle.card(role).digest for role in roles] == [here.card(role).digest for role in roles]
 

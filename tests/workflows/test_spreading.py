@@ -7,6 +7,7 @@ import os
 import pickle
 import shutil
 import signal
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -89,6 +90,9 @@ def test_a_killed_worker_loses_and_doubles_no_row(
     candidate_suites: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("unprompt.engines.local.LocalEngine", Killing)
+    monkeypatch.setattr(
+        sys, "path", [one for one in sys.path if one != str(Path(sys.prefix, "test-extras"))]
+    )  # workers get it, not the shims
     given: dict[str, Any] = {"suite": candidate_suites, "method": "tidy", "batch_size": 8, "max_minutes": None}
     rows = detect(folder, devices=2, out=tmp_path / "rows.jsonl", **given)
     assert close(rows, detect(folder, **given))

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from unprompt.errors import SuiteError
 from unprompt.instruments.cards import folder_digest
+from unprompt.instruments.lanes import LaneSpec
 from unprompt.instruments.manifest import Manifest
 from unprompt.instruments.specs import Spec
 from unprompt.instruments.suite_file import to_toml
@@ -34,6 +35,9 @@ def write_bundle(manifest: Manifest, specs: Sequence[Spec], folder: Path) -> Pat
         copied = {str(manifest.heads[method]): str(head) for method, head in heads.items()}
         copied |= {str(manifest.fallbacks[method]): str(head) for method, head in fallbacks.items()}
         copied |= {str(manifest.world): str(world)}
+        for fitted in manifest.fitted:
+            place = folder / fitted
+            copied[str(manifest.inside(fitted))] = str(_copied(manifest.inside(fitted), place.parent))
         kept = {spec.key: _carried(manifest, spec, folder) for spec in specs}
         made = replace(
             manifest,
@@ -49,8 +53,9 @@ def write_bundle(manifest: Manifest, specs: Sequence[Spec], folder: Path) -> Pat
             world=world,
             digests={copied[path]: digest for path, digest in manifest.digests.items()},
         )
+        lanes = {name: replace(lane, parameters=_present(made, lane)) for name, lane in manifest.lanes.items()}
         aside = folder / ".suite.toml"
-        aside.write_text(to_toml(made), "utf-8")
+        aside.write_text(to_toml(replace(made, lanes=lanes)), "utf-8")
         aside.replace(made.file)
     except OSError as error:
         raise SuiteError(
@@ -61,6 +66,11 @@ def write_bundle(manifest: Manifest, specs: Sequence[Spec], folder: Path) -> Pat
 
 def _only(specs: Mapping[str, S], kept: Mapping[tuple[object, ...], Mapping[str, Any]]) -> dict[str, S]:
     return {name: replace(spec, **kept[spec.key]) for name, spec in specs.items() if spec.key in kept}
+
+
+def _present(made: Manifest, lane: LaneSpec) -> dict[str, Any]:
+    """What a lane exchanges of the models that are in the bundle."""
+    return {name: value for name, value in lane.parameters.items() if made.has_place(name.rpartition(".")[0])}
 
 
 def _carried(manifest: Manifest, spec: Spec, folder: Path) -> dict[str, str]:

@@ -151,7 +151,7 @@ class Manifest:
 
     def _with_parameter(self, place: str, parameter: str, value: Any) -> Manifest:
         table, own = self._table(place)
-        if own not in table:
+        if not self.has_place(place):
             places = [*self.instruments, *(f"generators.{name}" for name in self.generators)]
             raise SuiteError(
                 f"suite {self.name!r} has no {place!r} whose {parameter} could be {value!r} (it has: "
@@ -165,6 +165,11 @@ class Manifest:
         if kind == "methods":
             return replace(self, methods={**self.methods, names[0]: replace(self.methods[names[0]], instruments=specs)})
         return replace(self, instruments=specs)
+
+    def has_place(self, place: str) -> bool:
+        """Whether a role, ``generators.NAME`` or ``methods.METHOD.instruments.ROLE`` is filled."""
+        table, own = self._table(place)
+        return own in table
 
     def _table(self, place: str) -> tuple[Mapping[str, Any], str]:
         """The table of the file that a place is in, and its key there."""
