@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +20,19 @@ from unprompt.detectors.ood import OODDetector
 from unprompt.errors import UnpromptError
 from unprompt.images import read
 from unprompt.instruments import Suite
-from unprompt.recipes.miniature import heads
+from unprompt.recipes.miniature import assemble, heads
 from unprompt.recipes.miniature.assemble import write_manifest
 from unprompt.recipes.miniature.heads import Apprentices
 from unprompt.recipes.miniature.stage import BuildContext, put
 
 
 @pytest.fixture
-def context(fake: Path, tmp_path: Path) -> BuildContext:
+def context(fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BuildContext:
+    quick = {
+        place: replace(entry, parameters={**entry.parameters, "steps": 2}) if "steps" in entry.parameters else entry
+        for place, entry in assemble.ENTRIES.items()
+    }
+    monkeypatch.setattr(assemble, "ENTRIES", quick)
     shutil.copytree(fake, tmp_path / "suite")
     context = BuildContext(tmp_path, quick=True)
     materialise(context.pictures, Suite.load(context.suite), counts=Counts(6, 6, 6))
