@@ -26,6 +26,7 @@ def bucket(pictures: Path) -> Iterator[MemoryFileSystem]:
     store.put(f"{pictures / 'test'}/", "/bucket/", recursive=True)
     store.pipe("/bucket/real/.hidden.png", b"")
     store.pipe("/bucket/Thumbs.db", b"")
+    store.pipe("/bucket/.cache/a.png", b"")
     yield store
     store.rm("/bucket", recursive=True)
 

@@ -69,13 +69,22 @@ def remote_listings(url: str) -> Iterator[FolderListing | str]:
 
 
 def _walked(files: Any, path: str) -> Iterator[FolderListing]:
-    litter = Litter()
-    for folder, inner, names in files.walk(path, on_error="raise"):
-        for name in [one for one in inner if one.startswith(".") or litter.takes(one)]:
-            del inner[name]
-        shown = sorted(one for one in names if one and not (one.startswith(".") or litter.takes(one)))
+    # Not by fsspec's own walk, which takes a folder within that cannot be listed for an empty one.
+    litter, waiting = Litter(), [path.rstrip("/")]
+    while waiting:
+        folder, names, folders = waiting.pop(), list[str](), list[str]()
+        for found in files.ls(folder, detail=True):
+            place = found["name"].rstrip("/")
+            name = place.rpartition("/")[2]
+            if place == folder or name.startswith(".") or litter.takes(name):
+                continue
+            if found["type"] == "directory":
+                folders.append(place)
+            else:
+                names.append(name)
+        waiting += sorted(folders, reverse=True)
         below = folder.removeprefix(path).strip("/")
-        yield FolderListing(files.unstrip_protocol(folder.rstrip("/")), below, tuple(shown))
+        yield FolderListing(files.unstrip_protocol(folder), below, tuple(sorted(names)))
     litter.log(path)
 
 
