@@ -29,6 +29,12 @@ def engine_for(name: EngineName, device: str, devices: int | None = None, addres
     return LocalEngine(_each(device, devices))
 
 
+def sharing_engine(name: EngineName, device: str, devices: int | None, address: str | None) -> Engine | None:
+    """As :func:`engine_for`; None = this process, which needs none."""
+    chosen = engine_for(name, device, devices, address)
+    return None if isinstance(chosen, InProcess) else chosen
+
+
 def _each(device: str, devices: int) -> list[str]:
     """The device of each process."""
     if device not in ("cuda", "auto"):

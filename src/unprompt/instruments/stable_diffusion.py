@@ -96,10 +96,12 @@ class StableDiffusion(Diffusion):
 
     def _solver(self) -> Any:
         """The chosen solver on the checkpoint's own noise schedule, whatever solver that names."""
-        from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
-
         if self.sampling.solver == "ddim":  # Clipping off and the offset 1, as diffusers' pipelines insist for latents.
+            from diffusers import DDIMScheduler
+
             return from_folder(DDIMScheduler, self.origin, "scheduler", clip_sample=False, steps_offset=1)
+        from diffusers import DPMSolverMultistepScheduler
+
         # Few steps have to begin at pure noise: Lin et al., 2024, https://arxiv.org/abs/2305.08891.
         return from_folder(DPMSolverMultistepScheduler, self.origin, "scheduler", timestep_spacing="trailing")
 

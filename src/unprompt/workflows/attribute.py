@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from unprompt.choices import EngineName
+from unprompt.engines import sharing_engine
 from unprompt.report.folder import check_report
 from unprompt.types import Attribution
-from unprompt.workflows.prediction.spreading import engine_of
 
 if TYPE_CHECKING:
     from unprompt.workflows.prediction.attribution import AttributionPredictor
@@ -74,7 +74,7 @@ def attribute(
     from unprompt.workflows.prediction.candidates import candidate_suites
     from unprompt.workflows.prediction.inputs import Inputs
 
-    spreading, inputs, names = engine_of(engine, device, devices, address), Inputs(paths, (), allow_urls), None
+    spreading, inputs, names = sharing_engine(engine, device, devices, address), Inputs(paths, (), allow_urls), None
 
     def check(head: Head[Any]) -> None:
         check_cost(head.suite, head.extractor, lambda: len(inputs), max_minutes)

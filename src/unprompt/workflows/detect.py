@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unprompt.choices import EngineName
+from unprompt.engines import sharing_engine
 from unprompt.errors import OptionError
 from unprompt.report.folder import check_report
 from unprompt.types import Prediction
-from unprompt.workflows.prediction.spreading import engine_of
 
 if TYPE_CHECKING:
     from unprompt.workflows.prediction.detection import Predictor
@@ -81,7 +81,7 @@ def detect(
     >>> unprompt.detect(["picture.jpg"])[0].verdict  # doctest: +SKIP
     'generated'
     """
-    spreading = engine_of(engine, device, devices, address)
+    spreading = sharing_engine(engine, device, devices, address)
     if follow and spreading is not None:
         raise OptionError(
             "--devices and --engine are of no use with --follow, whose pictures come one by one: leave them out"

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias
 
-from unprompt.choices import EngineName
-from unprompt.engines import Engine, InProcess, engine_for
+from unprompt.engines import Engine
 from unprompt.report.report_item import ReportItem, Row
 from unprompt.workflows.prediction.inputs import Input
 
@@ -46,12 +45,6 @@ def spread(
     for name, item in _in_order(answers):
         uri = first.setdefault(name, item.row.uri) if name else item.row.uri
         yield item if uri == item.row.uri else predictor.repeated(item, uri)
-
-
-def engine_of(name: EngineName, device: str, devices: int | None, address: str | None) -> Engine | None:
-    """As :func:`~unprompt.engines.engine_for`; None = this process, which needs none."""
-    chosen = engine_for(name, device, devices, address)
-    return None if isinstance(chosen, InProcess) else chosen
 
 
 def _chunks(inputs: Iterable[Input], size: int) -> Iterator[Chunk]:
