@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from unprompt.engines.local import LocalEngine
 from unprompt.testing.fake_suite import save_fake_suite
 from unprompt.workflows.extract import extract
 from unprompt.workflows.train import train
@@ -73,3 +79,22 @@ def candidate_suites(suite: Path, heads: Path, tmp_path_factory: pytest.TempPath
     names = "".join(f'{path.stem} = "heads/{path.name}"\n' for path in sorted(heads.glob("*.safetensors")))
     manifest.write_text(f"{text}\n[heads]\n{names}")
     return folder
+
+
+class Killing(LocalEngine):
+    """One of its workers is killed after the first answer."""
+
+    def run(self, work: Any, tasks: Iterable[Any]) -> Iterator[Any]:
+        for number, answer in enumerate(super().run(work, tasks)):
+            if not number:
+                children = Path(f"/proc/self/task/{os.getpid()}/children").read_text("ascii").split()
+                workers = [int(one) for one in children if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
+                os.kill(workers[0], signal.SIGKILL)
+            yield answer
+
+
+@pytest.fixture
+def killing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Local engines lose a worker; the others get no shims, so that what these are for stays out of their way."""
+    monkeypatch.setattr("unprompt.engines.local.LocalEngine", Killing)
+    monkeypatch.setattr(sys, "path", [one for one in sys.path if one != str(Path(sys.prefix, "test-extras"))])

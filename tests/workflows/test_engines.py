@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import signal
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from unprompt.engines.local import LocalEngine
 from unprompt.instruments import Suite
 from unprompt.workflows.extract import extract
 
@@ -42,26 +38,11 @@ def quiet(many: Path, suite: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return contents(extract("item", data=f"folder:{many}", out=tmp_path_factory.mktemp("quiet") / "out", suite=suite))
 
 
-class Killing(LocalEngine):
-    """One of its workers is killed after the first answer."""
-
-    def run(self, work: Any, tasks: Iterable[Any]) -> Iterator[Any]:
-        for number, answer in enumerate(super().run(work, tasks)):
-            if not number:
-                children = Path(f"/proc/self/task/{os.getpid()}/children").read_text("ascii").split()
-                workers = [int(one) for one in children if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
-                os.kill(workers[0], signal.SIGKILL)
-            yield answer
-
-
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="lists its children as Linux does")
+@pytest.mark.usefixtures("killing")
 def test_a_killed_worker_loses_and_doubles_nothing(
-    many: Path, suite: Path, quiet: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    many: Path, suite: Path, quiet: dict[str, bytes], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("unprompt.engines.local.LocalEngine", Killing)
-    monkeypatch.setattr(
-        sys, "path", [one for one in sys.path if one != str(Path(sys.prefix, "test-extras"))]
-    )  # workers get it, not the shims
     assert contents(extract("item", data=f"folder:{many}", out=tmp_path / "out", suite=suite, devices=2)) == quiet
 
 

@@ -167,4 +167,4 @@ def test_the_flag(lanes: Path, pictures: Path) -> None:
     assert "suite 'fake' has no lane 'slow'" in run("--suite", str(lanes), "--lane", "slow")
     assert "suite 'miniature' has no lane 'slow'" in run("--lane", "slow")
     with pytest.raises(OptionError, match="--lane is 'fast', expected --suite beside it"):
-        _overridden(None, ["lane=fast"])
+        _overridden(None, [], "fast")

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import shutil
-import signal
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,7 +13,6 @@ from typing import Any
 import pytest
 
 from unprompt.engines import Engine, InProcess
-from unprompt.engines.local import LocalEngine
 from unprompt.errors import OptionError
 from unprompt.instruments import Suite
 from unprompt.types import Prediction
@@ -42,18 +38,6 @@ class Backwards(Engine):
     def run(self, work: Any, tasks: Iterable[Any]) -> Iterator[Any]:
         answer = pickle.loads(pickle.dumps(work)).open("cpu")
         return reversed([answer(task) for task in tasks])
-
-
-class Killing(LocalEngine):
-    """One of its workers is killed after the first answer."""
-
-    def run(self, work: Any, tasks: Iterable[Any]) -> Iterator[Any]:
-        for number, answer in enumerate(super().run(work, tasks)):
-            if not number:
-                children = Path(f"/proc/self/task/{os.getpid()}/children").read_text("ascii").split()
-                workers = [int(one) for one in children if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
-                os.kill(workers[0], signal.SIGKILL)
-            yield answer
 
 
 def close(rows: list[Prediction], others: list[Prediction]) -> bool:
@@ -86,13 +70,8 @@ def test_a_page_has_the_pictures_of_all(candidate_suites: Path, folder: Path) ->
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="lists its children as Linux does")
-def test_a_killed_worker_loses_and_doubles_no_row(
-    candidate_suites: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("unprompt.engines.local.LocalEngine", Killing)
-    monkeypatch.setattr(
-        sys, "path", [one for one in sys.path if one != str(Path(sys.prefix, "test-extras"))]
-    )  # workers get it, not the shims
+@pytest.mark.usefixtures("killing")
+def test_a_killed_worker_loses_and_doubles_no_row(candidate_suites: Path, folder: Path, tmp_path: Path) -> None:
     given: dict[str, Any] = {"suite": candidate_suites, "method": "tidy", "batch_size": 8, "max_minutes": None}
     rows = detect(folder, devices=2, out=tmp_path / "rows.jsonl", **given)
     assert close(rows, detect(folder, **given))

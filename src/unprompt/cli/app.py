@@ -140,9 +140,9 @@ def _function(command: Command) -> Callable[..., None]:
         own = {"form": given.pop("form")} if command.form else {}
         if "options" in given:
             given["options"] = settings(given["options"])
-        lane = given.pop("lane", None)
-        if changed := [*(given.pop("instrument", None) or ()), *([f"lane={lane}"] if lane else [])]:
-            given["suite"] = _overridden(given["suite"], changed)
+        changed, lane = given.pop("instrument", None) or [], given.pop("lane", None)
+        if changed or lane:
+            given["suite"] = _overridden(given["suite"], changed, lane)
         arguments = [given.pop(name) for name in positional]
         if positional == ["paths"]:
             from unprompt.workflows.prediction.path_list import listed
@@ -191,14 +191,15 @@ def _tell_settings(ctx: typer.Context, flags: Sequence[str]) -> None:
             log.debug(f"--{flag_of(name)} is {ctx.params[name]!r}, by {_SOURCES[source.name]}")
 
 
-def _overridden(suite: str | None, pairs: list[str]) -> str:
+def _overridden(suite: str | None, pairs: list[str], lane: str | None) -> str:
     """The suite's name with what ``--instrument`` and ``--lane`` exchange."""
+    from unprompt.instruments.lanes import LANE
     from unprompt.instruments.overrides import with_overrides
 
-    if suite is None or (suite == "auto" and not pairs[0].startswith("lane=")):
-        given = f"--lane is {pairs[0][5:]!r}" if pairs[0].startswith("lane=") else f"--instrument is {pairs[0]!r}"
+    if suite is None or (suite == "auto" and pairs):
+        given = f"--instrument is {pairs[0]!r}" if pairs else f"--lane is {lane!r}"
         raise OptionError(f"{given}, expected --suite beside it: name whose model is meant")
-    return with_overrides(str(suite), pairs)
+    return with_overrides(str(suite), [*pairs, *([f"{LANE}={lane}"] if lane else [])])
 
 
 def _confirmed(work: Callable[..., Any], arguments: list[Any], given: dict[str, Any]) -> Any:

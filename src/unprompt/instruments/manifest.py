@@ -151,7 +151,7 @@ class Manifest:
 
     def _with_parameter(self, place: str, parameter: str, value: Any) -> Manifest:
         table, own = self._table(place)
-        if not self.has_place(place):
+        if own not in table:
             places = [*self.instruments, *(f"generators.{name}" for name in self.generators)]
             raise SuiteError(
                 f"suite {self.name!r} has no {place!r} whose {parameter} could be {value!r} (it has: "

@@ -79,15 +79,16 @@ class LaneRun:
         for method, head in self.heads(lane).items():
             if head.extractor.view(head.suite).products == head.extractor.view(exact).products:
                 continue
-            if head.thresholds is None or head.digest is None:
-                raise CheckpointError(f"{head.path} has no thresholds: train it with validation evidence")
-            labels, logits = self._learned_from(store, head)
-            band: Band = "conformal" if head.thresholds.conformal else "empirical"
-            calibrate(head, labels, logits, band=band, fpr=head.thresholds.fpr, fnr=head.thresholds.fnr)
+            stated, (labels, logits) = thresholds_of(head), self._learned_from(store, head)
+            band: Band = "conformal" if stated.conformal else "empirical"
+            calibrate(head, labels, logits, band=band, fpr=stated.fpr, fnr=stated.fnr)
             logging.info(f"{lane}: {method} calibrated on {len(labels)} pictures")
-            if head.calibration is None:
-                raise DataError(f"{method} was not calibrated on the pictures of {store.root}")
-            fits[head.digest] = {"calibration": head.calibration.to_dict(), "thresholds": shortened(head.thresholds)}
+            assert head.calibration is not None
+            assert head.digest is not None
+            fits[head.digest] = {
+                "calibration": head.calibration.to_dict(),
+                "thresholds": shortened(thresholds_of(head)),
+            }
         return fits
 
     def compare(self, lane: str) -> dict[str, Any]:
@@ -131,9 +132,15 @@ def shortened(thresholds: Thresholds) -> dict[str, object]:
 
 def verdicts(head: Detector[Any, Any], logits: Floats) -> list[str]:
     """Of the head's own thresholds."""
+    thresholds = thresholds_of(head)
+    return [thresholds.verdict(one) for one in head.probability(logits).tolist()]
+
+
+def thresholds_of(head: Detector[Any, Any]) -> Thresholds:
+    """The head's own; CheckpointError where it has none."""
     if head.thresholds is None:
         raise CheckpointError(f"{head.path} has no thresholds: train it with validation evidence")
-    return [head.thresholds.verdict(one) for one in head.probability(logits).tolist()]
+    return head.thresholds
 
 
 def _figures(compared: Comparison, pictures: Labelled, here: Sequence[str], exact: Sequence[str]) -> dict[str, Any]:
@@ -210,7 +217,8 @@ def measure(run: LaneRun, lanes: Sequence[str] | None, pictures: int) -> None:
     lanes = list(manifest.lanes) if lanes is None else lanes
     for lane in lanes:
         if fitted := manifest.lane_of(lane).fitted:
-            _put(manifest, fitted, {})  # so that the heads are those of the exact lane
+            if not manifest.inside(fitted).exists():
+                _put(manifest, fitted, {})  # without it no head can be loaded
             _put(manifest, fitted, run.fit(lane))
     stored = run.store(EXACT)
     paths = [Path(row["uri"]) for _, rows in stored.current() for row in rows.to_pylist() if row["status"] == "ok"]
