@@ -14,7 +14,7 @@ AUDIT := $(VENV)/audit
 # Photographs that scikit-image, a package of the development set, bundles.
 PHOTOGRAPHS = $(addprefix $(shell $(BIN)/python -c 'import skimage; print(skimage.data_dir)')/,chelsea.png coffee.png rocket.jpg)
 
-.PHONY: help install fetch demo test coverage check docs audit miniature clean
+.PHONY: help install fetch demo test coverage check docs audit miniature laboratory clean
 
 help:
 	@echo "make demo       install, judge examples/pictures and real photographs, write out/demo/index.html"
@@ -23,6 +23,7 @@ help:
 	@echo "make docs       the pages of docs/ and the Python interface as a site in out/docs"
 	@echo "make audit      licences and known weaknesses of the locked packages; asks the network"
 	@echo "make miniature  train the embedded suite from nothing; QUICK=1 proves the chain in half an hour"
+	@echo "make laboratory every table and figure of the papers in the little world: hours; goes on where it was interrupted"
 	@echo "make install    only the environment, in $(VENV); make clean removes it and every output"
 
 install: $(STAMP)
@@ -78,6 +79,12 @@ audit: install
 
 miniature: install
 	$(BIN)/python -m unprompt.recipes.miniature $(if $(QUICK),--quick)
+
+# docs/laboratory.md tells what came out and what it took. RECIPES="sare/table1 ..." runs some alone.
+laboratory: install
+	$(BIN)/python benchmarks/laboratory_runs.py --out out/laboratory $(RECIPES) \
+		--suite 'miniature[lane=fast]' --data 'miniature:out/laboratory/pictures?train=1000&validation=200&test=300'
+	$(BIN)/python benchmarks/laboratory.py --results out/laboratory
 
 clean:
 	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

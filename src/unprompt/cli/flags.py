@@ -40,6 +40,10 @@ SHARED: Final = {
     "several times. Evidence made so is stored beside the other.",
     "lane": "A faster way of the suite's models, at a measured price: fast or draft, where the suite has "
     "them; default: exact.",
+    "engine": "local = processes of this machine; ray = the nodes of a Ray cluster, which see the same files.",
+    "address": "Of the Ray cluster, as auto or ray://host:10001; default: RAY_ADDRESS, else a Ray of this machine.",
+    "allow_urls": "Also fetch what a URL names: https://HOST/PICTURE.jpg, or s3://BUCKET/FOLDER, gs:// and the like, "
+    "by fsspec and the store's own package, as s3fs. Otherwise a URL is a row with an error.",
     "quiet": "Print only results, warnings and errors.",
     "verbose": "Also tell times, which settings hold and why, and where an error happened.",
     "max_minutes": "Do not ask for confirmation of a run that takes long on a CPU.",

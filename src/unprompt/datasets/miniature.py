@@ -11,11 +11,12 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl
 
 from unprompt.datasets.manifest import load_manifest
 from unprompt.errors import DataError
@@ -66,7 +67,7 @@ class Counts:
 
 
 DEFAULT: Final = Counts(200, 100, 100)
-"""What the data specification makes: a few minutes of drawing."""
+"""What the data specification makes if it does not tell: a few minutes of drawing."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +88,15 @@ class Family:
 def load_miniature(argument: str) -> list[Sample]:
     """The embedded suite's synthetic scenes, and what its generators draw of others; made at first use.
 
-    ``argument`` is the folder; empty = a folder in the user's cache, named after the package's version.
+    FOLDER[?train=N&validation=N&test=N]. Without FOLDER, one in the user's cache, named after the package's version.
+    Counts are of each family in a split, 200, 100 and 100 if not told; of ``flow`` there are at most 300.
     """
-    folder = Path(argument) if argument else cache_folder() / f"miniature-{version('unprompt')}"
-    return load_manifest(str(materialise(folder, Suite.load("miniature")) / MANIFEST))
+    named, _, asked = argument.partition("?")
+    folder = Path(named) if named else cache_folder() / f"miniature-{version('unprompt')}"
+    return load_manifest(str(materialise(folder, Suite.load("miniature"), _counts(argument, asked)) / MANIFEST))
 
 
-def materialise(folder: Path, suite: Suite, counts: Counts = DEFAULT) -> Path:
+def materialise(folder: Path, suite: Suite, counts: Counts) -> Path:
     """Fill ``folder`` with JPEG files and ``manifest.csv``, and return it; what lies there already is not made again.
 
     Same suite and counts, same bytes, however often runs were interrupted. Raises DataError when the folder was
@@ -150,6 +153,18 @@ def prompt_seeds(split: Split, count: int) -> range:
     """Seeds of the scenes of a split whose captions every generator draws."""
     first = HEAD_SEEDS[split] + DRAWN_SEEDS
     return range(first, first + count)
+
+
+def _counts(argument: str, asked: str) -> Counts:
+    """What stands behind the question mark, above the defaults."""
+    told, known = dict(parse_qsl(asked, keep_blank_values=True)), asdict(DEFAULT)
+    for name, count in told.items():
+        if name not in known or not (count.isdecimal() and int(count)):
+            raise DataError(
+                f"got miniature:{argument} with {name}={count}; expected {', '.join(known)} with 1 or more pictures, "
+                "as miniature:FOLDER?train=1000&test=300"
+            )
+    return replace(DEFAULT, **{name: int(count) for name, count in told.items()})
 
 
 def _families(suite: Suite, counts: Counts) -> Iterator[Family]:

@@ -37,4 +37,8 @@ def read_fits(file: Path) -> tuple[Mapping[str, Mapping[str, Any]], str]:
         data = file.read_bytes()
         return parse_object(data.decode()), hashlib.sha256(data).hexdigest()
     except (OSError, ValueError) as error:
-        raise SuiteError(f"{file}, which a lane of the suite names, cannot be read: {error}", path=file) from error
+        raise SuiteError(
+            f"{file}, which a lane of the suite names, cannot be read ({error}); expected what `python -m "
+            "unprompt.recipes.lanes` writes, or no `fitted` in the suite's file",
+            path=file,
+        ) from error

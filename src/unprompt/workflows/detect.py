@@ -68,13 +68,9 @@ def detect(
             not changed since, is left out, so that the same command goes on after any end.
         follow: Watch folders until Ctrl-C: each picture is judged once its writing is finished, and again if it
             changes later.
-        allow_urls: Also fetch what a URL names: https://HOST/PICTURE.jpg, or s3://BUCKET/FOLDER, gs:// and the like, by
-            fsspec and the store's own package, as s3fs. Otherwise a URL is a row with an error.
-        engine: local = processes of this machine; ray = the nodes of a Ray cluster, which see the same files.
         devices: Processes that share the pictures, each with models of its own, on a device of its own; a run of
             several is not asked about its cost. Default: of local one, of ray as many as the cluster has processors,
             or GPUs.
-        address: Of the Ray cluster, as auto or ray://host:10001; default: RAY_ADDRESS, else a Ray of this machine.
         max_pixels: Width times height of the largest picture that is opened.
         watch: Called with each row as soon as it is there, and with what gave it, whose ``scorers`` name the scores.
 

@@ -68,10 +68,8 @@ def extract(
         perturb: Change the decoded pictures first, as NAME:VALUE,...: jpeg:80, blur:2, noise:0.01, scale:0.75, flip:3,
             and others.
         max_pixels: Width times height of the largest picture that is opened; rows that are stored stay as they are.
-        engine: local = processes of this machine; ray = the nodes of a Ray cluster, which see the same files.
         devices: Processes that share the shards, each with models of its own, on a device of its own; default: of local
             one, of ray as many as the cluster has processors, or GPUs.
-        address: Of the Ray cluster, as auto or ray://host:10001; default: RAY_ADDRESS, else a Ray of this machine.
     """
     if spread < 1:
         raise OptionError(f"--spread is {spread}, expected 1 or more draws of the noise")

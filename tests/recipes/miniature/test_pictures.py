@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -142,15 +143,33 @@ def test_a_suite_without_further_generators_has_two_families(fake: Path, tmp_pat
     assert [sample.generator for sample in load_manifest(str(tmp_path / "manifest.csv"))] == ["scenes", "diffusion"]
 
 
-@pytest.mark.parametrize("named", [True, False])
-def test_the_data_specification_makes_them_at_first_use(
-    folder: Path, suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
-) -> None:
+@pytest.fixture
+def little_world(suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("unprompt.instruments.Suite.load", lambda name: {"miniature": suite}[name])
-    monkeypatch.setattr(materialise, "__defaults__", (*(materialise.__defaults__ or ())[:1], COUNTS))
+    monkeypatch.setattr(miniature, "DEFAULT", COUNTS)
     monkeypatch.setattr(miniature, "version", lambda name: "7.8")
-    samples = load_miniature(str(tmp_path / "mine")) if named else load_miniature("")
-    place = tmp_path / ("mine" if named else "unprompt/miniature-7.8")
-    assert contents(place) == contents(folder)
-    assert samples[0] == Sample(str(place / "real" / "2000000.jpg"), 0, "scenes", "train")
+
+
+@pytest.mark.parametrize(
+    ("asked", "place"), [("mine", "mine"), ("", "unprompt/miniature-7.8"), ("mine?train=3&test=2", "mine")]
+)
+@pytest.mark.usefixtures("little_world")
+def test_the_data_specification_makes_them_at_first_use(folder: Path, tmp_path: Path, asked: str, place: str) -> None:
+    samples = load_miniature(f"{tmp_path}/{asked}" if asked else "")
+    assert contents(tmp_path / place) == contents(folder)
+    assert samples[0] == Sample(str(tmp_path / place / "real" / "2000000.jpg"), 0, "scenes", "train")
+
+
+@pytest.mark.usefixtures("little_world")
+def test_the_data_specification_may_ask_for_more_pictures(tmp_path: Path) -> None:
+    samples = load_miniature(f"{tmp_path}/more?validation=2")
+    counts = Counter(sample.split for sample in samples if sample.generator == "scenes")
+    assert counts == {"train": 3, "validation": 2, "test": 2}
+
+
+@pytest.mark.parametrize("asked", ["tset=3", "test=0", "test=-1", "test=", "test=many"])
+def test_other_counts_are_refused(asked: str) -> None:
+    told = f"got miniature:mine?{asked} with {asked}; expected train, validation, test with 1 or more pictures"
+    with pytest.raises(DataError, match=re.escape(told)):
+        load_miniature(f"mine?{asked}")
