@@ -2,9 +2,9 @@
 
     python benchmarks/laboratory.py --results DIR [--results DIR] [--sign SUITE=sign.parquet]
 
-DIR holds folders that ``reproduce`` wrote, however deep. ``docs/laboratory.md`` is written from
-``docs/laboratory.json``, where a table that is not given stays as it is. ``--sign`` takes the numbers of ``unprompt
-analyse sign``.
+DIR holds folders that ``reproduce`` wrote, however deep; where ``laboratory_runs.py`` did, what each took is told too.
+``docs/laboratory.md`` is written from ``docs/laboratory.json``, where a table that is not given stays as it is.
+``--sign`` takes the numbers of ``unprompt analyse sign``.
 """
 
 from __future__ import annotations
@@ -61,6 +61,16 @@ def entry(folder: Path) -> dict[str, Any]:
     return {"recipe": told["recipe"], "suite": told["suite"], **kept, "claims": told["claims"], "means": means}
 
 
+def with_costs(runs: Mapping[tuple[str, str], dict[str, Any]], root: Path) -> None:
+    """Add what ``laboratory_runs.py`` noted of the runs in its folder: ``first`` and ``stored``."""
+    file = root / "costs.json"
+    if file.exists():
+        noted = json.loads(file.read_text("utf-8"))
+        for name, took in noted["recipes"].items():
+            if run := runs.get((name, noted["settings"]["suite"])):
+                run["took"] = {kind: [round(one["seconds"]), round(one["processor"])] for kind, one in took.items()}
+
+
 def signs(suite: str, path: Path) -> list[dict[str, Any]]:
     """The rows of one table of signs."""
     return [{"suite": suite, **row} for row in pq.read_table(path).to_pylist()]
@@ -75,6 +85,8 @@ def page(stored: Mapping[str, Any]) -> str:
     parts += [part for run in runs for part in _run(run)]
     if stored["signs"]:
         parts += ["## The sign question\n", _signs(stored["signs"])]
+    if timed := [run for run in runs if "took" in run]:
+        parts += ["## What the runs took\n", markdown([_times(timed)])]
     there = {run["recipe"] for run in runs}
     lacking = [f"- `{name}`: {recipe(name).title}" for name in recipes() if name not in there]
     parts += ["## What was not run\n", *(lacking or ["Nothing: every recipe has results."])]
@@ -139,6 +151,19 @@ def _signs(rows: Sequence[Mapping[str, Any]]) -> str:
     return markdown([Grid("Do generated pictures align more or less with their captions?", header, body, labels=4)])
 
 
+def _times(runs: Sequence[Mapping[str, Any]]) -> Grid:
+    """A line a run, and their sum."""
+    lines = []
+    for run in runs:
+        cells = [f"{number:,}" for kind in ("first", "stored") for number in run["took"].get(kind, ())]
+        lines.append((run["recipe"], *cells, *[""] * (4 - len(cells))))
+    total = sum(run["took"]["first"][1] for run in runs)
+    header = ("recipe", "seconds", "processor seconds", "with everything stored: seconds", "processor seconds")
+    return Grid(
+        f"{total / 3600:.1f} hours of a processor; what a former recipe stored is not made again", header, tuple(lines)
+    )
+
+
 def main(words_given: Sequence[str] | None = None) -> int:
     """Gather the runs, then write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -153,6 +178,7 @@ def main(words_given: Sequence[str] | None = None) -> int:
         for claims in sorted(root.rglob("claims.json")):
             made = entry(claims.parent)
             runs[made["recipe"], made["suite"]] = made
+        with_costs(runs, root)
     found = dict(one.split("=", 1) for one in chosen.sign)
     others = [row for row in stored["signs"] if row["suite"] not in found]
     told = [*others, *(row for suite, path in found.items() for row in signs(suite, Path(path)))]

@@ -62,6 +62,9 @@ def test_a_run_becomes_a_part_of_the_page(laboratory: ModuleType, tmp_path: Path
     )
     pq.write_table(table, tmp_path / "sign.parquet")
     page = tmp_path / "page.md"
+    took = {"first": {"status": 0, "seconds": 3700.2, "processor": 7200.0}}
+    noted = {"settings": {"suite": "fake"}, "recipes": {"sare/table6": took, "sare/table1": took}}
+    (tmp_path / "out" / "costs.json").write_text(json.dumps(noted))
     words = ["--results", str(tmp_path / "out"), "--sign", f"fake={tmp_path / 'sign.parquet'}", "--page", str(page)]
     assert laboratory.main(words) == 0
     text = page.read_text()
@@ -72,6 +75,8 @@ def test_a_run_becomes_a_part_of_the_page(laboratory: ModuleType, tmp_path: Path
     assert "**Quick**: suite `fake`, at most 2 pictures of each label, generator and split, 3 trainings" in text
     assert "| DRCT | 50.0 [40.0, 60.0] | 62.5 [52.5, 72.5] |" in text
     assert "| SARE, w = 2.5 | 75.0 [65.0, 85.0] |  |" in text
+    assert "### 2.0 hours of a processor" in text
+    assert "| sare/table6 | 3,700 | 7,200 |  |  |" in text
     assert text.count("| fake | ") == 3
     assert len([line for line in text.splitlines() if line.startswith("- `")]) == len(recipes()) - 1
     before = page.read_text()
