@@ -101,6 +101,17 @@ def test_what_does_not_fit_is_mixed_a_few_shards_at_a_time(
     assert set(reads.values()) == {1}, "each shard is read once an epoch"
 
 
+def test_going_through_once_keeps_no_table(parts: list[ShardPart], suite: Suite) -> None:
+    tables = TableCache()
+    evidence = StoredEvidence(SemgirExtractor(1), suite, parts, tables=tables)
+    assert pixels(evidence.subset([9, 2, 4]).unkept()) == pixels(evidence.subset([9, 2, 4]))
+    kept = tables.nbytes
+    assert kept > 0
+    once = evidence.unkept()
+    assert len(list(once)) == 11
+    assert (tables.nbytes, once.tables.nbytes) == (kept, 0)
+
+
 def test_a_cache_keeps_what_was_used_last_within_its_budget() -> None:
     table = pa.table({"x": np.zeros(1000, np.int64)})
     cache, loaded = TableCache(budget=2 * table.nbytes), Counter[str]()

@@ -47,7 +47,7 @@ class StoredEvidence(Sequence[E], Generic[E]):
         self._extractor, self._suite, self._parts = extractor, suite, tuple(parts)
         self._starts = np.cumsum([0, *(len(part.uris) for part in self._parts)])
         self._index = np.arange(self._starts[-1]) if index is None else index
-        self._tables = tables or TableCache()
+        self.tables = tables or TableCache()
 
     def __len__(self) -> int:
         return len(self._index)
@@ -68,6 +68,10 @@ class StoredEvidence(Sequence[E], Generic[E]):
     def subset(self, places: Sequence[int]) -> StoredEvidence[E]:
         """The pictures at these places, in this order; reads nothing."""
         return self._of(self._index[np.asarray(places, np.int64)])
+
+    def unkept(self) -> StoredEvidence[E]:
+        """The same for going through once: of the tables that are read, none is kept."""
+        return StoredEvidence(self._extractor, self._suite, self._parts, self._index, TableCache(0))
 
     def take(self, places: Sequence[int] | Index) -> list[E]:
         """The evidence at these places, in this order; each shard is gone to once."""
@@ -102,14 +106,14 @@ class StoredEvidence(Sequence[E], Generic[E]):
     def _window(self) -> int:
         """Shards whose tables fill half of the memory that there is for tables."""
         total = sum(part.store.shard_bytes(part.shard, part.view.products.values()) for part in self._parts)
-        return max(1, int(self._tables.budget / 2 * len(self._parts) / max(1, total)))
+        return max(1, int(self.tables.budget / 2 * len(self._parts) / max(1, total)))
 
     def _load(self, part: ShardPart, places: Sequence[int]) -> list[E]:
         key = (part.store.root, part.shard)
-        table = self._tables.read(key, lambda: part.store.read_shard(part.shard))
+        table = self.tables.read(key, lambda: part.store.read_shard(part.shard))
         rows = {row["uri"]: row for row in ok_rows(part.store, part.shard, table)}
         chosen = [rows[part.uris[place]] for place in places]
-        return self._extractor.load_shard(part.store, part.view, part.shard, self._suite, chosen, tables=self._tables)
+        return self._extractor.load_shard(part.store, part.view, part.shard, self._suite, chosen, tables=self.tables)
 
     def _of(self, index: Index) -> StoredEvidence[Any]:
-        return StoredEvidence(self._extractor, self._suite, self._parts, index, self._tables)
+        return StoredEvidence(self._extractor, self._suite, self._parts, index, self.tables)

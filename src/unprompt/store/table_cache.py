@@ -18,7 +18,8 @@ class TableCache:
     def __init__(self, budget: int = BUDGET) -> None:
         self.budget = budget
         self._tables: OrderedDict[Hashable, pa.Table | None] = OrderedDict()
-        self._bytes = 0
+        self.nbytes = 0
+        """Of what is kept now."""
 
     def read(self, key: Hashable, load: Callable[[], pa.Table | None]) -> pa.Table | None:
         """The table of ``key``, loaded where it is not kept."""
@@ -27,10 +28,10 @@ class TableCache:
             return self._tables[key]
         table = load()
         self._tables[key] = table
-        self._bytes += _size(table)
-        while self._bytes > self.budget:
+        self.nbytes += _size(table)
+        while self.nbytes > self.budget:
             _, dropped = self._tables.popitem(last=False)
-            self._bytes -= _size(dropped)
+            self.nbytes -= _size(dropped)
         return table
 
 

@@ -77,8 +77,9 @@ class Rows:
     def _collated(self) -> tuple[Tensor, ...]:
         """Into place chunk by chunk, so that no row is in memory twice."""
         columns: tuple[Tensor, ...] = ()
-        for start in range(0, len(self.evidence), CHUNK):
-            part = self.detector.collate(list(self.evidence[start : start + CHUNK]))
+        evidence = self.evidence.unkept() if isinstance(self.evidence, StoredEvidence) else self.evidence
+        for start in range(0, len(evidence), CHUNK):
+            part = self.detector.collate(list(evidence[start : start + CHUNK]))
             columns = columns or tuple(one.new_empty((len(self.evidence), *one.shape[1:])) for one in part)
             for column, rows in zip(columns, part, strict=True):
                 column[start : start + len(rows)] = rows
