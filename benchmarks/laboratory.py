@@ -15,11 +15,12 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow.parquet as pq
 
 from unprompt.evaluation import FigureRecipe, Ruling
+from unprompt.recipes.figures import encoded
 from unprompt.report.grid import Grid, markdown
 from unprompt.report.paper_table import claims_grid
 from unprompt.report.results import read_rows, words
@@ -41,6 +42,9 @@ A run that is marked **quick** took so few pictures to learn from, too: it shows
 answers are about heads that saw a few dozen pictures of each class of synthetic scenes, not about the papers' models.
 """
 
+MEANS: Final = ("perturbation", "generator", "metric", "value", "low", "high")
+"""What is kept of a mean, behind the name of its row."""
+
 
 def entry(folder: Path) -> dict[str, Any]:
     """What the page needs of one run."""
@@ -50,10 +54,7 @@ def entry(folder: Path) -> dict[str, Any]:
     results = read_rows(folder / "results.json") if metrics else ()
     rows = [row for row in results if row.generator in ("macro", "unseen")]
     means = [
-        {
-            "row": json.loads(row.settings)["row"],
-            **{name: getattr(row, name) for name in ("perturbation", "generator", "metric", "value", "low", "high")},
-        }
+        [json.loads(row.settings)["row"], *(getattr(row, name) for name in MEANS)]
         for row in rows
         if row.metric in metrics
     ]
@@ -112,11 +113,9 @@ def _run(run: Mapping[str, Any]) -> Iterator[str]:
 
 def _means(run: Mapping[str, Any], perturbations: Sequence[str]) -> Grid:
     """A line a row: each metric's means, or where pictures are changed those before and after all changes."""
-    found = {(one["row"], one["perturbation"], one["generator"], one["metric"]): one for one in run["means"]}
-    metrics = list(dict.fromkeys(one["metric"] for one in run["means"]))
-    several = any(
-        key[2] == "unseen" and found[key]["value"] != found[*key[:2], "macro", key[3]]["value"] for key in found
-    )
+    found = {tuple(one[:4]): one[4:] for one in run["means"]}
+    metrics = list(dict.fromkeys(metric for *_, metric in found))
+    several = any(key[2] == "unseen" and found[key] != found[*key[:2], "macro", key[3]] for key in found)
     if perturbations:
         columns = [(chain, "macro", metric) for metric in metrics for chain in ("", *perturbations)]
     else:
@@ -124,13 +123,13 @@ def _means(run: Mapping[str, Any], perturbations: Sequence[str]) -> Grid:
     headings = [f"{words(metric)} {chain or ('mean' if name == 'macro' else name)}" for chain, name, metric in columns]
     lines = [
         (row, *(_cell(found.get((row, *column))) for column in columns))
-        for row in dict.fromkeys(one["row"] for one in run["means"])
+        for row in dict.fromkeys(row for row, *_ in found)
     ]
     return Grid("Means over test sets, in percent", ("row", *headings), tuple(lines))
 
 
-def _cell(one: Mapping[str, Any] | None) -> str:
-    return "" if one is None else f"{100 * one['value']:.1f} [{100 * one['low']:.1f}, {100 * one['high']:.1f}]"
+def _cell(one: Sequence[float] | None) -> str:
+    return "" if one is None else "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * number for number in one))
 
 
 def _signs(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -183,8 +182,8 @@ def main(words_given: Sequence[str] | None = None) -> int:
     others = [row for row in stored["signs"] if row["suite"] not in found]
     told = [*others, *(row for suite, path in found.items() for row in signs(suite, Path(path)))]
     whole = {"runs": [runs[key] for key in sorted(runs)], "signs": told}
-    kept.write_text(json.dumps(whole, separators=(",", ":")) + "\n", "utf-8")
-    chosen.page.write_text(page(whole), "utf-8")
+    kept.write_bytes(encoded(whole))
+    chosen.page.write_text(page(json.loads(kept.read_text("utf-8"))), "utf-8")
     return 0
 
 
