@@ -31,6 +31,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub import constants
 from plain import PlainScript
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -244,7 +245,7 @@ def main() -> None:
             chosen.out.write_text(json.dumps(text, indent=2) + "\n", "utf-8")
 
     if chosen.full_size:
-        os.environ["HF_HUB_CACHE"] = str(chosen.full_size)
+        constants.HF_HUB_CACHE = str(chosen.full_size)
         paths = sorted((chosen.full_size / "run").glob("real-*/test/**/*.png"))[: chosen.pictures]
         suite = Suite.load(chosen.full_size / "run" / "suite.toml", chosen.device)
     else:
