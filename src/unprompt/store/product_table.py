@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
 
 from unprompt.errors import OptionError, StoreError
 from unprompt.store.fingerprint import canonical, fingerprint
 from unprompt.store.notes import sound, write_note
+from unprompt.store.object_path import ObjectPath, Place
 from unprompt.store.parquet import REMEDY, fitted, read_table, write_table
 from unprompt.store.plan import shard_file, shard_numbers
 from unprompt.store.schema import PRODUCTS
@@ -71,7 +72,7 @@ class ProductRecipe:
 class ProductTable:
     """The shards of one recipe's products under ``folder``."""
 
-    folder: Path
+    folder: Place
     recipe: ProductRecipe
 
     @property
@@ -100,11 +101,11 @@ class ProductTable:
         """
         path, schema = self.folder / shard_file(shard), PRODUCTS[self.recipe.kind]
         self._check(path, fitted(path, table, schema))
-        if not recipe_file(self.folder).exists():
+        if not has_recipe(self.folder, self.recipe):
             write_note(self.folder / RECIPE, self.recipe.document)
         write_table(path, table, schema)
 
-    def _check(self, path: Path, table: pa.Table) -> None:
+    def _check(self, path: Place, table: pa.Table) -> None:
         made_by = self.recipe.fingerprint
         for row in table.select(["pixels", "fingerprint"]).to_pylist():
             expected = fingerprint(made_by, row["pixels"])
@@ -116,21 +117,34 @@ class ProductTable:
                 )
 
 
-def recipe_file(folder: Path) -> Path:
+def recipe_file(folder: Place) -> Place:
     """Where the recipe of a product table lies or is to lie."""
     former = folder / FORMER
     return former if former.exists() else folder / RECIPE
 
 
-def read_recipe(folder: Path, expected: ProductRecipe | None = None) -> ProductRecipe:
+_SEEN: Final[set[tuple[Place, str]]] = set()
+"""Product tables in object stores whose recipes were read, with their fingerprints: a recipe never changes."""
+
+
+def has_recipe(folder: Place, recipe: ProductRecipe) -> bool:
+    """Whether a product table has its recipe, or another one's."""
+    return (folder, recipe.fingerprint) in _SEEN or recipe_file(folder).exists()
+
+
+def read_recipe(folder: Place, expected: ProductRecipe | None = None) -> ProductRecipe:
     """The recipe that ``folder`` was filled by. Raises StoreError when it is missing, damaged or another one's.
 
     Where the file holds what is ``expected``, no fingerprint is computed anew.
     """
+    if expected is not None and (folder, expected.fingerprint) in _SEEN:
+        return expected
     path, remedy = recipe_file(folder), f"delete {folder} and run the same command again"
     with sound(path, "recipe", remedy):
         stored = read_object(path)
         if expected is not None and stored == expected.document:
+            if isinstance(folder, ObjectPath):
+                _SEEN.add((folder, expected.fingerprint))
             return expected
         recipe = ProductRecipe(**stored["recipe"])
         own = recipe.name == folder.name and recipe.fingerprint == stored["fingerprint"]
