@@ -12,7 +12,7 @@ from typing import Any, Final
 from unprompt.errors import MissingExtra, OptionError
 
 _URL: Final = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
-_FOLDED: Final = re.compile(r"[a-z][a-z0-9+.-]+:[/\\]", re.IGNORECASE)
+_FOLDED: Final = re.compile(r"([a-z][a-z0-9+.-]+):[/\\]", re.IGNORECASE)
 """How a URL begins that went through pathlib; one letter is a drive of Windows."""
 
 
@@ -32,9 +32,10 @@ def local_path(path: Path | str, flag: str) -> Path:
     Traceback (most recent call last):
     unprompt.errors.OptionError: --out is 's3://bucket/head.safetensors', a URL; expected a path of this machine: ...
     """
-    if _FOLDED.match(str(path)):
+    if folded := _FOLDED.match(str(path)):
+        url = f"{folded[1]}://{str(path)[folded.end() :].lstrip('/')}"
         raise OptionError(
-            f"{flag} is {str(path)!r}, a URL; expected a path of this machine: only evidence can lie in an object "
+            f"{flag} is {url!r}, a URL; expected a path of this machine: only evidence can lie in an object "
             "store, by --out of extract and --evidence"
         )
     return Path(path)

@@ -17,7 +17,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, TypeAlias, TypeVar
 
-from unprompt.errors import StoreError, UnpromptError
+from unprompt.errors import OptionError, StoreError, UnpromptError
 from unprompt.urls import is_url, local_path, open_filesystem
 
 K = TypeVar("K")
@@ -117,7 +117,8 @@ class ObjectPath:
         """The object, or its last bytes. Raises FileNotFoundError when there is none."""
         files, path = self._opened()
         with self._told("read"):
-            return bytes(files.cat_file(path, start=None if last is None else -last))
+            # With a start s3fs asks once; without, for the size first, and for a large object piece by piece.
+            return bytes(files.cat_file(path, start=0 if last is None else -last))
 
     def open(self, mode: str = "rb") -> BytesIO:
         """The object as a file in memory, to be read."""
@@ -152,7 +153,7 @@ class ObjectPath:
 
     def _facts(self) -> dict[str, Any] | None:
         files, path = self._opened()
-        with self._told("looked for"):
+        with self._told("asked for"):
             try:
                 facts: dict[str, Any] = files.info(path)
             except FileNotFoundError:
@@ -208,6 +209,8 @@ def place(root: str | Place) -> Place:
     """Where a text says that a store lies; OptionError for a URL that became a path and so lost a stroke."""
     if isinstance(root, ObjectPath):
         return root
+    if isinstance(root, str) and root.startswith(("file://", "local://")):
+        raise OptionError(f"{root} is a folder of this machine, expected its path: leave out what stands before it")
     if isinstance(root, str) and is_url(root):
         return ObjectPath(root.rstrip("/"))
     return local_path(root, "the store's folder")

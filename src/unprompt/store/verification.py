@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from unprompt.errors import StoreError
 from unprompt.store.notes import check_note
-from unprompt.store.object_path import ObjectPath, Place, matching
+from unprompt.store.object_path import ObjectPath, Place, ahead, matching
 from unprompt.store.parquet import check_file
 from unprompt.store.plan import Shard, shard_file, shard_numbers
 from unprompt.store.product_table import ProductTable, recipe_file
@@ -47,11 +47,17 @@ class Verification:
 
 
 def verify_store(store: Store) -> Verification:
-    """Read every file of the store whole, one shard in memory at a time."""
+    """Read every file of the store whole, one shard in memory at a time; of an object store some more."""
     found = _Verifier(store)
     tables = found.product_tables()
-    for count, shard in enumerate(found.shards(tables), 1):
-        found.shard(shard, tables)
+
+    def read(shard: Shard) -> _Verifier:
+        one = _Verifier(store)
+        one.shard(shard, tables)
+        return one
+
+    for count, one in enumerate(ahead(read, found.shards(tables), store.root), 1):
+        found.add(one)
         if count % 1000 == 0:
             log.info(f"{count} shards read")
     return Verification(str(store.root), found.files, found.bytes, found.without_checksum, tuple(found.problems))
@@ -61,6 +67,12 @@ class _Verifier:
     def __init__(self, store: Store) -> None:
         self.store, self.problems = store, list[Problem]()
         self.files = self.bytes = self.without_checksum = 0
+
+    def add(self, other: _Verifier) -> None:
+        """What another found too."""
+        self.problems += other.problems
+        self.files, self.bytes = self.files + other.files, self.bytes + other.bytes
+        self.without_checksum += other.without_checksum
 
     def product_tables(self) -> list[ProductTable]:
         """Look at views, notes of noise samples and recipes; the product tables whose recipes are sound."""
