@@ -101,7 +101,7 @@ class ProductTable:
         """
         path, schema = self.folder / shard_file(shard), PRODUCTS[self.recipe.kind]
         self._check(path, fitted(path, table, schema))
-        if not has_recipe(self.folder, self.recipe):
+        if not has_recipe(self.folder):
             write_note(self.folder / RECIPE, self.recipe.document)
         write_table(path, table, schema)
 
@@ -127,9 +127,18 @@ _SEEN: Final[set[tuple[Place, str]]] = set()
 """Product tables in object stores whose recipes were read, with their fingerprints: a recipe never changes."""
 
 
-def has_recipe(folder: Place, recipe: ProductRecipe) -> bool:
-    """Whether a product table has its recipe, or another one's."""
-    return (folder, recipe.fingerprint) in _SEEN or recipe_file(folder).exists()
+def has_recipe(folder: Place) -> bool:
+    """Whether a product table has a recipe."""
+    return any((folder / name).exists() for name in (RECIPE, FORMER))
+
+
+def check_recipe(folder: Place, recipe: ProductRecipe) -> None:
+    """StoreError when a product table has another recipe, or a damaged one; an object store is asked once."""
+    known = folder, recipe.fingerprint
+    if known not in _SEEN and has_recipe(folder):
+        read_recipe(folder, recipe)
+        if isinstance(folder, ObjectPath):
+            _SEEN.add(known)
 
 
 def read_recipe(folder: Place, expected: ProductRecipe | None = None) -> ProductRecipe:
@@ -137,14 +146,10 @@ def read_recipe(folder: Place, expected: ProductRecipe | None = None) -> Product
 
     Where the file holds what is ``expected``, no fingerprint is computed anew.
     """
-    if expected is not None and (folder, expected.fingerprint) in _SEEN:
-        return expected
     path, remedy = recipe_file(folder), f"delete {folder} and run the same command again"
     with sound(path, "recipe", remedy):
         stored = read_object(path)
         if expected is not None and stored == expected.document:
-            if isinstance(folder, ObjectPath):
-                _SEEN.add((folder, expected.fingerprint))
             return expected
         recipe = ProductRecipe(**stored["recipe"])
         own = recipe.name == folder.name and recipe.fingerprint == stored["fingerprint"]

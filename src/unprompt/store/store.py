@@ -20,7 +20,7 @@ from unprompt.store.object_path import Overtaken, Place, ahead, matching, place
 from unprompt.store.parquet import REMEDY, read_table, rows_in, write_table
 from unprompt.store.plan import Shard, Survey, shard_file, shard_numbers, shard_sizes
 from unprompt.store.plan_table import PlanTable, Shards
-from unprompt.store.product_table import ProductRecipe, ProductTable, has_recipe, read_recipe, recipe_file
+from unprompt.store.product_table import ProductRecipe, ProductTable, check_recipe, has_recipe, read_recipe
 from unprompt.store.schema import SAMPLES
 from unprompt.store.view import EvidenceView, read_view, write_view
 from unprompt.types import Sample
@@ -149,8 +149,7 @@ class Store:
     def product_table(self, recipe: ProductRecipe) -> ProductTable:
         """The product table of ``recipe``, empty or not. Raises StoreError when its folder is another recipe's."""
         folder = self.root / "products" / recipe.name
-        if has_recipe(folder, recipe):
-            read_recipe(folder, recipe)
+        check_recipe(folder, recipe)
         return ProductTable(folder, recipe)
 
     def open_product_table(self, name: str) -> ProductTable:
@@ -231,7 +230,7 @@ def _cards_if_any(folder: Place) -> tuple[dict[str, Any], ...]:
     try:
         return _cards(folder)
     except StoreError:
-        if recipe_file(folder).exists():
+        if has_recipe(folder):
             raise
         return ()
 
