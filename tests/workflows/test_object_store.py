@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from unprompt.cli import app
 from unprompt.errors import OptionError
 from unprompt.store import ProductRecipe, Store, embedding_rows, place
+from unprompt.store.object_path import ObjectPath
 from unprompt.workflows.evaluate import evaluate
 from unprompt.workflows.evidence import ls, prune, verify
 from unprompt.workflows.extract import extract
@@ -98,11 +99,8 @@ def test_prune_removes_what_no_view_names(url: str, quiet: dict[str, bytes]) -> 
     "words",
     [
         ["train", "item", "--evidence", "memory://bucket/evidence", "--out", "s3://bucket/a"],
-        ["import-checkpoint", "univfd", "weights.pth", "--out", "s3://bucket/a"],
-        ["analyse", "roc", "--evidence", "memory://bucket/evidence", "--out", "s3://bucket/a"],
         ["detect", "picture.png", "--out", "s3://bucket/a"],
         ["detect", "picture.png", "--report", "s3://bucket/a"],
-        ["card", "head.safetensors", "--to", "s3://bucket/a"],
     ],
 )
 def test_what_is_no_evidence_lies_on_this_machine(
@@ -115,6 +113,7 @@ def test_what_is_no_evidence_lies_on_this_machine(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_workers_of_devices_write_into_s3(
     quiet: dict[str, bytes], pictures: Path, suite: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,15 +122,17 @@ def test_the_workers_of_devices_write_into_s3(
     s3fs = pytest.importorskip("s3fs", reason=told)
     server.start()
     try:
-        host, port = server.get_host_and_port()
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.setenv(name, "test")
         s3fs.S3FileSystem().mkdir("bucket")
-        extract("item", data=f"folder:{pictures / 'train'}", out="s3://bucket/e", suite=suite, devices=2)
-        extract("item", data=f"folder:{pictures}", out="s3://bucket/e", suite=suite)
-        assert verify("s3://bucket/e").problems == ()
-        extract("item", data=f"folder:{pictures}", out="s3://bucket/quiet", suite=suite, devices=2)
-        assert objects("s3://bucket/quiet") == quiet
+        extract("item", data=f"folder:{pictures}", out="s3://bucket/new", suite=suite, devices=2)
+        assert objects("s3://bucket/new") == quiet
+        plan = place("s3://bucket/new/plan.parquet")
+        assert isinstance(plan, ObjectPath)
+        files, path = plan._opened()
+        for stale in ('"another"', ""):
+            with pytest.raises(OSError, match="pre-conditions"):
+                files.pipe_file(path, b"", **replace(plan, follows=stale)._condition(files))
     finally:
         server.stop()
