@@ -157,7 +157,7 @@ def test_a_plan_that_others_always_write_first_is_an_error(
     tags = iter("abcdefghijklmnopqrst")
     monkeypatch.setattr(ObjectPath, "_version", lambda path: next(tags))
     with pytest.raises(
-        Overtaken, match=r"evidence/plan\.parquet was written by another run meanwhile, .* run the same"
+        Overtaken, match=r"evidence/plan\.parquet was written by another run meanwhile, .* run"
     ):
         Store(place(url)).plan(samples)
     assert next(tags, None) is None
