@@ -14,6 +14,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from unprompt.errors import MissingExtra, OptionError, StoreError, UnreadablePicture
 from unprompt.store import EvidenceView, ProductRecipe, Store, caption_rows, object_path, place, sample_rows
 from unprompt.store.object_path import ObjectPath, Overtaken
+from unprompt.store.parquet import FOOTER, rows_in
 from unprompt.types import Caption, Sample
 
 
@@ -105,6 +106,20 @@ def test_a_run_whose_line_is_cut_at_any_object_goes_on_to_the_bytes_of_a_folder(
         MemoryFileSystem().rm("/bucket", recursive=True)
 
 
+def test_of_a_large_object_the_footer_is_fetched(
+    url: str, recipe: ProductRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Store(place(url)).product_table(recipe)
+    table.write(0, caption_rows(recipe, [str(number) for number in range(3000)], [Caption("")] * 3000))
+    path = place(f"{url}/products/{recipe.name}/part-00000.parquet")
+    assert len(path.read_bytes()) > 2 * FOOTER
+    assert rows_in(path) == 3000
+    plain, asked = ObjectPath.read_bytes, list[int | None]()
+    monkeypatch.setattr(ObjectPath, "read_bytes", lambda path, last=None: asked.append(last) or plain(path, last))
+    assert rows_in(path) == 3000
+    assert asked == [FOOTER]
+
+
 def test_a_second_run_asks_once_a_table(url: str, samples: list[Sample], recipe: ProductRecipe) -> None:
     fill(url, samples, recipe)
     store, numbers = Store(place(url)), Store(place(url)).shards().numbers
@@ -151,14 +166,33 @@ def test_runs_that_plan_at_once_lose_and_double_nothing(
     assert [len(shard.rows) for shard in store.shards()] == [10, 32, 8, 20]
 
 
+def test_a_run_whose_plan_was_overwritten_is_told(
+    url: str, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the store compares nothing, and another run puts its plan in the moment before."""
+    monkeypatch.setattr(Bucket, "protocol", ("memory",))
+    plain, first, second = ObjectPath._condition, Store(place(url)), Store(place(f"{url}/"))
+
+    def between(path: ObjectPath) -> dict[str, str]:
+        monkeypatch.setattr(ObjectPath, "_condition", plain)
+        first.plan(samples[:40])
+        return plain(path)
+
+    monkeypatch.setattr(ObjectPath, "_condition", between)
+    second.plan(samples[30:])
+    second.check_planned(samples[30:])
+    with pytest.raises(StoreError, match=r"evidence: another run planned at the same moment, .*: run the same command"):
+        first.check_planned(samples[:40])
+    first.plan(samples[:40])
+    first.check_planned(samples[:40])
+
+
 def test_a_plan_that_others_always_write_first_is_an_error(
     url: str, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tags = iter("abcdefghijklmnopqrst")
     monkeypatch.setattr(ObjectPath, "_version", lambda path: next(tags))
-    with pytest.raises(
-        Overtaken, match=r"evidence/plan\.parquet was written by another run meanwhile, .* run"
-    ):
+    with pytest.raises(Overtaken, match=r"evidence/plan\.parquet was written by another run meanwhile, .* run"):
         Store(place(url)).plan(samples)
     assert next(tags, None) is None
     assert objects() == {}

@@ -133,6 +133,6 @@ def test_the_workers_of_devices_write_into_s3(
         files, path = plan._opened()
         for stale in ('"another"', ""):
             with pytest.raises(OSError, match="pre-conditions"):
-                files.pipe_file(path, b"", **replace(plan, follows=stale)._condition(files))
+                files.pipe_file(path, b"", **replace(plan, follows=stale)._condition())
     finally:
         server.stop()

@@ -18,8 +18,8 @@ from unprompt.store.files import write_aside
 from unprompt.store.fingerprint import canonical, fingerprint
 from unprompt.store.gc import Unreferenced, remove, unreferenced
 from unprompt.store.noise_samples import NoiseSamples
-from unprompt.store.object_path import Place, place
 from unprompt.store.parquet import write_table
+from unprompt.store.places import Place, place
 from unprompt.store.plan import SHARD_SIZE, Planned, Shard
 from unprompt.store.plan_table import Shards
 from unprompt.store.product_table import ProductRecipe, ProductTable

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from unprompt.store.noise_samples import NoiseSamples
-from unprompt.store.object_path import ahead, matching
 from unprompt.store.parquet import rows_in
+from unprompt.store.places import ahead, matching
 from unprompt.store.plan import shard_file, shard_sizes
 from unprompt.store.store import Store
 from unprompt.store.view import EvidenceView

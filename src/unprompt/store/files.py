@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from unprompt.errors import StoreError
-from unprompt.store.object_path import ObjectPath, Place
+from unprompt.store.object_path import ObjectPath
+from unprompt.store.places import Place
 
 
 def write_aside(path: Place, write: Callable[[BinaryIO], object]) -> None:

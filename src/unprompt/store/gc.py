@@ -8,7 +8,7 @@ from typing import Any
 
 from unprompt.errors import StoreError
 from unprompt.store.contents import named
-from unprompt.store.object_path import ahead, file_sizes
+from unprompt.store.places import ahead, file_sizes
 from unprompt.store.store import Store
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from unprompt.store.fingerprint import fingerprint
 from unprompt.store.notes import sound, write_note
-from unprompt.store.object_path import Place
+from unprompt.store.places import Place
 from unprompt.structured_text import read_object
 
 

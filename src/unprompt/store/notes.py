@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 from unprompt.errors import StoreError
 from unprompt.store.files import write_aside
-from unprompt.store.object_path import Place
+from unprompt.store.places import Place
 from unprompt.structured_text import parse_json
 
 

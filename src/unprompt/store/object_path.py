@@ -6,24 +6,18 @@ An object is put whole, or it is not there. Nothing that was listed is kept, sin
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from io import BytesIO
-from pathlib import Path, PurePosixPath
-from typing import Any, Final, TypeAlias, TypeVar
+from pathlib import PurePosixPath
+from typing import Any, Final
 
-from unprompt.errors import OptionError, StoreError, UnpromptError
-from unprompt.urls import is_url, local_path, open_filesystem
+from unprompt.errors import StoreError, UnpromptError
+from unprompt.urls import open_filesystem
 
-K = TypeVar("K")
-T = TypeVar("T")
-AT_ONCE: Final = 16
-"""Requests that are awaited together where they do not depend on each other."""
 _ABSENT: Final = ""
 
 
@@ -134,7 +128,7 @@ class ObjectPath:
         with self._told("written", missing=True):
             self._check_version()
             try:
-                files.pipe_file(path, data, **self._condition(files))
+                files.pipe_file(path, data, **self._condition())
             except Exception:
                 self._check_version()
                 raise
@@ -171,9 +165,13 @@ class ObjectPath:
                 "run the same command again"
             )
 
-    def _condition(self, files: Any) -> dict[str, str]:
-        """What S3 is told, which then compares and writes in one step."""
-        if self.follows is None or "s3" not in files.protocol:
+    @property
+    def compares(self) -> bool:
+        """Whether the store compares versions and writes in one step."""
+        return "s3" in self._opened()[0].protocol
+
+    def _condition(self) -> dict[str, str]:
+        if self.follows is None or not self.compares:
             return {}
         return {"IfMatch": self.follows} if self.follows else {"IfNoneMatch": "*"}
 
@@ -199,58 +197,6 @@ class ObjectPath:
                 "machine may read and write: check the bucket's name, the credentials and the network, then run the "
                 "same command again"
             ) from error
-
-
-Place: TypeAlias = Path | ObjectPath
-"""Where something of a store lies."""
-
-
-def place(root: str | Place) -> Place:
-    """Where a text says that a store lies; OptionError for a URL that became a path and so lost a stroke."""
-    if isinstance(root, ObjectPath):
-        return root
-    if isinstance(root, str) and root.startswith(("file://", "local://")):
-        raise OptionError(f"{root} is a folder of this machine, expected its path: leave out what stands before it")
-    if isinstance(root, str) and is_url(root):
-        return ObjectPath(root.rstrip("/"))
-    return local_path(root, "the store's folder")
-
-
-def matching(folder: Place, pattern: str) -> list[Place]:
-    """What lies below a folder whose name matches, part by part, in order."""
-    if isinstance(folder, ObjectPath):
-        return [*sorted(folder.glob(pattern))]
-    return [*sorted(folder.glob(pattern))]
-
-
-def file_sizes(folder: Place) -> dict[str, int]:
-    """Names of the files in a folder, with their bytes, by one listing; none where there is no folder."""
-    if isinstance(folder, ObjectPath):
-        return {name: size for name, size in folder.sizes().items() if size is not None}
-    sizes: dict[str, int] = {}
-    with suppress(FileNotFoundError), os.scandir(folder) as found:
-        for entry in found:
-            with suppress(FileNotFoundError):  # a temporary one of another run
-                sizes[entry.name] = entry.stat().st_size
-    return sizes
-
-
-def ahead(read: Callable[[K], T], keys: Iterable[K], where: Place) -> Iterator[T]:
-    """What ``read`` makes of each key, in order; of an object store several answers are awaited at a time."""
-    if isinstance(where, Path):
-        yield from map(read, keys)
-        return
-    waiting: deque[Future[T]] = deque()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        try:
-            for key in keys:
-                waiting.append(pool.submit(read, key))
-                if len(waiting) > AT_ONCE:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 @lru_cache(maxsize=64)

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 from unprompt.errors import StoreError
 from unprompt.store.checksum import BLANK, KEY, verify_checksum, write_checksum
 from unprompt.store.files import write_aside
-from unprompt.store.object_path import ObjectPath, Place
+from unprompt.store.object_path import ObjectPath
+from unprompt.store.places import Place
 from unprompt.store.schema import HAS_CHECKSUM, completed, tag
 
 Groups: TypeAlias = Callable[[pq.FileMetaData], Sequence[int]]

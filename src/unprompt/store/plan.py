@@ -11,7 +11,8 @@ from itertools import islice
 import pyarrow as pa
 
 from unprompt.images import file_of
-from unprompt.store.object_path import ObjectPath, Place, file_sizes
+from unprompt.store.object_path import ObjectPath
+from unprompt.store.places import Place, file_sizes
 from unprompt.store.schema import PLAN
 from unprompt.types import Sample
 

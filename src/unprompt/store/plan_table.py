@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from unprompt.store.object_path import ObjectPath, Place
+from unprompt.store.object_path import ObjectPath
 from unprompt.store.parquet import GROUP, Groups, read_tables, write_tables
+from unprompt.store.places import Place
 from unprompt.store.plan import Planned, Shard, Survey, from_table, survey, to_table
 from unprompt.store.schema import PLAN
 from unprompt.types import Sample

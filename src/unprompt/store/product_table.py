@@ -12,8 +12,9 @@ import pyarrow as pa
 from unprompt.errors import OptionError, StoreError
 from unprompt.store.fingerprint import canonical, fingerprint
 from unprompt.store.notes import sound, write_note
-from unprompt.store.object_path import ObjectPath, Place
+from unprompt.store.object_path import ObjectPath
 from unprompt.store.parquet import REMEDY, fitted, read_table, write_table
+from unprompt.store.places import Place
 from unprompt.store.plan import shard_file, shard_numbers
 from unprompt.store.schema import PRODUCTS
 from unprompt.structured_text import read_object

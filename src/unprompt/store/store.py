@@ -16,8 +16,9 @@ from unprompt.errors import StoreError
 from unprompt.store.cells import failed_rows
 from unprompt.store.files import locked
 from unprompt.store.noise_samples import NoiseSamples, read_noise_samples, write_noise_samples
-from unprompt.store.object_path import Overtaken, Place, ahead, matching, place
+from unprompt.store.object_path import ObjectPath, Overtaken
 from unprompt.store.parquet import REMEDY, read_table, rows_in, write_table
+from unprompt.store.places import Place, ahead, matching, place
 from unprompt.store.plan import Shard, Survey, shard_file, shard_numbers, shard_sizes
 from unprompt.store.plan_table import PlanTable, Shards
 from unprompt.store.product_table import ProductRecipe, ProductTable, check_recipe, has_recipe, read_recipe
@@ -91,6 +92,14 @@ class Store:
             raise StoreError(
                 f"{self.root}: {what} gone; expected that nobody removes or changes this folder while it is filled: "
                 "run the same command again"
+            )
+
+    def check_planned(self, samples: Iterable[Sample]) -> None:
+        """StoreError when an object store let another run put its plan over that of ``samples``, as S3 does not."""
+        if isinstance(self.root, ObjectPath) and not self.root.compares and self._plan.survey(samples).fresh:
+            raise StoreError(
+                f"{self.root}: another run planned at the same moment, or pictures were changed meanwhile; expected "
+                "runs that begin one after the other: run the same command again"
             )
 
     def missing(self, numbers: Iterable[int], products: Iterable[str]) -> frozenset[int]:
@@ -203,14 +212,13 @@ class Store:
 
         Another process may have planned it meanwhile.
         """
-        plan = self._plan
         if isinstance(self.root, Path):
             with locked(self.root / "plan.lock"):
-                return plan.extended(samples)
+                return self._plan.extended(samples)
         for _ in range(ATTEMPTS - 1):
             with suppress(Overtaken):
-                return plan.pinned().extended(samples)
-        return plan.pinned().extended(samples)
+                return self._plan.pinned().extended(samples)
+        return self._plan.pinned().extended(samples)
 
     def _relabelled(self, table: pa.Table, shard: Shard) -> pa.Table:
         planned, uris = {sample.uri: sample for sample in shard.samples}, table["uri"].to_pylist()

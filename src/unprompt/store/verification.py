@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from unprompt.errors import StoreError
 from unprompt.store.notes import check_note
-from unprompt.store.object_path import ObjectPath, Place, ahead, matching
+from unprompt.store.object_path import ObjectPath
 from unprompt.store.parquet import check_file
+from unprompt.store.places import Place, ahead, matching
 from unprompt.store.plan import Shard, shard_file, shard_numbers
 from unprompt.store.product_table import ProductTable, recipe_file
 from unprompt.store.store import Store

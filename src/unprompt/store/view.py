@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from unprompt.errors import StoreError
 from unprompt.store.fingerprint import canonical, fingerprint
 from unprompt.store.notes import sound, write_note
-from unprompt.store.object_path import Place
+from unprompt.store.places import Place
 from unprompt.structured_text import read_object
 
 _KEYS = {"products": "shelves"}

@@ -116,6 +116,7 @@ def extract_samples(
         log.info(f"shard {there + number} of {len(shards)}: {told}{left(number, len(incomplete))}")
     if shards.numbers:
         store.check_read(shards.numbers)
+        store.check_planned(samples)
     for one in extractors:
         store.write_view(one.view(instruments))
     return store
