@@ -110,13 +110,13 @@ def test_of_a_large_object_the_footer_is_fetched(
     url: str, recipe: ProductRecipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = Store(place(url)).product_table(recipe)
-    table.write(0, caption_rows(recipe, [str(number) for number in range(3000)], [Caption("")] * 3000))
+    table.write(0, caption_rows(recipe, [str(number) for number in range(6000)], [Caption("")] * 6000))
     path = place(f"{url}/products/{recipe.name}/part-00000.parquet")
     assert len(path.read_bytes()) > 2 * FOOTER
-    assert rows_in(path) == 3000
+    assert rows_in(path) == 6000
     plain, asked = ObjectPath.read_bytes, list[int | None]()
     monkeypatch.setattr(ObjectPath, "read_bytes", lambda path, last=None: asked.append(last) or plain(path, last))
-    assert rows_in(path) == 3000
+    assert rows_in(path) == 6000
     assert asked == [FOOTER]
 
 
