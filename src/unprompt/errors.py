@@ -27,7 +27,6 @@ it is known, so that nobody needs to take a message apart.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 
@@ -37,7 +36,7 @@ class UnpromptError(Exception):
     def __init__(
         self,
         *message: object,
-        path: Path | None = None,
+        path: object = None,
         role: str | None = None,
         option: str | None = None,
         got: Any = None,

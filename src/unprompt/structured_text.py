@@ -13,7 +13,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, Literal, Protocol
 
 JSON_BYTES: Final = 256 * 2**20
 """Largest JSON file, which is read as a whole."""
@@ -31,12 +31,20 @@ _LONG_KEY: Final = re.compile(rf"""(?<![\w"'\\ \t.-])(?:{_PART}\.[ \t]*+){{{DEPT
 """A dotted key of more parts than tables may lie inside each other; tomllib's time grows with their square."""
 
 
-def read_json(path: Path, most: int = JSON_BYTES) -> Any:
+class Readable(Protocol):
+    """A path, or whatever else can be opened."""
+
+    def open(self, mode: Literal["rb"], /) -> IO[bytes]:
+        """Its bytes."""
+        ...
+
+
+def read_json(path: Readable, most: int = JSON_BYTES) -> Any:
     """The value in a JSON file of at most so many bytes; OSError, or ValueError as :func:`parse_json`."""
     return parse_json(_text(path, most))
 
 
-def read_object(path: Path, most: int = JSON_BYTES) -> dict[str, Any]:
+def read_object(path: Readable, most: int = JSON_BYTES) -> dict[str, Any]:
     """The object in a JSON file; as :func:`read_json`, and ValueError for a value of another kind."""
     return as_table(read_json(path, most))
 
@@ -101,7 +109,7 @@ def read_lines(path: Path, newline: str) -> Iterator[str]:
             yield line
 
 
-def _text(path: Path, most: int) -> str:
+def _text(path: Readable, most: int) -> str:
     with path.open("rb") as file:
         data = file.read(most + 1)
     if len(data) > most:

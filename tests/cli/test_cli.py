@@ -376,7 +376,7 @@ def test_extract_prints_its_folder(put: Put) -> None:
     assert done.stdout == "out\n"
     assert stand.args == ("sare",)
     assert stand.asked is not None
-    assert (stand.asked["data"], stand.asked["out"], stand.asked["suite"]) == ("folder:x", Path("out"), "s")
+    assert (stand.asked["data"], stand.asked["out"], stand.asked["suite"]) == ("folder:x", "out", "s")
     assert stand.asked["batch_size"] is None
 
 
@@ -406,7 +406,7 @@ def test_train_takes_several_folders(put: Put) -> None:
     done = run("train", "panel", "--evidence", "a", "--evidence", "b", "--out", "c", "--seed", "3", "--half")
     assert done.stdout == "c\n"
     assert stand.asked is not None
-    assert stand.asked["evidence"] == [Path("a"), Path("b")]
+    assert stand.asked["evidence"] == ["a", "b"]
     assert (stand.asked["seed"], stand.asked["half"], stand.asked["suite"]) == (3, True, None)
 
 
@@ -423,7 +423,7 @@ def test_evaluate_json(put: Put, measured: EvaluationTable) -> None:
     assert stand.asked is not None
     asked = {name: stand.asked[name] for name in ("evidence", "split", "suite", "threshold", "against", "robustness")}
     assert asked == {
-        "evidence": [Path("e")],
+        "evidence": ["e"],
         "split": "validation",
         "suite": None,
         "threshold": 0.5,

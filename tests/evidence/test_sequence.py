@@ -80,7 +80,7 @@ def test_what_fits_is_permuted_plainly(parts: list[ShardPart], suite: Suite) -> 
 def test_what_does_not_fit_is_mixed_a_few_shards_at_a_time(
     parts: list[ShardPart], suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sizes = [part.store.shard_bytes(part.shard, part.view.products.values()) for part in parts]
+    sizes = [part.store.shard_bytes(part.view.products.values())[part.shard] for part in parts]
     tables = TableCache(budget=4 * sum(sizes) // len(sizes) + 1)
     evidence = StoredEvidence(SemgirExtractor(1), suite, parts, tables=tables)
     orders = [evidence.shuffled(np.random.default_rng((0, epoch))).tolist() for epoch in range(20)]

@@ -21,8 +21,9 @@ class RayEngine(Engine):
     """One actor for each of ``devices``, each with a processor, and a GPU where ``device`` is cuda.
 
     ``address`` is that of a cluster, as ``auto`` or ``ray://host:10001``; None takes RAY_ADDRESS, or starts a Ray here.
-    All nodes have unprompt installed and see pictures and evidence under the same paths. ``devices`` None = as many as
-    the cluster has GPUs, or processors. When a node is lost its tasks go to others; what comes back gets work again.
+    All nodes have unprompt installed and see pictures and evidence under the same paths, or evidence by its URL.
+    Without ``devices`` there are as many as the cluster has GPUs, or processors. When a node is lost its tasks go to
+    others; what comes back gets work again.
     """
 
     def __init__(self, device: str, devices: int | None = None, address: str | None = None) -> None:

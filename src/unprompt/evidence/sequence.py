@@ -105,7 +105,9 @@ class StoredEvidence(Sequence[E], Generic[E]):
 
     def _window(self) -> int:
         """Shards whose tables fill half of the memory that there is for tables."""
-        total = sum(part.store.shard_bytes(part.shard, part.view.products.values()) for part in self._parts)
+        tables = {(part.store, tuple(part.view.products.values())) for part in self._parts}
+        sizes = {key: key[0].shard_bytes(key[1]) for key in tables}
+        total = sum(sizes[part.store, tuple(part.view.products.values())][part.shard] for part in self._parts)
         return max(1, int(self.tables.budget / 2 * len(self._parts) / max(1, total)))
 
     def _load(self, part: ShardPart, places: Sequence[int]) -> list[E]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from unprompt.errors import OptionError, StoreError
+from unprompt.urls import local_path
 
 
 def check_report(folder: Path | str | None, no_pictures: bool = False) -> None:
@@ -16,7 +17,7 @@ def check_report(folder: Path | str | None, no_pictures: bool = False) -> None:
         if no_pictures:
             raise OptionError("--no-pictures is given, but there is no report: add --report DIR, or leave it out")
         return
-    whole = Path(folder).absolute()
+    whole = local_path(folder, "--report").absolute()
     found = next(one for one in (whole, *whole.parents) if one.exists())
     if not found.is_dir() or not os.access(found, os.W_OK):
         what = "may not be written to" if found.is_dir() else "is a file"

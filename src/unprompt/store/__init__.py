@@ -19,6 +19,7 @@ from unprompt.store.fingerprint import canonical, fingerprint
 from unprompt.store.gc import Unreferenced, remove, unreferenced
 from unprompt.store.noise_samples import NoiseSamples
 from unprompt.store.parquet import write_table
+from unprompt.store.places import Place, place
 from unprompt.store.plan import SHARD_SIZE, Planned, Shard
 from unprompt.store.plan_table import Shards
 from unprompt.store.product_table import ProductRecipe, ProductTable
@@ -34,6 +35,7 @@ __all__ = [
     "Contents",
     "EvidenceView",
     "NoiseSamples",
+    "Place",
     "Planned",
     "Problem",
     "ProductRecipe",
@@ -54,6 +56,7 @@ __all__ = [
     "fingerprint",
     "picture_rows",
     "pictures",
+    "place",
     "remove",
     "sample_rows",
     "several_vectors",

@@ -6,6 +6,9 @@ The hash is taken of the whole file with its own 64 digits as zeros.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from mmap import ACCESS_READ, mmap
 from typing import BinaryIO, Final
 
@@ -31,7 +34,7 @@ def verify_checksum(file: BinaryIO) -> None:
 
 def _digests(file: BinaryIO) -> tuple[int, bytes, bytes]:
     """Where the digits of the checksum begin, those that stand there, and those of the bytes around them."""
-    with mmap(file.fileno(), 0, access=ACCESS_READ) as data, memoryview(data) as view:
+    with _contents(file) as data, memoryview(data) as view:
         found = data.rfind(KEY.encode())  # the last entry of the footer
         if found < 0:
             raise ValueError("its checksum is gone from the footer")
@@ -41,3 +44,12 @@ def _digests(file: BinaryIO) -> tuple[int, bytes, bytes]:
         hashed.update(BLANK.encode())
         hashed.update(view[end:])
         return place, data[place:end], hashed.hexdigest().encode()
+
+
+@contextmanager
+def _contents(file: BinaryIO) -> Iterator[bytes | mmap]:
+    if isinstance(file, BytesIO):
+        yield file.getvalue()
+        return
+    with mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        yield data

@@ -8,7 +8,8 @@ from functools import cache
 
 from unprompt.store.noise_samples import NoiseSamples
 from unprompt.store.parquet import rows_in
-from unprompt.store.plan import shard_file
+from unprompt.store.places import ahead, matching
+from unprompt.store.plan import shard_file, shard_sizes
 from unprompt.store.store import Store
 from unprompt.store.view import EvidenceView
 
@@ -61,7 +62,7 @@ class Contents:
     @classmethod
     def of(cls, store: Store) -> Contents:
         """Look at the footer of every file, and at no row of a product. Raises StoreError for a damaged file."""
-        inner = (path.parent.relative_to(store.root) for path in store.root.glob("*/*/plan.parquet"))
+        inner = (path.parent.relative_to(str(store.root)) for path in matching(store.root, "*/*/plan.parquet"))
         numbers, views, notes = store.shards().numbers, store.views(), _notes(store)
         return cls(
             str(store.root),
@@ -120,9 +121,9 @@ def _products(store: Store, numbers: Collection[int]) -> list[StoredProduct]:
         if table.recipe.noise:
             methods = {user.partition(":")[0] for user in users}
             wanted = {int(shard) for method in methods & notes.keys() for shard in notes[method].pictures}
-        there = table.shards()
-        paths = [table.folder / shard_file(shard) for shard in sorted(there)]
-        rows, size = sum(map(rows_in, paths)), sum(path.stat().st_size for path in paths)
-        missing = sum(not empty(shard) for shard in sorted(wanted - there))
+        there = shard_sizes(table.folder)
+        paths = (table.folder / shard_file(shard) for shard in sorted(there))
+        rows, size = sum(ahead(rows_in, paths, store.root)), sum(there.values())
+        missing = sum(not empty(shard) for shard in sorted(wanted - there.keys()))
         found.append(StoredProduct(name, users, rows, size, len(there), missing))
     return found

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written aside, flushed to the disk, renamed."""
+"""Files that are whole or not there: written aside, flushed to the disk, renamed; or put at once as an object."""
 
 from __future__ import annotations
 
@@ -9,18 +9,27 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 from unprompt.errors import StoreError
+from unprompt.store.object_path import ObjectPath
+from unprompt.store.places import Place
 
 
-def write_aside(path: Path, write: Callable[[BinaryIO], object]) -> None:
+def write_aside(path: Place, write: Callable[[BinaryIO], object]) -> None:
     """Let ``write`` fill a file beside ``path``, flush it to the disk, then give it its name.
 
     A process killed at any moment leaves the old file or the new one, and at worst a temporary file that
     no reader sees and that the next writer of ``path`` removes. Raises StoreError for a full or read-only disk.
+    An object is filled in memory, and then put.
     """
+    if isinstance(path, ObjectPath):
+        buffer = BytesIO()
+        write(buffer)
+        path.write_bytes(buffer.getvalue())
+        return
     aside = path.with_name(f"{_stem(path)}{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

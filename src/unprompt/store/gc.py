@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 from unprompt.errors import StoreError
 from unprompt.store.contents import named
+from unprompt.store.places import ahead, file_sizes
 from unprompt.store.store import Store
 
 
@@ -29,8 +32,8 @@ def unreferenced(store: Store) -> list[Unreferenced]:
     found = []
     for name in store.product_names():
         if name not in uses:
-            sizes = [path.stat().st_size for path in (store.root / "products" / name).iterdir()]
-            found.append(Unreferenced(name, len(sizes), sum(sizes)))
+            sizes = file_sizes(store.root / "products" / name)
+            found.append(Unreferenced(name, len(sizes), sum(sizes.values())))
     return found
 
 
@@ -38,8 +41,10 @@ def remove(store: Store, table: Unreferenced) -> None:
     """Delete a product table, its recipe last, so that an interruption leaves a table with fewer shards."""
     folder = store.root / "products" / table.name
     try:
-        for path in sorted(folder.iterdir(), key=lambda path: (path.suffix == ".json", path.name)):
-            path.unlink()
+        files: list[Any] = list(folder.iterdir())
+        for recipes in (False, True):
+            some = [path for path in files if (path.suffix == ".json") == recipes]
+            deque(ahead(lambda path: path.unlink(), some, folder), maxlen=0)
         folder.rmdir()
     except OSError as error:
         raise StoreError(f"{folder} cannot be removed ({error}); expected a folder that you may write to") from error

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from unprompt.store.fingerprint import fingerprint
 from unprompt.store.notes import sound, write_note
+from unprompt.store.places import Place
 from unprompt.structured_text import read_object
 
 
@@ -28,12 +28,12 @@ class NoiseSamples:
         return frozenset(self.pictures.get(str(shard), ()))
 
 
-def write_noise_samples(folder: Path, note: NoiseSamples) -> None:
+def write_noise_samples(folder: Place, note: NoiseSamples) -> None:
     """Store ``note`` under ``folder`` as ``<method>.json``."""
     write_note(folder / f"{note.method}.json", {**asdict(note), "checksum": fingerprint(note)})
 
 
-def read_noise_samples(folder: Path, method: str) -> NoiseSamples | None:
+def read_noise_samples(folder: Place, method: str) -> NoiseSamples | None:
     """The note of ``method`` under ``folder``; None when there is none. Raises StoreError when damaged."""
     path = folder / f"{method}.json"
     if not path.exists():

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from unprompt.errors import StoreError
 from unprompt.store.files import write_aside
+from unprompt.store.places import Place
 from unprompt.structured_text import parse_json
 
 
-def write_note(path: Path, facts: Mapping[str, object]) -> None:
+def write_note(path: Place, facts: Mapping[str, object]) -> None:
     """Store ``facts`` in ``path`` unless they lie there: a whole store can be used where nobody may write."""
     data = _encoded(facts)
     with suppress(OSError):  # Whatever ails the file, writing it says.
@@ -22,7 +22,7 @@ def write_note(path: Path, facts: Mapping[str, object]) -> None:
 
 
 @contextmanager
-def sound(path: Path, what: str, remedy: str) -> Iterator[None]:
+def sound(path: Place, what: str, remedy: str) -> Iterator[None]:
     """StoreError that names ``path`` and ``remedy`` for whatever goes wrong while the note is read."""
     try:
         yield
@@ -30,7 +30,7 @@ def sound(path: Path, what: str, remedy: str) -> Iterator[None]:
         raise StoreError(f"no sound {what} ({error!r}); {remedy}", path=path) from error
 
 
-def check_note(path: Path) -> None:
+def check_note(path: Place) -> None:
     """StoreError when a sound note has other bytes than the store writes for its facts."""
     data = path.read_bytes()
     if _encoded(parse_json(data.decode("utf-8"))) != data:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,16 +12,20 @@ import pyarrow.parquet as pq
 from unprompt.errors import StoreError
 from unprompt.store.checksum import BLANK, KEY, verify_checksum, write_checksum
 from unprompt.store.files import write_aside
+from unprompt.store.object_path import ObjectPath
+from unprompt.store.places import Place
 from unprompt.store.schema import HAS_CHECKSUM, completed, tag
 
 Groups: TypeAlias = Callable[[pq.FileMetaData], Sequence[int]]
 """From a file's footer to the numbers of the row groups to be read."""
 GROUP = 65_536
 """Rows of a long table that are in memory at a time."""
+FOOTER = 2**16
+"""Last bytes of an object in which its footer is looked for."""
 REMEDY = "delete this file and run the same command again: what it held is made anew"
 
 
-def write_table(path: Path, table: pa.Table, schema: pa.Schema) -> None:
+def write_table(path: Place, table: pa.Table, schema: pa.Schema) -> None:
     """Store ``table`` as Parquet under ``schema``, with a checksum; the same rows give the same bytes.
 
     Raises StoreError when the columns do not fit the schema, or when the file cannot be written.
@@ -30,7 +33,7 @@ def write_table(path: Path, table: pa.Table, schema: pa.Schema) -> None:
     write_tables(path, [fitted(path, table, schema)], schema)
 
 
-def write_tables(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
+def write_tables(path: Place, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
     """As :func:`write_table`, from pieces of which one at a time is in memory; each becomes a row group."""
 
     def write(file: BinaryIO) -> None:
@@ -43,7 +46,7 @@ def write_tables(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> N
     write_aside(path, write)
 
 
-def fitted(path: Path, table: pa.Table, schema: pa.Schema) -> pa.Table:
+def fitted(path: Place, table: pa.Table, schema: pa.Schema) -> pa.Table:
     """``table`` with the columns, order and types of ``schema``, as it is to be stored in ``path``."""
     if sorted(table.column_names) != sorted(schema.names):
         raise StoreError(f"got columns {', '.join(table.column_names)}; expected {', '.join(schema.names)}", path=path)
@@ -55,11 +58,11 @@ def fitted(path: Path, table: pa.Table, schema: pa.Schema) -> pa.Table:
         ) from error
 
 
-def read_table(path: Path, schema: pa.Schema, remedy: str = REMEDY) -> pa.Table | None:
+def read_table(path: Place, schema: pa.Schema, remedy: str = REMEDY) -> pa.Table | None:
     """The rows of ``path``, None without such a file; a damaged one, or one of another schema, raises StoreError."""
     with _translated(path, remedy):
         try:
-            with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            with pq.ParquetFile(_source(path), page_checksum_verification=True) as file:
                 table = file.read()
         except FileNotFoundError:
             return None
@@ -67,12 +70,12 @@ def read_table(path: Path, schema: pa.Schema, remedy: str = REMEDY) -> pa.Table 
 
 
 def read_tables(
-    path: Path, schema: pa.Schema, remedy: str = REMEDY, groups: Groups | None = None
+    path: Place, schema: pa.Schema, remedy: str = REMEDY, groups: Groups | None = None
 ) -> Iterator[pa.Table]:
     """As :func:`read_table`, at most ``GROUP`` at a time; ``groups`` chooses among the row groups."""
     with _translated(path, remedy):
         try:
-            file = pq.ParquetFile(path, page_checksum_verification=True)
+            file = pq.ParquetFile(_source(path), page_checksum_verification=True)
         except FileNotFoundError:
             return
         with file:
@@ -81,24 +84,35 @@ def read_tables(
                 yield _sound(path, pa.Table.from_batches([batch], file.schema_arrow), schema, remedy)
 
 
-def rows_in(path: Path) -> int:
+def rows_in(path: Place) -> int:
     """How many rows a Parquet file has, by its footer."""
     with _translated(path, REMEDY):
-        return int(pq.read_metadata(path).num_rows)
+        return int(_footer(path).num_rows)
 
 
-def check_file(path: Path) -> bool:
+def check_file(path: Place) -> bool:
     """Whether a sound Parquet file bears a checksum, as files of before do not; StoreError when it has another."""
-    with _translated(path, REMEDY):
-        if not {HAS_CHECKSUM, KEY.encode()}.intersection(pq.read_metadata(path).metadata or {}):
+    with _translated(path, REMEDY), path.open("rb") as file:
+        if not {HAS_CHECKSUM, KEY.encode()}.intersection(pq.read_metadata(file).metadata or {}):
             return False
-        with path.open("rb") as file:
-            verify_checksum(file)
+        verify_checksum(file)
     return True
 
 
+def _source(path: Place) -> Any:
+    """What pyarrow reads: the file, or the object in memory."""
+    return pa.BufferReader(path.read_bytes()) if isinstance(path, ObjectPath) else path
+
+
+def _footer(path: Place) -> pq.FileMetaData:
+    if isinstance(path, ObjectPath):
+        with suppress(pa.ArrowInvalid):  # as a footer that is longer is
+            return pq.read_metadata(pa.BufferReader(path.read_bytes(FOOTER)))
+    return pq.read_metadata(_source(path))
+
+
 @contextmanager
-def _translated(path: Path, remedy: str) -> Iterator[None]:
+def _translated(path: Place, remedy: str) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -106,7 +120,7 @@ def _translated(path: Path, remedy: str) -> Iterator[None]:
         raise StoreError(f"no sound Parquet file ({reason}); {remedy}", path=path) from error
 
 
-def _sound(path: Path, table: pa.Table, schema: pa.Schema, remedy: str) -> pa.Table:
+def _sound(path: Place, table: pa.Table, schema: pa.Schema, remedy: str) -> pa.Table:
     table.validate(full=True)
     table = completed(table, schema)
     if not table.schema.equals(schema):

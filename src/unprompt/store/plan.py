@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 import pyarrow as pa
 
 from unprompt.images import file_of
+from unprompt.store.object_path import ObjectPath
+from unprompt.store.places import Place, file_sizes
 from unprompt.store.schema import PLAN
 from unprompt.types import Sample
 
@@ -54,14 +55,22 @@ def shard_file(index: int) -> str:
     return f"part-{index:05d}.parquet"
 
 
-def shard_numbers(folder: Path) -> frozenset[int]:
+def shard_numbers(folder: Place) -> frozenset[int]:
     """Numbers of the shards that have a file in ``folder``; temporary files of other runs are none."""
+    if isinstance(folder, ObjectPath):
+        return frozenset(shard_sizes(folder))
     try:
         with os.scandir(folder) as found:
             names = [_FILE.fullmatch(entry.name) for entry in found]
     except FileNotFoundError:
         return frozenset()
     return frozenset(int(match[1]) for match in names if match)
+
+
+def shard_sizes(folder: Place) -> dict[int, int]:
+    """Of these shards the bytes of their files, by one listing."""
+    matches = ((_FILE.fullmatch(name), size) for name, size in file_sizes(folder).items())
+    return {int(match[1]): size for match, size in matches if match}
 
 
 def file_state(uri: str) -> State:

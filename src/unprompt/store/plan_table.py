@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, groupby, islice
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from unprompt.store.object_path import ObjectPath
 from unprompt.store.parquet import GROUP, Groups, read_tables, write_tables
+from unprompt.store.places import Place
 from unprompt.store.plan import Planned, Shard, Survey, from_table, survey, to_table
 from unprompt.store.schema import PLAN
 from unprompt.types import Sample
@@ -25,11 +26,22 @@ _LOST_PLAN = "without its plan a store cannot grow: extract into a new folder wi
 class PlanTable:
     """The rows of the file ``path`` in the order in which they were planned; no file is a plan without rows."""
 
-    path: Path
+    path: Place
 
     def survey(self, samples: Iterable[Sample]) -> Survey:
         """What the plan lacks of ``samples``."""
         return survey(self.latest, 1 + max(self.numbers(), default=-1), samples)
+
+    def extended(self, samples: Iterable[Sample]) -> Survey:
+        """Append what the plan lacks of ``samples``, and return what that was."""
+        found = self.survey(samples)
+        if any(found.rows()):
+            self.append(found.rows())
+        return found
+
+    def pinned(self) -> PlanTable:
+        """The same; it can be appended to as long as no other process does (see :meth:`ObjectPath.pinned`)."""
+        return PlanTable(self.path.pinned()) if isinstance(self.path, ObjectPath) else self
 
     def append(self, rows: Iterable[Planned]) -> None:
         """Store the plan with ``rows`` after those that are there."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
 
 from unprompt.errors import OptionError, StoreError
 from unprompt.store.fingerprint import canonical, fingerprint
 from unprompt.store.notes import sound, write_note
+from unprompt.store.object_path import ObjectPath
 from unprompt.store.parquet import REMEDY, fitted, read_table, write_table
+from unprompt.store.places import Place
 from unprompt.store.plan import shard_file, shard_numbers
 from unprompt.store.schema import PRODUCTS
 from unprompt.structured_text import read_object
@@ -71,7 +73,7 @@ class ProductRecipe:
 class ProductTable:
     """The shards of one recipe's products under ``folder``."""
 
-    folder: Path
+    folder: Place
     recipe: ProductRecipe
 
     @property
@@ -100,11 +102,11 @@ class ProductTable:
         """
         path, schema = self.folder / shard_file(shard), PRODUCTS[self.recipe.kind]
         self._check(path, fitted(path, table, schema))
-        if not recipe_file(self.folder).exists():
+        if not has_recipe(self.folder):
             write_note(self.folder / RECIPE, self.recipe.document)
         write_table(path, table, schema)
 
-    def _check(self, path: Path, table: pa.Table) -> None:
+    def _check(self, path: Place, table: pa.Table) -> None:
         made_by = self.recipe.fingerprint
         for row in table.select(["pixels", "fingerprint"]).to_pylist():
             expected = fingerprint(made_by, row["pixels"])
@@ -116,13 +118,31 @@ class ProductTable:
                 )
 
 
-def recipe_file(folder: Path) -> Path:
+def recipe_file(folder: Place) -> Place:
     """Where the recipe of a product table lies or is to lie."""
     former = folder / FORMER
     return former if former.exists() else folder / RECIPE
 
 
-def read_recipe(folder: Path, expected: ProductRecipe | None = None) -> ProductRecipe:
+_SEEN: Final[set[tuple[Place, str]]] = set()
+"""Product tables in object stores whose recipes were read, with their fingerprints: a recipe never changes."""
+
+
+def has_recipe(folder: Place) -> bool:
+    """Whether a product table has a recipe."""
+    return any((folder / name).exists() for name in (RECIPE, FORMER))
+
+
+def check_recipe(folder: Place, recipe: ProductRecipe) -> None:
+    """StoreError when a product table has another recipe, or a damaged one; an object store is asked once."""
+    known = folder, recipe.fingerprint
+    if known not in _SEEN and has_recipe(folder):
+        read_recipe(folder, recipe)
+        if isinstance(folder, ObjectPath):
+            _SEEN.add(known)
+
+
+def read_recipe(folder: Place, expected: ProductRecipe | None = None) -> ProductRecipe:
     """The recipe that ``folder`` was filled by. Raises StoreError when it is missing, damaged or another one's.
 
     Where the file holds what is ``expected``, no fingerprint is computed anew.

@@ -1,12 +1,14 @@
-"""The folder OUT: a plan, the samples, the products and the views over them."""
+"""The folder OUT, or its URL in an object store: a plan, the samples, the products and the views over them."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -14,23 +16,28 @@ from unprompt.errors import StoreError
 from unprompt.store.cells import failed_rows
 from unprompt.store.files import locked
 from unprompt.store.noise_samples import NoiseSamples, read_noise_samples, write_noise_samples
+from unprompt.store.object_path import ObjectPath, Overtaken
 from unprompt.store.parquet import REMEDY, read_table, rows_in, write_table
-from unprompt.store.plan import Shard, shard_file, shard_numbers
+from unprompt.store.places import Place, ahead, matching, place
+from unprompt.store.plan import Shard, Survey, shard_file, shard_numbers, shard_sizes
 from unprompt.store.plan_table import PlanTable, Shards
-from unprompt.store.product_table import ProductRecipe, ProductTable, read_recipe, recipe_file
+from unprompt.store.product_table import ProductRecipe, ProductTable, check_recipe, has_recipe, read_recipe
 from unprompt.store.schema import SAMPLES
 from unprompt.store.view import EvidenceView, read_view, write_view
 from unprompt.types import Sample
 
+ATTEMPTS: Final = 10
+"""How often a plan in an object store is made anew that other runs were quicker to extend."""
+
 
 @dataclass(frozen=True)
 class Store:
-    """What was extracted into the folder ``root``; several processes may use one store at a time."""
+    """What was extracted into ``root``; several processes may use one store at a time."""
 
-    root: Path
+    root: Place
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "root", Path(self.root))
+        object.__setattr__(self, "root", place(self.root))
 
     def plan(self, samples: Iterable[Sample]) -> Shards:
         """The shards that hold ``samples``, whole; what is new or changed is planned into shards of its own.
@@ -41,10 +48,7 @@ class Store:
         samples = samples if isinstance(samples, Collection) else list(samples)
         found = self._plan.survey(samples)
         if any(found.rows()):
-            with locked(self.root / "plan.lock"):
-                found = self._plan.survey(samples)  # Another process may have planned them meanwhile.
-                if any(found.rows()):
-                    self._plan.append(found.rows())
+            found = self._extended(samples)
         return Shards(self._plan, tuple(sorted(found.shards)))
 
     def shards(self) -> Shards:
@@ -90,6 +94,14 @@ class Store:
                 "run the same command again"
             )
 
+    def check_planned(self, samples: Iterable[Sample]) -> None:
+        """StoreError when an object store let another run put its plan over that of ``samples``, as S3 does not."""
+        if isinstance(self.root, ObjectPath) and not self.root.compares and self._plan.survey(samples).fresh:
+            raise StoreError(
+                f"{self.root}: another run planned at the same moment, or pictures were changed meanwhile; expected "
+                "runs that begin one after the other: run the same command again"
+            )
+
     def missing(self, numbers: Iterable[int], products: Iterable[str]) -> frozenset[int]:
         """Those shards of some that were not read, or lack a file in one of these product tables; no file is opened.
 
@@ -110,8 +122,8 @@ class Store:
                 f"`unprompt extract METHOD --data ... --out {self.root}`"
             )
         last = self._plan.repeated(read)
-        for shard in self._plan.shards(read):
-            table = self.read_shard(shard.index)
+        shards = self._plan.shards(read)
+        for shard, table in ahead(lambda shard: (shard, self.read_shard(shard.index)), shards, self.root):
             if table is not None:
                 kept = [last.get(uri, shard.index) == shard.index for uri in table["uri"].to_pylist()]
                 yield shard.index, self._relabelled(table.filter(pa.array(kept, pa.bool_())), shard)
@@ -146,8 +158,7 @@ class Store:
     def product_table(self, recipe: ProductRecipe) -> ProductTable:
         """The product table of ``recipe``, empty or not. Raises StoreError when its folder is another recipe's."""
         folder = self.root / "products" / recipe.name
-        if recipe_file(folder).exists():
-            read_recipe(folder, recipe)
+        check_recipe(folder, recipe)
         return ProductTable(folder, recipe)
 
     def open_product_table(self, name: str) -> ProductTable:
@@ -157,11 +168,11 @@ class Store:
 
     def product_names(self) -> list[str]:
         """Names of all product tables."""
-        return sorted(path.name for path in (self.root / "products").glob("*") if path.is_dir())
+        return [path.name for path in matching(self.root / "products", "*") if path.is_dir()]
 
     def views(self) -> list[EvidenceView]:
         """The views of all methods. Raises StoreError when one is damaged."""
-        return [self.read_view(path.stem) for path in sorted((self.root / "evidence").glob("*.json"))]
+        return [self.read_view(path.stem) for path in matching(self.root / "evidence", "*.json")]
 
     def write_view(self, view: EvidenceView) -> None:
         """Store the view of one method; a former one of the method is replaced."""
@@ -174,13 +185,15 @@ class Store:
     def dtype(self, view: EvidenceView) -> str | None:
         """Numbers that the models of a view ran in, as float32; None where no product of a model is stored."""
         folders = (self.root / "products" / name for name in view.products.values())
-        cards = (card for folder in folders if recipe_file(folder).exists() for card in _cards(folder))
+        cards = (card for folder in folders for card in _cards_if_any(folder))
         return next((card["parameters"]["dtype"] for card in cards if "dtype" in card.get("parameters", {})), None)
 
-    def shard_bytes(self, shard: int, products: Iterable[str]) -> int:
-        """Bytes of a shard's files in these product tables."""
-        paths = (self.root / "products" / name / shard_file(shard) for name in products)
-        return sum(path.stat().st_size for path in paths if path.exists())
+    def shard_bytes(self, products: Iterable[str]) -> Counter[int]:
+        """Shard -> bytes of its files in these product tables."""
+        sizes = Counter[int]()
+        for name in products:
+            sizes.update(shard_sizes(self.root / "products" / name))
+        return sizes
 
     def write_noise_samples(self, note: NoiseSamples) -> None:
         """Store which pictures have further noise samples of one method; a former note is replaced."""
@@ -193,6 +206,19 @@ class Store:
     @property
     def _plan(self) -> PlanTable:
         return PlanTable(self.root / "plan.parquet")
+
+    def _extended(self, samples: Iterable[Sample]) -> Survey:
+        """Plan what is lacking, with nobody between: under a lock, or as long as the object is the one that was read.
+
+        Another process may have planned it meanwhile.
+        """
+        if isinstance(self.root, Path):
+            with locked(self.root / "plan.lock"):
+                return self._plan.extended(samples)
+        for _ in range(ATTEMPTS - 1):
+            with suppress(Overtaken):
+                return self._plan.pinned().extended(samples)
+        return self._plan.pinned().extended(samples)
 
     def _relabelled(self, table: pa.Table, shard: Shard) -> pa.Table:
         planned, uris = {sample.uri: sample for sample in shard.samples}, table["uri"].to_pylist()
@@ -208,7 +234,16 @@ class Store:
         return table
 
 
+def _cards_if_any(folder: Place) -> tuple[dict[str, Any], ...]:
+    try:
+        return _cards(folder)
+    except StoreError:
+        if has_recipe(folder):
+            raise
+        return ()
+
+
 @lru_cache(maxsize=1024)
-def _cards(folder: Path) -> tuple[dict[str, Any], ...]:
+def _cards(folder: Place) -> tuple[dict[str, Any], ...]:
     """The cards that a product table's recipe names; a table's recipe never changes."""
     return tuple(card for card in read_recipe(folder).cards if isinstance(card, dict))

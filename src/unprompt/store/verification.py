@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
 
 from unprompt.errors import StoreError
 from unprompt.store.notes import check_note
+from unprompt.store.object_path import ObjectPath
 from unprompt.store.parquet import check_file
+from unprompt.store.places import Place, ahead, matching
 from unprompt.store.plan import Shard, shard_file, shard_numbers
 from unprompt.store.product_table import ProductTable, recipe_file
 from unprompt.store.store import Store
@@ -47,11 +48,17 @@ class Verification:
 
 
 def verify_store(store: Store) -> Verification:
-    """Read every file of the store whole, one shard in memory at a time."""
+    """Read every file of the store whole, one shard in memory at a time; of an object store some more."""
     found = _Verifier(store)
     tables = found.product_tables()
-    for count, shard in enumerate(found.shards(tables), 1):
-        found.shard(shard, tables)
+
+    def read(shard: Shard) -> _Verifier:
+        one = _Verifier(store)
+        one.shard(shard, tables)
+        return one
+
+    for count, one in enumerate(ahead(read, found.shards(tables), store.root), 1):
+        found.add(one)
         if count % 1000 == 0:
             log.info(f"{count} shards read")
     return Verification(str(store.root), found.files, found.bytes, found.without_checksum, tuple(found.problems))
@@ -62,12 +69,18 @@ class _Verifier:
         self.store, self.problems = store, list[Problem]()
         self.files = self.bytes = self.without_checksum = 0
 
+    def add(self, other: _Verifier) -> None:
+        """What another found too."""
+        self.problems += other.problems
+        self.files, self.bytes = self.files + other.files, self.bytes + other.bytes
+        self.without_checksum += other.without_checksum
+
     def product_tables(self) -> list[ProductTable]:
         """Look at views, notes of noise samples and recipes; the product tables whose recipes are sound."""
         root = self.store.root
-        for path in sorted((root / "draws").glob("*.json")):
+        for path in matching(root / "draws", "*.json"):
             self._read(path, None, self.store.read_noise_samples, path.stem)
-        for path in sorted((root / "evidence").glob("*.json")):
+        for path in matching(root / "evidence", "*.json"):
             view = self._read(path, None, self.store.read_view, path.stem)
             for name in view.products.values() if view else ():
                 if not (root / "products" / name).is_dir() and self._has_pictures():
@@ -104,7 +117,7 @@ class _Verifier:
             if table is not None and samples is not None:
                 self._compare(path, shard.index, table, samples, some=bool(one.recipe.noise))
 
-    def _compare(self, path: Path, shard: int, products: pa.Table, samples: pa.Table, some: bool) -> None:
+    def _compare(self, path: Place, shard: int, products: pa.Table, samples: pa.Table, some: bool) -> None:
         """The pictures of a product's file with those of the shard.
 
         A further noise sample has ``some`` of them; whether one that has become an error is among them does not matter.
@@ -130,11 +143,12 @@ class _Verifier:
         except StoreError:  # which is told of its own shard
             return True
 
-    def _read(self, path: Path, shard: int | None, read: Callable[..., Found | None], *given: object) -> Found | None:
+    def _read(self, path: Place, shard: int | None, read: Callable[..., Found | None], *given: object) -> Found | None:
         """What ``read`` makes of a file, and None when that is wrong or nothing; its checksum is looked at too."""
-        there = path.is_file()
-        if there:
-            self.files, self.bytes = self.files + 1, self.bytes + path.stat().st_size
+        size = path.size() if isinstance(path, ObjectPath) else path.stat().st_size if path.is_file() else None
+        there = size is not None
+        if size is not None:
+            self.files, self.bytes = self.files + 1, self.bytes + size
         try:
             found = read(*given)
             if there and path.suffix == ".json":
@@ -145,5 +159,5 @@ class _Verifier:
             return None
         return found
 
-    def _report(self, path: Path, shard: int | None, what: str) -> None:
-        self.problems.append(Problem(path.relative_to(self.store.root).as_posix(), shard, what))
+    def _report(self, path: Place, shard: int | None, what: str) -> None:
+        self.problems.append(Problem(path.relative_to(str(self.store.root)).as_posix(), shard, what))

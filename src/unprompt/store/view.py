@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 from unprompt.errors import StoreError
 from unprompt.store.fingerprint import canonical, fingerprint
 from unprompt.store.notes import sound, write_note
+from unprompt.store.places import Place
 from unprompt.structured_text import read_object
 
 _KEYS = {"products": "shelves"}
@@ -39,12 +39,12 @@ class EvidenceView:
         return wanted.fingerprint == fingerprint(self.method, self.version, self.options, fewer)
 
 
-def write_view(folder: Path, view: EvidenceView) -> None:
+def write_view(folder: Place, view: EvidenceView) -> None:
     """Store ``view`` under ``folder`` as ``<method>.json``."""
     write_note(folder / f"{view.method}.json", _facts(view))
 
 
-def read_view(folder: Path, method: str) -> EvidenceView:
+def read_view(folder: Place, method: str) -> EvidenceView:
     """The view of ``method`` under ``folder``. Raises StoreError when it is missing or damaged."""
     path = folder / f"{method}.json"
     remedy = f"run `unprompt extract {method} --data ... --out {folder.parent}`"

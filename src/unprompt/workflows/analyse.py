@@ -8,6 +8,7 @@ from pathlib import Path
 from unprompt.analysis import check_forms, read_numbers, write_figure
 from unprompt.choices import Split
 from unprompt.errors import OptionError
+from unprompt.urls import local_path
 from unprompt.workflows.data.labelled import stores
 from unprompt.workflows.figures.inputs import FigureInputs
 from unprompt.workflows.figures.numbers import FIGURES
@@ -19,7 +20,7 @@ def analyse(
     figure: str,
     *,
     out: Path | str,
-    evidence: Sequence[Path | str] | Path | str | None = None,
+    evidence: Sequence[str | Path] | str | Path | None = None,
     checkpoint: Sequence[Path | str] | None = None,
     results: Sequence[Path | str] | None = None,
     numbers: Path | str | None = None,
@@ -47,7 +48,7 @@ def analyse(
     Args:
         figure: shift, alignment, sign, consistency, tsne, roc, det, reliability or robustness.
         out: Folder of the figure and of its numbers.
-        evidence: A folder that ``extract`` wrote; may be given several times.
+        evidence: A folder that ``extract`` wrote, or its URL; may be given several times.
         checkpoint: What ``train`` wrote; may be given several times.
         results: What ``evaluate`` wrote with robustness and out; may be given several times.
         numbers: Draw a figure again from the numbers stored beside it; nothing is computed.
@@ -61,12 +62,12 @@ def analyse(
     """
     if figure not in FIGURES:
         raise OptionError(f"got the figure {figure!r}, expected one of {', '.join(FIGURES)}")
-    forms = VECTORS if suffix is None else suffix
+    folder, forms = local_path(out, "--out"), VECTORS if suffix is None else suffix
     check_forms(forms)
     if pictures < 1:
         raise OptionError(f"--pictures is {pictures}, expected 1 or more")
     if numbers is not None:
-        return write_figure(Path(out), figure, FIGURES[figure].draw, read_numbers(Path(numbers)), forms)
+        return write_figure(folder, figure, FIGURES[figure].draw, read_numbers(Path(numbers)), forms)
     if evidence is None and FIGURES[figure].needs_evidence:
         raise OptionError(f"--evidence is missing, expected a folder that extract wrote: {figure} is drawn from it")
     inputs = FigureInputs(
@@ -83,4 +84,4 @@ def analyse(
         dtype=dtype,
         max_minutes=max_minutes,
     )
-    return write_figure(Path(out), figure, FIGURES[figure].draw, FIGURES[figure].collect(inputs), forms)
+    return write_figure(folder, figure, FIGURES[figure].draw, FIGURES[figure].collect(inputs), forms)

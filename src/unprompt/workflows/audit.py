@@ -17,6 +17,7 @@ from unprompt.processors import usable_cores
 from unprompt.progress import TimeLeft
 from unprompt.report.folder import check_report
 from unprompt.types import Sample
+from unprompt.urls import local_path
 from unprompt.workflows.data.splits import assigned_split
 from unprompt.workflows.extract import read_or_error
 
@@ -52,6 +53,7 @@ def audit(
     if (align is None) != (out is None):
         raise OptionError("--align and --out go together; got one without the other: give both, or neither")
     check_report(report)
+    folder = None if out is None else local_path(out, "--out")
     threads = usable_cores() if workers is None else workers
     if threads < 1:
         raise OptionError(f"--workers is {workers}; expected 1 or more")
@@ -60,8 +62,8 @@ def audit(
     with ThreadPoolExecutor(threads) as pool:
         items = list(_items(samples, pool, limits))
         result = Audit.of(data, items)
-        if alignment is not None and out is not None:
-            write_aligned(items, alignment, Path(out), pool, limits)
+        if alignment is not None and folder is not None:
+            write_aligned(items, alignment, folder, pool, limits)
     if report is not None:
         from unprompt.report.audit_page import write_audit  # without a page no template is needed
 

@@ -24,6 +24,7 @@ from unprompt.report.results import read_rows
 from unprompt.store import write_aside
 from unprompt.structured_text import parse_object
 from unprompt.types import NONE_OF_THESE
+from unprompt.urls import local_path
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def card(
         data: What the pictures were, in words.
         results: What ``evaluate`` wrote (.json or .parquet): figures with intervals instead of those of validation.
     """
-    path, folder = Path(checkpoint), Path(to)
+    path, folder = Path(checkpoint), local_path(to, "--to")
     header = files.read_header(path)
     named = suite if suite is not None else header.training.get("suite")
     if named is None:

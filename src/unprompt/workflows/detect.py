@@ -11,6 +11,7 @@ from unprompt.engines import sharing_engine
 from unprompt.errors import OptionError
 from unprompt.report.folder import check_report
 from unprompt.types import Prediction
+from unprompt.urls import local_path
 
 if TYPE_CHECKING:
     from unprompt.workflows.prediction.detection import Predictor
@@ -88,6 +89,7 @@ def detect(
             f"--{name} is {str(shown[name])!r}, expected none with --follow: a page is written at the end"
         )
     check_report(report, no_pictures)
+    rows = None if out is None else local_path(out, "--out")
     if redraw is not None and (report is None or no_pictures):
         raise OptionError(
             f"--redraw is {str(redraw)!r}, but what it draws is shown in a report alone: add --report DIR, and "
@@ -104,7 +106,7 @@ def detect(
     from unprompt.workflows.prediction.row_file import RowFile
 
     suites = candidate_suites(suite, method, device, dtype)
-    with RowFile(None if out is None else Path(out), method, [one.name for one in suites], prior, fpr) as file:
+    with RowFile(rows, method, [one.name for one in suites], prior, fpr) as file:
         inputs = Inputs(paths, file, allow_urls)
 
         def check(head: Head[Any]) -> None:

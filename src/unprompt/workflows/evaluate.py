@@ -28,6 +28,7 @@ from unprompt.instruments import Suite
 from unprompt.perturbations import grid
 from unprompt.report.results import check_suffix, write_results
 from unprompt.store import Store
+from unprompt.urls import local_path
 from unprompt.workflows.data.labelled import Labelled, failures, stores, suite_of
 from unprompt.workflows.data.perturbed import perturbed_store
 from unprompt.workflows.fitting.attribution import measure
@@ -39,7 +40,7 @@ log = logging.getLogger(__name__)
 def evaluate(
     checkpoint: Path | str,
     *,
-    evidence: Sequence[Path | str] | Path | str,
+    evidence: Sequence[str | Path] | str | Path,
     split: Split = "test",
     suite: str | Path | None = None,
     threshold: float = 0.5,
@@ -65,7 +66,7 @@ def evaluate(
 
     Args:
         checkpoint: File that ``train`` wrote.
-        evidence: A folder that ``extract`` wrote; may be given several times.
+        evidence: A folder that ``extract`` wrote, or its URL; may be given several times.
         split: The pictures to measure on.
         suite: The suite that made the evidence, if not the one it names.
         threshold: Calibrated probability above which a picture counts as generated.
@@ -89,7 +90,7 @@ def evaluate(
     job = _Evaluation(folders, split, suite, threshold, fpr, pairs, repeats, level, seed, device, dtype)
     chains = grid(robustness or ())
     for path in out or ():
-        check_suffix(Path(path))
+        check_suffix(local_path(path, "--out"))
     detector, table = job.table(Path(checkpoint), job.folders)
     perturbed: dict[str, EvaluationTable] = {}
     for place, chain in enumerate(chains, 1):

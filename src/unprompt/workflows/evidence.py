@@ -6,39 +6,39 @@ import logging
 from pathlib import Path
 
 from unprompt.errors import StoreError, Unconfirmed
-from unprompt.store import Contents, Store, Unreferenced, Verification, remove, unreferenced, verify_store
+from unprompt.store import Contents, Store, Unreferenced, Verification, place, remove, unreferenced, verify_store
 
 log = logging.getLogger(__name__)
 
 
-def ls(folder: Path | str) -> Contents:
+def ls(folder: str | Path) -> Contents:
     """List methods, products with their rows and bytes, and what is missing.
 
     Args:
-        folder: A folder that ``extract`` wrote.
+        folder: A folder that ``extract`` wrote, or its URL.
     """
     return Contents.of(_store(folder))
 
 
-def verify(folder: Path | str) -> Verification:
+def verify(folder: str | Path) -> Verification:
     """Read every file and name each that is damaged or disagrees with the plan.
 
     Shards that were not made yet are no problem: :func:`ls` counts them.
 
     Args:
-        folder: A folder that ``extract`` wrote.
+        folder: A folder that ``extract`` wrote, or its URL.
     """
     return verify_store(_store(folder))
 
 
-def prune(folder: Path | str, *, max_bytes: int | None = 0) -> list[Unreferenced]:
+def prune(folder: str | Path, *, max_bytes: int | None = 0) -> list[Unreferenced]:
     """Remove products that no method's evidence names, and return them; they are logged first.
 
     Finish interrupted extractions before: what they made is not named yet. Where more than ``max_bytes`` would go,
     Unconfirmed is raised and nothing is removed; None = no limit.
 
     Args:
-        folder: A folder that ``extract`` wrote.
+        folder: A folder that ``extract`` wrote, or its URL.
         max_bytes: Do not ask for confirmation before anything is removed.
     """
     store = _store(folder)
@@ -55,7 +55,7 @@ def prune(folder: Path | str, *, max_bytes: int | None = 0) -> list[Unreferenced
 
 
 def _store(folder: str | Path) -> Store:
-    store = Store(Path(folder))
+    store = Store(place(folder))
     if not (store.root / "plan.parquet").is_file() and not store.shards_read():
         raise StoreError(
             f"{store.root} is no folder of evidence (it has no plan.parquet); expected one filled by "

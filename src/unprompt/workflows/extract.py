@@ -25,7 +25,7 @@ from unprompt.images import DEFAULT_LIMITS, PIXELS_IN_MEMORY, Limits, read_isola
 from unprompt.instruments import Suite
 from unprompt.perturbations import UNCHANGED, Chain, perturbed
 from unprompt.progress import TimeLeft
-from unprompt.store import Shard, Shards, Store, sample_rows
+from unprompt.store import Place, Shard, Shards, Store, place, sample_rows
 from unprompt.types import Picture, Sample
 from unprompt.workflows.fitting.spread import draw_again
 from unprompt.workflows.planning.costs import check_cost, members
@@ -37,7 +37,7 @@ def extract(
     method: str,
     *,
     data: str,
-    out: Path | str,
+    out: str | Path,
     suite: str | Path = "miniature",
     spread: int = 1,
     device: str = "cpu",
@@ -50,7 +50,7 @@ def extract(
     engine: EngineName = "local",
     devices: int | None = None,
     address: str | None = None,
-) -> Path:
+) -> Place:
     """Make a method's evidence by the frozen models, once; what is stored already is not made again.
 
     ``panel`` extracts for its four members at once. Pictures that cannot be read become rows with an error, and so do
@@ -60,7 +60,7 @@ def extract(
 
     Args:
         data: What to read, as NAME:ARGUMENT: ``unprompt datasets`` lists the names.
-        out: Folder of the evidence, which is returned.
+        out: Folder of the evidence, or its URL in an object store, as s3://BUCKET/FOLDER; it is returned.
         suite: The models to use: ``unprompt suites`` lists them.
         spread: Noise samples of some validation pictures, so that ``train`` can measure how far scores move.
         batch_size: Pictures that go through a model at once, of every model; default: each model's own number. Fewer
@@ -82,7 +82,7 @@ def extract(
     method_class.check_suite(instruments, chosen)
     extractor = _extractor(method_class, instruments, chosen)
     check_cost(instruments, extractor, len(samples), max_minutes)
-    store = extract_samples(extractor, samples, Path(out), instruments, chain, limits, spreading)
+    store = extract_samples(extractor, samples, place(out), instruments, chain, limits, spreading)
     if spread > 1:
         draw_again(store, store.plan(samples).numbers, members(extractor), instruments, spread)
     return store.root
@@ -91,7 +91,7 @@ def extract(
 def extract_samples(
     extractor: Extractor[Any],
     samples: Sequence[Sample],
-    out: Path,
+    out: Place,
     instruments: Suite,
     chain: Chain = UNCHANGED,
     limits: Limits = DEFAULT_LIMITS,
@@ -114,6 +114,7 @@ def extract_samples(
         log.info(f"shard {there + number} of {len(shards)}: {told}{left(number, len(incomplete))}")
     if shards.numbers:
         store.check_read(shards.numbers)
+        store.check_planned(samples)
     for one in extractors:
         store.write_view(one.view(instruments))
     return store
@@ -171,7 +172,7 @@ def _make(
     return True
 
 
-def _bounded(results: Iterable[Picture | PictureError], folder: Path) -> Iterator[Picture | PictureError]:
+def _bounded(results: Iterable[Picture | PictureError], folder: Place) -> Iterator[Picture | PictureError]:
     """The same, with what passes ``PIXELS_IN_MEMORY`` on the disk: a shard is one batch, however large its pictures."""
     held = 0
     for result in results:
@@ -179,10 +180,10 @@ def _bounded(results: Iterable[Picture | PictureError], folder: Path) -> Iterato
         yield _on_disk(result, folder) if isinstance(result, Picture) and held > PIXELS_IN_MEMORY else result
 
 
-def _on_disk(picture: Picture, folder: Path) -> Picture:
+def _on_disk(picture: Picture, folder: Place) -> Picture:
     """The picture with its pixels in a nameless file, of which memory holds what there is room for."""
     try:
-        with TemporaryFile(dir=folder) as file:
+        with TemporaryFile(dir=folder if isinstance(folder, Path) else None) as file:
             file.write(picture.rgb.data)
             file.flush()
             pixels = np.memmap(file, np.uint8, "c", shape=picture.rgb.shape)

@@ -11,6 +11,7 @@ from unprompt.detectors import METHODS, checkpoint
 from unprompt.detectors.public import PublicHead, fill, read_public
 from unprompt.errors import OptionError
 from unprompt.instruments import Suite
+from unprompt.urls import local_path
 from unprompt.workflows.data.labelled import joined, stores
 from unprompt.workflows.fitting.calibration import calibrate, validation_figures
 
@@ -26,7 +27,7 @@ def import_checkpoint(
     *,
     out: Path | str,
     suite: str | Path = "paper",
-    evidence: Sequence[Path | str] | Path | str | None = None,
+    evidence: Sequence[str | Path] | str | Path | None = None,
     fpr: float = 0.05,
     fnr: float = 0.05,
     calibration: CalibrationMap = "platt",
@@ -48,6 +49,7 @@ def import_checkpoint(
         band: Whether fpr and fnr hold for the validation pictures or for new ones like them.
     """
     method_class, source = METHODS[method], Path(file)
+    out = local_path(out, "--out")
     if not issubclass(method_class, PublicHead):
         names = [name for name in METHODS if issubclass(METHODS[name], PublicHead)]
         raise OptionError(f"method is {method!r}, expected one whose published head can be read: {', '.join(names)}")
@@ -65,4 +67,4 @@ def import_checkpoint(
     detector.training["suite"] = instruments.name
     detector.save(out)
     log.info(f"{method}: imported {source}; {result}; saved {out}")
-    return Path(out)
+    return out

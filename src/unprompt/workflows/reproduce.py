@@ -20,6 +20,7 @@ from unprompt.report.results import write_rows
 from unprompt.store import fingerprint, write_aside
 from unprompt.store.files import locked
 from unprompt.structured_text import read_object
+from unprompt.urls import local_path
 from unprompt.workflows.laboratory.cells import Bench
 from unprompt.workflows.laboratory.figure import draw_figure
 from unprompt.workflows.laboratory.numbers import result_rows
@@ -126,12 +127,12 @@ def reproduce(
     pictures = QUICK if quick and pictures is None else pictures
     selection = select(wanted, specs, train_on, pictures)
     name = f"{manifest.called}{'-quick' if quick else ''}"
-    folder = Path(out) if out is not None else Path("out", *wanted.name.split("/"), name)
+    folder = local_path(out, "--out") if out is not None else Path("out", *wanted.name.split("/"), name)
     learning = dict(
         devices=devices, precision=precision, accumulate=accumulate, checkpointing=checkpointing, workers=workers
     )
     place = (
-        Path(store)
+        local_path(store, "--store")
         / fingerprint(sorted((one.uri, one.label, one.generator, one.split) for one in selection.samples))[:12]
     )
     bench = Bench(place, selection, str(suite), dict(options or {}), device, dtype, max_minutes, learning)

@@ -15,6 +15,7 @@ from unprompt.instruments import Suite
 from unprompt.training.fit import Validation, refuse_run
 from unprompt.training.run import Run
 from unprompt.training.state import Callback, noop
+from unprompt.urls import local_path
 from unprompt.workflows.data.labelled import dtypes_of, joined, stores, suite_of
 from unprompt.workflows.fitting.attribution import fit_attributor, stored_names
 from unprompt.workflows.fitting.calibration import calibrate, fit_panel, validation_figures
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 def train(
     method: str,
     *,
-    evidence: Sequence[Path | str] | Path | str,
+    evidence: Sequence[str | Path] | str | Path,
     out: Path | str,
     suite: str | Path | None = None,
     seed: int = 0,
@@ -58,7 +59,7 @@ def train(
     step.
 
     Args:
-        evidence: A folder that ``extract`` wrote; may be given several times.
+        evidence: A folder that ``extract`` wrote, or its URL; may be given several times.
         out: File that the trained head is written to.
         suite: The suite that made the evidence, if not the one it names.
         seed: Seed of everything that is drawn.
@@ -79,7 +80,7 @@ def train(
         log_dir: Folder of the logs; default: CHECKPOINT.logs.
     """
     run = Run(device, devices, precision, accumulate, checkpointing, workers, patience)
-    method_class, folders, path = EVERY[method], stores(evidence), Path(out)
+    method_class, folders, path = EVERY[method], stores(evidence), local_path(out, "--out")
     learn = FitCallback(path, seed, run, logger, log_dir, watch)
     named = suite if suite is not None else suite_of(folders, MEMBERS if method == "panel" else (method,))
     # Several processes fork before a GPU is used; one embeds there what a step needs embedded.

@@ -16,7 +16,7 @@ from unprompt.errors import DataError, StoreError
 from unprompt.evidence.base import rows_by_shard
 from unprompt.evidence.sequence import ShardPart, StoredEvidence
 from unprompt.instruments import Suite
-from unprompt.store import Store
+from unprompt.store import Store, place
 from unprompt.store.table_cache import BUDGET, TableCache
 from unprompt.types import GENERATED, REAL, Label, Split
 from unprompt.workflows.data.splits import in_split
@@ -51,7 +51,7 @@ class Labelled:
 def stores(folders: str | Path | Sequence[str | Path]) -> list[Store]:
     """The stores in one folder or several."""
     several = [folders] if isinstance(folders, (str, Path)) else folders
-    return [Store(Path(folder)) for folder in several]
+    return [Store(place(folder)) for folder in several]
 
 
 def suite_of(folders: Sequence[Store], methods: Sequence[str]) -> str:

@@ -24,7 +24,7 @@ from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.specs import MethodTable, Spec
 from unprompt.instruments.suite_file import to_toml
 from unprompt.perturbations import Chain
-from unprompt.store import Store, fingerprint, write_aside
+from unprompt.store import Place, Store, fingerprint, write_aside
 from unprompt.types import REAL, Sample
 from unprompt.workflows.data.perturbed import perturbed_store
 from unprompt.workflows.extract import extract
@@ -106,7 +106,7 @@ class HeadCell:
             options["generators"] = suite_candidates(Manifest.read(self.suite), self.row.method, self.candidates)
         return options
 
-    def evidence(self) -> Path:
+    def evidence(self) -> Place:
         """The folder of the common evidence, with the labels of this cell."""
         index = self._index()
         path = self.bench.folder / f"index-{hashlib.sha256(index).hexdigest()[:8]}.csv"
@@ -127,7 +127,7 @@ class HeadCell:
         log.info(f"{self.row.name}: training {self._told}")
         train(
             self.row.method,
-            evidence=store.root,
+            evidence=str(store.root),
             out=checkpoint,
             suite=self.suite,
             seed=self.seed,

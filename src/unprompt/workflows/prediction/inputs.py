@@ -17,8 +17,9 @@ from unprompt.datasets.folder import nothing_in, samples_in
 from unprompt.errors import DataError, PictureError, UnreadablePicture
 from unprompt.images import DEFAULT_LIMITS, ByteRange, Limits
 from unprompt.types import Picture, Sample
+from unprompt.urls import is_url
 from unprompt.workflows.prediction.patterns import matches
-from unprompt.workflows.prediction.remote import RemoteFile, is_url, remote_listings
+from unprompt.workflows.prediction.remote import RemoteFile, remote_listings
 from unprompt.workflows.prediction.sources import Source, each_of, kind_of, read_source
 
 log = logging.getLogger(__name__)

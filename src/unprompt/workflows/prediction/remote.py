@@ -1,11 +1,7 @@
-"""Pictures behind URLs and in object stores, by fsspec: https://, s3://, gs://, hf:// and what else it knows.
-
-Of most it needs a package more: aiohttp for https://, s3fs for s3://, gcsfs for gs://.
-"""
+"""Pictures behind URLs and in object stores, by fsspec."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from glob import has_magic
@@ -13,8 +9,8 @@ from typing import Any, Final
 
 from unprompt.datasets.files import FolderListing, Litter
 from unprompt.errors import DataError, MissingExtra, UnreadablePicture
+from unprompt.urls import open_filesystem
 
-_URL: Final = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _FLAT: Final = ("http", "https", "ftp")
 """Behind these there are pictures, and no folders."""
 
@@ -27,7 +23,7 @@ class RemoteFile:
 
     def read(self, most: int) -> bytes:
         """Its first ``most`` bytes; UnreadablePicture for whatever keeps them away."""
-        files, path = _opened(self.url)
+        files, path = open_filesystem(self.url)
         try:
             with files.open(path, "rb") as file:
                 return bytes(file.read(most))
@@ -38,15 +34,6 @@ class RemoteFile:
             ) from error
 
 
-def is_url(path: str) -> bool:
-    """Whether fsspec is asked for it.
-
-    >>> is_url("s3://bucket/a.png"), is_url("C:/a.png")
-    (True, False)
-    """
-    return _URL.match(path) is not None
-
-
 def remote_listings(url: str) -> Iterator[FolderListing | str]:
     """Each folder below a URL before the folders in it, with its visible files; or the URL of one file, or of several.
 
@@ -54,7 +41,7 @@ def remote_listings(url: str) -> Iterator[FolderListing | str]:
     """
     scheme = url.partition("://")[0].lower()
     try:
-        files, path = _opened(url)
+        files, path = open_filesystem(url)
         if has_magic(path) and scheme not in _FLAT:
             yield from map(files.unstrip_protocol, sorted(files.glob(path)))
         elif scheme in _FLAT or not files.isdir(path):
@@ -86,15 +73,3 @@ def _walked(files: Any, path: str) -> Iterator[FolderListing]:
         below = folder.removeprefix(path).strip("/")
         yield FolderListing(files.unstrip_protocol(folder), below, tuple(sorted(names)))
     litter.log(path)
-
-
-def _opened(url: str) -> tuple[Any, str]:
-    from fsspec.core import url_to_fs
-
-    try:
-        found: tuple[Any, str] = url_to_fs(url)
-    except ImportError as error:
-        raise MissingExtra(
-            f"{url} needs a package that is not installed ({error}): pip install 'unprompt[urls]' for https:// and s3://"
-        ) from error
-    return found
