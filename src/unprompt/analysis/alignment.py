@@ -69,7 +69,7 @@ def draw_alignment(table: pa.Table) -> Figure:
     axes.invert_yaxis()
     title = f"Alignment, n = {labels.count(REAL)} + {labels.count(GENERATED)}"
     axes.set(xlabel="cosine of picture and caption", title=title)
-    axes.annotate("P(real\nmore)", (1.02, 1.0), xycoords="axes fraction", va="bottom", fontsize=6)
+    axes.annotate("P(real\nmore)", (1.02, 0.98), xycoords="axes fraction", va="top", fontsize=6)
     axes.grid(axis="x")
     return figure
 
