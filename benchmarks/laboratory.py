@@ -10,10 +10,12 @@ DIR holds folders that ``reproduce`` wrote, however deep; where ``laboratory_run
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,6 +46,8 @@ answers are about heads that saw a few dozen pictures of each class of synthetic
 
 MEANS: Final = ("perturbation", "generator", "metric", "value", "low", "high")
 """What is kept of a mean, behind the name of its row."""
+RULING: Final = tuple(one.name for one in fields(Ruling) if one.name != "says")
+"""What is kept of an answer."""
 
 
 def entry(folder: Path) -> dict[str, Any]:
@@ -59,7 +63,22 @@ def entry(folder: Path) -> dict[str, Any]:
         if row.metric in metrics
     ]
     kept = {name: settings[name] for name in ("pictures", "seeds", "seed", "learned")}
-    return {"recipe": told["recipe"], "suite": told["suite"], **kept, "claims": told["claims"], "means": means}
+    claims = [[claim[name] for name in RULING] for claim in told["claims"]]
+    asked = digest([claim["says"] for claim in told["claims"]])
+    return {"recipe": told["recipe"], "suite": told["suite"], **kept, "asked": asked, "claims": claims, "means": means}
+
+
+def digest(says: Sequence[str]) -> str:
+    """Of the claims that were asked about: a recipe that asks about others has to be run again."""
+    return hashlib.sha256("\n".join(says).encode()).hexdigest()[:12]
+
+
+def rulings(run: Mapping[str, Any]) -> list[Ruling]:
+    """The answers of a run, with the recipe's own words."""
+    says = [claim.says for claim in recipe(run["recipe"]).claims]
+    if digest(says) != run["asked"]:
+        sys.exit(f"{run['recipe']} asks about other claims than it did when it was run: run it again")
+    return [Ruling(said, **dict(zip(RULING, one, strict=True))) for said, one in zip(says, run["claims"], strict=True)]
 
 
 def with_costs(runs: Mapping[tuple[str, str], dict[str, Any]], root: Path) -> None:
@@ -80,7 +99,7 @@ def signs(suite: str, path: Path) -> list[dict[str, Any]]:
 def page(stored: Mapping[str, Any]) -> str:
     """The text of the page."""
     runs: list[dict[str, Any]] = stored["runs"]
-    answers = Counter(claim["answer"] for run in runs for claim in run["claims"])
+    answers = Counter(claim.answer for run in runs for claim in rulings(run))
     counted = ", ".join(f"{answers[name]} {name}" for name in ("holds", "does not hold", "undecided", "not run"))
     parts = [HEAD, f"Of {answers.total()} claims asked about: {counted}.\n"]
     parts += [part for run in runs for part in _run(run)]
@@ -105,7 +124,7 @@ def _run(run: Mapping[str, Any]) -> Iterator[str]:
     figure = isinstance(made, FigureRecipe)
     learned = "nothing is learned" if figure else f"{heads}; learned from {', '.join(run['learned'])}"
     yield f"{quick}suite `{run['suite']}`, {taken}, {learned}.\n"
-    claims = claims_grid([Ruling(**claim) for claim in run["claims"]], points=not figure)
+    claims = claims_grid(rulings(run), points=not figure)
     yield markdown([Grid("Claims", claims.header, claims.rows, labels=2)])
     if not figure:
         yield markdown([_means(run, made.perturbations)])
