@@ -33,7 +33,8 @@ HEAD = """# The laboratory
 
 Each claim of the four papers that one of the recipes asks about, answered by what was measured. This page is written by
 `python benchmarks/laboratory.py` from the results that `unprompt reproduce` stored, which lie condensed in
-`laboratory.json`; nothing here is typed.
+`laboratory.json`; nothing here is typed. `make laboratory` runs all of it again. What we believe the reasons are:
+[miniature.md](miniature.md#the-papers-claims-here).
 
 A claim **holds** where the paired interval of the difference, at 95 % over pictures (and over seeds where there are
 several), lies above its bound; it **does not hold** where it lies under it; else it is **undecided**. The bound is 0
