@@ -99,6 +99,16 @@ def test_defaults_are_the_papers() -> None:
     assert Sampling() == Sampling(strength=0.5, steps=50, guidance=7.5, side=512)
 
 
+def test_a_strength_that_whole_steps_miss_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    Sampling(strength=0.35, steps=20)
+    Sampling(strength=0.3, steps=4)
+    assert not caplog.messages
+    Sampling(strength=0.7, steps=4)
+    assert caplog.messages == [
+        "strength 0.7 of 4 steps is 2 of them, a strength of 0.5: with more steps it would be nearer"
+    ]
+
+
 @pytest.mark.parametrize(
     ("sampling", "words"),
     [

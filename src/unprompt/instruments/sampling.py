@@ -5,6 +5,7 @@ Ho and Salimans, 2022, https://arxiv.org/abs/2207.12598; Kynkäänniemi et al., 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -15,10 +16,14 @@ from torch import Tensor, nn
 
 from unprompt.errors import OptionError
 
+log = logging.getLogger(__name__)
+
 SOLVERS: Final = ("ddim", "dpm-solver++")
 """Song et al., 2021, https://arxiv.org/abs/2010.02502; Lu et al., 2022, https://arxiv.org/abs/2211.01095."""
 _LATER: Final = {"solver": "ddim", "guided_above": 0.0, "guided_below": 1.0}
 """Parameters that came later: a card names them only where they are not so, lest older evidence lose its name."""
+COARSE: Final = 0.1
+"""From this difference on between the strength that is asked for and that of whole steps it is told."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,12 @@ class Sampling:
             raise OptionError(
                 "guided_above and guided_below must be shares with 0 <= guided_above < guided_below <= 1, got "
                 f"{self.guided_above} and {self.guided_below}"
+            )
+
+        if self.strength - (share := self.real_steps / self.steps) >= COARSE:
+            log.warning(
+                f"strength {self.strength:g} of {self.steps} steps is {self.real_steps} of them, a strength of "
+                f"{share:g}: with more steps it would be nearer"
             )
 
     @property
