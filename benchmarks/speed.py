@@ -42,6 +42,7 @@ from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import read
 from unprompt.instruments import Suite
 from unprompt.types import Picture
+from unprompt.workflows.planning.matrix_rate import matrix_rate
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "pictures"
 HEAD = "| what | pictures a second | plain script | ratio | processor s a picture | plain script | share of peak |\n"
@@ -172,13 +173,8 @@ def measure(work: Work, pictures: Sequence[Picture], rounds: int, device: torch.
 
 
 def matrix_peak(dtype: torch.dtype, device: torch.device) -> float:
-    """10^12 operations a second of a matrix product, the best of a second's worth, by processor seconds on a CPU."""
-    side = 8192 if device.type == "cuda" else 1024
-    matrix, found = torch.ones(side, side, dtype=dtype, device=device), list[float]()
-    while not found or sum(found) < 1:
-        seconds, processor, _ = timed(lambda: torch.mm(matrix, matrix), device)
-        found.append(seconds if device.type == "cuda" else processor)
-    return 2 * side**3 / min(found) / 1e12
+    """10^12 operations a second of a matrix product, by processor seconds on a CPU."""
+    return matrix_rate(dtype, device, 1.0, time.perf_counter if device.type == "cuda" else time.process_time)
 
 
 def detected(name: str, paths: Sequence[Path], rounds: int, device: str, **options: Any) -> Row:
