@@ -161,3 +161,25 @@ def test_a_compiled_unet_draws_the_same(fake: Path, pictures: list[RGB]) -> None
     assert (other.card.parameters["compiler"], "compiler" in plain.card.parameters) == ("eager", False)
     with pytest.raises(OptionError, match=r"compiler must be one of .*inductor.*, or left out, got 'gcc'"):
         StableDiffusion(Origin(fake / "diffusion"), compiler="gcc")
+
+
+def test_tiles_bound_what_the_autoencoder_takes_at_once(fake: Path, pictures: list[RGB]) -> None:
+    def largest(model: StableDiffusion, side: int) -> int:
+        sides = list[int]()
+        with model.load()._text2img.vae.encoder.register_forward_pre_hook(
+            lambda _, inputs: sides.extend(inputs[0].shape[2:])
+        ):
+            drawn.append(model.reconstruct([np.resize(pictures[5], (side, side, 3))], ["a"], [1])[0])
+        return max(sides)
+
+    drawn = list[RGB]()
+    for side in (SIDE, 2 * SIDE):
+        plain, tiled = (
+            StableDiffusion(Origin(fake / "diffusion"), side=side, steps=4, tiling=on) for on in (False, True)
+        )
+        assert (largest(plain, side), largest(tiled, side)) == (side, SIDE)
+        assert (tiled.card.parameters["tiling"], "tiling" in plain.card.parameters) == (True, False)
+    assert np.array_equal(drawn[0], drawn[1]), "one tile is the whole"
+    assert drawn[3].shape == (2 * SIDE, 2 * SIDE, 3)
+    with pytest.raises(OptionError, match="tiling must be true or false, got 'yes'"):
+        StableDiffusion(Origin(fake / "diffusion"), tiling="yes")  # type: ignore[arg-type]

@@ -32,7 +32,8 @@ class StableDiffusion(Diffusion):
     unconditional model. ``regenerate``: text2img at the model's own size. The safety checker is off: it would answer
     black pictures. Each picture's noise is drawn on the CPU from its own seed, and each caption is read once, alone, so
     neither batch nor device moves them. ``compiler``: a backend of ``torch.compile`` for the UNet, as inductor, which
-    takes a minute at the first picture of each size and moves the last bits.
+    takes a minute at the first picture of each size and moves the last bits. ``tiling``: the autoencoder works in tiles
+    of the side that it was trained at, so that its memory does not grow with ``side``; pixels move where tiles meet.
     """
 
     files: ClassVar[tuple[str, ...]] = (
@@ -60,14 +61,18 @@ class StableDiffusion(Diffusion):
         guided_above: float = 0.0,
         guided_below: float = 1.0,
         compiler: str = "",
+        tiling: bool = False,
         device: str = "cpu",
         dtype: str = "float32",
     ) -> None:
         self.sampling = Sampling(strength, steps, guidance, side, solver, guided_above, guided_below)
         if compiler and compiler not in (known := sorted(torch.compiler.list_backends(exclude_tags=()))):
             raise OptionError(f"compiler must be one of {', '.join(known)}, or left out, got {compiler!r}")
-        self._compiler = compiler
-        further = {"compiler": compiler} if compiler else {}  # older evidence names none
+        if not isinstance(tiling, bool):
+            raise OptionError(f"tiling must be true or false, got {tiling!r}")
+        self._compiler, self._tiling = compiler, tiling
+        # Older evidence names neither.
+        further = {name: value for name, value in (("compiler", compiler), ("tiling", tiling)) if value}
         super().__init__(origin, device, dtype, {**self.sampling.parameters(), **further})
 
     def _load(self) -> None:
@@ -80,6 +85,8 @@ class StableDiffusion(Diffusion):
         for pipeline in (self._text2img, self._img2img):
             pipeline.set_progress_bar_config(disable=True)
         self._text2img.vae.enable_slicing()  # One picture at a time, which fills any device, in less memory.
+        if self._tiling:
+            self._text2img.vae.enable_tiling()
         self._multiple = math.lcm(8, self._img2img.vae_scale_factor)
         self._read = lru_cache(KEPT)(self._encode)
 
