@@ -3,13 +3,14 @@
     python benchmarks/laboratory.py --results DIR [--results DIR] [--sign SUITE=sign.parquet]
 
 DIR holds folders that ``reproduce`` wrote, however deep; where ``laboratory_runs.py`` did, what each took is told too.
-``docs/laboratory.md`` is written from ``docs/laboratory.json``, where a table that is not given stays as it is.
+``docs/laboratory.md`` is written from ``docs/laboratory.json.gz``, where a table that is not given stays as it is.
 ``--sign`` takes the numbers of ``unprompt analyse sign``.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import hashlib
 import json
 import sys
@@ -33,7 +34,7 @@ HEAD = """# The laboratory
 
 Each claim of the four papers that one of the recipes asks about, answered by what was measured. This page is written by
 `python benchmarks/laboratory.py` from the results that `unprompt reproduce` stored, which lie condensed in
-`laboratory.json`; nothing here is typed. `make laboratory` runs all of it again. What we believe the reasons are:
+`laboratory.json.gz`; nothing here is typed. `make laboratory` runs all of it again. What we believe the reasons are:
 [miniature.md](miniature.md#the-papers-claims-here).
 
 A claim **holds** where the paired interval of the difference, at 95 % over pictures (and over seeds where there are
@@ -57,16 +58,26 @@ def entry(folder: Path) -> dict[str, Any]:
     made = recipe(told["recipe"])
     metrics = () if isinstance(made, FigureRecipe) else made.metrics
     results = read_rows(folder / "results.json") if metrics else ()
-    rows = [row for row in results if row.generator in ("macro", "unseen")]
+    kinds = ("macro",) if metrics and made.perturbations else ("macro", "unseen")
     means = [
-        [json.loads(row.settings)["row"], *(getattr(row, name) for name in MEANS)]
-        for row in rows
-        if row.metric in metrics
+        [json.loads(row.settings)["row"], *(_short(getattr(row, name)) for name in MEANS)]
+        for row in results
+        if row.generator in kinds and row.metric in metrics
     ]
     kept = {name: settings[name] for name in ("pictures", "seeds", "seed", "learned")}
     claims = [[claim[name] for name in RULING] for claim in told["claims"]]
     asked = digest([claim["says"] for claim in told["claims"]])
     return {"recipe": told["recipe"], "suite": told["suite"], **kept, "asked": asked, "claims": claims, "means": means}
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What the page is written from."""
+    found: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
+    return found
+
+
+def _short(value: Any) -> Any:
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def digest(says: Sequence[str]) -> str:
@@ -142,13 +153,16 @@ def _means(run: Mapping[str, Any], perturbations: Sequence[str]) -> Grid:
         columns = [("", name, metric) for metric in metrics for name in ("macro", *(["unseen"] if several else []))]
     headings = [f"{words(metric)} {chain or ('mean' if name == 'macro' else name)}" for chain, name, metric in columns]
     lines = [
-        (row, *(_cell(found.get((row, *column))) for column in columns))
+        (row, *(_cell(found.get((row, *column)), bool(column[0])) for column in columns))
         for row in dict.fromkeys(row for row, *_ in found)
     ]
     return Grid("Means over test sets, in percent", ("row", *headings), tuple(lines))
 
 
-def _cell(one: Sequence[float] | None) -> str:
+def _cell(one: Sequence[float] | None, alone: bool) -> str:
+    """A mean, and its interval unless it is to stand alone."""
+    if one and alone:
+        return f"{100 * one[0]:.1f}"
     return "" if one is None else "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * number for number in one))
 
 
@@ -171,13 +185,15 @@ def _signs(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _times(runs: Sequence[Mapping[str, Any]]) -> Grid:
-    """A line a run, and their sum."""
-    lines = []
-    for run in runs:
-        cells = [f"{number:,}" for kind in ("first", "stored") for number in run["took"].get(kind, ())]
-        lines.append((run["recipe"], *cells, *[""] * (4 - len(cells))))
+    """A line a run, and their sum; the second time where there was one."""
+    kinds = [kind for kind in ("first", "stored") if any(kind in run["took"] for run in runs)]
+    lines = [
+        (run["recipe"], *(f"{one:,}" if one else "" for kind in kinds for one in run["took"].get(kind, (0, 0))))
+        for run in runs
+    ]
     total = sum(run["took"]["first"][1] for run in runs)
     header = ("recipe", "seconds", "processor seconds", "with everything stored: seconds", "processor seconds")
+    header = header[: 1 + 2 * len(kinds)]
     return Grid(
         f"{total / 3600:.1f} hours of a processor; what a former recipe stored is not made again", header, tuple(lines)
     )
@@ -190,8 +206,8 @@ def main(words_given: Sequence[str] | None = None) -> int:
     parser.add_argument("--sign", action="append", metavar="SUITE=PARQUET", default=[])
     parser.add_argument("--page", type=Path, default=HERE.parent / "docs" / "laboratory.md")
     chosen = parser.parse_args(words_given)
-    kept = chosen.page.with_suffix(".json")
-    stored = json.loads(kept.read_text("utf-8")) if kept.exists() else {"runs": [], "signs": []}
+    kept = chosen.page.with_suffix(".json.gz")
+    stored = read(kept) if kept.exists() else {"runs": [], "signs": []}
     runs = {(one["recipe"], one["suite"]): one for one in stored["runs"]}
     for root in chosen.results:
         for claims in sorted(root.rglob("claims.json")):
@@ -202,8 +218,8 @@ def main(words_given: Sequence[str] | None = None) -> int:
     others = [row for row in stored["signs"] if row["suite"] not in found]
     told = [*others, *(row for suite, path in found.items() for row in signs(suite, Path(path)))]
     whole = {"runs": [runs[key] for key in sorted(runs)], "signs": told}
-    kept.write_bytes(encoded(whole))
-    chosen.page.write_text(page(json.loads(kept.read_text("utf-8"))), "utf-8")
+    kept.write_bytes(gzip.compress(encoded(whole), mtime=0))
+    chosen.page.write_text(page(read(kept)), "utf-8")
     return 0
 
 
