@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from unprompt.errors import OptionError
 from unprompt.store.object_path import ObjectPath
@@ -35,9 +35,8 @@ def place(root: str | Place) -> Place:
 
 def matching(folder: Place, pattern: str) -> list[Place]:
     """What lies below a folder whose name matches, part by part, in order."""
-    if isinstance(folder, ObjectPath):
-        return [*sorted(folder.glob(pattern))]
-    return [*sorted(folder.glob(pattern))]
+    found: Iterator[Any] = folder.glob(pattern)
+    return sorted(found)
 
 
 def file_sizes(folder: Place) -> dict[str, int]:
