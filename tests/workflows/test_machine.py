@@ -43,3 +43,13 @@ def test_doctor_says_which_numbers_are_fast(monkeypatch: pytest.MonkeyPatch, bfl
     check = doctor.numbers("cpu")
     assert (check.name, check.status) == ("numbers on cpu", "pass")
     assert advice in check.message
+
+
+def test_doctor_goes_on_where_a_device_cannot_multiply(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> float:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(doctor, "matrix_rate", full)
+    check = doctor.numbers("cuda:1")
+    assert (check.name, check.status, check.fix) == ("numbers on cuda:1", "warn", "free the device, or renew torch")
+    assert check.message == "not measured: CUDA out of memory"

@@ -74,7 +74,10 @@ def _disk() -> Check:
 
 def numbers(device: str) -> Check:
     """Which numbers a device multiplies fastest, measured now."""
-    rates = {name: matrix_rate(getattr(torch, name), torch.device(device)) for name in DTYPES}
+    try:
+        rates = {name: matrix_rate(getattr(torch, name), torch.device(device)) for name in DTYPES}
+    except RuntimeError as error:  # its memory is full, or this torch cannot multiply some of them there
+        return Check(f"numbers on {device}", "warn", f"not measured: {error}", "free the device, or renew torch")
     told = ", ".join(f"{name} {1000 * rate:,.3g}" for name, rate in rates.items())
     gain = rates["bfloat16"] / rates["float32"]
     advice = "float32 is the way"
