@@ -5,8 +5,8 @@
 Each recipe is ``unprompt reproduce`` in a process of its own; all share DIR/store. Results lie in DIR/PAPER/TABLE, the
 log of each beside them. Its row goes into DIR/costs.json as soon as it is there: seconds, and processor seconds with
 those of what it started. The same command goes on where it was interrupted, and does what failed again. ``--again``
-runs what is done once more, with everything stored, into the column of its own. Exit code 1 when a recipe failed. Not on
-Windows.
+runs what is done once more, with everything stored, into a column of its own. Exit code 1 when a recipe
+failed. Unix alone.
 
 ``python benchmarks/laboratory.py --results DIR`` writes the page of the answers.
 """
