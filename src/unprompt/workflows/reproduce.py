@@ -147,6 +147,8 @@ def reproduce(
         )
     for one in selection.absent if not selection.standing_in else ():
         log.info(f"{wanted.name}: no test pictures by {one.generator} ({one.heading}): the table has a hole there")
+    for told in selection.short:
+        log.info(f"{wanted.name}: {told}")
     settings = {"seed": seed, "seeds": seeds, "repeats": repeats, "options": dict(options or {}), "dtype": dtype}
     settings |= {"pictures": pictures, "index": place.name}
     _begin(folder, wanted, selection, manifest, settings)

@@ -156,10 +156,8 @@ class HeadCell:
     def _stem(self) -> str:
         """A name that any other head has not: it tells all that moves the head, but the pictures."""
         parts = self.row.method, EVERY[self.row.method].version, self.suite, Manifest.read(self.suite).version
-        learned, numbers = (
-            self.bench.selection.learned_by(self.row),
-            (self.bench.dtype, self.bench.learning["precision"]),
-        )
+        selection, numbers = self.bench.selection, (self.bench.dtype, self.bench.learning["precision"])
+        learned = selection.learned_by(self.row), selection.number_learned(self.row)
         made = fingerprint(*parts, self.options, self.seed, learned, list(self.candidates), numbers)
         return f"{self.row.method}-{self.seed}-{made[:12]}"
 

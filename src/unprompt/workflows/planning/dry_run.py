@@ -159,8 +159,7 @@ def _timed(cost: RowCost, row: RecipeRow, bench: Bench, sample: Sequence[Sample]
     trains = seeds > 0 and "epochs" in known
     epoch = _epoch(row.method, folder, instruments, options, len(sample) // 2) if trains else 0.0
     heads = seeds * (1 if row.method in ATTRIBUTORS else max(1, len(bench.selection.candidates)))
-    learned = sum(one.split == "train" and one.uri in bench.selection.subset(row) for one in bench.selection.samples)
-    hours = None if epoch is None else epoch * learned * (epochs or 1) * heads / HOUR
+    hours = None if epoch is None else epoch * bench.selection.number_learned(row) * (epochs or 1) * heads / HOUR
     return replace(cost, seconds=seconds, epoch_seconds=epoch, epochs=epochs, train_hours=hours)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Final
@@ -32,13 +32,23 @@ class SampleCount:
 
 
 @dataclass(frozen=True)
+class Learned:
+    """What a head learns from: generators of the data, and of each so many pictures, 0 = all."""
+
+    generators: tuple[str, ...] = ()
+    pictures: int = 0
+
+
+@dataclass(frozen=True)
 class RecipeSamples:
     """What a recipe takes of the pictures that there are."""
 
     samples: tuple[Sample, ...]
     """Of all rows together."""
-    sets: Mapping[tuple[str, ...], frozenset[str]]
-    """Generators that are learned from -> uris of what such a row learns from and is tested on; the table's first."""
+    sets: Mapping[Learned, frozenset[str]]
+    """What is learned from -> uris of it and of what such a row is tested on; the table's first."""
+    rows: Mapping[str, Learned]
+    """Row -> what it learns from; none of a figure."""
     columns: tuple[Column, ...]
     """Test sets that there are; the data's own where they stand in for the paper's."""
     candidates: tuple[Column, ...]
@@ -49,21 +59,26 @@ class RecipeSamples:
     """The data has none of the paper's generators."""
     problems: tuple[str, ...]
     """Why nothing can be trained or tested."""
-    asked: tuple[str, ...] = ()
-    """What all rows learn from, by the user's word."""
+    short: tuple[str, ...] = ()
+    """Where the data has fewer pictures to learn from than the recipe asks for."""
 
     @property
     def learned(self) -> tuple[str, ...]:
         """Generators whose pictures the table's rows learn from, where they name no others."""
-        return next(iter(self.sets))
+        return next(iter(self.sets)).generators
 
     def learned_by(self, row: RecipeRow) -> tuple[str, ...]:
         """As :attr:`learned`, of one row."""
-        return self.asked or (_learned(row.train, self.standing_in) if row.train else self.learned)
+        return self.rows[row.name].generators
 
     def subset(self, row: RecipeRow) -> frozenset[str]:
         """Uris of what a row learns from and is tested on."""
-        return self.sets[self.learned_by(row)]
+        return self.sets[self.rows[row.name]]
+
+    def number_learned(self, row: RecipeRow) -> int:
+        """Of both classes."""
+        own = self.subset(row)
+        return sum(one.split == "train" and one.uri in own for one in self.samples)
 
     def cells(self) -> list[SampleCount]:
         """Counts in the order of the splits, real pictures first."""
@@ -111,12 +126,10 @@ def select(
         columns = tuple(Column(name, name) for name in sorted(there))
     made = sorted({one.generator for one in labelled if one.label == GENERATED})
     asked = tuple(one for name in train or () for one in matching_names(name, made) or [name])
-    kept: dict[tuple[str, ...], list[Sample]] = {}
-    if not trainings:
-        kept[()] = _fewer(_taken(labelled, columns, ()), pictures or 0, _kind)
-    for one in trainings[:1] if asked else trainings:
-        learned = asked or _learned(one, standing_in)
-        taken = _fewer(_taken(labelled, columns, learned), one.pictures, _trained_on)
+    kept: dict[Learned, list[Sample]] = {}
+    for one in trainings or (None,):
+        learned = _learned(one, standing_in, asked)
+        taken = _fewer(_taken(labelled, columns, learned.generators), learned.pictures, _trained_on)
         kept[learned] = _fewer(taken, pictures or 0, _kind)
     uris = {one.uri for samples in kept.values() for one in samples}
     candidates = recipe.candidates
@@ -130,14 +143,29 @@ def select(
         absent=tuple(one for one in recipe.columns if one.generator not in there),
         standing_in=standing_in,
         problems=tuple(
-            dict.fromkeys(one for key, own in kept.items() for one in _problems(own, key, columns, bool(trainings)))
+            dict.fromkeys(
+                one for key, own in kept.items() for one in _problems(own, key.generators, columns, bool(trainings))
+            )
         ),
-        asked=asked,
+        rows={row.name: _learned(recipe.training(row), standing_in, asked) for row in recipe.rows}
+        if isinstance(recipe, TableRecipe)
+        else {},
+        short=tuple(one for key, own in kept.items() if not pictures for one in _short(own, key)),
     )
 
 
-def _learned(train: TrainingSet, standing_in: bool) -> tuple[str, ...]:
-    return train.stand_in if standing_in else train.generators
+def _learned(train: TrainingSet | None, standing_in: bool, asked: tuple[str, ...]) -> Learned:
+    """Of the data's generators; ``asked`` takes the place of the recipe's, by the user's word."""
+    if train is None:
+        return Learned()
+    return Learned(asked or (train.stand_in if standing_in else train.generators), train.pictures)
+
+
+def _short(samples: Sequence[Sample], learned: Learned) -> Iterator[str]:
+    there = Counter(_trained_on(one) for one in samples)
+    for name in learned.generators:
+        if there[name] < learned.pictures:
+            yield f"{there[name]} pictures by {name} to learn from, where the recipe asks for {learned.pictures}"
 
 
 def _kind(sample: Sample) -> object:
