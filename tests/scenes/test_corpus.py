@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from unprompt.scenes import corpus as room
-from unprompt.scenes.camera import CAMERA_VERSION, photograph
+from unprompt.scenes.camera import PLAIN, photograph
 from unprompt.scenes.corpus import (
     EXAMPLE_SEEDS,
     HEAD_SEEDS,
@@ -54,7 +54,7 @@ def test_only_missing_chunks_are_rendered(tmp_path: Path) -> None:
 
 def test_another_world_or_camera_lies_elsewhere(tmp_path: Path) -> None:
     corpus(tmp_path, 0, 1, workers=1)
-    assert [path.name for path in tmp_path.iterdir()] == [f"world-{WORLD_VERSION}-camera-{CAMERA_VERSION}"]
+    assert [path.name for path in tmp_path.iterdir()] == [f"world-{WORLD_VERSION}-camera-{PLAIN.version}"]
 
 
 def test_uses_of_scenes_lie_far_apart() -> None:

@@ -78,8 +78,10 @@ def test_the_shipped_recipes_are_found_by_name() -> None:
     assert [name for name in recipes() if name.startswith("sare")] == [
         *(f"sare/{one}" for one in ("figure4", "figure8", "table1", "table3", "table5", "table6", "table7"))
     ]
-    assert len(recipes()) >= 31
-    with pytest.raises(OptionError, match=r"got the table 'sare/table9', expected one of item/figure4, item/figure5"):
+    assert len(recipes()) >= 33
+    with pytest.raises(
+        OptionError, match=r"got the table 'sare/table9', expected one of beyond/few-shot, beyond/knob, item/f"
+    ):
         recipe("sare/table9")
 
 

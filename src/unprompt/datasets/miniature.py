@@ -1,7 +1,7 @@
 """``miniature:`` on disk: photographs of rendered scenes, and of what generators draw from the captions of others.
 
 The suite's candidates draw for all splits, every further generator for the test split alone: no head has seen it. Of an
-unseen generator the suite has pictures, but no weights. Scenes and drawings pass the same camera.
+unseen generator the suite has pictures of the plain camera, but no weights. Scenes and drawings pass the same camera.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from unprompt.errors import DataError
 from unprompt.instruments import Suite
 from unprompt.instruments.cache import cache_folder
 from unprompt.instruments.cards import folder_digest
-from unprompt.scenes.camera import CAMERA_VERSION, photograph
+from unprompt.scenes.camera import CAMERAS, PLAIN, Camera, photograph
 from unprompt.scenes.corpus import HEAD_SEEDS, SIZE
 from unprompt.scenes.render import render
 from unprompt.scenes.scene import WORLD_VERSION, Scene
@@ -88,22 +88,26 @@ class Family:
 def load_miniature(argument: str) -> list[Sample]:
     """The embedded suite's synthetic scenes, and what its generators draw of others; made at first use.
 
-    FOLDER[?train=N&validation=N&test=N]. Without FOLDER, one in the user's cache, named after the package's version.
-    Counts are of each family in a split, 200, 100 and 100 if not told; of ``flow`` there are at most 300.
+    FOLDER[?train=N&validation=N&test=N&camera=NAME]. Without FOLDER, one in the user's cache, named after the package's
+    version. Counts are of each family in a split, 200, 100 and 100 if not told; of ``flow`` there are at most 300.
+    ``camera=phone`` demosaics, denoises, sharpens, resizes and compresses more strongly than the plain one, which the
+    shipped heads know: little is left of what neighbouring pixels were. It has no pictures of ``flow``.
     """
     named, _, asked = argument.partition("?")
-    folder = Path(named) if named else cache_folder() / f"miniature-{version('unprompt')}"
-    return load_manifest(str(materialise(folder, Suite.load("miniature"), _counts(argument, asked)) / MANIFEST))
+    counts, camera = _asked(argument, asked)
+    own = f"miniature-{version('unprompt')}{'' if camera == 'plain' else f'-{camera}'}"
+    folder = Path(named) if named else cache_folder() / own
+    return load_manifest(str(materialise(folder, Suite.load("miniature"), counts, CAMERAS[camera]) / MANIFEST))
 
 
-def materialise(folder: Path, suite: Suite, counts: Counts) -> Path:
+def materialise(folder: Path, suite: Suite, counts: Counts, camera: Camera = PLAIN) -> Path:
     """Fill ``folder`` with JPEG files and ``manifest.csv``, and return it; what lies there already is not made again.
 
-    Same suite and counts, same bytes, however often runs were interrupted. Raises DataError when the folder was
-    filled by other generators.
+    Same suite, counts and camera, same bytes, however often runs were interrupted. Raises DataError when the folder
+    was filled by other generators or another camera.
     """
-    _check(folder / RECIPE, _recipe(suite))
-    families = list(_families(suite, counts))
+    _check(folder / RECIPE, _recipe(suite, camera))
+    families = list(_families(suite, counts, camera))
     for family in families:
         _fill(folder, family)
     table = io.StringIO()
@@ -115,9 +119,9 @@ def materialise(folder: Path, suite: Suite, counts: Counts) -> Path:
     return folder
 
 
-def photographs(make: Make, seeds: Sequence[int]) -> list[bytes]:
+def photographs(make: Make, seeds: Sequence[int], camera: Camera = PLAIN) -> list[bytes]:
     """JPEG files of what ``make`` makes; a scene's seed is also that of its photograph."""
-    return [photograph(rgb, seed) for rgb, seed in zip(make(seeds), seeds, strict=True)]
+    return [photograph(rgb, seed, camera) for rgb, seed in zip(make(seeds), seeds, strict=True)]
 
 
 def scenes(seeds: Sequence[int]) -> list[RGB]:
@@ -139,8 +143,10 @@ def drawings(suite: Suite, name: str) -> Make:
     return lambda seeds: prompted(suite.generator(name))(seeds)  # noqa: PLW0108  # loaded at the first drawing
 
 
-def unseen_generators(suite: Suite) -> dict[str, Path]:
-    """Name -> folder of photographs, sorted by name."""
+def unseen_generators(suite: Suite, camera: Camera = PLAIN) -> dict[str, Path]:
+    """Name -> folder of photographs, sorted by name; none by a camera that they did not pass."""
+    if camera != PLAIN:
+        return {}
     return {folder.name: folder for folder in sorted((suite.manifest.file.parent / UNSEEN).glob("*/"))}
 
 
@@ -155,27 +161,32 @@ def prompt_seeds(split: Split, count: int) -> range:
     return range(first, first + count)
 
 
-def _counts(argument: str, asked: str) -> Counts:
-    """What stands behind the question mark, above the defaults."""
+def _asked(argument: str, asked: str) -> tuple[Counts, str]:
+    """What stands behind the question mark, above the defaults: counts, and the camera's name."""
     told, known = dict(parse_qsl(asked, keep_blank_values=True)), asdict(DEFAULT)
+    camera = told.pop("camera", "plain")
+    if camera not in CAMERAS:
+        raise DataError(f"got miniature:{argument} with camera={camera}; expected one of {', '.join(CAMERAS)}")
     for name, count in told.items():
         if name not in known or not (count.isdecimal() and int(count)):
             raise DataError(
                 f"got miniature:{argument} with {name}={count}; expected {', '.join(known)} with 1 or more pictures, "
-                "as miniature:FOLDER?train=1000&test=300"
+                "or camera, as miniature:FOLDER?train=1000&test=300&camera=phone"
             )
-    return replace(DEFAULT, **{name: int(count) for name, count in told.items()})
+    return replace(DEFAULT, **{name: int(count) for name, count in told.items()}), camera
 
 
-def _families(suite: Suite, counts: Counts) -> Iterator[Family]:
+def _families(suite: Suite, counts: Counts, camera: Camera) -> Iterator[Family]:
+    def shot(make: Make) -> Shoot:
+        return partial(photographs, make, camera=camera)
+
     for split, first in HEAD_SEEDS.items():
         count = getattr(counts, split)
-        yield Family(SCENES, REAL, split, range(first, first + count), partial(photographs, scenes))
+        yield Family(SCENES, REAL, split, range(first, first + count), shot(scenes))
         for name in suite.generators:
             if split == "test" or name in suite.candidates:
-                shoot = partial(photographs, drawings(suite, name))
-                yield Family(name, GENERATED, split, prompt_seeds(split, count), shoot)
-    for name, folder in unseen_generators(suite).items():
+                yield Family(name, GENERATED, split, prompt_seeds(split, count), shot(drawings(suite, name)))
+    for name, folder in unseen_generators(suite, camera).items():
         there = [seed for seed in prompt_seeds("test", counts.test) if (folder / f"{seed}.jpg").exists()]
         yield Family(name, GENERATED, "test", there, partial(kept, folder))
 
@@ -193,14 +204,15 @@ def _fill(folder: Path, family: Family) -> None:
         log.info(f"{family.name}, {family.split}: {start + len(seeds)} of {len(family.seeds)} pictures")
 
 
-def _recipe(suite: Suite) -> dict[str, str]:
+def _recipe(suite: Suite, camera: Camera) -> dict[str, str]:
     """What moves the pictures of each family; no weights are loaded."""
-    made = {SCENES: fingerprint(WORLD_VERSION, CAMERA_VERSION)}
+    made = {SCENES: fingerprint(WORLD_VERSION, camera.version)}
     for name in suite.generators:
         spec = suite.manifest.instruments[name] if name == "diffusion" else suite.manifest.generators[name]
         weights = folder_digest(suite.manifest.origin(spec).folder, FILES)
-        made[name] = fingerprint(WORLD_VERSION, CAMERA_VERSION, weights, spec.parameters)
-    return made | {name: folder_digest(folder, ("*.jpg",)) for name, folder in unseen_generators(suite).items()}
+        made[name] = fingerprint(WORLD_VERSION, camera.version, weights, spec.parameters)
+    unseen = unseen_generators(suite, camera)
+    return made | {name: folder_digest(folder, ("*.jpg",)) for name, folder in unseen.items()}
 
 
 def _check(path: Path, recipe: Mapping[str, str]) -> None:

@@ -68,6 +68,9 @@ class FigureRecipe(Recipe):
         """The methods as a table's rows."""
         return tuple(RecipeRow(name, name) for name in self.methods)
 
+    def training(self, row: RecipeRow) -> None:  # a table's asks
+        """Nothing is learned."""
+
     def rule(self, table: Sequence[Row]) -> list[Ruling]:
         """The claims' answers, by normal intervals at 95 % whose two means are taken as independent.
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from unprompt.scenes.camera import CAMERA_VERSION, photograph
+from unprompt.scenes.camera import PLAIN, photograph
 from unprompt.scenes.render import render
 from unprompt.scenes.scene import WORLD_VERSION, Scene
 from unprompt.types import RGB, Split
@@ -60,7 +60,7 @@ def develop(jpeg: bytes) -> RGB:
 
 def corpus(folder: Path, first: int, count: int, workers: int = 2) -> Corpus:
     """Scenes ``first`` to ``first + count``, rendered into ``folder`` unless they already lie there."""
-    place = folder / f"world-{WORLD_VERSION}-camera-{CAMERA_VERSION}" / f"scenes-{first}-{count}"
+    place = folder / f"world-{WORLD_VERSION}-camera-{PLAIN.version}" / f"scenes-{first}-{count}"
     place.mkdir(parents=True, exist_ok=True)
     starts = range(first, first + count, CHUNK)
     missing = [start for start in starts if not _chunk_path(place, start).exists()]

@@ -145,10 +145,7 @@ def reproduce(
         raise OptionError(
             f"{wanted.name} cannot be run with the suite {manifest.called}: {next(iter(missing.values()))}"
         )
-    for one in selection.absent if not selection.standing_in else ():
-        log.info(f"{wanted.name}: no test pictures by {one.generator} ({one.heading}): the table has a hole there")
-    for told in selection.short:
-        log.info(f"{wanted.name}: {told}")
+    _tell_holes(wanted, selection)
     settings = {"seed": seed, "seeds": seeds, "repeats": repeats, "options": dict(options or {}), "dtype": dtype}
     settings |= {"pictures": pictures, "index": place.name}
     _begin(folder, wanted, selection, manifest, settings)
@@ -164,6 +161,13 @@ def reproduce(
     learned = {row.name: selection.learned_by(row) for row in wanted.rows}
     found = measure_heads(heads, learned, pairs=selection.pairs(), repeats=repeats, seed=seed)
     return _written(folder, wanted, bench, found, missing, seeds)
+
+
+def _tell_holes(recipe: Recipe, selection: RecipeSamples) -> None:
+    for one in selection.absent if not selection.standing_in else ():
+        log.info(f"{recipe.name}: no test pictures by {one.generator} ({one.heading}): the table has a hole there")
+    for told in selection.short:
+        log.info(f"{recipe.name}: {told}")
 
 
 def _begin(

@@ -17,7 +17,7 @@ from unprompt.datasets.miniature import Counts, load_miniature, materialise
 from unprompt.errors import DataError
 from unprompt.instruments import Suite
 from unprompt.recipes.miniature import pictures
-from unprompt.scenes.camera import photograph
+from unprompt.scenes.camera import CAMERAS, photograph
 from unprompt.scenes.render import render
 from unprompt.scenes.scene import Scene
 from unprompt.testing.fake_suite import SIDE
@@ -129,10 +129,17 @@ def test_batches_are_cut_alike(suite: Suite, tmp_path: Path, monkeypatch: pytest
 
 
 def test_pictures_of_other_weights_are_refused(folder: Path, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(miniature, "CAMERA_VERSION", 99)
+    monkeypatch.setattr(miniature, "WORLD_VERSION", 99)
     before = contents(folder)
     with pytest.raises(DataError, match=rf"the pictures 'diffusion' in {folder} were made by [0-9a-f]{{12}}, this"):
         materialise(folder, suite, counts=COUNTS)
+    assert contents(folder) == before
+
+
+def test_pictures_of_another_camera_are_refused(folder: Path, suite: Suite) -> None:
+    before = contents(folder)
+    with pytest.raises(DataError, match=rf"the pictures 'diffusion' in {folder} were made by [0-9a-f]{{12}}, this"):
+        materialise(folder, suite, COUNTS, CAMERAS["phone"])
     assert contents(folder) == before
 
 
@@ -166,6 +173,30 @@ def test_the_data_specification_may_ask_for_more_pictures(tmp_path: Path) -> Non
     samples = load_miniature(f"{tmp_path}/more?validation=2")
     counts = Counter(sample.split for sample in samples if sample.generator == "scenes")
     assert counts == {"train": 3, "validation": 2, "test": 2}
+
+
+@pytest.mark.usefixtures("little_world")
+def test_another_cameras_pictures_lie_in_a_folder_of_their_own(suite: Suite, tmp_path: Path) -> None:
+    samples = load_miniature("?camera=phone")
+    place, seed = tmp_path / "unprompt" / "miniature-7.8-phone", 3_500_000
+    assert samples[0].uri == str(place / "real" / "2000000.jpg")
+    drawn = suite.diffusion.regenerate([Scene.sample(seed).caption], [seed])[0]
+    found = np.asarray(Image.open(place / "generated" / "diffusion" / f"{seed}.jpg"))
+    expected = np.asarray(Image.open(io.BytesIO(photograph(drawn, seed, CAMERAS["phone"]))))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_photographs_of_one_camera_do_not_pass_another() -> None:
+    shipped = Suite.load("miniature")
+    assert list(miniature.unseen_generators(shipped)) == ["flow"]
+    assert not miniature.unseen_generators(shipped, CAMERAS["phone"])
+
+
+def test_an_unknown_camera_is_refused() -> None:
+    with pytest.raises(
+        DataError, match=r"got miniature:mine\?camera=leica with camera=leica; expected one of plain, phone"
+    ):
+        load_miniature("mine?camera=leica")
 
 
 @pytest.mark.parametrize("asked", ["tset=3", "test=0", "test=-1", "test=", "test=many"])

@@ -48,7 +48,7 @@ class RecipeSamples:
     sets: Mapping[Learned, frozenset[str]]
     """What is learned from -> uris of it and of what such a row is tested on; the table's first."""
     rows: Mapping[str, Learned]
-    """Row -> what it learns from; none of a figure."""
+    """Row -> what it learns from."""
     columns: tuple[Column, ...]
     """Test sets that there are; the data's own where they stand in for the paper's."""
     candidates: tuple[Column, ...]
@@ -147,9 +147,7 @@ def select(
                 one for key, own in kept.items() for one in _problems(own, key.generators, columns, bool(trainings))
             )
         ),
-        rows={row.name: _learned(recipe.training(row), standing_in, asked) for row in recipe.rows}
-        if isinstance(recipe, TableRecipe)
-        else {},
+        rows={row.name: _learned(recipe.training(row), standing_in, asked) for row in recipe.rows},
         short=tuple(one for key, own in kept.items() if not pictures for one in _short(own, key)),
     )
 

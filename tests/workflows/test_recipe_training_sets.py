@@ -1,0 +1,133 @@
+"""Rows that learn from numbers of pictures of their own: which they take, and that their heads are not mixed up."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from unprompt.evaluation import TableRecipe
+from unprompt.types import GENERATED, REAL
+from unprompt.workflows.planning.dry_run import DryRun
+from unprompt.workflows.planning.recipe_files import recipe, recipes
+from unprompt.workflows.planning.recipes import Learned, select
+from unprompt.workflows.reproduce import Reproduction, reproduce
+
+from .benchmark_trees import paint
+
+RECIPE = """
+title = "Few"
+loader = "folder"
+metrics = ["auc"]
+columns = [{ heading = "painted", generator = "painted" }]
+
+[train]
+generators = ["painted"]
+pictures = 6
+stand_in = ["painted"]
+
+[[rows]]
+name = "two"
+method = "univfd"
+pictures = 2
+
+[[rows]]
+name = "four"
+method = "univfd"
+pictures = 4
+
+[[rows]]
+name = "as there"
+method = "univfd"
+
+[[claims]]
+says = "Four are better than two"
+metric = "auc"
+plus = [{ row = "four" }]
+minus = [{ row = "two" }]
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory):
+    """A user's cache of our own: the suite ``fake`` is made there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Five of each class to learn from, where the recipe's own rows ask for six."""
+    folder = tmp_path_factory.mktemp("pictures")
+    lines = ["path,label,generator,split"]
+    for split, count in (("train", 5), ("validation", 2), ("test", 3)):
+        for label in (REAL, GENERATED):
+            for number in range(count):
+                name = f"{split}-{label}-{number}.png"
+                paint(folder / name, bool(label))
+                lines.append(f"{folder / name},{label},{'painted' if label else 'painters'},{split}")
+    (folder / "list.csv").write_text("\n".join(lines))
+    return f"manifest:{folder / 'list.csv'}"
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("recipe") / "few.toml"
+    path.write_text(RECIPE)
+    return str(path)
+
+
+def test_a_smaller_rows_pictures_are_among_a_larger_ones(few: str, pictures: str) -> None:
+    made = recipe(few)
+    found = select(made, [pictures])
+    two, four, whole = (found.subset(row) for row in made.rows)
+    assert two < four < whole
+    assert [found.number_learned(row) for row in made.rows] == [4, 8, 10]
+    assert {found.learned_by(row) for row in made.rows} == {("painted",)}
+    tested = {one.uri for one in found.samples if one.split != "train"}
+    assert len(tested) == 10
+    assert all(tested < own for own in (two, four, whole))
+
+
+def test_fewer_pictures_than_asked_for_are_told(few: str, pictures: str) -> None:
+    told = "5 pictures by painted to learn from, where the recipe asks for 6"
+    assert select(recipe(few), [pictures]).short == (told,)
+    assert select(recipe(few), [pictures], pictures=3).short == ()  # by the user's word
+
+
+def test_another_generators_pictures_are_counted_alike(few: str, pictures: str) -> None:
+    found = select(recipe(few), [pictures], train=["painted"])
+    assert list(found.sets) == [Learned(("painted",), 6), Learned(("painted",), 2), Learned(("painted",), 4)]
+
+
+def test_each_number_has_a_head_of_its_own(
+    few: str, pictures: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shared = {"data": pictures, "suite": "fake", "store": tmp_path / "store", "options": {"epochs": 1}, "repeats": 20}
+    plan = reproduce(few, **shared, dry_run=True)
+    assert isinstance(plan, DryRun)
+    assert not plan.problems
+    caplog.set_level(logging.INFO, "unprompt")
+    found = reproduce(few, **shared, out=tmp_path / "out", max_minutes=None)
+    assert isinstance(found, Reproduction)
+    assert len(list((tmp_path / "store").glob("*/heads/*.safetensors"))) == 3
+    assert "few: 5 pictures by painted to learn from, where the recipe asks for 6" in caplog.messages
+    assert {row.method for row in found.rows} == {"univfd"}
+    caplog.clear()
+    again = reproduce(few, **shared, out=tmp_path / "out", max_minutes=None)
+    assert again.rows == found.rows
+    assert not [one for one in caplog.messages if "training" in one]
+
+
+def test_our_own_curves_go_up_by_rows_of_one_method() -> None:
+    made = recipe("beyond/few-shot")
+    assert isinstance(made, TableRecipe)
+    counts: dict[str, list[int | None]] = {}
+    for row in made.rows:
+        counts.setdefault(row.method, []).append(row.pictures)
+        assert row.name.endswith(f", {row.pictures}")
+    assert set(map(tuple, counts.values())) == {(10, 30, 100, 300, 1000)}
+    assert made.train.pictures == 1000
+    assert [name for name in recipes() if name.startswith("beyond/")] == ["beyond/few-shot", "beyond/knob"]
