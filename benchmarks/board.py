@@ -22,7 +22,7 @@ from unprompt.types import Split
 METRICS = ("auc", "accuracy", "tpr_at_1", "tpr_at_5", "ece")
 ABOUT = """# Leaderboard
 
-Written by `benchmarks/leaderboard.py`, as is `leaderboard.json` beside it; nothing here is written by hand. Every row
+Written by `benchmarks/leaderboard.py`, as is `leaderboard.json.gz` beside it; nothing is written by hand. Every row
 of a table answered the same pictures, which no head learned from. In brackets stand 95 % intervals: DeLong's for the
 AUC of one generator, else of 1000 draws of the test pictures. They tell how far a figure moves with the pictures, not
 with another training. "All" is the plain mean over the generators. Rows whose intervals overlap are not ordered by
@@ -163,7 +163,7 @@ def gathered(world: World, entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def page(board: Sequence[Mapping[str, Any]]) -> str:
-    """docs/leaderboard.md from docs/leaderboard.json."""
+    """docs/leaderboard.md from docs/leaderboard.json.gz."""
     return "\n".join([ABOUT, *(text for world in board for text in _section(world))])
 
 

@@ -4,8 +4,8 @@
 
 Rows and worlds stand in ``leaderboard.toml``. A row is a checkpoint and what ``evaluate`` says of it, both in the
 cache: what is there, and was made from the same pictures, settings and models, is not made again, and an interrupted
-run goes on where it was. ``docs/leaderboard.md`` is written from ``docs/leaderboard.json``, where a world that is not
-given stays as it is. MANIFEST: of ``miniature`` the list that ``make miniature`` leaves in its cache
+run goes on where it was. ``docs/leaderboard.md`` is written from ``docs/leaderboard.json.gz``; a world that is not given
+stays as it is. MANIFEST: of ``miniature`` the list that ``make miniature`` leaves in its cache
 (``pictures/manifest.csv``), of ``photographs`` a list after ``unprompt audit --align``. ``--only METHOD`` makes single
 rows and writes no page.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import gzip
 import hashlib
 import json
 import logging
@@ -113,8 +114,8 @@ def main(words_given: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(words_given)
     logging.basicConfig(format="%(message)s")
     logging.getLogger("unprompt").setLevel(logging.INFO)
-    known, kept = worlds(chosen.registry), chosen.page.with_suffix(".json")
-    board = {one["name"]: one for one in (json.loads(kept.read_text("utf-8")) if kept.exists() else [])}
+    known, kept = worlds(chosen.registry), chosen.page.with_suffix(".json.gz")
+    board = {one["name"]: one for one in (json.loads(gzip.decompress(kept.read_bytes())) if kept.exists() else [])}
     for name, _, manifest in (one.partition("=") for one in chosen.data):
         if name not in known:
             raise OptionError(f"--data is {name}={manifest}, expected one of {', '.join(known)} before the sign")
@@ -124,7 +125,7 @@ def main(words_given: Sequence[str] | None = None) -> int:
             board[name] = gathered(known[name], made)
     if not chosen.only:
         whole = [board[name] for name in known if name in board]
-        kept.write_text(json.dumps(whole, separators=(",", ":")) + "\n", "utf-8")
+        kept.write_bytes(gzip.compress(json.dumps(whole, separators=(",", ":")).encode(), mtime=0))
         chosen.page.write_text(page(whole), "utf-8")
     return 0
 
