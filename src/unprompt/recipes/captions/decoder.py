@@ -170,6 +170,7 @@ def save(model: Captions, tokenizer: PreTrainedTokenizerFast, folder: Path) -> N
     """What :class:`unprompt.instruments.prefix.PrefixCaptioner` loads, in float16."""
     model.decoder.half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     weights = {name: tensor.half().contiguous() for name, tensor in model.prefix.state_dict().items()}
     save_file(weights, folder / f"{PREFIX}.safetensors")
     model.float()
