@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
+from unprompt.errors import DataError, MissingExtra
 from unprompt.evaluation import TableRecipe
 from unprompt.types import GENERATED, REAL
 from unprompt.workflows.planning.dry_run import DryRun
@@ -20,6 +22,7 @@ RECIPE = """
 title = "Few"
 loader = "folder"
 metrics = ["auc"]
+axis = "pictures"
 columns = [{ heading = "painted", generator = "painted" }]
 
 [train]
@@ -28,24 +31,24 @@ pictures = 6
 stand_in = ["painted"]
 
 [[rows]]
-name = "two"
+name = "UnivFD, two"
 method = "univfd"
 pictures = 2
 
 [[rows]]
-name = "four"
+name = "UnivFD, four"
 method = "univfd"
 pictures = 4
 
 [[rows]]
-name = "as there"
+name = "UnivFD, as there"
 method = "univfd"
 
 [[claims]]
 says = "Four are better than two"
 metric = "auc"
-plus = [{ row = "four" }]
-minus = [{ row = "two" }]
+plus = [{ row = "UnivFD, four" }]
+minus = [{ row = "UnivFD, two" }]
 """
 
 
@@ -115,10 +118,40 @@ def test_each_number_has_a_head_of_its_own(
     assert len(list((tmp_path / "store").glob("*/heads/*.safetensors"))) == 3
     assert "few: 5 pictures by painted to learn from, where the recipe asks for 6" in caplog.messages
     assert {row.method for row in found.rows} == {"univfd"}
+    curves = pq.read_table(tmp_path / "out" / "curves.parquet").to_pylist()
+    assert [(one["line"], one["at"], one["axis"]) for one in curves] == [
+        ("UnivFD", at, "pictures") for at in ("two", "four", "as there")
+    ]
+    means = [row.value for row in found.rows if (row.generator, row.metric) == ("macro", "auc")]
+    assert [one["value"] for one in curves] == means
+    drawn = (tmp_path / "out" / "curves.svg").read_text()
+    assert all(word in drawn for word in ("UnivFD", "two", "four", "as there", "pictures", "AUC"))
+    assert tmp_path / "out" / "curves.svg" in found.files
     caplog.clear()
     again = reproduce(few, **shared, out=tmp_path / "out", max_minutes=None)
     assert again.rows == found.rows
     assert not [one for one in caplog.messages if "training" in one]
+
+
+def test_a_table_without_the_extra_for_plots_is_whole_but_its_figure(
+    few: str, pictures: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise MissingExtra("pip install 'unprompt[plots]'")
+
+    monkeypatch.setattr("unprompt.workflows.laboratory.figure.write_figure", refused)
+    shared = {"data": pictures, "suite": "fake", "store": tmp_path / "store", "options": {"epochs": 1}, "repeats": 20}
+    found = reproduce(few, **shared, out=tmp_path / "out", max_minutes=None)
+    assert (tmp_path / "out" / "claims.json").is_file()
+    assert not [path for path in found.files if path.stem == "curves"]
+    assert "few is without its figure: pip install 'unprompt[plots]'" in caplog.messages
+
+
+def test_rows_of_a_table_with_an_axis_say_where_they_stand(tmp_path: Path) -> None:
+    path = tmp_path / "few.toml"
+    path.write_text(RECIPE.replace("UnivFD, two", "two"))
+    with pytest.raises(DataError, match="a row is named 'two', where a table with an axis has LINE, LEVEL"):
+        recipe(str(path))
 
 
 def test_our_own_curves_go_up_by_rows_of_one_method() -> None:

@@ -4,6 +4,7 @@ from unprompt.analysis.alignment import alignment_table, cosines, direction, dra
 from unprompt.analysis.consistency import Redrawn, alike, consistency_table, draw_consistency, psnr
 from unprompt.analysis.curves import Scored, draw_det, draw_reliability, draw_roc, reliability_table, roc_table
 from unprompt.analysis.files import check_forms, read_numbers, write_figure
+from unprompt.analysis.levels import draw_levels, levels_table
 from unprompt.analysis.robustness import draw_robustness, robustness_table
 from unprompt.analysis.shift import Gap, draw_shift, gap, shift_table
 from unprompt.analysis.sign import draw_sign, sign_table
@@ -22,6 +23,7 @@ __all__ = [
     "draw_alignment",
     "draw_consistency",
     "draw_det",
+    "draw_levels",
     "draw_reliability",
     "draw_robustness",
     "draw_roc",
@@ -30,6 +32,7 @@ __all__ = [
     "draw_tsne",
     "embedded",
     "gap",
+    "levels_table",
     "psnr",
     "read_numbers",
     "reliability_table",

@@ -126,11 +126,15 @@ class TableRecipe(Recipe):
     claims: Several[Claim]
     perturbations: tuple[str, ...] = ()
     """Columns of the table in place of the test sets, of which each then holds the mean; name:value,..."""
+    axis: str = ""
+    """Of the curves that are drawn beside a table whose rows are named "LINE, LEVEL": what a level counts."""
     candidates: tuple[Column, ...] = ()
     """Of a table of attribution: the generators that each head tells from all others, and its columns."""
 
     def __post_init__(self) -> None:
         names = [row.name for row in self.rows]
+        if self.axis and (lines := [name for name in names if ", " not in name]):
+            raise ValueError(f"a row is named {lines[0]!r}, where a table with an axis has LINE, LEVEL")
         for number, claim in enumerate(self.claims):
             for term in (*claim.plus, *claim.minus):
                 if term.row not in names:

@@ -22,7 +22,7 @@ from unprompt.store.files import locked
 from unprompt.structured_text import read_object
 from unprompt.urls import local_path
 from unprompt.workflows.laboratory.cells import Bench
-from unprompt.workflows.laboratory.figure import draw_figure
+from unprompt.workflows.laboratory.figure import draw_curves, draw_figure
 from unprompt.workflows.laboratory.numbers import result_rows
 from unprompt.workflows.planning.dry_run import DryRun, estimate
 from unprompt.workflows.planning.recipe_files import recipe
@@ -209,6 +209,7 @@ def _written(
     for path in files:
         write_rows(path, rows)
     files += _written_texts(folder, recipe, suite, rulings, grids)
+    files += draw_curves(recipe, found, folder)
     return Reproduction(
         recipe.name, tuple(rows), tuple(rulings), tuple(grids), _absent(selection), missing, tuple(files)
     )

@@ -1,4 +1,4 @@
-"""A paper's figure: the evidence of its methods, the drawing, and what its numbers say to its claims."""
+"""A paper's figure: the evidence of its methods, the drawing, and what its numbers say to its claims; and curves."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from unprompt.analysis import write_figure
-from unprompt.evaluation import FigureRecipe, Ruling
+from unprompt.analysis import draw_levels, levels_table, write_figure
+from unprompt.errors import MissingExtra
+from unprompt.evaluation import FigureRecipe, Measurements, Ruling, TableRecipe
+from unprompt.evaluation.pictures import MACRO
 from unprompt.store import Store
 from unprompt.workflows.figures.inputs import FigureInputs
 from unprompt.workflows.figures.numbers import FIGURES
@@ -37,3 +39,16 @@ def draw_figure(
     figure = FIGURES[recipe.figure]
     table = figure.collect(inputs)
     return write_figure(folder, recipe.figure, figure.draw, table, FORMS), recipe.rule(table.to_pylist())
+
+
+def draw_curves(recipe: TableRecipe, found: Measurements, folder: Path) -> list[Path]:
+    """Files of the first metric's means over the recipe's axis; a table that has none, or no drawing, has no files."""
+    if not recipe.axis:
+        return []
+    metric = recipe.metrics[0]
+    points = {name: cells[MACRO][metric].interval() for (name, chain), cells in found.cells.items() if not chain}
+    try:
+        return write_figure(folder, "curves", draw_levels, levels_table(points, metric, recipe.axis), FORMS)
+    except MissingExtra as error:
+        log.warning(f"{recipe.name} is without its figure: {error}")
+        return []
