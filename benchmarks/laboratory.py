@@ -18,24 +18,30 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
+from urllib.parse import parse_qsl
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from unprompt.evaluation import FigureRecipe, Ruling
+from unprompt.analysis import draw_levels, levels_table
+from unprompt.analysis.style import looks, saver
+from unprompt.evaluation import FigureRecipe, Interval, Ruling
+from unprompt.evaluation.laboratory import LEVEL, Answer
 from unprompt.recipes.figures import encoded
 from unprompt.report.grid import Grid, markdown
 from unprompt.report.paper_table import claims_grid
 from unprompt.report.results import read_rows, words
+from unprompt.store import write_aside
 from unprompt.workflows.planning.recipe_files import recipe, recipes
 
 HERE = Path(__file__).resolve().parent
 HEAD = """# The laboratory
 
-Each claim of the four papers that one of the recipes asks about, answered by what was measured. This page is written by
-`python benchmarks/laboratory.py` from the results that `unprompt reproduce` stored, which lie condensed in
-`laboratory.json.gz`; nothing here is typed. `make laboratory` runs all of it again. What we believe the reasons are:
-[miniature.md](miniature.md#the-papers-claims-here).
+Each claim of the four papers that one of the recipes asks about, and questions of our own (`beyond/`), answered by what
+was measured. This page is written by `python benchmarks/laboratory.py` from the results that `unprompt reproduce`
+stored, which lie condensed in `laboratory.json.gz`; nothing here is typed. `make laboratory` runs all of it again. What
+we believe the reasons are: [miniature.md](miniature.md#the-papers-claims-here).
 
 A claim **holds** where the paired interval of the difference, at 95 % over pictures (and over seeds where there are
 several), lies above its bound; it **does not hold** where it lies under it; else it is **undecided**. The bound is 0
@@ -67,7 +73,19 @@ def entry(folder: Path) -> dict[str, Any]:
     kept = {name: settings[name] for name in ("pictures", "seeds", "seed", "learned")}
     claims = [[claim[name] for name in RULING] for claim in told["claims"]]
     asked = digest([claim["says"] for claim in told["claims"]])
-    return {"recipe": told["recipe"], "suite": told["suite"], **kept, "asked": asked, "claims": claims, "means": means}
+    made_of = {"recipe": told["recipe"], "suite": told["suite"], "camera": camera(told["data"])}
+    return {**made_of, **kept, "asked": asked, "claims": claims, "means": means}
+
+
+def camera(data: Sequence[str]) -> str:
+    """Of the little world's pictures, as a data specification names it; empty = the plain one."""
+    asked = [one for spec in data for one in parse_qsl(spec.partition("?")[2])]
+    return dict(asked).get("camera", "")
+
+
+def key(run: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What no two runs of the page share."""
+    return run["recipe"], run["suite"], run["camera"]
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -93,13 +111,13 @@ def rulings(run: Mapping[str, Any]) -> list[Ruling]:
     return [Ruling(said, **dict(zip(RULING, one, strict=True))) for said, one in zip(says, run["claims"], strict=True)]
 
 
-def with_costs(runs: Mapping[tuple[str, str], dict[str, Any]], root: Path) -> None:
+def with_costs(runs: Mapping[tuple[str, str, str], dict[str, Any]], root: Path) -> None:
     """Add what ``laboratory_runs.py`` noted of the runs in its folder: ``first`` and ``stored``."""
     file = root / "costs.json"
     if file.exists():
         noted = json.loads(file.read_text("utf-8"))
         for name, took in noted["recipes"].items():
-            if run := runs.get((name, noted["settings"]["suite"])):
+            if run := runs.get((name, noted["settings"]["suite"], camera(noted["settings"]["data"]))):
                 run["took"] = {kind: [round(one["seconds"]), round(one["processor"])] for kind, one in took.items()}
 
 
@@ -112,8 +130,8 @@ def page(stored: Mapping[str, Any]) -> str:
     """The text of the page."""
     runs: list[dict[str, Any]] = stored["runs"]
     answers = Counter(claim.answer for run in runs for claim in rulings(run))
-    counted = ", ".join(f"{answers[name]} {name}" for name in ("holds", "does not hold", "undecided", "not run"))
-    parts = [HEAD, f"Of {answers.total()} claims asked about: {counted}.\n"]
+    counted = ", ".join(f"{answers[name]} {name}" for name in get_args(Answer))
+    parts = [HEAD, f"Of {answers.total()} claims asked about: {counted}.\n", markdown([_glance(runs)])]
     parts += [part for run in runs for part in _run(run)]
     if stored["signs"]:
         parts += ["## The sign question\n", _signs(stored["signs"])]
@@ -125,13 +143,46 @@ def page(stored: Mapping[str, Any]) -> str:
     return "\n".join(parts) + "\n"
 
 
+def _glance(runs: Sequence[Mapping[str, Any]]) -> Grid:
+    """A line a run: how many claims were answered how."""
+    lines = []
+    for run in runs:
+        found = rulings(run)
+        answers = [sum(one.answer == name for one in found) for name in get_args(Answer)]
+        pictures = max((one.n_real + one.n_generated for one in found), default=0)
+        lines.append((_heading(run), "yes" if run["pictures"] else "", *map(str, (pictures, *answers))))
+    return Grid("At a glance", ("table or figure", "quick", "pictures", *get_args(Answer)), tuple(lines), labels=2)
+
+
+def _heading(run: Mapping[str, Any]) -> str:
+    return f"{run['recipe']}, camera {run['camera']}" if run["camera"] else str(run["recipe"])
+
+
+def drawing(run: Mapping[str, Any]) -> str:
+    """Name of the file of a run's curves."""
+    return f"laboratory-{_heading(run).replace('/', '-').replace(', camera ', '-')}.svg"
+
+
+def curves(run: Mapping[str, Any]) -> pa.Table | None:
+    """The means of the first metric over the recipe's axis; None of a recipe without one."""
+    made = recipe(run["recipe"])
+    if isinstance(made, FigureRecipe) or not made.axis:
+        return None
+    points = {
+        row: Interval(value, low, high, LEVEL)
+        for row, chain, generator, metric, value, low, high in run["means"]
+        if (chain, generator, metric) == ("", "macro", made.metrics[0])
+    }
+    return levels_table(points, made.metrics[0], made.axis)
+
+
 def _run(run: Mapping[str, Any]) -> Iterator[str]:
     made = recipe(run["recipe"])
     taken = (
         f"at most {run['pictures']} pictures of each label, generator and split" if run["pictures"] else "all pictures"
     )
     heads = "one training of each head" if run["seeds"] == 1 else f"{run['seeds']} trainings of each head"
-    yield f"## {run['recipe']}: {made.title}\n"
+    yield f"## {_heading(run)}: {made.title}\n"
     quick = "**Quick**: " if run["pictures"] else ""
     figure = isinstance(made, FigureRecipe)
     learned = "nothing is learned" if figure else f"{heads}; learned from {', '.join(run['learned'])}"
@@ -140,6 +191,8 @@ def _run(run: Mapping[str, Any]) -> Iterator[str]:
     yield markdown([Grid("Claims", claims.header, claims.rows, labels=2)])
     if not figure:
         yield markdown([_means(run, made.perturbations)])
+    if curves(run):
+        yield f"![{made.title}]({drawing(run)})\n"
 
 
 def _means(run: Mapping[str, Any], perturbations: Sequence[str]) -> Grid:
@@ -179,8 +232,15 @@ def _signs(rows: Sequence[Mapping[str, Any]]) -> str:
         )
         for row in rows
     )
-    header = ("suite", "distance from the caption", "generator", "generated pictures align", "P(generated further)")
-    header += ("difference of means, in standard deviations of real pictures", "pictures")
+    header: tuple[str, ...] = (
+        "suite",
+        "distance from the caption",
+        "generator",
+        "generated pictures align",
+        "P(generated further)",
+        "difference of means, in standard deviations of real pictures",
+        "pictures",
+    )
     return markdown([Grid("Do generated pictures align more or less with their captions?", header, body, labels=4)])
 
 
@@ -188,11 +248,17 @@ def _times(runs: Sequence[Mapping[str, Any]]) -> Grid:
     """A line a run, and their sum; the second time where there was one."""
     kinds = [kind for kind in ("first", "stored") if any(kind in run["took"] for run in runs)]
     lines = [
-        (run["recipe"], *(f"{one:,}" if one else "" for kind in kinds for one in run["took"].get(kind, (0, 0))))
+        (_heading(run), *(f"{one:,}" if one else "" for kind in kinds for one in run["took"].get(kind, (0, 0))))
         for run in runs
     ]
     total = sum(run["took"]["first"][1] for run in runs)
-    header = ("recipe", "seconds", "processor seconds", "with everything stored: seconds", "processor seconds")
+    header: tuple[str, ...] = (
+        "recipe",
+        "seconds",
+        "processor seconds",
+        "with everything stored: seconds",
+        "processor seconds",
+    )
     header = header[: 1 + 2 * len(kinds)]
     return Grid(
         f"{total / 3600:.1f} hours of a processor; what a former recipe stored is not made again", header, tuple(lines)
@@ -208,18 +274,20 @@ def main(words_given: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(words_given)
     kept = chosen.page.with_suffix(".json.gz")
     stored = read(kept) if kept.exists() else {"runs": [], "signs": []}
-    runs = {(one["recipe"], one["suite"]): one for one in stored["runs"]}
+    runs = {key(one): one for one in stored["runs"]}
     for root in chosen.results:
-        for claims in sorted(root.rglob("claims.json")):
-            made = entry(claims.parent)
-            runs[made["recipe"], made["suite"]] = made
+        runs |= {key(made): made for made in (entry(path.parent) for path in sorted(root.rglob("claims.json")))}
         with_costs(runs, root)
     found = dict(one.split("=", 1) for one in chosen.sign)
     others = [row for row in stored["signs"] if row["suite"] not in found]
     told = [*others, *(row for suite, path in found.items() for row in signs(suite, Path(path)))]
-    whole = {"runs": [runs[key] for key in sorted(runs)], "signs": told}
+    whole = {"runs": [runs[one] for one in sorted(runs)], "signs": told}
     kept.write_bytes(gzip.compress(encoded(whole), mtime=0))
     chosen.page.write_text(page(read(kept)), "utf-8")
+    for run in whole["runs"]:
+        if table := curves(run):
+            with looks():
+                write_aside(chosen.page.with_name(drawing(run)), saver(draw_levels(table), "svg"))
     return 0
 
 

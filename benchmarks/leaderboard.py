@@ -4,8 +4,8 @@
 
 Rows and worlds stand in ``leaderboard.toml``. A row is a checkpoint and what ``evaluate`` says of it, both in the
 cache: what is there, and was made from the same pictures, settings and models, is not made again, and an interrupted
-run goes on where it was. ``docs/leaderboard.md`` is written from ``docs/leaderboard.json.gz``; a world that is not given
-stays as it is. MANIFEST: of ``miniature`` the list that ``make miniature`` leaves in its cache
+run goes on where it was. ``docs/leaderboard.md`` is written from ``docs/leaderboard.json.gz``; a world that is not
+given stays as it is. MANIFEST: of ``miniature`` the list that ``make miniature`` leaves in its cache
 (``pictures/manifest.csv``), of ``photographs`` a list after ``unprompt audit --align``. ``--only METHOD`` makes single
 rows and writes no page.
 """

@@ -208,7 +208,7 @@ def _written(
     files = [folder / f"results{suffix}" for suffix in (".parquet", ".json")]
     for path in files:
         write_rows(path, rows)
-    files += _written_texts(folder, recipe, suite, rulings, grids)
+    files += _written_texts(folder, recipe, bench, rulings, grids)
     files += draw_curves(recipe, found, folder)
     return Reproduction(
         recipe.name, tuple(rows), tuple(rulings), tuple(grids), _absent(selection), missing, tuple(files)
@@ -218,7 +218,7 @@ def _written(
 def _drawn(folder: Path, recipe: FigureRecipe, bench: Bench, missing: Mapping[str, str], seed: int) -> Reproduction:
     files, rulings = draw_figure(recipe, bench, folder, missing, seed)
     grids = [claims_grid(rulings, points=False)] if rulings else []
-    files += _written_texts(folder, recipe, Manifest.read(bench.suite).called, rulings, grids)
+    files += _written_texts(folder, recipe, bench, rulings, grids)
     return Reproduction(recipe.name, (), tuple(rulings), tuple(grids), _absent(bench.selection), missing, tuple(files))
 
 
@@ -227,11 +227,12 @@ def _absent(selection: RecipeSamples) -> tuple[str, ...]:
 
 
 def _written_texts(
-    folder: Path, recipe: Recipe, suite: str, rulings: Sequence[Ruling], grids: Sequence[Grid]
+    folder: Path, recipe: Recipe, bench: Bench, rulings: Sequence[Ruling], grids: Sequence[Grid]
 ) -> list[Path]:
     """The files of the tables and of the claims."""
     texts = {f"{TABLE}{suffix}": render(grids, suffix) for suffix in FORMS} if grids else {}
-    claims = {"recipe": recipe.name, "suite": suite, "claims": [asdict(one) for one in rulings]}
+    suite, data = Manifest.read(bench.suite).called, bench.selection.data
+    claims = {"recipe": recipe.name, "suite": suite, "data": data, "claims": [asdict(one) for one in rulings]}
     texts[CLAIMS] = json.dumps(claims, indent=1, allow_nan=False)
     for name, text in texts.items():
         write_aside(folder / name, lambda file, text=text: file.write(text.encode("utf-8")))  # type: ignore[misc]

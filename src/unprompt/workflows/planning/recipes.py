@@ -59,6 +59,8 @@ class RecipeSamples:
     """The data has none of the paper's generators."""
     problems: tuple[str, ...]
     """Why nothing can be trained or tested."""
+    data: tuple[str, ...] = ()
+    """Where they come from, as data specifications."""
     short: tuple[str, ...] = ()
     """Where the data has fewer pictures to learn from than the recipe asks for."""
 
@@ -104,7 +106,7 @@ def specs_of(recipe: Recipe, data: Sequence[str], suite: str) -> list[str]:
 
 def select(
     recipe: TableRecipe | FigureRecipe,
-    specs: Iterable[str],
+    specs: Sequence[str],
     train: Sequence[str] | None = None,
     pictures: int | None = None,
 ) -> RecipeSamples:
@@ -148,6 +150,7 @@ def select(
             )
         ),
         rows={row.name: _learned(recipe.training(row), standing_in, asked) for row in recipe.rows},
+        data=tuple(specs),
         short=tuple(one for key, own in kept.items() if not pictures for one in _short(own, key)),
     )
 
