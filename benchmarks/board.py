@@ -15,6 +15,7 @@ from unprompt import Sample
 from unprompt.detectors.checkpoint import digest, read_header
 from unprompt.errors import DataError, OptionError
 from unprompt.evaluation import Result
+from unprompt.instruments import Manifest
 from unprompt.report.grid import Grid, markdown
 from unprompt.report.results import words
 from unprompt.types import Split
@@ -82,12 +83,19 @@ def worlds(path: Path) -> dict[str, World]:
 
 
 def _parts(told: Mapping[str, Any]) -> dict[str, Any]:
-    rows = tuple(Row(**row) for row in told["rows"])
+    rows = tuple(_row(row, told["suite"]) for row in told["rows"])
     names = Counter(row.called() for row in rows)
     if twice := [name for name, count in names.items() if count > 1]:
         raise OptionError(f"two rows are called {twice[0]!r}, expected one: give a `name`")
     lists = {name: tuple(told.get(name, ())) for name in ("taught", "pairs")}
     return {"rows": rows, **lists, "about": told["about"].strip()}
+
+
+def _row(told: Mapping[str, Any], suite: str) -> Row:
+    """With the options that the suite's own file gives to its method; those of a shipped head lie in the head."""
+    row = Row(**told)
+    own = {} if row.shipped else Manifest.read(row.suite or suite).options_of(row.method)
+    return replace(row, settings={**own, **row.settings})
 
 
 def lot(sample: Sample, root: Path, purpose: str) -> float:

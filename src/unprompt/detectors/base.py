@@ -26,7 +26,7 @@ from unprompt.detectors import checkpoint
 from unprompt.detectors.calibration import Calibration, Isotonic, Thresholds, sigmoid, stored_calibration
 from unprompt.detectors.checkpoint import Header
 from unprompt.detectors.options import Options as AnyOptions
-from unprompt.errors import CheckpointError, DataError, first_cause
+from unprompt.errors import CheckpointError, DataError, OptionError, SuiteError, first_cause
 from unprompt.evidence.base import Extractor
 from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.sequence import StoredEvidence
@@ -82,9 +82,17 @@ class Model(ABC, Generic[E, O]):
         return cast(O, cls.Options())
 
     @classmethod
-    def fitting_options(cls, suite: Suite) -> O:
+    def sized_options(cls, suite: Suite) -> O:
         """The same, with the sizes that fit the suite's instruments."""
         return cls.options_for(suite.manifest)
+
+    @classmethod
+    def fitting_options(cls, suite: Suite) -> O:
+        """The same, with what the suite's file gives to the method; :class:`SuiteError` where it gives what is none."""
+        try:
+            return cast(O, cls.sized_options(suite).override(suite.manifest.options_of(cls.method)))
+        except OptionError as error:
+            raise SuiteError(f"{suite.manifest.file}: methods.{cls.method}.options: {error}") from error
 
     @classmethod
     def picture_side(cls, suite: Suite) -> int | None:

@@ -32,7 +32,7 @@ class PlainDetector(PixelDetector):
         return cls.Options(backbone="suite" if spec is not None and spec.kind == cls.kind else "scratch")
 
     @classmethod
-    def fitting_options(cls, suite: Suite) -> TrunkOptions:
+    def sized_options(cls, suite: Suite) -> TrunkOptions:
         options, side = cls.options_for(suite.manifest), cls.picture_side(suite)
         if side is None or side >= SMALL:
             return options

@@ -142,7 +142,7 @@ class PictureDetector(Detector[E, TrunkOptions]):
         return cls.Options(backbone="suite" if pretrained else "scratch", trunk=cls.sizes)
 
     @classmethod
-    def fitting_options(cls, suite: Suite) -> TrunkOptions:
+    def sized_options(cls, suite: Suite) -> TrunkOptions:
         """The paper's; where the suite's pictures are small, the same shares of them, and a small network."""
         options, side = cls.options_for(suite.manifest), cls.picture_side(suite)
         if side is None or side >= SMALL:

@@ -21,6 +21,8 @@
     [instruments.captioner.parameters]
     beams = 3
 
+    [methods.semgir]                        # what a training has in place of the paper's options; `--set` goes above it
+    options = { epochs = 30 }
     [methods.semgir.instruments.encoder]    # what one method alone uses instead; keys as above
 
     [lanes.fast]                            # a faster way of all models at once, by `--lane fast`
@@ -194,6 +196,10 @@ class Manifest:
     def overrides(self, method: str) -> Mapping[str, Spec]:
         """Role -> spec of what the file gives to one method alone."""
         return self.methods[method].instruments if method in self.methods else {}
+
+    def options_of(self, method: str) -> Mapping[str, Any]:
+        """What a training of the method has in place of the paper's options."""
+        return self.methods[method].options if method in self.methods else {}
 
     def instruments_of(self, method: str = "") -> Mapping[str, Spec]:
         """Role -> spec, with the method's own in place of the common ones."""

@@ -167,3 +167,5 @@ class MethodTable:
     """What the file gives to one method alone."""
 
     instruments: ByRole = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What a training on this suite's evidence has in place of the paper's options."""

@@ -97,6 +97,7 @@ def _lines(manifest: Manifest) -> Iterator[str]:
         yield f"parameters = {_inline(lane.parameters)}"
     tables: dict[str, Spec] = {f"instruments.{role}": spec for role, spec in manifest.instruments.items()}
     for method, own in manifest.methods.items():
+        yield from [f"[methods.{_value(method)}]", f"options = {_inline(own.options)}"] if own.options else []
         tables |= {f"methods.{_value(method)}.instruments.{role}": spec for role, spec in own.instruments.items()}
     tables |= {f"generators.{_value(name)}": spec for name, spec in manifest.generators.items()}
     for place, spec in tables.items():
@@ -114,6 +115,8 @@ def _inline(table: Mapping[str, Any]) -> str:
     return "{ " + ", ".join(f"{_value(name)} = {_value(value)}" for name, value in table.items()) + " }"
 
 
-def _value(value: str | int | float | bool) -> str:
-    """Texts, numbers and truth values are written alike in JSON and in TOML, but for one character."""
+def _value(value: Any) -> str:
+    """Texts, numbers, truth values and lists are written alike in JSON and in TOML, but for one character."""
+    if isinstance(value, Mapping):
+        return _inline(value)
     return json.dumps(value, allow_nan=False).replace("\x7f", "\\u007f")

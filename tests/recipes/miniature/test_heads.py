@@ -110,7 +110,8 @@ def test_detection_meets_the_sibling_only_in_the_test_and_attribution_learns_it(
     for name in ("HEADS", "EXTRACTED"):
         monkeypatch.setattr(heads, name, ("clip-probe", "semgir-a"))
     monkeypatch.setattr(heads, "DRAWS", 1)  # no spread, of which the figures here tell nothing
-    monkeypatch.setitem(heads.SETTINGS, "semgir-a", {"epochs": 1})
+    monkeypatch.setattr(assemble, "OPTIONS", {"semgir-a": {"epochs": 1}})
+    write_manifest(context.suite)
     figures = heads.make(context)
     makers = ("diffusion", "sibling", "flow")
     assert set(figures) == {f"clip-probe, {one}" for one in makers} | {f"semgir-a, {one}" for one in (*makers, "real")}

@@ -71,7 +71,7 @@ class ClipLayersDetector(Detector[LayersEvidence, ClipLayersOptions]):
         return len(self.options.layers) * self.suite.vision.width
 
     @classmethod
-    def fitting_options(cls, suite: Suite) -> ClipLayersOptions:
+    def sized_options(cls, suite: Suite) -> ClipLayersOptions:
         depth = suite.of(cls.method).vision.depth
         return ClipLayersOptions(layers=tuple(range(max(1, depth // 2), depth + 1)))
 

@@ -118,7 +118,7 @@ class DrctDetector(Detector[DrctEvidence, DrctOptions]):
     network: DrctNetwork
 
     @classmethod
-    def fitting_options(cls, suite: Suite) -> DrctOptions:
+    def sized_options(cls, suite: Suite) -> DrctOptions:
         """The paper's for an encoder of 224 pixels; for another one the same shares."""
         side = require_vision_tower(suite.of(cls.method).encoder).side
         return DrctOptions(resize=round(side * 256 / 224), crop=side)

@@ -74,7 +74,7 @@ class FredectDetector(LinearDetector[PixelEvidence]):
     options: FredectOptions
 
     @classmethod
-    def fitting_options(cls, suite: Suite) -> FredectOptions:
+    def sized_options(cls, suite: Suite) -> FredectOptions:
         """The paper's; where the suite's pictures are smaller, all of them."""
         side = cls.picture_side(suite)
         return FredectOptions() if side is None else FredectOptions(side=min(128, side))

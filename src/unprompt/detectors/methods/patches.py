@@ -183,7 +183,7 @@ class PatchesDetector(Detector[PixelEvidence, PatchesOptions]):
     network: PatchNetwork
 
     @classmethod
-    def fitting_options(cls, suite: Suite) -> PatchesOptions:
+    def sized_options(cls, suite: Suite) -> PatchesOptions:
         """Ours for photographs; where the suite's pictures are smaller, patches of their size."""
         if (fitting := cls.picture_side(suite)) is None:
             return PatchesOptions()

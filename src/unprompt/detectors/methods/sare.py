@@ -133,7 +133,7 @@ class SareDetector(Detector[SareEvidence, SareOptions]):
     network: SareNetwork
 
     @classmethod
-    def fitting_options(cls, suite: Suite) -> SareOptions:
+    def sized_options(cls, suite: Suite) -> SareOptions:
         """The paper's for 224 pixels; for another encoder the same shares and a semantic encoder with a grid."""
         side = require_vision_tower(suite.of(cls.method).encoder).side
         semantic = ResNetSizes() if ResNetSizes().grid(side) >= CELLS else ResNetSizes.small(side)

@@ -64,7 +64,7 @@ class SemgirDetector(Detector[SemgirEvidence, SemgirOptions]):
     roles: ClassVar[tuple[str, ...]] = ("encoder",)
 
     @classmethod
-    def fitting_options(cls, suite: Suite) -> SemgirOptions:
+    def sized_options(cls, suite: Suite) -> SemgirOptions:
         """A slim Combiner for a small encoder."""
         return SemgirOptions(widening=fitting_widening(suite.of(cls.method).encoder))
 

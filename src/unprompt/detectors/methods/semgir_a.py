@@ -108,7 +108,7 @@ class SemgirAttributor(Attributor[AttributionEvidence, SemgirAOptions]):
         return SemgirAOptions(generators=candidates_of(manifest, cls.method))
 
     @classmethod
-    def fitting_options(cls, suite: Suite) -> SemgirAOptions:
+    def sized_options(cls, suite: Suite) -> SemgirAOptions:
         """A slim Combiner for a small encoder."""
         widening = fitting_widening(suite.of(cls.method).encoder)
         return replace(cls.options_for(suite.manifest), widening=widening)

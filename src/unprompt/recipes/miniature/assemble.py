@@ -68,6 +68,18 @@ ENTRIES: Final = {
         "stable-diffusion", "sibling", {"strength": 0.5, "steps": 20, "guidance": 3.0, "side": 64}, candidate=True
     ),
 }
+OPTIONS: Final[Mapping[str, Mapping[str, int | float | bool]]] = {
+    "sare": {"epochs": 30, "batch": 32, "rate": 5e-4, "encoder_rate": 5e-5},
+    "semgir": {"epochs": 30},
+    "semgir-a": {"epochs": 14, "rate": 2e-4, "layers": 3, "learn_text": False, "mirror": True},
+    "tidy": {"batch": 64},
+    "item": {"batch": 64},
+    "npr": {"epochs": 5},
+    "gramnet": {"epochs": 6, "rate": 1e-3},
+    "drct": {"epochs": 5, "batch": 64, "rate": 1e-3},
+    "univfd": {"rate": 1e-2},
+}
+"""Where the papers' schedules, made for 10^5 pictures, are too short or too long here, or a head is too large."""
 LANES: Final[Mapping[str, Mapping[str, str | float]]] = {
     "fast": {"solver": "dpm-solver++", "steps": 4, "guided_above": 0.3},
     "draft": {"solver": "dpm-solver++", "steps": 2},
@@ -117,6 +129,7 @@ def write_manifest(folder: Path) -> Path:
             *([_table("heads", {method: f"heads/{method}.safetensors" for method in heads})] if heads else []),
             *([_table("digests", {name: file_digest(folder / name) for name in named})] if named else []),
             *_entries(folder),
+            *(f"{_table(f'methods.{method}', {})}\noptions = {_inline(told)}" for method, told in OPTIONS.items()),
             *(_lane(name, parameters) for name, parameters in LANES.items()),
         ]
     )
@@ -136,15 +149,13 @@ def _entries(folder: Path) -> Iterator[str]:
         if (folder / entry.path).is_dir():
             facts: dict[str, str | bool] = {"class": entry.kind, "path": entry.path, "digest": entry.digest(folder)}
             facts |= {"licence": "Apache-2.0"} | ({"candidate": True} if entry.candidate else {})
-            inline = ", ".join(f"{name} = {json.dumps(value)}" for name, value in entry.parameters.items())
-            yield _table(place, facts) + (f"\nparameters = {{ {inline} }}" if inline else "")
+            yield _table(place, facts) + (f"\nparameters = {_inline(entry.parameters)}" if entry.parameters else "")
 
 
 def _lane(name: str, parameters: Mapping[str, str | float]) -> str:
     drawing = [place.removeprefix("instruments.") for place, entry in ENTRIES.items() if "steps" in entry.parameters]
-    pairs = ((f"{place}.{key}", value) for place in drawing for key, value in parameters.items())
-    inline = ", ".join(f"{json.dumps(key)} = {json.dumps(value)}" for key, value in pairs)
-    return _table(f"lanes.{name}", {"fitted": _fitted(name)}) + f"\nparameters = {{ {inline} }}"
+    whole = {f"{place}.{key}": value for place in drawing for key, value in parameters.items()}
+    return _table(f"lanes.{name}", {"fitted": _fitted(name)}) + f"\nparameters = {_inline(whole)}"
 
 
 def _fitted(lane: str) -> str:
@@ -155,6 +166,10 @@ def _table(name: str, facts: Mapping[str, str | bool]) -> str:
     # A string of JSON without control characters is one of TOML too, and so is true.
     lines = [f"{_key(key)} = {json.dumps(value)}" for key, value in facts.items()]
     return "\n".join([f"[{name}]", *lines] if name else lines)
+
+
+def _inline(facts: Mapping[str, str | int | float | bool]) -> str:
+    return "{ " + ", ".join(f"{_key(name)} = {json.dumps(value)}" for name, value in facts.items()) + " }"
 
 
 def _key(name: str) -> str:

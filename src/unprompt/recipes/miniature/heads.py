@@ -48,15 +48,6 @@ WORLD_SEEDS: Final = 100_000
 """This far behind a split's own scenes lie those of the world check."""
 DRAWS: Final = 4
 """Noise samples that measure how far a score moves."""
-SETTINGS: Final[dict[str, dict[str, float]]] = {
-    "sare": {"epochs": 30, "batch": 32, "rate": 5e-4, "encoder_rate": 5e-5},
-    "semgir": {"epochs": 30},
-    "semgir-a": {"epochs": 14, "rate": 2e-4, "layers": 3, "learn_text": False, "mirror": True},
-    "tidy": {"batch": 64},
-    "item": {"batch": 64},
-}
-"""Where the papers' schedules, made for 10^5 pictures, are too short for this world, or a head too large."""
-
 Table = dict[str, Any]
 """JSON of an evaluation table."""
 
@@ -122,12 +113,7 @@ class Apprentices:
         stamp, key = self.context.stamp(f"head-{method}"), self._key(method)
         stored = read_object(stamp) if stamp.exists() and head.exists() else {}
         if stored.get("key") != key:
-            chosen = [
-                word
-                for pair in SETTINGS.get(method, {}).items()
-                for word in ("--set", f"{pair[0]}={json.dumps(pair[1])}")
-            ]
-            chosen += [] if method in ATTRIBUTORS else ["--generators", SEEN]
+            chosen = [] if method in ATTRIBUTORS else ["--generators", SEEN]
             self._verb("train", method, *evidence, "--out", str(head), "--half", *chosen)
             put(stamp, json.dumps({"key": key}).encode())
             write_manifest(self.context.suite)  # with the digest of the new head
@@ -163,7 +149,6 @@ class Apprentices:
                 self._store.read_view(one).fingerprint,
                 EVERY[one].version,
                 EVERY[one].fitting_options(self._suite),
-                SETTINGS.get(one, {}),
                 "" if one in ATTRIBUTORS else SEEN,
             )
             for one in members or (method,)

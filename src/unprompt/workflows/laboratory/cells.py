@@ -155,11 +155,12 @@ class HeadCell:
     @cached_property
     def _stem(self) -> str:
         """A name that any other head has not: it tells all that moves the head, but the pictures."""
-        parts = self.row.method, EVERY[self.row.method].version, self.suite, Manifest.read(self.suite).version
+        manifest, method = Manifest.read(self.suite), self.row.method
+        parts = method, EVERY[method].version, self.suite, manifest.version, dict(manifest.options_of(method))
         selection, numbers = self.bench.selection, (self.bench.dtype, self.bench.learning["precision"])
         learned = selection.learned_by(self.row), selection.number_learned(self.row)
         made = fingerprint(*parts, self.options, self.seed, learned, list(self.candidates), numbers)
-        return f"{self.row.method}-{self.seed}-{made[:12]}"
+        return f"{method}-{self.seed}-{made[:12]}"
 
     @property
     def _told(self) -> str:
@@ -206,7 +207,8 @@ def with_models(manifest: Manifest, row: RecipeRow, folder: Path) -> Manifest:
         roles = " and ".join(row.models)
         raise SuiteError(f"suite {manifest.name!r} has no other {roles}: its models are files of its own ({local[0]})")
     own = {role: TypeAdapter(Spec).validate_python(stated, by_alias=True) for role, stated in row.models.items()}
-    methods = {**manifest.methods, row.method: MethodTable({**manifest.overrides(row.method), **own})}
+    told = MethodTable({**manifest.overrides(row.method), **own}, manifest.options_of(row.method))
+    methods = {**manifest.methods, row.method: told}
     file = folder / "suite.toml"
     return replace(manifest, file=file, methods=methods, heads={}, fallbacks={}, digests={}, world=None)
 
