@@ -90,7 +90,7 @@ class Model(ABC, Generic[E, O]):
     def fitting_options(cls, suite: Suite) -> O:
         """The same, with what the suite's file gives to the method; :class:`SuiteError` where it gives what is none."""
         try:
-            return cast(O, cls.sized_options(suite).override(suite.manifest.options_of(cls.method)))
+            return cls.sized_options(suite).override(suite.manifest.options_of(cls.method))
         except OptionError as error:
             raise SuiteError(f"{suite.manifest.file}: methods.{cls.method}.options: {error}") from error
 
