@@ -32,6 +32,19 @@ def paint(path: Path, generated: bool) -> None:
     Image.fromarray(np.clip(ramp + grain, 0, 255).astype(np.uint8)).save(path)
 
 
+def painted_list(folder: Path, counts: dict[str, int]) -> str:
+    """So many of each class in each split, by one generator; the data specification of their list."""
+    lines = ["path,label,generator,split"]
+    for split, count in counts.items():
+        for label, maker in enumerate(("painters", "painted")):
+            for number in range(count):
+                path = folder / f"{split}-{label}-{number}.png"
+                paint(path, bool(label))
+                lines.append(f"{path},{label},{maker},{split}")
+    (folder / "list.csv").write_text("\n".join(lines))
+    return f"manifest:{folder / 'list.csv'}"
+
+
 def names_for(split: str, prefix: str) -> list[str]:
     """Two stems that a carved split takes."""
     return [stem for number in range(200) if holdout_split(stem := f"{prefix}_{number:05d}") == split][:2]

@@ -10,13 +10,12 @@ import pytest
 
 from unprompt.errors import DataError, MissingExtra
 from unprompt.evaluation import TableRecipe
-from unprompt.types import GENERATED, REAL
 from unprompt.workflows.planning.dry_run import DryRun
 from unprompt.workflows.planning.recipe_files import recipe, recipes
 from unprompt.workflows.planning.recipes import Learned, select
 from unprompt.workflows.reproduce import Reproduction, reproduce
 
-from .benchmark_trees import paint
+from .benchmark_trees import painted_list
 
 RECIPE = """
 title = "Few"
@@ -63,16 +62,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory):
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Five of each class to learn from, where the recipe's own rows ask for six."""
-    folder = tmp_path_factory.mktemp("pictures")
-    lines = ["path,label,generator,split"]
-    for split, count in (("train", 5), ("validation", 2), ("test", 3)):
-        for label in (REAL, GENERATED):
-            for number in range(count):
-                name = f"{split}-{label}-{number}.png"
-                paint(folder / name, bool(label))
-                lines.append(f"{folder / name},{label},{'painted' if label else 'painters'},{split}")
-    (folder / "list.csv").write_text("\n".join(lines))
-    return f"manifest:{folder / 'list.csv'}"
+    return painted_list(tmp_path_factory.mktemp("pictures"), {"train": 5, "validation": 2, "test": 3})
 
 
 @pytest.fixture(scope="module")
@@ -163,4 +153,8 @@ def test_our_own_curves_go_up_by_rows_of_one_method() -> None:
         assert row.name.endswith(f", {row.pictures}")
     assert set(map(tuple, counts.values())) == {(10, 30, 100, 300, 1000)}
     assert made.train.pictures == 1000
-    assert [name for name in recipes() if name.startswith("beyond/")] == ["beyond/few-shot", "beyond/knob"]
+    assert [name for name in recipes() if name.startswith("beyond/")] == [
+        "beyond/few-shot",
+        "beyond/knob",
+        "beyond/nested",
+    ]

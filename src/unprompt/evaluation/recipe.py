@@ -50,7 +50,9 @@ class RecipeRow:
 
     name: str
     method: str = ""
-    """Empty = a method that this package lacks: the printed numbers stand alone."""
+    """Empty = a method that this package lacks, whose printed numbers stand alone, or a stack."""
+    stack: tuple[str, ...] = ()
+    """Rows whose heads are fused as a panel fuses its members: logistic stacking, fitted on validation pictures."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Of the method, as ``train --set`` takes them."""
     instruments: Mapping[str, Any] = field(default_factory=dict)
@@ -65,6 +67,8 @@ class RecipeRow:
     """Metric -> percent for each column and then their average, or the average alone; NaN = nothing was printed."""
 
     def __post_init__(self) -> None:
+        if self.stack and (self.method or len(self.stack) < 2):
+            raise ValueError(f"{self.name}: stack is {list(self.stack)!r}, expected two rows or more, and no method")
         if self.method and self.method not in EVERY:
             raise ValueError(f"{self.name}: no method {self.method!r} among {', '.join(EVERY)}")
 
@@ -132,26 +136,36 @@ class TableRecipe(Recipe):
     """Of a table of attribution: the generators that each head tells from all others, and its columns."""
 
     def __post_init__(self) -> None:
-        names = [row.name for row in self.rows]
-        if self.axis and (lines := [name for name in names if ", " not in name]):
-            raise ValueError(f"a row is named {lines[0]!r}, where a table with an axis has LINE, LEVEL")
-        for number, claim in enumerate(self.claims):
-            for term in (*claim.plus, *claim.minus):
-                if term.row not in names:
-                    raise ValueError(f"claims {number}: no row {term.row!r} among {', '.join(names)}")
-                if term.perturbation not in ("", *(["mean", *self.perturbations] if self.perturbations else [])):
-                    raise ValueError(f"claims {number}: no perturbation {term.perturbation!r} in this table")
         for metric in (*self.metrics, *(claim.metric for claim in self.claims)):
             if metric not in NAMES:
                 raise ValueError(f"metric {metric!r}; expected one of {NAMES}")
+        self._check_rows()
+        self._check_claims()
+
+    def _check_rows(self) -> None:
         sizes = {1, len(self.perturbations)} if self.perturbations else {1, len(self.printed_columns) + 1}
+        heads = [row.name for row in self.rows if row.method]
         for row in self.rows:
+            if self.axis and ", " not in row.name:
+                raise ValueError(f"a row is named {row.name!r}, where a table with an axis has LINE, LEVEL")
+            if row.stack and (self.candidates or not set(row.stack) <= set(heads)):
+                told = "a table without candidates" if self.candidates else f"some of {', '.join(heads)}"
+                raise ValueError(f"{row.name}: stack is {list(row.stack)!r}, expected {told}")
             for metric, numbers in row.paper.items():
                 if metric not in self.metrics:
                     raise ValueError(f"{row.name}: metric {metric!r}; expected one of {', '.join(self.metrics)}")
                 if len(numbers) not in sizes:
                     expected = " or ".join(map(str, sorted(sizes)))
                     raise ValueError(f"{row.name}: {metric} has {len(numbers)} numbers; expected {expected}")
+
+    def _check_claims(self) -> None:
+        names = [row.name for row in self.rows]
+        for number, claim in enumerate(self.claims):
+            for term in (*claim.plus, *claim.minus):
+                if term.row not in names:
+                    raise ValueError(f"claims {number}: no row {term.row!r} among {', '.join(names)}")
+                if term.perturbation not in ("", *(["mean", *self.perturbations] if self.perturbations else [])):
+                    raise ValueError(f"claims {number}: no perturbation {term.perturbation!r} in this table")
 
     def training(self, row: RecipeRow) -> TrainingSet:
         """What a row learns from."""

@@ -25,10 +25,11 @@ from unprompt.instruments.specs import MethodTable, Spec
 from unprompt.instruments.suite_file import to_toml
 from unprompt.perturbations import Chain
 from unprompt.store import Place, Store, fingerprint, write_aside
-from unprompt.types import REAL, Sample
+from unprompt.types import REAL, Sample, Split
 from unprompt.workflows.data.perturbed import perturbed_store
 from unprompt.workflows.extract import extract
 from unprompt.workflows.laboratory.scoring import Head, open_head, read_scores, scores_of, write_scores
+from unprompt.workflows.laboratory.stacking import stacked
 from unprompt.workflows.planning.recipes import RecipeSamples
 from unprompt.workflows.train import train
 
@@ -52,6 +53,9 @@ class Bench:
 
     def views(self, recipe: TableRecipe, row: RecipeRow, seed: int) -> Iterator[tuple[str, dict[str, HeadScores]]]:
         """Each perturbation of the table, nothing first, with what the row's heads say of the test pictures."""
+        if row.stack:
+            yield from self._stacked_views(recipe, row, seed)
+            return
         asked = [one.generator for one in self.selection.candidates]
         heads = [asked] if row.method in ATTRIBUTORS or not asked else [[name] for name in asked]
         views: dict[str, dict[str, HeadScores]] = {chain: {} for chain in ("", *recipe.perturbations)}
@@ -60,6 +64,14 @@ class Bench:
             for chain, found in views.items():
                 found.update(cell.scores(chain))
         yield from views.items()
+
+    def _stacked_views(
+        self, recipe: TableRecipe, row: RecipeRow, seed: int
+    ) -> Iterator[tuple[str, dict[str, HeadScores]]]:
+        cells = [HeadCell(self, one, seed, ()) for one in recipe.rows if one.name in row.stack]
+        held = [one.scores("", "validation")[""] for one in cells]
+        for chain in ("", *recipe.perturbations):
+            yield chain, {"": stacked(held, [one.scores(chain)[""] for one in cells])}
 
 
 @dataclass(frozen=True)
@@ -72,16 +84,17 @@ class HeadCell:
     candidates: tuple[str, ...]
     """The generators that are told from all others; none = generated is told from real."""
 
-    def scores(self, perturbation: str) -> dict[str, HeadScores]:
+    def scores(self, perturbation: str, split: Split = "test") -> dict[str, HeadScores]:
         """From the file that holds them, or made now with all that they rest on."""
         chain = Chain.parse(perturbation)
-        path = self.bench.folder / "scores" / f"{self._stem}{'-' if chain else ''}{_slug(str(chain))}.parquet"
+        parts = [self._stem, _slug(str(chain)), split if split != "test" else ""]
+        path = self.bench.folder / "scores" / f"{'-'.join(filter(None, parts))}.parquet"
         if (stored := read_scores(path)) is not None:
             return stored
         store, head = self._made
-        log.info(f"{self.row.name}: {self._told} on the test pictures{f' after {chain}' if chain else ''}")
-        pictures = perturbed_store([store], head, "test", chain) if chain else store
-        made = scores_of(head, pictures, self.candidates)
+        log.info(f"{self.row.name}: {self._told} on the {split} pictures{f' after {chain}' if chain else ''}")
+        pictures = perturbed_store([store], head, split, chain) if chain else store
+        made = scores_of(head, pictures, self.candidates, split)
         write_scores(path, made)
         return made
 

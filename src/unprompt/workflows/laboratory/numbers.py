@@ -21,7 +21,8 @@ def result_rows(recipe: TableRecipe, bench: Bench, found: Measurements, seeds: i
         paper = {} if selection.standing_in else recipe.paper(row, whole=not selection.absent)
         settings = {
             "row": name,
-            "options": row_options(row, bench.options),
+            "options": row_options(row, bench.options) if row.method else {},
+            "stack": list(row.stack),
             "instruments": dict(row.instruments),
             "models": {role: dict(model) for role, model in row.models.items()},
             "learned": list(selection.learned_by(row)),
@@ -34,7 +35,7 @@ def result_rows(recipe: TableRecipe, bench: Bench, found: Measurements, seeds: i
                 around = numbers[metric].interval()
                 rows.append(
                     Result(
-                        method=row.method,
+                        method=row.method or "panel",
                         checkpoint="",
                         suite=suite,
                         split="test",

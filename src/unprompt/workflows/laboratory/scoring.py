@@ -19,7 +19,7 @@ from unprompt.evaluation import HeadScores
 from unprompt.instruments import Suite
 from unprompt.store import SCORES, Store, write_table
 from unprompt.store.parquet import read_table
-from unprompt.types import GENERATED
+from unprompt.types import GENERATED, Split
 from unprompt.workflows.data.labelled import failures, gathered
 from unprompt.workflows.fitting.grounding import admitted_logits
 
@@ -33,12 +33,12 @@ def open_head(checkpoint: Path, suite: Suite) -> Head:
     return (load_attributor if read_header(checkpoint).method in ATTRIBUTORS else load)(checkpoint, suite)
 
 
-def scores_of(head: Head, store: Store, candidates: Sequence[str]) -> dict[str, HeadScores]:
-    """Candidate -> scores of the test pictures; of a detector under one name alone, its candidate's or none."""
-    failed = len(failures([store], "test")[0])
+def scores_of(head: Head, store: Store, candidates: Sequence[str], split: Split = "test") -> dict[str, HeadScores]:
+    """Candidate -> scores of a split's pictures; of a detector under one name alone, its candidate's or none."""
+    failed = len(failures([store], split)[0])
     if isinstance(head, Attributor):
         return _of_attributor(head, store, candidates, failed)
-    logits, pictures, _ = admitted_logits([store], head, head.suite, "test")
+    logits, pictures, _ = admitted_logits([store], head, head.suite, split)
     generators = pictures.generators
     if candidates:
         generators = [

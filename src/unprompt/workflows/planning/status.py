@@ -52,8 +52,10 @@ def left_out(recipe: TableRecipe | FigureRecipe, bench: Bench) -> dict[str, str]
 
 
 def _missing(recipe: TableRecipe | FigureRecipe, suite: str, folder: Path, candidates: Sequence[str]) -> dict[str, str]:
-    found = {row.name: _lacking(row, suite, folder, candidates) for row in recipe.rows}
-    return {name: why for name, why in found.items() if why}
+    found = {row.name: _lacking(row, suite, folder, candidates) for row in recipe.rows if not row.stack}
+    lacking = {name: why for name, why in found.items() if why}
+    stacks = {row.name: [lacking[name] for name in row.stack if name in lacking] for row in recipe.rows if row.stack}
+    return lacking | {name: whys[0] for name, whys in stacks.items() if whys}
 
 
 def _lacking(row: RecipeRow, suite: str, folder: Path, candidates: Sequence[str]) -> str:

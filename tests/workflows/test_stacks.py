@@ -1,0 +1,138 @@
+"""Stacks of a table: several heads as one, by weights that are learned on validation pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import logit
+from sklearn.linear_model import LogisticRegression
+
+from unprompt.errors import DataError
+from unprompt.evaluation import HeadScores
+from unprompt.workflows.laboratory.stacking import stacked
+from unprompt.workflows.planning.recipe_files import recipe
+from unprompt.workflows.reproduce import reproduce
+
+from .benchmark_trees import painted_list
+
+RECIPE = """
+title = "Stacks"
+loader = "folder"
+metrics = ["auc"]
+columns = [{ heading = "painted", generator = "painted" }]
+
+[train]
+generators = ["painted"]
+stand_in = ["painted"]
+
+[[rows]]
+name = "energy"
+method = "trivial-energy"
+
+[[rows]]
+name = "thumbnail"
+method = "trivial-thumbnail"
+
+[[rows]]
+name = "both"
+stack = ["energy", "thumbnail"]
+
+[[claims]]
+says = "Both are above one"
+metric = "auc"
+plus = [{ row = "both" }]
+minus = [{ row = "energy" }]
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory):
+    """A user's cache of our own: the suite ``fake`` is made there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def scores(seed: int, count: int, strength: float) -> HeadScores:
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 2
+    odds = strength * (2 * labels - 1) + rng.normal(size=count)
+    probabilities = 1 / (1 + np.exp(-odds))
+    makers = ["painted" if one else "painters" for one in labels]
+    return HeadScores(labels.tolist(), makers, [f"{one:04}" for one in range(count)], probabilities, probabilities)
+
+
+def test_weights_are_those_of_another_librarys_logistic_regression() -> None:
+    held = [scores(1, 60, 0.6), scores(2, 60, 0.2)]
+    asked = [scores(3, 40, 0.6), scores(4, 40, 0.2)]
+    features, others = (logit(np.stack([one.probabilities for one in pair], axis=1)) for pair in (held, asked))
+    centre, spread = features.mean(axis=0), features.std(axis=0)
+    # its penalty is |w|^2 / 2 beside C times the sum of the pictures' losses, ours l2 / 2 |w|^2 beside their mean
+    reference = LogisticRegression(C=1 / (1e-2 * 60), class_weight="balanced", tol=1e-10, max_iter=1000)
+    reference.fit((features - centre) / spread, held[0].labels)
+    found = stacked(held, asked)
+    expected = reference.predict_proba((others - centre) / spread)[:, 1]
+    np.testing.assert_allclose(found.probabilities, expected, atol=1e-5)
+    assert (found.labels, found.pixels, found.generators) == (asked[0].labels, asked[0].pixels, asked[0].generators)
+
+
+def test_pictures_that_a_member_lacks_are_left_out_and_order_does_not_count() -> None:
+    held, (first, second) = [scores(1, 60, 0.6), scores(2, 60, 0.2)], (scores(3, 40, 0.6), scores(4, 40, 0.2))
+    turned = range(29, -1, -1)
+    part = HeadScores(
+        *([column[one] for one in turned] for column in (second.labels, second.generators, second.pixels)),
+        second.probabilities[list(turned)],
+        second.raw[list(turned)],
+        failed=10,
+    )
+    whole, found = stacked(held, [first, second]), stacked(held, [first, part])
+    np.testing.assert_allclose(found.probabilities, whole.probabilities[:30])
+    assert (found.pixels, found.failed) == (first.pixels[:30], 10)
+    other = HeadScores([0, 1], ["", ""], ["x", "y"], np.array([0.25, 0.75]), np.array([0.25, 0.75]))
+    with pytest.raises(DataError, match="the members of this stack have no picture in common"):
+        stacked(held, [first, other])
+
+
+def test_a_sure_member_leaves_finite_numbers() -> None:
+    sure = HeadScores([0, 1, 0, 1], [""] * 4, list("abcd"), np.array([0.0, 1, 0, 1]), np.array([0.0, 1, 0, 1]))
+    found = stacked([sure, sure], [sure, sure])
+    assert np.isfinite(found.probabilities).all()
+    assert found.probabilities[0] < 0.1 < 0.9 < found.probabilities[1]
+
+
+def test_a_table_has_its_line(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(RECIPE)
+    data = painted_list(tmp_path / "pictures", {"train": 5, "validation": 4, "test": 4})
+    shared = {"data": data, "suite": "fake", "store": tmp_path / "store", "repeats": 20}
+    plan = reproduce(str(tmp_path / "mine.toml"), **shared, dry_run=True)
+    assert [row.row for row in plan.rows] == ["energy", "thumbnail"]
+    found = reproduce(str(tmp_path / "mine.toml"), **shared, out=tmp_path / "out", max_minutes=None)
+    assert {row.method for row in found.rows} == {"trivial-energy", "trivial-thumbnail", "panel"}
+    assert found.claims[0].answer in ("holds", "does not hold", "undecided")
+    assert any(line[0] == "both, ours" for line in found.tables[0].rows)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('stack = ["energy", "thumbnail"]', 'stack = ["energy"]', r"both: stack is \['energy'\], expected two rows or"),
+        ('"energy", "thumbnail"]', '"energy", "both"]', r"stack is \['energy', 'both'\], expected some of energy, thu"),
+        ('name = "both"\n', 'name = "both"\nmethod = "npr"\n', "both: stack is .*, and no method"),
+        (
+            "[train]",
+            'candidates = [{ heading = "p", generator = "p" }]\n[train]',
+            "expected a table without candidates",
+        ),
+    ],
+)
+def test_a_wrong_stack_is_told(tmp_path: Path, old: str, new: str, told: str) -> None:
+    (tmp_path / "mine.toml").write_text(RECIPE.replace(old, new))
+    with pytest.raises(DataError, match=told):
+        recipe(str(tmp_path / "mine.toml"))
+
+
+def test_a_stack_lacks_what_its_rows_lack() -> None:
+    found = {one.name: one for one in reproduce(listed=True, suite="fake")}
+    assert found["beyond/nested"].status == "runnable"
