@@ -62,7 +62,7 @@ class RecipeRow:
     train: TrainingSet | None = None
     """Where it is not the table's."""
     pictures: Size | None = None
-    """Of each generator to learn from, where it is not as many as there."""
+    """Of each generator to learn from, in place of the number there."""
     paper: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Metric -> percent for each column and then their average, or the average alone; NaN = nothing was printed."""
 
