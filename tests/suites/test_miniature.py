@@ -27,9 +27,9 @@ LIMIT = 30e6
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> list[Prediction]:
-    """Every second shipped picture; ``make demo`` judges all."""
+    """Every third shipped picture; ``make demo`` judges all."""
     folder = tmp_path_factory.mktemp("pictures")
-    for path in sorted(EXAMPLES.rglob("*.jpg"))[::2]:
+    for path in sorted(EXAMPLES.rglob("*.jpg"))[::3]:
         place = folder / path.relative_to(EXAMPLES)
         place.parent.mkdir(exist_ok=True)
         shutil.copy(path, place)
@@ -37,7 +37,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> list[Prediction]:
 
 
 def test_shipped_pictures_are_judged(judged: list[Prediction]) -> None:
-    assert len(judged) >= 20
+    assert len(judged) >= 14
     assert {row.status for row in judged} == {"ok"}
     assert {row.label for row in judged} == {0, 1}
     assert all(row.caption for row in judged)

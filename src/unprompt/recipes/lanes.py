@@ -19,6 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -93,12 +94,12 @@ class LaneRun:
 
     def compare(self, lane: str) -> dict[str, Any]:
         """Method -> how its ranking and its verdicts on the test pictures differ from those in the exact lane."""
-        store, exact, told = self.store(lane), self.store(EXACT), {}
-        for (method, head), twin in zip(self.heads(lane).items(), self.heads(EXACT).values(), strict=True):
+        store, told = self.store(lane), {}
+        for method, head in self.heads(lane).items():
             logits, pictures = logits_of([store], head, head.suite, "test")
-            others, same = logits_of([exact], twin, twin.suite, "test")
+            twin, others, same = self._exact[method]
             if pictures.pixels != same.pixels:
-                raise DataError(f"{store.root} and {exact.root} hold other pictures: delete one of them")
+                raise DataError(f"{store.root} and {self.cache / EXACT} hold other pictures: delete one of them")
             compared = compare_scores(
                 pictures.labels,
                 head.probability(logits),
@@ -110,6 +111,14 @@ class LaneRun:
             )
             told[method] = _figures(compared, pictures, verdicts(head, logits), verdicts(twin, others))
         return told
+
+    @cached_property
+    def _exact(self) -> dict[str, tuple[Detector[Any, Any], Floats, Labelled]]:
+        """Method -> its head in the exact lane, and what that says of the test pictures; asked once for all lanes."""
+        store = self.store(EXACT)
+        return {
+            method: (head, *logits_of([store], head, head.suite, "test")) for method, head in self.heads(EXACT).items()
+        }
 
     def _learned_from(self, store: Store, head: Detector[Any, Any]) -> tuple[list[Label], Floats]:
         """Of the validation pictures that are real or by the generators that the head's own calibration saw."""

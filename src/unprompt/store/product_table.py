@@ -130,7 +130,7 @@ _SEEN: Final[set[tuple[Place, str]]] = set()
 
 def has_recipe(folder: Place) -> bool:
     """Whether a product table has a recipe."""
-    return any((folder / name).exists() for name in (RECIPE, FORMER))
+    return recipe_file(folder).exists()
 
 
 def check_recipe(folder: Place, recipe: ProductRecipe) -> None:
