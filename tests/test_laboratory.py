@@ -19,6 +19,7 @@ from unprompt.report.results import write_rows
 from unprompt.workflows.planning.recipe_files import recipe, recipes
 
 ROOT = Path(__file__).parents[1]
+DATA = ["miniature:x?train=2&camera=phone"]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def stored(folder: Path) -> Path:
         Ruling(one.says, one.metric, above=one.above, **answer) for one, answer in zip(claims, answers, strict=True)
     ]
     folder.mkdir(parents=True)
-    told = {"recipe": "sare/table6", "suite": "fake", "claims": [asdict(one) for one in rulings]}
+    told = {"recipe": "sare/table6", "suite": "fake", "data": DATA, "claims": [asdict(one) for one in rulings]}
     (folder / "claims.json").write_text(json.dumps(told))
     settings = {"pictures": 2, "seeds": 3, "seed": 0, "learned": ["diffusion"], "index": "x"}
     (folder / "run.json").write_text(json.dumps(settings))
@@ -67,7 +68,7 @@ def test_a_run_becomes_a_part_of_the_page(laboratory: ModuleType, tmp_path: Path
     pq.write_table(table, tmp_path / "sign.parquet")
     page = tmp_path / "page.md"
     took = {"first": {"status": 0, "seconds": 3700.2, "processor": 7200.0}}
-    noted = {"settings": {"suite": "fake"}, "recipes": {"sare/table6": took, "sare/table1": took}}
+    noted = {"settings": {"suite": "fake", "data": DATA}, "recipes": {"sare/table6": took, "sare/table1": took}}
     (tmp_path / "out" / "costs.json").write_text(json.dumps(noted))
     words = ["--results", str(tmp_path / "out"), "--sign", f"fake={tmp_path / 'sign.parquet'}", "--page", str(page)]
     assert laboratory.main(words) == 0
@@ -77,15 +78,35 @@ def test_a_run_becomes_a_part_of_the_page(laboratory: ModuleType, tmp_path: Path
     assert "undecided | AUC \N{MINUS SIGN}0.50 [\N{MINUS SIGN}2.00, +1.00], expected above \N{MINUS SIGN}1.00" in text
     assert "not run | no weights" in text
     assert "**Quick**: suite `fake`, at most 2 pictures of each label, generator and split, 3 trainings" in text
+    assert "## sare/table6, camera phone: " in text
+    assert "| sare/table6, camera phone | yes | 12 | 1 | 0 | 1 | 2 |" in text
     assert "| DRCT | 50.0 [40.0, 60.0] | 62.5 [52.5, 72.5] |" in text
     assert "| SARE, w = 2.5 | 75.0 [65.0, 85.0] |  |" in text
     assert "### 2.0 hours of a processor" in text
-    assert "| sare/table6 | 3,700 | 7,200 |\n" in text
+    assert "| sare/table6, camera phone | 3,700 | 7,200 |\n" in text
     assert text.count("| fake | ") == 3
     assert len([line for line in text.splitlines() if line.startswith("- `")]) == len(recipes()) - 1
     before = page.read_text()
     assert laboratory.main(["--page", str(page)]) == 0  # what is not given stays
     assert page.read_text() == before
+
+
+def test_curves_are_drawn_beside_the_page(laboratory: ModuleType, tmp_path: Path) -> None:
+    made = recipe("beyond/knob")
+    folder = tmp_path / "out" / "knob"
+    folder.mkdir(parents=True)
+    rulings = [asdict(Ruling(one.says, one.metric, "undecided", 1.0, -1.0, 2.0)) for one in made.claims]
+    told = {"recipe": "beyond/knob", "suite": "fake", "data": ["miniature:"], "claims": rulings}
+    (folder / "claims.json").write_text(json.dumps(told))
+    settings = {"pictures": None, "seeds": 1, "seed": 0, "learned": ["diffusion"], "suite_options": {}}
+    (folder / "run.json").write_text(json.dumps(settings))
+    write_rows(folder / "results.json", [number("TIDY, 2", "macro", 0.625), number("TIDY, all", "macro", 0.75)])
+    page = tmp_path / "page.md"
+    assert laboratory.main(["--results", str(tmp_path / "out"), "--page", str(page)]) == 0
+    assert "![How much the caption tells (ours)](laboratory-beyond-knob.svg)" in page.read_text()
+    drawn = (tmp_path / "laboratory-beyond-knob.svg").read_text()
+    assert all(word in drawn for word in ("TIDY", "tokens of the caption", "AUC"))
+    assert "papers' schedules; learned" not in page.read_text()
 
 
 def test_the_page_is_that_of_the_committed_numbers(laboratory: ModuleType) -> None:

@@ -171,7 +171,11 @@ def _tell_holes(recipe: Recipe, selection: RecipeSamples) -> None:
 
 
 def _begin(
-    folder: Path, recipe: Recipe, selection: RecipeSamples, manifest: Manifest, settings: Mapping[str, Any]
+    folder: Path,
+    recipe: TableRecipe | FigureRecipe,
+    selection: RecipeSamples,
+    manifest: Manifest,
+    settings: Mapping[str, Any],
 ) -> None:
     """Store the settings; OptionError when the folder holds another run."""
     settings = {
@@ -179,6 +183,7 @@ def _begin(
         "recipe_digest": hashlib.sha256(json.dumps(asdict(recipe), sort_keys=True).encode()).hexdigest(),
         "suite": manifest.called,
         "suite_version": manifest.version,
+        "suite_options": {row.method: dict(manifest.options_of(row.method)) for row in recipe.rows if row.method},
         "learned": list(selection.learned),
         **settings,
     }
