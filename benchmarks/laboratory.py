@@ -33,6 +33,7 @@ from unprompt.report.grid import Grid, markdown
 from unprompt.report.paper_table import claims_grid
 from unprompt.report.results import read_rows, words
 from unprompt.store import write_aside
+from unprompt.types import SPLITS
 from unprompt.workflows.planning.recipe_files import recipe, recipes
 
 HERE = Path(__file__).resolve().parent
@@ -75,15 +76,20 @@ def entry(folder: Path) -> dict[str, Any]:
     kept = {name: settings[name] for name in ("pictures", "seeds", "seed", "learned")}
     kept["schedules"] = "suite_options" in settings
     claims = [[claim[name] for name in RULING] for claim in told["claims"]]
-    asked = digest([claim["says"] for claim in told["claims"]])
+    questions = digest([claim["says"] for claim in told["claims"]])
     made_of = {"recipe": told["recipe"], "suite": told["suite"], "camera": camera(told["data"])}
-    return {**made_of, **kept, "asked": asked, "claims": claims, "means": means}
+    kept["counts"] = [asked(told["data"]).get(split, "") for split in SPLITS]
+    return {**made_of, **kept, "asked": questions, "claims": claims, "means": means}
 
 
 def camera(data: Sequence[str]) -> str:
     """Of the little world's pictures, as a data specification names it; empty = the plain one."""
-    asked = [one for spec in data for one in parse_qsl(spec.partition("?")[2])]
-    return dict(asked).get("camera", "")
+    return asked(data).get("camera", "")
+
+
+def asked(data: Sequence[str]) -> dict[str, str]:
+    """What data specifications say behind a question mark."""
+    return dict(one for spec in data for one in parse_qsl(spec.partition("?")[2]))
 
 
 def key(run: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -181,9 +187,11 @@ def curves(run: Mapping[str, Any]) -> pa.Table | None:
 
 def _run(run: Mapping[str, Any]) -> Iterator[str]:
     made = recipe(run["recipe"])
-    taken = (
-        f"at most {run['pictures']} pictures of each label, generator and split" if run["pictures"] else "all pictures"
-    )
+    taken = "all pictures"
+    if all(run["counts"]):
+        taken = "{} pictures a class to learn from, {} to calibrate on, {} to test on".format(*run["counts"])
+    if run["pictures"]:
+        taken = f"at most {run['pictures']} pictures of each label, generator and split"
     heads = "one training of each head" if run["seeds"] == 1 else f"{run['seeds']} trainings of each head"
     yield f"## {_heading(run)}: {made.title}\n"
     quick = "**Quick**: " if run["pictures"] else ""
