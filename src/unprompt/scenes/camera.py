@@ -14,7 +14,6 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import convolve, median_filter
 
 from unprompt.scenes.shapes import Floats
 
@@ -151,6 +150,8 @@ def _sense(light: Floats, camera: Camera, rng: np.random.Generator) -> Floats:
 
 def _developed(light: Floats, chip: Chip, rng: np.random.Generator) -> Floats:
     """Demosaicing, then less noise, then sharper edges."""
+    from scipy.ndimage import convolve, median_filter  # Here, since no verdict needs it.
+
     light = _demosaiced(light, across=int(rng.integers(2)), down=int(rng.integers(2)))
     share = rng.uniform(*chip.smoothed)
     of_colours = min(1.0, 2 * share)
@@ -165,6 +166,8 @@ def _developed(light: Floats, chip: Chip, rng: np.random.Generator) -> Floats:
 
 def _demosaiced(light: Floats, across: int, down: int) -> Floats:
     """What remains of H x W x 3 behind a mosaic of Bayer's, whose red begins there: bilinear in between."""
+    from scipy.ndimage import convolve  # Here, since no verdict needs it.
+
     seen = np.zeros(light.shape, np.float32)
     seen[down::2, across::2, 0] = 1
     seen[1 - down :: 2, 1 - across :: 2, 2] = 1
