@@ -169,6 +169,17 @@ def measure_heads(
     return Measurements(cells, counts, failed)
 
 
+def shared_places(members: Sequence[HeadScores]) -> tuple[list[int], list[list[int]]]:
+    """Places of the pictures that all have a score of: the first one's, and of each member the first such picture's.
+
+    In the order of the first member; a copy among its pictures stays one.
+    """
+    keys = [list(zip(one.labels, one.pixels, strict=True)) for one in members]
+    tables = [{one: place for place, one in reversed(list(enumerate(each)))} for each in keys]
+    kept = [place for place, one in enumerate(keys[0]) if all(one in table for table in tables)]
+    return kept, [[table[keys[0][place]] for place in kept] for table in tables]
+
+
 @dataclass(frozen=True, eq=False)
 class _ViewRates:
     rates: Mapping[CellKey, Mapping[str, Sequence[tuple[Floats, Floats]]]]
@@ -180,9 +191,7 @@ def _view(
     heads: Mapping[CellKey, Sequence[Views]], name: str, pairs: Mapping[str, str], repeats: int, seed: int
 ) -> _ViewRates:
     columns = {(key, place): views[name] for key, several in heads.items() for place, views in enumerate(several)}
-    keys = [list(zip(one.labels, one.pixels, strict=True)) for one in columns.values()]
-    places = [{one: place for place, one in reversed(list(enumerate(each)))} for each in keys]
-    kept = [place for place, one in enumerate(keys[0]) if all(one in there for there in places)]
+    kept, places = shared_places(list(columns.values()))
     if not kept:
         raise DataError("the rows of this table have no picture in common: see in the log why pictures failed")
     first = next(iter(columns.values()))
@@ -190,8 +199,7 @@ def _view(
     generators, pixels = ([column[place] for place in kept] for column in (first.generators, first.pixels))
     found = group_rows(generated, np.zeros_like(generated), generators, pixels, pairs)
     sides = []
-    for each, there in zip(columns.values(), places, strict=True):
-        chosen = [there[keys[0][place]] for place in kept]
+    for each, chosen in zip(columns.values(), places, strict=True):
         sides.append(measure(found, each.probabilities[chosen], 0.5, each.raw[chosen]))
     rates: dict[CellKey, dict[str, list[tuple[Floats, Floats]]]] = {}
     for (key, _), side, draws in zip(columns, sides, resampled_rates(found, sides, repeats, seed), strict=True):

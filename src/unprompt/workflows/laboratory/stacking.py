@@ -13,6 +13,7 @@ from unprompt.detectors.logistic import logistic
 from unprompt.detectors.options import ClosedFormOptions
 from unprompt.errors import DataError
 from unprompt.evaluation import HeadScores
+from unprompt.evaluation.laboratory import shared_places
 
 SURE: Final = 1e-9
 """No probability is taken to be nearer to 0 or 1, so that its logit is finite."""
@@ -25,24 +26,17 @@ def stacked(held: Sequence[HeadScores], asked: Sequence[HeadScores]) -> HeadScor
     """
     labels, features, _ = _joined(held)
     weights, bias = logistic(features, labels, ClosedFormOptions().l2)
-    labels, features, places = _joined(asked)
+    labels, features, kept = _joined(asked)
     probabilities = expit(features @ weights + bias)
-    generators, pixels = ([column[one] for one in places] for column in (asked[0].generators, asked[0].pixels))
+    generators, pixels = ([column[one] for one in kept] for column in (asked[0].generators, asked[0].pixels))
     failed = max(one.failed for one in asked)
-    return HeadScores(labels.tolist(), generators, pixels, probabilities, probabilities, failed)
+    return HeadScores(labels, generators, pixels, probabilities, probabilities, failed)
 
 
-def _joined(
-    members: Sequence[HeadScores],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], list[int]]:
+def _joined(members: Sequence[HeadScores]) -> tuple[list[int], npt.NDArray[np.float64], list[int]]:
     """Labels, N x members logits, and the places of these pictures among the first member's."""
-    pictures = [list(zip(one.labels, one.pixels, strict=True)) for one in members]
-    tables = [{key: place for place, key in reversed(list(enumerate(each)))} for each in pictures]
-    keys = [key for key in dict.fromkeys(pictures[0]) if all(key in one for one in tables)]
-    if not keys:
+    kept, places = shared_places(members)
+    if not kept:
         raise DataError("the members of this stack have no picture in common: see in the log why pictures failed")
-    columns = [
-        one.probabilities[[table[key] for key in keys]].clip(SURE, 1 - SURE)
-        for one, table in zip(members, tables, strict=True)
-    ]
-    return np.array([label for label, _ in keys]), logit(np.stack(columns, axis=1)), [tables[0][key] for key in keys]
+    columns = [one.probabilities[own].clip(SURE, 1 - SURE) for one, own in zip(members, places, strict=True)]
+    return [members[0].labels[one] for one in kept], logit(np.stack(columns, axis=1)), kept
