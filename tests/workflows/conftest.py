@@ -32,6 +32,14 @@ def paint(path: Path, seed: int, generated: bool) -> None:
     Image.fromarray(np.clip(ramp + grain, 0, 255).astype(np.uint8)).save(path)
 
 
+@pytest.fixture(scope="module")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A user's cache of our own: the suite ``fake`` is made there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """30 pictures a class in three splits, and one file that is none."""

@@ -17,6 +17,8 @@ from unprompt.workflows.reproduce import Reproduction, reproduce
 
 from .benchmark_trees import painted_list
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 RECIPE = """
 title = "Few"
 loader = "folder"
@@ -49,14 +51,6 @@ metric = "auc"
 plus = [{ row = "UnivFD, four" }]
 minus = [{ row = "UnivFD, two" }]
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory):
-    """A user's cache of our own: the suite ``fake`` is made there."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 @pytest.fixture(scope="module")

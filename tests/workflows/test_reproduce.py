@@ -28,6 +28,8 @@ from unprompt.workflows.reproduce import Reproduction, reproduce
 from .benchmark_trees import GENIMAGE as INNER
 from .benchmark_trees import diffusionforensics_tree, forensynths_tree, genimage_tree, paint
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "pictures"
 FEW = {"pictures": 2, "repeats": 20, "options": {"epochs": 1}}
@@ -39,14 +41,6 @@ MISPRINTED = {
     ("tidy/table1", "ResNet-50", "accuracy"): 74.12,
 }
 """Printed averages that are not those of their cells -> what they are; of the last one a cell is missing."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory):
-    """A user's cache of our own: the suite ``fake`` is made there."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 @pytest.fixture(scope="module")

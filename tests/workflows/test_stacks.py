@@ -17,6 +17,8 @@ from unprompt.workflows.reproduce import reproduce
 
 from .benchmark_trees import painted_list
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 RECIPE = """
 title = "Stacks"
 loader = "folder"
@@ -45,14 +47,6 @@ metric = "auc"
 plus = [{ row = "both" }]
 minus = [{ row = "energy" }]
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory):
-    """A user's cache of our own: the suite ``fake`` is made there."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 def scores(seed: int, count: int, strength: float) -> HeadScores:
