@@ -82,8 +82,9 @@ miniature: install
 
 # docs/laboratory.md tells what came out and what it took. RECIPES="sare/table1 ..." runs some alone.
 laboratory: install
-	$(BIN)/python benchmarks/laboratory_runs.py --out out/laboratory $(RECIPES) \
-		--suite 'miniature[lane=fast]' --data 'miniature:out/laboratory/pictures?train=1000&validation=200&test=300'
+	$(BIN)/python -m unprompt.recipes.miniature --further --cache out/laboratory/recipe
+	$(BIN)/python benchmarks/laboratory_runs.py --out out/laboratory $(RECIPES) --suite 'miniature[lane=fast]' --data \
+		'miniature:out/laboratory/pictures?train=1000&validation=200&test=300&families=out/laboratory/recipe/families'
 	$(BIN)/python benchmarks/laboratory.py --results out/laboratory
 
 clean:

@@ -1,6 +1,6 @@
 """``miniature:`` on disk: photographs of rendered scenes, and of what generators draw from the captions of others.
 
-The suite's candidates draw for all splits, every further generator for the test split alone: no head has seen it. Of an
+A suite's candidates draw for all splits, every further generator for the test split alone: no head has seen it. Of an
 unseen generator the suite has pictures of the plain camera, but no weights. Scenes and drawings pass the same camera.
 """
 
@@ -88,26 +88,29 @@ class Family:
 def load_miniature(argument: str) -> list[Sample]:
     """The embedded suite's synthetic scenes, and what its generators draw of others; made at first use.
 
-    FOLDER[?train=N&validation=N&test=N&camera=NAME]. Without FOLDER, one in the user's cache, named after the package's
-    version. Counts are of each family in a split, 200, 100 and 100 if not told; of ``flow`` there are at most 300.
-    ``camera=phone`` demosaics, denoises, sharpens, resizes and compresses more strongly than the plain one, which the
-    shipped heads know: little is left of what neighbouring pixels were. It has no pictures of ``flow``.
+    FOLDER[?train=N&validation=N&test=N&camera=NAME&families=SUITE]. Without FOLDER, one in the user's cache, named
+    after the package's version. Counts are of each family in a split, 200, 100 and 100 if not told; of ``flow`` there
+    are at most 300. ``camera=phone`` demosaics, denoises, sharpens, resizes and compresses more strongly than the
+    plain one, which the shipped heads know: little is left of what neighbouring pixels were. It has no pictures of
+    ``flow``. The generators of ``families``, another suite by name or path, draw too: those that ``make laboratory``
+    trains, or yours.
     """
     named, _, asked = argument.partition("?")
-    counts, camera = _asked(argument, asked)
+    counts, camera, further = _asked(argument, asked)
     own = f"miniature-{version('unprompt')}{'' if camera == 'plain' else f'-{camera}'}"
     folder = Path(named) if named else cache_folder() / own
-    return load_manifest(str(materialise(folder, Suite.load("miniature"), counts, CAMERAS[camera]) / MANIFEST))
+    suites = [Suite.load(name) for name in ("miniature", further) if name]
+    return load_manifest(str(materialise(folder, suites, counts, CAMERAS[camera]) / MANIFEST))
 
 
-def materialise(folder: Path, suite: Suite, counts: Counts, camera: Camera = PLAIN) -> Path:
+def materialise(folder: Path, suites: Sequence[Suite], counts: Counts, camera: Camera = PLAIN) -> Path:
     """Fill ``folder`` with JPEG files and ``manifest.csv``, and return it; what lies there already is not made again.
 
-    Same suite, counts and camera, same bytes, however often runs were interrupted. Raises DataError when the folder
-    was filled by other generators or another camera.
+    Same suites, counts and camera, same bytes, however often runs were interrupted. Raises DataError when the folder
+    was filled by other generators or another camera, or where two suites have generators of one name.
     """
-    _check(folder / RECIPE, _recipe(suite, camera))
-    families = list(_families(suite, counts, camera))
+    _check(folder / RECIPE, _recipe(suites, camera))
+    families = list(_families(suites, counts, camera))
     for family in families:
         _fill(folder, family)
     table = io.StringIO()
@@ -143,11 +146,26 @@ def drawings(suite: Suite, name: str) -> Make:
     return lambda seeds: prompted(suite.generator(name))(seeds)  # noqa: PLW0108  # loaded at the first drawing
 
 
-def unseen_generators(suite: Suite, camera: Camera = PLAIN) -> dict[str, Path]:
+def drawing_suites(suites: Sequence[Suite]) -> dict[str, Suite]:
+    """Generator -> the suite that has it; DataError where two have one of that name."""
+    found: dict[str, Suite] = {}
+    for suite in suites:
+        for name in suite.generators:
+            if name in found:
+                raise DataError(
+                    f"generator {name!r} is in suite {found[name].name!r} and in {suite.name!r}: expected one of that "
+                    f"name, rename it in {suite.manifest.file}"
+                )
+            found[name] = suite
+    return found
+
+
+def unseen_generators(suites: Sequence[Suite], camera: Camera = PLAIN) -> dict[str, Path]:
     """Name -> folder of photographs, sorted by name; none by a camera that they did not pass."""
     if camera != PLAIN:
         return {}
-    return {folder.name: folder for folder in sorted((suite.manifest.file.parent / UNSEEN).glob("*/"))}
+    folders = [folder for suite in suites for folder in (suite.manifest.file.parent / UNSEEN).glob("*/")]
+    return {folder.name: folder for folder in sorted(folders)}
 
 
 def kept(folder: Path, seeds: Sequence[int]) -> list[bytes]:
@@ -161,32 +179,32 @@ def prompt_seeds(split: Split, count: int) -> range:
     return range(first, first + count)
 
 
-def _asked(argument: str, asked: str) -> tuple[Counts, str]:
-    """What stands behind the question mark, above the defaults: counts, and the camera's name."""
+def _asked(argument: str, asked: str) -> tuple[Counts, str, str]:
+    """What stands behind the question mark, above the defaults: counts, the camera's name, and a further suite's."""
     told, known = dict(parse_qsl(asked, keep_blank_values=True)), asdict(DEFAULT)
-    camera = told.pop("camera", "plain")
+    camera, families = told.pop("camera", "plain"), told.pop("families", "")
     if camera not in CAMERAS:
         raise DataError(f"got miniature:{argument} with camera={camera}; expected one of {', '.join(CAMERAS)}")
     for name, count in told.items():
         if name not in known or not (count.isdecimal() and int(count)):
             raise DataError(
                 f"got miniature:{argument} with {name}={count}; expected {', '.join(known)} with 1 or more pictures, "
-                "or camera, as miniature:FOLDER?train=1000&test=300&camera=phone"
+                "or camera or families, as miniature:FOLDER?train=1000&test=300&camera=phone"
             )
-    return replace(DEFAULT, **{name: int(count) for name, count in told.items()}), camera
+    return replace(DEFAULT, **{name: int(count) for name, count in told.items()}), camera, families
 
 
-def _families(suite: Suite, counts: Counts, camera: Camera) -> Iterator[Family]:
+def _families(suites: Sequence[Suite], counts: Counts, camera: Camera) -> Iterator[Family]:
     def shot(make: Make) -> Shoot:
         return partial(photographs, make, camera=camera)
 
     for split, first in HEAD_SEEDS.items():
         count = getattr(counts, split)
         yield Family(SCENES, REAL, split, range(first, first + count), shot(scenes))
-        for name in suite.generators:
+        for name, suite in drawing_suites(suites).items():
             if split == "test" or name in suite.candidates:
                 yield Family(name, GENERATED, split, prompt_seeds(split, count), shot(drawings(suite, name)))
-    for name, folder in unseen_generators(suite, camera).items():
+    for name, folder in unseen_generators(suites, camera).items():
         there = [seed for seed in prompt_seeds("test", counts.test) if (folder / f"{seed}.jpg").exists()]
         yield Family(name, GENERATED, "test", there, partial(kept, folder))
 
@@ -204,14 +222,14 @@ def _fill(folder: Path, family: Family) -> None:
         log.info(f"{family.name}, {family.split}: {start + len(seeds)} of {len(family.seeds)} pictures")
 
 
-def _recipe(suite: Suite, camera: Camera) -> dict[str, str]:
+def _recipe(suites: Sequence[Suite], camera: Camera) -> dict[str, str]:
     """What moves the pictures of each family; no weights are loaded."""
     made = {SCENES: fingerprint(WORLD_VERSION, camera.version)}
-    for name in suite.generators:
+    for name, suite in drawing_suites(suites).items():
         spec = suite.manifest.instruments[name] if name == "diffusion" else suite.manifest.generators[name]
         weights = folder_digest(suite.manifest.origin(spec).folder, FILES)
         made[name] = fingerprint(WORLD_VERSION, camera.version, weights, spec.parameters)
-    unseen = unseen_generators(suite, camera)
+    unseen = unseen_generators(suites, camera)
     return made | {name: folder_digest(folder, ("*.jpg",)) for name, folder in unseen.items()}
 
 

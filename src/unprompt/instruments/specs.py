@@ -16,6 +16,7 @@ from unprompt.validation import CONFIG, Flag, NotNegative
 
 CLASSES = {
     "aligned": "unprompt.instruments.aligned:AlignedEncoder",
+    "amused": "unprompt.instruments.amused:Amused",
     "blip": "unprompt.instruments.blip:BlipCaptioner",
     "blip-2": "unprompt.instruments.blip2:Blip2Captioner",
     "clip": "unprompt.instruments.clip:ClipEncoder",

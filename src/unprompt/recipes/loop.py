@@ -20,7 +20,14 @@ Loss = Callable[[Indices, torch.Generator], Tensor]
 """Batch indices, the step's own random generator -> scalar loss."""
 
 
-def train(model: nn.Module, schedule: Schedule, checkpoint: Path, loss: Loss, count: int) -> None:
+def train(
+    model: nn.Module,
+    schedule: Schedule,
+    checkpoint: Path,
+    loss: Loss,
+    count: int,
+    betas: tuple[float, float] = (0.9, 0.98),
+) -> None:
     """Train to the end of the schedule on a corpus of ``count`` pictures, then take the averaged weights.
 
     An interrupted run goes on from ``checkpoint``.
@@ -32,15 +39,17 @@ def train(model: nn.Module, schedule: Schedule, checkpoint: Path, loss: Loss, co
         return Part(inputs, schedule.batch, 1.0, seed)
 
     task = Task(batches, lambda inputs: loss(*inputs))
-    train_on_schedule(model, optimiser(model, schedule), schedule, task, checkpoint, name=checkpoint.stem, clip=1.0)
+    train_on_schedule(
+        model, optimiser(model, schedule, betas), schedule, task, checkpoint, name=checkpoint.stem, clip=1.0
+    )
 
 
-def optimiser(model: nn.Module, schedule: Schedule) -> torch.optim.Optimizer:
+def optimiser(model: nn.Module, schedule: Schedule, betas: tuple[float, float] = (0.9, 0.98)) -> torch.optim.Optimizer:
     """AdamW, in which matrices alone decay."""
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     matrices, vectors = [one for one in trained if one.ndim > 1], [one for one in trained if one.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": schedule.decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=schedule.rate, betas=(0.9, 0.98), fused=True)
+    return torch.optim.AdamW(groups, lr=schedule.rate, betas=betas, fused=True)
 
 
 def batch_at(step: int, size: int, count: int, seed: int = 0) -> Indices:

@@ -35,7 +35,7 @@ def context(fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Buil
     monkeypatch.setattr(assemble, "ENTRIES", quick)
     shutil.copytree(fake, tmp_path / "suite")
     context = BuildContext(tmp_path, quick=True)
-    materialise(context.pictures, Suite.load(context.suite), counts=Counts(6, 6, 6))
+    materialise(context.pictures, [Suite.load(context.suite)], counts=Counts(6, 6, 6))
     write_manifest(context.suite)
     return context
 

@@ -28,7 +28,7 @@ COUNTS = Counts(train=3, validation=1, test=2)
 
 @pytest.fixture(scope="module")
 def folder(fake: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return materialise(tmp_path_factory.mktemp("world"), Suite.load(fake), counts=COUNTS)
+    return materialise(tmp_path_factory.mktemp("world"), [Suite.load(fake)], counts=COUNTS)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -86,7 +86,7 @@ def test_a_second_run_fills_only_what_is_missing(
     kept = folder / "generated" / "flow" / "4500000.jpg"
     written = kept.stat().st_mtime_ns
     monkeypatch.setattr(type(suite), "diffusion", property(lambda self: pytest.fail("nothing of it is missing")))
-    materialise(folder, suite, COUNTS)
+    materialise(folder, [suite], COUNTS)
     assert caplog.messages == ["flow, test: 2 of 2 pictures"]
     assert contents(folder) == before
     assert kept.stat().st_mtime_ns == written
@@ -104,10 +104,10 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
 
     monkeypatch.setattr(miniature, "put", dying)
     with pytest.raises(KeyboardInterrupt):
-        materialise(tmp_path, suite, counts=COUNTS)
+        materialise(tmp_path, [suite], counts=COUNTS)
     monkeypatch.undo()
     assert not (tmp_path / "manifest.csv").exists()
-    assert contents(materialise(tmp_path, suite, counts=COUNTS)) == contents(folder)
+    assert contents(materialise(tmp_path, [suite], counts=COUNTS)) == contents(folder)
 
 
 def test_batches_are_cut_alike(suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,12 +119,12 @@ def test_batches_are_cut_alike(suite: Suite, tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(miniature, "scenes", noting)
     monkeypatch.setattr(miniature, "drawings", lambda suite, name: noting)
-    materialise(tmp_path, suite, counts=Counts(35, 0, 0))
+    materialise(tmp_path, [suite], counts=Counts(35, 0, 0))
     first, second = tuple(range(2_000_000, 2_000_032)), tuple(range(2_000_032, 2_000_035))
     assert asked[:2] == [first, second]
     (tmp_path / "real" / "2000033.jpg").unlink()
     asked.clear()
-    materialise(tmp_path, suite, counts=Counts(35, 0, 0))
+    materialise(tmp_path, [suite], counts=Counts(35, 0, 0))
     assert asked == [second]
 
 
@@ -132,21 +132,21 @@ def test_pictures_of_other_weights_are_refused(folder: Path, suite: Suite, monke
     monkeypatch.setattr(miniature, "WORLD_VERSION", 99)
     before = contents(folder)
     with pytest.raises(DataError, match=rf"the pictures 'diffusion' in {folder} were made by [0-9a-f]{{12}}, this"):
-        materialise(folder, suite, counts=COUNTS)
+        materialise(folder, [suite], counts=COUNTS)
     assert contents(folder) == before
 
 
 def test_pictures_of_another_camera_are_refused(folder: Path, suite: Suite) -> None:
     before = contents(folder)
     with pytest.raises(DataError, match=rf"the pictures 'diffusion' in {folder} were made by [0-9a-f]{{12}}, this"):
-        materialise(folder, suite, COUNTS, CAMERAS["phone"])
+        materialise(folder, [suite], COUNTS, CAMERAS["phone"])
     assert contents(folder) == before
 
 
 def test_a_suite_without_further_generators_has_two_families(fake: Path, tmp_path: Path) -> None:
     alone = fake / "alone.toml"
     alone.write_text((fake / "suite.toml").read_text("utf-8").partition("[generators.")[0], "utf-8")
-    materialise(tmp_path, Suite.load(alone), counts=Counts(0, 0, 1))
+    materialise(tmp_path, [Suite.load(alone)], counts=Counts(0, 0, 1))
     assert [sample.generator for sample in load_manifest(str(tmp_path / "manifest.csv"))] == ["scenes", "diffusion"]
 
 
@@ -188,8 +188,8 @@ def test_another_cameras_pictures_lie_in_a_folder_of_their_own(suite: Suite, tmp
 
 def test_photographs_of_one_camera_do_not_pass_another() -> None:
     shipped = Suite.load("miniature")
-    assert list(miniature.unseen_generators(shipped)) == ["flow"]
-    assert not miniature.unseen_generators(shipped, CAMERAS["phone"])
+    assert list(miniature.unseen_generators([shipped])) == ["flow"]
+    assert not miniature.unseen_generators([shipped], CAMERAS["phone"])
 
 
 def test_an_unknown_camera_is_refused() -> None:

@@ -13,7 +13,7 @@ import pytest
 from unprompt.errors import DataError
 from unprompt.recipes.miniature import __main__ as door
 from unprompt.recipes.miniature import examples, recipe
-from unprompt.recipes.miniature.recipe import STAGES, run
+from unprompt.recipes.miniature.recipe import FURTHER, STAGES, run
 from unprompt.recipes.miniature.stage import BuildContext, Stage
 
 Made = list[str]
@@ -37,7 +37,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Made:
     return names
 
 
-@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize("name", [*STAGES, *FURTHER])
 def test_every_stage_is_where_its_name_says(name: str) -> None:
     assert recipe.import_module(f"unprompt.recipes.miniature.{name}").STAGE.name == name
 
@@ -63,6 +63,15 @@ def test_a_stage_by_name_is_made_again_and_undoes_those_that_rest_on_it(made: Ma
     assert made == ["pictures", "heads", "examples", "golden"]
 
 
+def test_generators_that_are_not_shipped_have_stages_of_their_own(made: Made, tmp_path: Path) -> None:
+    context = BuildContext(tmp_path)
+    run(context)
+    run(context, stages=FURTHER)
+    assert made == [*STAGES, *FURTHER]
+    run(context, only="quantiser")
+    assert [name for name in (*STAGES, *FURTHER) if not context.stamp(name).exists()] == ["masked", "families"]
+
+
 def test_a_stage_that_fails_has_no_stamp(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(context: BuildContext) -> dict[str, float]:
         raise DataError("no paint")
@@ -76,31 +85,33 @@ def test_a_stage_that_fails_has_no_stamp(made: Made, tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("words", "context", "only"),
+    ("words", "context", "only", "stages"),
     [
-        ([], lambda home: BuildContext(home / "unprompt" / "recipe"), None),
-        (["--quick"], lambda home: BuildContext(home / "unprompt" / "recipe-quick", quick=True), None),
-        (["--cache", "/c", "--suite", "/s"], lambda home: BuildContext(Path("/c"), elsewhere=Path("/s")), None),
-        (["--cache", "/c", "--only", "heads"], lambda home: BuildContext(Path("/c")), "heads"),
+        ([], lambda home: BuildContext(home / "unprompt" / "recipe"), None, STAGES),
+        (["--quick"], lambda home: BuildContext(home / "unprompt" / "recipe-quick", quick=True), None, STAGES),
+        (["--cache", "/c", "--suite", "/s"], lambda home: BuildContext(Path("/c"), elsewhere=Path("/s")), None, STAGES),
+        (["--cache", "/c", "--only", "heads"], lambda home: BuildContext(Path("/c")), "heads", STAGES),
+        (["--cache", "/c", "--further"], lambda home: BuildContext(Path("/c")), None, FURTHER),
     ],
 )
 def test_the_command_line(
     words: list[str],
     context: Callable[[Path], BuildContext],
     only: str | None,
+    stages: tuple[str, ...],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked: list[tuple[BuildContext, str | None]] = []
+    asked: list[tuple[BuildContext, str | None, tuple[str, ...]]] = []
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(sys, "argv", ["miniature", *words])
     monkeypatch.setattr(door, "run", lambda *given: asked.append(given))
     assert door.main() == 0
-    assert asked == [(context(tmp_path), only)]
+    assert asked == [(context(tmp_path), only, stages)]
 
 
 def test_an_error_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def fail(context: BuildContext, only: str | None) -> None:
+    def fail(context: BuildContext, only: str | None, stages: tuple[str, ...]) -> None:
         raise DataError("no paint")
 
     monkeypatch.setattr(sys, "argv", ["miniature", "--cache", "/c"])

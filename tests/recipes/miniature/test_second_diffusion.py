@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,26 +12,9 @@ from unprompt.instruments.stable_diffusion import StableDiffusion
 from unprompt.recipes.miniature import diffusion, second_diffusion
 from unprompt.recipes.miniature.assemble import ENTRIES, copy
 from unprompt.recipes.miniature.stage import BuildContext
-from unprompt.scenes.corpus import Corpus
-from unprompt.scenes.render import render
-from unprompt.scenes.scene import Scene
 
 LIMIT = 5e6
 """Bytes of its weights and words as shipped."""
-
-
-class ProductCache(BuildContext):
-    """A workshop of 32 scenes in which every training takes one step."""
-
-    def steps(self, full: int) -> int:
-        return 1
-
-    def scenes(self) -> Corpus:
-        told = [Scene.sample(seed) for seed in range(32)]
-        pictures = np.stack([render(scene, 64).picture for scene in told])
-        return Corpus(pictures, pictures, tuple(scene.caption for scene in told), tuple("" for _ in told))
-
-    held_out = scenes
 
 
 def test_nothing_but_what_it_is_shown_is_shared() -> None:
@@ -51,12 +33,12 @@ def test_the_noise_goes_down_to_pure_noise(noise: str) -> None:
     assert kept[-1] == pytest.approx(0, abs=1e-6)
 
 
-def test_it_is_trained_saved_small_and_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_trained_saved_small_and_draws(brief: BuildContext, monkeypatch: pytest.MonkeyPatch) -> None:
     def agreement(context: BuildContext, draw: object) -> dict[str, float]:
         return {"facts": 0.5}
 
     monkeypatch.setattr(diffusion, "agreement", agreement)
-    context = ProductCache(tmp_path)
+    context, tmp_path = brief, brief.cache
     figures = second_diffusion.make(context)
     assert set(figures) == {"psnr", "latent_std", "facts"}
     assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {

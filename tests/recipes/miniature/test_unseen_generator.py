@@ -49,7 +49,7 @@ def test_a_photograph_is_that_of_what_the_flow_draws(context: BuildContext) -> N
 
 
 def test_its_pictures_are_test_pictures_as_far_as_they_go(context: BuildContext, tmp_path: Path) -> None:
-    materialise(tmp_path / "data", Suite.load(context.suite), counts=Counts(1, 1, 4))
+    materialise(tmp_path / "data", [Suite.load(context.suite)], counts=Counts(1, 1, 4))
     samples = load_manifest(str(tmp_path / "data" / "manifest.csv"))
     assert Counter(sample.split for sample in samples if sample.generator == "river") == {"test": 3}
     there = tmp_path / "data" / "generated" / "river" / "4500001.jpg"
@@ -57,10 +57,10 @@ def test_its_pictures_are_test_pictures_as_far_as_they_go(context: BuildContext,
 
 
 def test_other_pictures_of_it_are_refused(context: BuildContext, tmp_path: Path) -> None:
-    materialise(tmp_path / "data", Suite.load(context.suite), counts=Counts(0, 0, 1))
+    materialise(tmp_path / "data", [Suite.load(context.suite)], counts=Counts(0, 0, 1))
     (context.suite / "outsiders" / "river" / "4500002.jpg").unlink()
     with pytest.raises(DataError, match=r"the pictures 'river' in .* were made by [0-9a-f]{12}, this suite"):
-        materialise(tmp_path / "data", Suite.load(context.suite), counts=Counts(0, 0, 1))
+        materialise(tmp_path / "data", [Suite.load(context.suite)], counts=Counts(0, 0, 1))
 
 
 def test_examples_take_its_own_scenes(context: BuildContext, monkeypatch: pytest.MonkeyPatch) -> None:

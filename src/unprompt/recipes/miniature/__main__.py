@@ -9,7 +9,7 @@ from pathlib import Path
 
 from unprompt.errors import UnpromptError
 from unprompt.instruments.cache import cache_folder
-from unprompt.recipes.miniature.recipe import STAGES, run
+from unprompt.recipes.miniature.recipe import FURTHER, STAGES, run
 from unprompt.recipes.miniature.stage import BuildContext
 
 
@@ -20,14 +20,18 @@ def main() -> int:
     parser.add_argument(
         "--cache", type=Path, help="folder of scenes, checkpoints and stamps; default: the user's cache"
     )
-    parser.add_argument("--only", choices=STAGES, help="one stage alone, even if it is finished")
+    parser.add_argument(
+        "--further", action="store_true", help="the generators that are not shipped, in place of the suite"
+    )
+    parser.add_argument("--only", choices=(*STAGES, *FURTHER), help="one stage alone, even if it is finished")
     parser.add_argument("--suite", type=Path, help="folder of the suite; default: its place in the package")
     chosen = parser.parse_args()
     logging.basicConfig(format="%(message)s")
     logging.getLogger("unprompt").setLevel(logging.INFO)
     cache = chosen.cache or cache_folder() / ("recipe-quick" if chosen.quick else "recipe")
     try:
-        run(BuildContext(cache.absolute(), chosen.quick, chosen.suite and chosen.suite.absolute()), chosen.only)
+        context = BuildContext(cache.absolute(), chosen.quick, chosen.suite and chosen.suite.absolute())
+        run(context, chosen.only, FURTHER if chosen.further else STAGES)
     except UnpromptError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -21,7 +21,7 @@ def agreement(context: BuildContext, draw: Draw) -> dict[str, float]:
     """Share of held-out captions' facts that the captioner finds in the drawings of them, and of whole captions."""
     captions = list(context.held_out().captions[:DRAWN])
     drawn = np.concatenate([draw(captions[i : i + 64], list(range(i, i + 64))) for i in range(0, DRAWN, 64)])
-    folder = context.model("captioner")
+    folder = context.captioner
     model = BlipForConditionalGeneration.from_pretrained(folder).eval()
     found = caption_pictures(model, BertTokenizer.from_pretrained(folder), as_tensor(drawn))
     facts = [facts_named(got, want) for got, want in zip(found, captions, strict=True)]

@@ -25,7 +25,7 @@ def make(context: BuildContext) -> dict[str, float]:
     for number, name in enumerate(suite.generators):
         first = EXAMPLE_SEEDS + DRAWN_SEEDS + APART * number
         made[f"generated/{name}"] = photographs(drawings(suite, name), range(first, first + DRAWN))
-    for name, folder in unseen_generators(suite).items():
+    for name, folder in unseen_generators([suite]).items():
         made[f"generated/{name}"] = kept(folder, UNSEEN_SEEDS)
     for name, files in made.items():
         for number, jpeg in enumerate(files):

@@ -22,7 +22,7 @@ def counts_of(context: BuildContext) -> Counts:
 
 def make(context: BuildContext) -> dict[str, float]:
     """The pictures that the heads learn from and are measured on, drawn by the assembled suite."""
-    folder = materialise(context.pictures, Suite.load(context.suite), counts_of(context))
+    folder = materialise(context.pictures, [Suite.load(context.suite)], counts_of(context))
     return {"pictures": float(len(load_manifest(str(folder / MANIFEST))))}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
@@ -29,11 +30,13 @@ STAGES: Final = (
     "golden",
 )
 """Names of the modules beside this one that hold a ``STAGE``, in the order of the work."""
+FURTHER: Final = ("adversarial", "quantiser", "masked", "families")
+"""The stages of generators that are not shipped, which rest on none of the others."""
 
 
-def run(context: BuildContext, only: str | None = None) -> None:
+def run(context: BuildContext, only: str | None = None, stages: Sequence[str] = STAGES) -> None:
     """Make all stages that have no stamp yet, or the one that is named, whether it has one or not."""
-    for name in STAGES if only is None else (only,):
+    for name in stages if only is None else (only,):
         if only is None and context.stamp(name).exists():
             log.info(f"{name}: finished before ({_figures_text(context.figures(name))})")
         else:
@@ -43,7 +46,8 @@ def run(context: BuildContext, only: str | None = None) -> None:
 def make(context: BuildContext, name: str) -> None:
     """Make one stage and stamp it; the stages after it lose their stamps, since they rest on it."""
     stage: Stage = import_module(f"unprompt.recipes.miniature.{name}").STAGE
-    for later in STAGES[STAGES.index(name) :]:
+    stages = FURTHER if name in FURTHER else STAGES
+    for later in stages[stages.index(name) :]:
         context.stamp(later).unlink(missing_ok=True)
     log.info(f"{name}: begins")
     began = time.monotonic()

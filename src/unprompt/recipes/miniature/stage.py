@@ -46,6 +46,12 @@ class BuildContext:
         """Folder of a finished model."""
         return self.cache / "models" / name
 
+    @property
+    def captioner(self) -> Path:
+        """Folder of the captioner that was trained here, or else of the shipped one."""
+        own = self.model("captioner")
+        return own if own.exists() else SUITE / "captioner"
+
     def checkpoint(self, name: str) -> Path:
         """File from which an interrupted training goes on."""
         return self.cache / "checkpoints" / f"{name}.safetensors"

@@ -1,0 +1,130 @@
+"""Stage: an adversarial generator, which draws a caption from noise in one step, and shares no weight with the suite.
+
+Its network is that of the flow, so that :mod:`unprompt.instruments.flow` draws it with ``steps=1, guidance=1``. Both
+sides learn at once, of pairs: a scene and a drawing of the same caption, the critic telling which is more of a scene
+(relativistic pairing with both gradient penalties: Huang et al., 2024, https://arxiv.org/abs/2501.05441), and the
+scene's own caption from another's (Reed et al., 2016, https://arxiv.org/abs/1605.05396).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.functional import pixel_shuffle, softplus
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from unprompt.instruments.cards import Origin
+from unprompt.instruments.flow import TICKS, PixelFlow
+from unprompt.recipes.loop import train
+from unprompt.recipes.miniature.agreement import agreement
+from unprompt.recipes.miniature.drawing import CONTEXT, Drawing, prompt_tokenizer, prompts, unet
+from unprompt.recipes.miniature.flow import PATCH
+from unprompt.recipes.miniature.stage import BuildContext, Stage, as_tensor
+from unprompt.scenes.corpus import Indices
+from unprompt.training.schedule import Schedule
+
+NAME: Final = "adversarial"
+PENALTY: Final = 1.0
+"""Weight of the squared slope of the critic, at scenes and at drawings."""
+STEP: Final = 0.02
+"""Length of the random step by which a slope is measured."""
+
+
+class Critic(nn.Module):
+    """How much a picture is a scene of its caption."""
+
+    def __init__(self, tokenizer: CLIPTokenizer, width: int = 64) -> None:
+        super().__init__()
+        config = CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=width,
+            intermediate_size=4 * width,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            max_position_embeddings=CONTEXT,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+        self.text_encoder = CLIPTextModel(config)
+        self.look = nn.Sequential(
+            nn.Conv2d(3, 32, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(32, 64, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(64, 128, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+        )
+        self.judge = nn.Sequential(
+            nn.Conv2d(128 + width, 128, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(128, 128, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+            nn.Flatten(),
+            nn.Linear(128 * 16, 1),
+        )
+
+    def forward(self, pictures: Tensor, words: Tensor) -> Tensor:
+        """N x 3 x 64 x 64 in [-1, 1] and N x 24 token ids -> N x 1; k N of the second: k N x 1, the same pictures."""
+        seen, read = self.look(pictures), self.text_encoder(words).pooler_output
+        seen = seen.repeat(len(words) // len(pictures), 1, 1, 1)
+        score: Tensor = self.judge(torch.cat([seen, read[:, :, None, None].expand(-1, -1, *seen.shape[2:])], 1))
+        return score
+
+
+class Duel(nn.Module):
+    """The one who draws, and the one who judges."""
+
+    def __init__(self, tokenizer: CLIPTokenizer) -> None:
+        super().__init__()
+        self.drawing = Drawing(tokenizer, unet(3 * PATCH**2, (32, 80)))
+        self.critic = Critic(tokenizer)
+
+    def draw(self, words: Tensor, noise: torch.Generator) -> Tensor:
+        """N x 24 token ids -> N x 3 x 64 x 64."""
+        z = torch.randn(len(words), 3 * PATCH**2, 16, 16, generator=noise)
+        return pixel_shuffle(self.drawing(z, torch.full((len(words),), float(TICKS)), words), PATCH)
+
+    def loss(self, x: Tensor, words: Tensor, noise: torch.Generator) -> Tensor:
+        """What both lose; the drawing's part moves the critic by nothing, and the other way round."""
+        drawn = self.draw(words, noise)
+        real, other = self.critic(x, torch.cat([words, words.roll(1, 0)])).chunk(2)
+        made = self.critic(drawn.detach(), words)
+        slopes = self.slope(x, real, words, noise) + self.slope(drawn.detach(), made, words, noise)
+        judged = softplus(made - real).mean() + softplus(other - real).mean() + PENALTY / 2 * slopes
+        still = {name: weight.detach() for name, weight in self.critic.named_parameters()}
+        again: Tensor = functional_call(self.critic, still, (drawn, words))
+        return judged + softplus(real.detach() - again).mean()
+
+    def slope(self, x: Tensor, score: Tensor, words: Tensor, noise: torch.Generator) -> Tensor:
+        """The mean squared slope, by a random step from each picture: without a second derivative."""
+        step = STEP * torch.randn(x.shape, generator=noise)
+        gap: Tensor = (self.critic(x + step, words) - score) / STEP
+        return gap.square().mean()
+
+
+def make(context: BuildContext) -> dict[str, float]:
+    """Train on scenes before the camera, save what draws, and judge drawn scenes by the captioner."""
+    torch.manual_seed(8)
+    scenes = context.scenes()
+    tokenizer = prompt_tokenizer(scenes.captions)
+    duel, tokens = Duel(tokenizer), prompts(tokenizer, scenes.captions).tokens
+
+    def loss(indices: Indices, noise: torch.Generator) -> Tensor:
+        return duel.loss(as_tensor(scenes.pictures[indices]), tokens[indices], noise)
+
+    schedule = Schedule(context.steps(4500), batch=16, rate=4e-4, warmup=100, average=0.999)
+    train(duel, schedule, context.checkpoint(NAME), loss, len(scenes), betas=(0.0, 0.99))
+    folder = context.model(NAME)
+    duel.drawing.unet.save_pretrained(folder / "unet")
+    duel.drawing.text_encoder.save_pretrained(folder / "text_encoder")
+    tokenizer.save_pretrained(folder / "tokenizer")
+    drawer = PixelFlow(Origin(folder), steps=1, guidance=1)
+    return agreement(context, lambda captions, seeds: np.stack(drawer.regenerate(captions, seeds)))
+
+
+STAGE = Stage(NAME, make)
