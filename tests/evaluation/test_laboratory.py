@@ -87,6 +87,15 @@ def test_pairs_are_drawn_together() -> None:
     assert gap.answer == "holds"
 
 
+def test_heads_may_be_asked_about_a_generator_each() -> None:
+    first, second = [head(0.5, 0), head(1.0, 1)], [head(1.0, 2), head(0.2, 3)]
+    apart = [replace(one, only=name) for name, several in (("a", first), ("b", second)) for one in several]
+    found = measured(first=first, second=second, apart=apart)
+    one, other = (found.cells[name, ""]["b"]["auc"].drawn for name in ("first", "second"))
+    ruling, gaps = found.rule(claim(["apart"], ["first"]), {}), 100 * (other - one) / 2
+    assert (ruling.low, ruling.high) == pytest.approx(tuple(np.quantile(gaps, [0.025, 0.975])))
+
+
 def test_seeds_are_averaged_and_widen_the_interval() -> None:
     good, bad = head(3.0, 0), head(0.2, 1)
     found, one = measured(mixed=[good, bad, good]), measured(mixed=[good])

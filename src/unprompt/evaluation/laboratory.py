@@ -41,6 +41,8 @@ class HeadScores:
     """The head's own output in [0, 1] before its calibration."""
     failed: int = 0
     """Further pictures, which have no score."""
+    only: str = ""
+    """The generator that the head is asked about, against its real pictures; empty = all."""
 
 
 Views: TypeAlias = Mapping[str, HeadScores]
@@ -142,6 +144,8 @@ def measure_heads(
 ) -> Measurements:
     """Every cell's scores, a set of views for each seed of training -> numbers with draws that all cells share.
 
+    A row that leaves generators out has several sets for each seed, each with ``only`` one of them.
+
     Only the pictures count that all heads have a score of. A draw takes pictures anew inside each class of each
     generator and, where there are several, seeds; ``macro`` is the mean over generators or candidates. The views of an
     attribution are drawn apart. ``learned`` names, for each row, the generators that its heads have seen.
@@ -150,7 +154,7 @@ def measure_heads(
         raise OptionError(f"repeats is {repeats}, expected at least 1, such as 1000")
     names = list(next(iter(heads.values()))[0])
     parts = [_view(heads, name, pairs, repeats, seed) for name in names]
-    seeds = len(next(iter(heads.values())))
+    seeds = len(next(iter(next(iter(parts[0].rates.values())).values())))
     chosen = np.random.default_rng((seed, seeds)).integers(seeds, size=(repeats, seeds))
     cells: dict[CellKey, dict[str, dict[str, Estimate]]] = {}
     for key in heads:
@@ -199,10 +203,13 @@ def _view(
     generators, pixels = ([column[place] for place in kept] for column in (first.generators, first.pixels))
     found = group_rows(generated, np.zeros_like(generated), generators, pixels, pairs)
     sides = []
-    for each, chosen in zip(columns.values(), places, strict=True):
-        sides.append(measure(found, each.probabilities[chosen], 0.5, each.raw[chosen]))
+    for ((key, _), each), chosen in zip(columns.items(), places, strict=True):
+        measured = measure(found, each.probabilities[chosen], 0.5, each.raw[chosen])
+        if each.only in ("", *measured):
+            sides.append((key, {row: one for row, one in measured.items() if each.only in ("", row)}))
+    drawn = resampled_rates(found, [side for _, side in sides], repeats, seed)
     rates: dict[CellKey, dict[str, list[tuple[Floats, Floats]]]] = {}
-    for (key, _), side, draws in zip(columns, sides, resampled_rates(found, sides, repeats, seed), strict=True):
+    for (key, side), draws in zip(sides, drawn, strict=True):
         for row, values in rates_of(found, side).items():
             if row not in (POOLED, MACRO):
                 rates.setdefault(key, {}).setdefault(row, []).append((values, draws[row]))

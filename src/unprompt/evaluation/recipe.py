@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import field, replace
-from typing import Annotated, Any, Self, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Self, TypeAlias, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic.dataclasses import dataclass
@@ -18,6 +18,8 @@ from unprompt.validation import CONFIG, Misfit, Number, Size
 
 T = TypeVar("T")
 Several: TypeAlias = Annotated[tuple[T, ...], Field(min_length=1, description="one or more")]
+EVERY_COLUMN: Final = "every column"
+"""In place of generators to learn from: those of the columns that have pictures in the train split."""
 
 
 @dataclass(frozen=True, config=CONFIG)
@@ -63,6 +65,8 @@ class RecipeRow:
     """Where it is not the table's."""
     pictures: Size | None = None
     """Of each generator to learn from, in place of the number there."""
+    leave_out: bool = False
+    """Each column is asked of a head of its own, or of a stack of such, that has not learned from its generator."""
     paper: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Metric -> percent for each column and then their average, or the average alone; NaN = nothing was printed."""
 
@@ -144,13 +148,14 @@ class TableRecipe(Recipe):
 
     def _check_rows(self) -> None:
         sizes = {1, len(self.perturbations)} if self.perturbations else {1, len(self.printed_columns) + 1}
-        heads = [row.name for row in self.rows if row.method]
+        heads = [row.name for row in self.rows if row.method and not row.leave_out]
         for row in self.rows:
             if self.axis and ", " not in row.name:
                 raise ValueError(f"a row is named {row.name!r}, where a table with an axis has LINE, LEVEL")
-            if row.stack and (self.candidates or not set(row.stack) <= set(heads)):
-                told = "a table without candidates" if self.candidates else f"some of {', '.join(heads)}"
-                raise ValueError(f"{row.name}: stack is {list(row.stack)!r}, expected {told}")
+            if (row.stack or row.leave_out) and self.candidates:
+                raise ValueError(f"{row.name} has stack or leave_out, expected a table without candidates")
+            if not set(row.stack) <= set(heads):
+                raise ValueError(f"{row.name}: stack is {list(row.stack)!r}, expected some of {', '.join(heads)}")
             for metric, numbers in row.paper.items():
                 if metric not in self.metrics:
                     raise ValueError(f"{row.name}: metric {metric!r}; expected one of {', '.join(self.metrics)}")

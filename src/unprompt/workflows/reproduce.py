@@ -158,7 +158,7 @@ def reproduce(
             for number in range(seed, seed + seeds):
                 for chain, views in bench.views(wanted, row, number):
                     heads.setdefault((row.name, chain), []).append(views)
-    learned = {row.name: selection.learned_by(row) for row in wanted.rows}
+    learned = {row.name: () if row.leave_out else selection.learned_by(row) for row in wanted.rows}
     found = measure_heads(heads, learned, pairs=selection.pairs(), repeats=repeats, seed=seed)
     return _written(folder, wanted, bench, found, missing, seeds)
 

@@ -52,23 +52,31 @@ class Bench:
     """Further arguments of ``train``: ``precision`` alone moves a head, ``devices`` is of ``extract`` too."""
 
     def views(self, recipe: TableRecipe, row: RecipeRow, seed: int) -> Iterator[tuple[str, dict[str, HeadScores]]]:
-        """Each perturbation of the table, nothing first, with what the row's heads say of the test pictures."""
-        if row.stack:
-            yield from self._stacked_views(recipe, row, seed)
-            return
+        """Each perturbation of the table, nothing first, with what the row's heads say of the test pictures.
+
+        Of a row that leaves generators out, for each of them.
+        """
+        views = self._stacked_views if row.stack else self._own_views
+        for without in self.selection.left_out(row):
+            for chain, found in views(recipe, row, seed, without):
+                yield chain, {name: replace(one, only=without) for name, one in found.items()}
+
+    def _own_views(
+        self, recipe: TableRecipe, row: RecipeRow, seed: int, without: str
+    ) -> Iterator[tuple[str, dict[str, HeadScores]]]:
         asked = [one.generator for one in self.selection.candidates]
         heads = [asked] if row.method in ATTRIBUTORS or not asked else [[name] for name in asked]
         views: dict[str, dict[str, HeadScores]] = {chain: {} for chain in ("", *recipe.perturbations)}
         for candidates in heads:
-            cell = HeadCell(self, row, seed, tuple(candidates))
+            cell = HeadCell(self, row, seed, tuple(candidates), without)
             for chain, found in views.items():
                 found.update(cell.scores(chain))
         yield from views.items()
 
     def _stacked_views(
-        self, recipe: TableRecipe, row: RecipeRow, seed: int
+        self, recipe: TableRecipe, row: RecipeRow, seed: int, without: str
     ) -> Iterator[tuple[str, dict[str, HeadScores]]]:
-        cells = [HeadCell(self, one, seed, ()) for one in recipe.rows if one.name in row.stack]
+        cells = [HeadCell(self, one, seed, (), without) for one in recipe.rows if one.name in row.stack]
         held = [one.scores("", "validation")[""] for one in cells]
         for chain in ("", *recipe.perturbations):
             yield chain, {"": stacked(held, [one.scores(chain)[""] for one in cells])}
@@ -83,6 +91,8 @@ class HeadCell:
     seed: int
     candidates: tuple[str, ...]
     """The generators that are told from all others; none = generated is told from real."""
+    without: str = ""
+    """A generator of the training set that is not learned from."""
 
     def scores(self, perturbation: str, split: Split = "test") -> dict[str, HeadScores]:
         """From the file that holds them, or made now with all that they rest on."""
@@ -152,7 +162,7 @@ class HeadCell:
     def _index(self) -> bytes:
         """All pictures of the table, of which those that this head has no business with bear no label."""
         selection, text = self.bench.selection, io.StringIO()
-        own = selection.subset(self.row)
+        own = selection.subset(self.row, self.without)
         lines = csv.writer(text, lineterminator="\n")
         lines.writerow(["path", "label", "generator", "split"])
         for one in selection.samples:
@@ -171,13 +181,15 @@ class HeadCell:
         manifest, method = Manifest.read(self.suite), self.row.method
         parts = method, EVERY[method].version, self.suite, manifest.version, dict(manifest.options_of(method))
         selection, numbers = self.bench.selection, (self.bench.dtype, self.bench.learning["precision"])
-        learned = selection.learned_by(self.row), selection.number_learned(self.row)
+        row = self.row, self.without
+        learned = selection.learned_by(*row), selection.number_learned(*row)
         made = fingerprint(*parts, self.options, self.seed, learned, list(self.candidates), numbers)
         return f"{method}-{self.seed}-{made[:12]}"
 
     @property
     def _told(self) -> str:
         about = f" of {', '.join(self.candidates)}" if self.candidates else ""
+        about += f" without {self.without}" if self.without else ""
         return f"{self.row.method}{about}, seed {self.seed}"
 
 

@@ -26,6 +26,7 @@ def result_rows(recipe: TableRecipe, bench: Bench, found: Measurements, seeds: i
             "instruments": dict(row.instruments),
             "models": {role: dict(model) for role, model in row.models.items()},
             "learned": list(selection.learned_by(row)),
+            "leave_out": row.leave_out,
             "seeds": seeds,
             "dtype": bench.dtype,
         }

@@ -159,7 +159,9 @@ def _timed(cost: RowCost, row: RecipeRow, bench: Bench, sample: Sequence[Sample]
     trains = seeds > 0 and "epochs" in known
     epoch = _epoch(row.method, folder, instruments, options, len(sample) // 2) if trains else 0.0
     heads = seeds * (1 if row.method in ATTRIBUTORS else max(1, len(bench.selection.candidates)))
-    hours = None if epoch is None else epoch * bench.selection.number_learned(row) * (epochs or 1) * heads / HOUR
+    selection = bench.selection
+    learned = sum(selection.number_learned(row, one) for one in selection.left_out(row))
+    hours = None if epoch is None else epoch * learned * (epochs or 1) * heads / HOUR
     return replace(cost, seconds=seconds, epoch_seconds=epoch, epochs=epochs, train_hours=hours)
 
 

@@ -13,6 +13,7 @@ from unprompt import datasets
 from unprompt.datasets import NAMES, partners
 from unprompt.errors import OptionError
 from unprompt.evaluation import Column, FigureRecipe, Recipe, RecipeRow, TableRecipe, TrainingSet
+from unprompt.evaluation.recipe import EVERY_COLUMN
 from unprompt.generators import matching_names
 from unprompt.types import GENERATED, REAL, SPLITS, Label, Sample, Split
 
@@ -69,17 +70,25 @@ class RecipeSamples:
         """Generators whose pictures the table's rows learn from, where they name no others."""
         return next(iter(self.sets)).generators
 
-    def learned_by(self, row: RecipeRow) -> tuple[str, ...]:
-        """As :attr:`learned`, of one row."""
-        return self.rows[row.name].generators
+    def left_out(self, row: RecipeRow) -> tuple[str, ...]:
+        """The generators that its heads do without, a head each; one empty name where it leaves none out."""
+        return tuple(one.generator for one in self.columns) if row.leave_out else ("",)
 
-    def subset(self, row: RecipeRow) -> frozenset[str]:
-        """Uris of what a row learns from and is tested on."""
-        return self.sets[self.rows[row.name]]
+    def learned_by(self, row: RecipeRow, without: str = "") -> tuple[str, ...]:
+        """As :attr:`learned`, of one row, or of its head ``without`` a generator."""
+        return tuple(one for one in self.rows[row.name].generators if one != without)
 
-    def number_learned(self, row: RecipeRow) -> int:
+    def subset(self, row: RecipeRow, without: str = "") -> frozenset[str]:
+        """Uris of what a row, or its head ``without`` a generator, learns from and is tested on."""
+        own = self.sets[self.rows[row.name]]
+        if not without:
+            return own
+        made = (one for one in self.samples if (one.label, one.generator) == (GENERATED, without))
+        return own - {one.uri for one in made if one.split != "test"}
+
+    def number_learned(self, row: RecipeRow, without: str = "") -> int:
         """Of both classes."""
-        own = self.subset(row)
+        own = self.subset(row, without)
         return sum(one.split == "train" and one.uri in own for one in self.samples)
 
     def fewest(self, row: RecipeRow) -> int:
@@ -134,12 +143,15 @@ def select(
         columns = tuple(Column(name, name) for name in sorted(there))
     made = sorted({one.generator for one in labelled if one.label == GENERATED})
     asked = tuple(one for name in train or () for one in matching_names(name, made) or [name])
+    able = _names(labelled, GENERATED, "train")
+    every = tuple(one.generator for one in columns if one.generator in able)
+    sets = {one: _learned(one, standing_in, asked, every) for one in trainings or (None,)}
     kept: dict[Learned, list[Sample]] = {}
-    for one in trainings or (None,):
-        learned = _learned(one, standing_in, asked)
+    for learned in sets.values():
         taken = _fewer(_taken(labelled, columns, learned.generators), learned.pictures, _trained_on)
         kept[learned] = _fewer(taken, pictures or 0, _kind)
     uris = {one.uri for samples in kept.values() for one in samples}
+    leaving = [sets[recipe.training(row)] for row in recipe.rows if row.leave_out]
     candidates = recipe.candidates
     if candidates and standing_in:
         candidates = tuple(Column(name, name) for name in trainings[0].stand_in)
@@ -152,20 +164,22 @@ def select(
         standing_in=standing_in,
         problems=tuple(
             dict.fromkeys(
-                one for key, own in kept.items() for one in _problems(own, key.generators, columns, bool(trainings))
+                [one for key, own in kept.items() for one in _problems(own, key.generators, columns, bool(trainings))]
+                + [one for key in leaving for one in _not_left_out(kept[key], key.generators)]
             )
         ),
-        rows={row.name: _learned(recipe.training(row), standing_in, asked) for row in recipe.rows},
+        rows={row.name: sets[recipe.training(row)] for row in recipe.rows},
         data=tuple(specs),
         short=tuple(one for key, own in kept.items() if not pictures for one in _short(own, key)),
     )
 
 
-def _learned(train: TrainingSet | None, standing_in: bool, asked: tuple[str, ...]) -> Learned:
+def _learned(train: TrainingSet | None, standing_in: bool, asked: tuple[str, ...], every: tuple[str, ...]) -> Learned:
     """Of the data's generators; ``asked`` takes the place of the recipe's, by the user's word."""
     if train is None:
         return Learned()
-    return Learned(asked or (train.stand_in if standing_in else train.generators), train.pictures)
+    named = train.stand_in if standing_in else train.generators
+    return Learned(asked or (every if EVERY_COLUMN in train.generators else named), train.pictures)
 
 
 def _short(samples: Sequence[Sample], learned: Learned) -> Iterator[str]:
@@ -260,3 +274,14 @@ def _problems(
             yield f"no real picture in the {split} split that belongs to {', '.join(learned) or 'it'}: add some"
     if columns and not _names(samples, REAL, "test"):
         yield "no real picture in the test split: add some"
+
+
+def _not_left_out(samples: Sequence[Sample], learned: Sequence[str]) -> Iterator[str]:
+    if len(learned) == 1:
+        yield (
+            f"{learned[0]} alone has pictures to learn from, and is to be left out: expected two generators or more; "
+            "add another's, or name two with --train-on"
+        )
+    loose = {one.generator for one in samples if one.label == GENERATED and one.split is None}
+    if loose:
+        yield f"pictures by {', '.join(sorted(loose))} are in no split, to be left out of: name it in a manifest"
