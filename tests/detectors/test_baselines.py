@@ -448,7 +448,6 @@ def test_vibnet_judges_by_the_mean_and_learns_by_a_drawn_code(suite: Suite, cach
 
 
 def bent_flow(width: int) -> ClipFlowNetwork:
-    """Far from the identity, in float64."""
     torch.manual_seed(6)
     network = ClipFlowNetwork(width, ClipFlowOptions(blocks=3, hidden=8)).double()
     for weight in network.couplings.parameters():
@@ -456,14 +455,13 @@ def bent_flow(width: int) -> ClipFlowNetwork:
     return network
 
 
-@pytest.mark.parametrize("width", [2, 5])
-def test_the_flows_determinant_is_that_of_its_jacobian(width: int) -> None:
-    network, x = bent_flow(width), torch.randn(1, width, dtype=torch.float64)
+def test_the_flows_determinant_is_that_of_its_jacobian() -> None:
+    network, x = bent_flow(5), torch.randn(1, 5, dtype=torch.float64)
     z, found = network.latent(x)
     jacobian = torch.autograd.functional.jacobian(lambda one: network.latent(one)[0], x)[0, :, 0]
     torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, found[0])
     gaussian = torch.distributions.Normal(0.0, 1.0)
-    expected = -(gaussian.log_prob(z).sum(dim=1) + found) / width - gaussian.entropy()
+    expected = -(gaussian.log_prob(z).sum(dim=1) + found) / 5 - gaussian.entropy()
     torch.testing.assert_close(network.surprise(x), expected)
 
 

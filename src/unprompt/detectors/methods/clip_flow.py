@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from unprompt.instruments import Suite
 
 BOUND: Final = 2.0
-"""Of the logarithms of factors."""
+"""Of the factors' logarithms."""
 
 
 @checked()
@@ -91,7 +91,7 @@ class ClipFlowNetwork(nn.Module):
         return ((z.square() - 1).sum(dim=1) / 2 - determinant) / z.shape[1]
 
     def judge(self, surprise: Tensor) -> Tensor:
-        """N -> N logits, which begin as deviations of a standard Gaussian's log p(x)."""
+        """N -> N logits, at first in deviations of a standard Gaussian's log p(x)."""
         return self.line[0].exp() * math.sqrt(2 * len(self.mean)) * surprise + self.line[1]
 
     def forward(self, vectors: Tensor, proxies: Tensor | None = None) -> Tensor:
