@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from unprompt.detectors import METHODS
 from unprompt.detectors.base import Detector
+from unprompt.detectors.methods.clip_flow import ClipFlowDetector, ClipFlowNetwork, ClipFlowOptions
 from unprompt.detectors.methods.cnndet import CnndetDetector, CnndetOptions, blur_and_jpeg
 from unprompt.detectors.methods.convnext import ConvNextSizes
 from unprompt.detectors.methods.defake import DefakeDetector
@@ -36,7 +37,8 @@ from unprompt.errors import DataError, OptionError
 from unprompt.evidence.dire import DireEvidence
 from unprompt.evidence.drct import DrctEvidence
 from unprompt.evidence.product_cache import ProductCache
-from unprompt.images import centre_crop
+from unprompt.evidence.proxy import proxy
+from unprompt.images import centre_crop, centre_square
 from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.shelf import shipped
 
@@ -415,7 +417,7 @@ def test_trunk_options_outside_their_range_are_refused(wrong: dict[str, Any], wo
         CnndetOptions(**wrong)
 
 
-# VIB-Net, ConvNeXt-B, Swin-B
+# VIB-Net
 
 
 def test_vibnet_judges_by_the_mean_and_learns_by_a_drawn_code(suite: Suite, cache: ProductCache) -> None:
@@ -440,6 +442,89 @@ def test_vibnet_judges_by_the_mean_and_learns_by_a_drawn_code(suite: Suite, cach
     divergence = torch.distributions.kl_divergence(code, nought).sum(dim=1).mean()
     cross = F.binary_cross_entropy_with_logits(drawn @ net.head.weight[0] + net.head.bias, target)
     torch.testing.assert_close(found, cross + 1e-3 * divergence, atol=1e-5, rtol=1e-5)
+
+
+# CLIP-Flow
+
+
+def bent_flow(width: int) -> ClipFlowNetwork:
+    torch.manual_seed(6)
+    network = ClipFlowNetwork(width, ClipFlowOptions(blocks=3, hidden=8)).double()
+    for weight in network.couplings.parameters():
+        torch.nn.init.normal_(weight, 0.0, 0.7)
+    return network
+
+
+def test_the_flows_determinant_is_that_of_its_jacobian() -> None:
+    network, x = bent_flow(5), torch.randn(1, 5, dtype=torch.float64)
+    z, found = network.latent(x)
+    jacobian = torch.autograd.functional.jacobian(lambda one: network.latent(one)[0], x)[0, :, 0]
+    torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, found[0])
+    gaussian = torch.distributions.Normal(0.0, 1.0)
+    expected = -(gaussian.log_prob(z).sum(dim=1) + found) / 5 - gaussian.entropy()
+    torch.testing.assert_close(network.surprise(x), expected)
+
+
+def test_the_flow_can_be_undone() -> None:
+    network, x = bent_flow(5), torch.randn(4, 5, dtype=torch.float64)
+    y, layers = network.latent(x)[0], list[Any](network.couplings)
+    for layer in layers[::-1]:
+        a, b = y[:, [2, 0]], y[:, [3, 1, 4]]
+        raw, shift = layer.second(F.relu(layer.first(a))).split(3, dim=1)
+        y = torch.cat([a, (b - shift) / torch.exp(2 * torch.tanh(raw / 2))], dim=1)
+    torch.testing.assert_close(y, x)
+
+
+def test_the_flows_likelihood_integrates_to_one() -> None:
+    network, steps = bent_flow(2), torch.linspace(-40, 40, 1601, dtype=torch.float64)
+    with torch.no_grad():
+        surprise = network.surprise(torch.cartesian_prod(steps, steps))
+    density = torch.exp(-2 * surprise) / (2 * math.pi * math.e)
+    assert float(density.sum()) * 0.05**2 == pytest.approx(1, abs=2e-3)
+
+
+def test_a_proxy_is_a_picture_with_another_decay(rng: np.random.Generator) -> None:
+    height, width = 12, 9
+    rgb, drawn = rng.integers(100, 140, (height, width, 3), dtype=np.uint8), np.random.default_rng(8)
+    gamma, expected = drawn.choice([-1, 1]) * (0.5 + drawn.random()), np.zeros(rgb.shape)
+    for v, u in np.ndindex(height, width):
+        gain = max(1.0, 8 * math.hypot(min(v, height - v) / height, min(u, width - u) / width)) ** gamma
+        wave = np.exp(2j * np.pi * (np.arange(height)[:, None] * v / height + np.arange(width) * u / width))
+        expected += (gain * np.einsum("yx,yxc->c", wave.conj(), rgb) * wave[..., None]).real / (height * width)
+    np.testing.assert_allclose(proxy(rgb, 8), expected.clip(0, 255), atol=0.5 + 1e-9)
+
+
+def test_clip_flow_learns_from_real_pictures_and_their_proxies(suite: Suite, cache: ProductCache) -> None:
+    detector = ClipFlowDetector(suite, ClipFlowOptions(natural=0.25))
+    evidence, picture = detector.extractor.extract(cache), cache.pictures[4]
+    changed = proxy(centre_square(picture.rgb, suite.encoder.side), picture.seed)
+    detector.prepare_fit(evidence)
+    (seen, made), real = detector.collate(evidence), torch.from_numpy(LABELS == 0)
+    np.testing.assert_allclose(made[4], suite.encoder.embed_pictures([changed])[0], atol=1e-5)
+    torch.testing.assert_close(detector.network.mean, seen.mean(dim=0))
+    logits = detector.network(torch.cat([seen[real], made[real]]))
+    contrast = F.binary_cross_entropy_with_logits(logits, torch.tensor([0.0] * 4 + [1.0] * 4), reduction="sum")
+    expected = (contrast + 0.25 * detector.network.surprise(seen[real]).sum()) / 7
+    strange = [torch.where(real[:, None], rows, 9.0) for rows in (seen, made)]  # generated ones do not matter
+    torch.testing.assert_close(detector.loss(strange, torch.from_numpy(LABELS).float()), expected)
+
+
+def test_a_trained_clip_flow_makes_no_proxy(suite: Suite, cache: ProductCache, tmp_path: Path) -> None:
+    detector = ClipFlowDetector(suite)
+    detector.save(tmp_path / "head")
+    evidence = detector.extractor.extract(cache)
+    evidence += ClipFlowDetector.load(tmp_path / "head", suite).extractor.extract(cache)
+    with pytest.raises(DataError, match=r"evidence\[7\] has no proxy"):
+        detector.prepare_fit(evidence)
+
+
+@pytest.mark.parametrize(("name", "value"), [("blocks", 0), ("natural", -1.0)])
+def test_clip_flow_options_outside_their_range_are_refused(name: str, value: Any) -> None:
+    with pytest.raises(OptionError, match=f"--{name} is {value}, expected"):
+        ClipFlowOptions(**{name: value})
+
+
+# ConvNeXt-B, Swin-B
 
 
 @pytest.mark.parametrize(("sizes", "millions", "width"), [(ConvNextSizes(), 87.6, 1024), (SwinSizes(), 86.7, 1024)])

@@ -24,7 +24,7 @@ def test_rows_out_of_memory_are_those_of_collate(lesson: Any, monkeypatch: pytes
     assert len(inputs) == len(expected)
     assert all(torch.equal(one, other) for one, other in zip(inputs, expected, strict=True))
     np.testing.assert_array_equal(target, np.asarray(lesson.labels, np.float32)[index])
-    steady = ("tidy", "item", "univfd", "vibnet", "defake", "clip-layers", "traces")
+    steady = ("tidy", "item", "univfd", "vibnet", "clip-flow", "defake", "clip-layers", "traces")
     assert (rows.cached is not None) == (lesson.method in steady)
 
 

@@ -35,6 +35,7 @@ _FILES: Final = {
     "univfd": "univfd:UnivfdDetector",
     "univfd-nn": "univfd:NearestDetector",
     "vibnet": "vibnet:VibnetDetector",
+    "clip-flow": "clip_flow:ClipFlowDetector",
     "defake": "defake:DefakeDetector",
     "fredect": "fredect:FredectDetector",
     "drct": "drct:DrctDetector",

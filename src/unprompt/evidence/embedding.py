@@ -10,7 +10,7 @@ from unprompt.choices import Preprocess
 from unprompt.evidence.alignment import Vector
 from unprompt.evidence.base import Extractor
 from unprompt.evidence.product_cache import ProductCache
-from unprompt.evidence.products import Product, picture_embeddings
+from unprompt.evidence.products import PROXY_EMBEDDINGS, Product, picture_embeddings
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,18 +19,23 @@ class EmbeddingEvidence:
 
     image: Vector
     """d float32."""
+    proxy: Vector | None = None
+    """d float32, of :func:`proxy`'s picture; None where no training asks for it."""
 
 
 class EmbeddingExtractor(Extractor[EmbeddingEvidence]):
-    """I = CLIP(x), of the picture resized or of its native central crop."""
+    """I = CLIP(x), of the picture resized or of its native central crop; with ``proxies`` CLIP(proxy(x)) too."""
 
     roles = ("encoder",)
 
-    def __init__(self, method: str = "clip-probe", preprocess: Preprocess = "resize") -> None:
-        self.method, self.preprocess = method, preprocess
+    def __init__(self, method: str = "clip-probe", preprocess: Preprocess = "resize", proxies: bool = False) -> None:
+        self.method, self.preprocess, self.proxies = method, preprocess, proxies
 
     def products(self) -> Sequence[Product[Any]]:
-        return (picture_embeddings(self.preprocess),)
+        own = picture_embeddings(self.preprocess)
+        return (own, PROXY_EMBEDDINGS) if self.proxies else (own,)
 
     def _extract(self, cache: ProductCache) -> list[EmbeddingEvidence]:
-        return [EmbeddingEvidence(image) for image in cache.picture_embeddings(self.preprocess)]
+        images = cache.picture_embeddings(self.preprocess)
+        proxies = cache.proxy_embeddings() if self.proxies else [None] * len(images)
+        return [EmbeddingEvidence(*pair) for pair in zip(images, proxies, strict=True)]

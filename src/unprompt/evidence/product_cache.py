@@ -24,14 +24,16 @@ from unprompt.evidence.products import (
     CAPTIONS,
     OBJECT_EMBEDDINGS,
     PHRASE_EMBEDDINGS,
+    PROXY_EMBEDDINGS,
     Product,
     layer_tokens,
     picture_embeddings,
     reconstructions,
     regenerations,
 )
-from unprompt.evidence.views import views
-from unprompt.images import crop_at, cut_out
+from unprompt.evidence.proxy import proxy
+from unprompt.evidence.views import native, views
+from unprompt.images import centre_square, crop_at, cut_out
 from unprompt.instruments.base import Vectors
 from unprompt.store import ProductRecipe, Store
 from unprompt.store.table_cache import TableCache
@@ -156,6 +158,16 @@ class ProductCache:
             return list(encoder.embed_pictures(shown))
 
         return self._stacked(self._product(picture_embeddings(preprocess), make))
+
+    def proxy_embeddings(self) -> Vectors:
+        """N x d float32: of each picture as the encoder sees it, its spectrum changed by its seed."""
+
+        def make() -> list[Vectors]:
+            side = self.suite.encoder.side
+            seen = ((centre_square(one.rgb, side) if side else native(one.rgb), one.seed) for one in self.pictures)
+            return list(self.suite.encoder.embed_pictures([proxy(*one) for one in seen]))
+
+        return self._stacked(self._product(PROXY_EMBEDDINGS, make))
 
     def caption_embeddings(self) -> Vectors:
         """N x d float32, not normalised."""

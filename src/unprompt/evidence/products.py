@@ -86,6 +86,7 @@ _RECIPES: dict[tuple[object, ...], ProductRecipe] = {}
 """By role, draw and the cards' identities, which the recipes themselves keep from being given to other cards."""
 
 CAPTIONS = Product("captions", TEXTS, "caption", ["captioner"], {"fallback": Captioner.fallback})
+PROXY_EMBEDDINGS = Product("proxy_embeddings", VECTORS, "embedding", ["encoder"], {"of": "proxy"})
 CAPTION_EMBEDDINGS = Product("caption_embeddings", VECTORS, "embedding", ["encoder", "captioner"], {"of": "caption"})
 
 _ON_PHRASES = {"phrases": phrases.VERSION}
