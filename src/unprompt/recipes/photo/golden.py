@@ -19,6 +19,7 @@ from unprompt.workflows.prediction.selftest import measure
 
 EACH: Final = 3
 SIZE: Final = (160, 208)
+CLOUDED: Final = (128, 128)
 
 
 def write_golden(folder: Path) -> Golden:
@@ -41,6 +42,6 @@ def write_golden(folder: Path) -> Golden:
 def clouds(number: int) -> RGB:
     """Soft colours of three scales under grain; the higher the number, the less of that."""
     rng = np.random.default_rng([815, number])
-    layers = [gaussian_filter(rng.normal(size=(*SIZE, 3)), (scale, scale, 0)) * 5 * scale for scale in (20, 7, 2)]
-    picture = 128 + 12 * np.sum(layers, axis=0) + (6 - 2 * number) * rng.normal(size=(*SIZE, 3))
+    layers = [gaussian_filter(rng.normal(size=(*CLOUDED, 3)), (scale, scale, 0)) * 5 * scale for scale in (20, 7, 2)]
+    picture = 128 + 12 * np.sum(layers, axis=0) + (2 - number) * rng.normal(size=(*CLOUDED, 3))
     return np.asarray(picture.clip(0, 255).round(), np.uint8)
