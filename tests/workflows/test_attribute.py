@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from unprompt.detectors.ood import OODDetector, OODHeader
 from unprompt.errors import CheckpointError, DataError, MissingHead, OptionError, SuiteError
 from unprompt.evaluation import AttributionTable, fit_platt
 from unprompt.instruments import Suite
+from unprompt.recipes.lanes import LaneRun
 from unprompt.store import Store
 from unprompt.types import NONE_OF_THESE, Split
 from unprompt.workflows.attribute import attribute
@@ -185,6 +188,41 @@ def test_every_input_gets_a_row(candidate_suites: Path, pictures: Path) -> None:
     assert {row.truth for row in good} == {"diffusion", "sibling", "flow", "real"}
     known = [row for row in good if row.truth in CANDIDATES]
     assert np.mean([row.generator == row.truth for row in known]) >= 0.8
+
+
+def test_a_lane_has_calibrations_of_its_own(
+    candidate_suites: Path, head: Path, store: Path, pictures: Path, tmp_path: Path
+) -> None:
+    folder, data = (shutil.copytree(one, tmp_path / one.name) for one in (candidate_suites, pictures))
+    for one in (data / "validation" / "real").glob("[1-9].png"):
+        one.unlink()  # so that another calibration fits
+    with (folder / "suite.toml").open("a") as file:
+        file.write('[lanes.quick]\nfitted = "quick.json"\nparameters = { "diffusion.steps" = 2 }\n')
+    run, lane = LaneRun(str(folder), f"folder:{data}", tmp_path), f"{folder}[lane=quick]"
+    (folder / "quick.json").write_text("{}")
+    paths = sorted((pictures / "test" / "fake" / "sibling").iterdir())
+    assert all("was not measured" in row.warnings[0] for row in attribute(paths, suite=lane))
+    (folder / "quick.json").write_text(json.dumps(run.fit("quick")))
+    rows = attribute(paths, suite=lane)
+    assert {(row.suite, row.warnings) for row in rows} == {("fake[lane=quick]", ())}
+
+    loaded, exact = load_attributor(head, Suite.load(lane)), load_attributor(head, Suite.load(candidate_suites))
+
+    def logits(split: Split) -> tuple[Any, Any]:
+        evidence, makers = attributable(loaded, [Store(tmp_path / "quick")], split, None)
+        return loaded.logits(evidence), np.asarray(makers)
+
+    (seen, truth), (asked, makers) = logits("validation"), logits("test")
+    for k, name in enumerate(CANDIDATES):
+        own, column = fit_platt(truth == name, seen[:, k]), asked[makers == "sibling", k]
+        found = [row.scores[name] for row in rows]
+        assert found == pytest.approx(own.probability(column), abs=1e-4)
+        assert found != pytest.approx(exact.calibrations[name].probability(column), abs=1e-3)
+    told, table = run.compare_answers("quick")["semgir-a"], evaluate(head, evidence=store, suite=candidate_suites)
+    assert isinstance(table, AttributionTable)
+    right = {name: row.accuracy for name, row in table.rows.items()}
+    assert told["candidates"]["second"] == (right["diffusion"] + right["sibling"]) / 2
+    assert (told["outsiders"]["second"], told["real pictures"]["second"]) == (right["flow"], right["real"])
 
 
 def test_alone_and_in_company_a_picture_gets_one_answer(candidate_suites: Path, pictures: Path) -> None:
