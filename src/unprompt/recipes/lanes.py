@@ -65,7 +65,7 @@ class LaneRun:
         return joined_name(self.suite, {} if lane == EXACT else {LANE: lane})
 
     def store(self, lane: str) -> Store:
-        """The panel's and an attributor's evidence, made where it is lacking."""
+        """The heads' evidence, made where it is lacking."""
         folder, heads = self.cache / lane, Suite.load(self.suite).heads
         present = [one for one in (*HEADS, *ATTRIBUTORS) if one in heads]
         for method in dict.fromkeys("panel" if one in HEADS else one for one in present):
@@ -78,7 +78,7 @@ class LaneRun:
         return {method: load(suite.head(method), suite) for method in HEADS if method in suite.heads}
 
     def attributors(self, lane: str) -> dict[str, Attributor[Any, Any]]:
-        """As :meth:`heads`, of those that tell generators apart."""
+        """As :meth:`heads`."""
         suite = Suite.load(self.name(lane))
         return {method: load_attributor(suite.head(method), suite) for method in ATTRIBUTORS if method in suite.heads}
 
@@ -104,7 +104,7 @@ class LaneRun:
         return fits | {str(one.digest): fit_of_lane(one, store) for one in self.attributors(lane).values()}
 
     def compare_answers(self, lane: str) -> dict[str, Any]:
-        """Attributor -> how often it is right on the test pictures, here and in the exact lane."""
+        """Attributor -> how often it is right, here and in the exact lane."""
         here, exact, twins = self.store(lane), self.store(EXACT), self.attributors(EXACT)
         return {name: compare_answers(one, here, twins[name], exact) for name, one in self.attributors(lane).items()}
 
