@@ -68,11 +68,12 @@ def run(*words: str) -> Result:
 
 def test_everything_is_passed_on(put: Callable[..., dict[str, Any]]) -> None:
     asked = put("attribute", [GOOD])
-    done = run("attribute", "a", "b", "--generators", "x,y", "--suite", "s", "--report", "out", "--batch-size", "7")
+    flags = "--generators x,y --suite s --lane fast --report out --batch-size 7"
+    done = run("attribute", "a", "b", *flags.split())
     assert asked == {
         "args": (["a", "b"],),
         "generators": "x,y",
-        "suite": "s",
+        "suite": "s[lane=fast]",
         "device": "cpu",
         "dtype": "float32",
         "batch_size": 7,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from unprompt.detectors.ood import OODDetector, OODHeader
 from unprompt.errors import CheckpointError, DataError, MissingHead, OptionError, SuiteError
 from unprompt.evaluation import AttributionTable, fit_platt
 from unprompt.instruments import Suite
+from unprompt.recipes.lanes import LaneRun
 from unprompt.store import Store
 from unprompt.types import NONE_OF_THESE, Split
 from unprompt.workflows.attribute import attribute
@@ -185,6 +187,27 @@ def test_every_input_gets_a_row(candidate_suites: Path, pictures: Path) -> None:
     assert {row.truth for row in good} == {"diffusion", "sibling", "flow", "real"}
     known = [row for row in good if row.truth in CANDIDATES]
     assert np.mean([row.generator == row.truth for row in known]) >= 0.8
+
+
+def test_a_lane_is_calibrated(candidate_suites: Path, store: Path, pictures: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(candidate_suites, tmp_path / "suite")
+    with (folder / "suite.toml").open("a") as file:
+        file.write('[lanes.quick]\nfitted = "fits"\nparameters = { "diffusion.steps" = 2 }\n')
+    (folder / "fits").write_text("{}")
+    run, lane = LaneRun(str(folder), f"folder:{pictures}", tmp_path), f"{folder}[lane=quick]"
+    ((digest, fit),) = run.fit("quick").items()
+    loaded = load_attributor(folder / "semgir-a.safetensors", Suite.load(lane))
+    evidence, makers = attributable(loaded, [Store(tmp_path / "quick")], "validation", None)
+    own = fit_platt([maker == "sibling" for maker in makers], loaded.logits(evidence)[:, 1])
+    assert fit["calibration"]["sibling"] == pytest.approx(own.to_dict())
+    fit["calibration"]["sibling"]["intercept"] = 9
+    (folder / "fits").write_text(json.dumps({digest: fit}))
+    (row,) = attribute(pictures / "test" / "real" / "0.png", suite=lane)
+    assert (row.suite, row.warnings, row.scores["sibling"] > 0.99) == ("fake[lane=quick]", (), True)
+    told, table = run.compare_answers("exact")["semgir-a"], evaluate(loaded.path, evidence=store, suite=folder)
+    assert {name: told[name]["first"] for name in table.rows} == {
+        name: one.accuracy for name, one in table.rows.items()
+    }
 
 
 def test_alone_and_in_company_a_picture_gets_one_answer(candidate_suites: Path, pictures: Path) -> None:

@@ -161,9 +161,10 @@ def test_what_was_fitted_is_held_against_its_digest(fitted: Path, lanes: Path, t
         load(suite.head("semgir"), suite)
 
 
-def test_the_flag(lanes: Path, pictures: Path) -> None:
+@pytest.mark.parametrize("verb", ["detect", "attribute"])
+def test_the_flag(verb: str, lanes: Path, pictures: Path) -> None:
     def run(*words: str) -> str:
-        done = CliRunner().invoke(app, ["detect", str(pictures / "test" / "real" / "0.png"), *words])
+        done = CliRunner().invoke(app, [verb, str(pictures / "test" / "real" / "0.png"), *words])
         assert done.exit_code in (1, 2)
         return done.stderr
 

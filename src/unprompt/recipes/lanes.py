@@ -2,10 +2,11 @@
 
     python -m unprompt.recipes.lanes --suite FOLDER --data SPEC --cache DIR [--lanes fast draft] [--pictures 16]
 
-The panel's evidence of all pictures is made once in every lane, into DIR. On the validation pictures each head gets a
+The evidence of all pictures is made once in every lane, into DIR. On the validation pictures each head gets a
 calibration and thresholds of that lane, which go where the suite's file says (``fitted``); on the test pictures its
-ranking is compared with the same head's in the exact lane, picture by picture. Nothing is learned anew. The speed is
-that of the panel's evidence of some of the pictures, the lanes in turn. The figures go into DIR/frontier.json.
+ranking, or an attributor's answers, are compared with the same head's in the exact lane, picture by picture. Nothing
+is learned anew. The speed is that of the panel's evidence of some of the pictures, the lanes in turn. The figures go
+into DIR/frontier.json.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from typing import Any, Final
 import numpy as np
 
 from unprompt.choices import Band
-from unprompt.detectors import load
+from unprompt.detectors import ATTRIBUTORS, load, load_attributor
+from unprompt.detectors.attributor import Attributor
 from unprompt.detectors.base import Detector, Floats
 from unprompt.detectors.calibration import Thresholds, sigmoid
 from unprompt.detectors.methods.panel import MEMBERS
@@ -38,6 +40,7 @@ from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.lanes import EXACT, LANE
 from unprompt.instruments.overrides import joined_name
 from unprompt.instruments.suite_file import pin
+from unprompt.recipes.attribution_lanes import compare_answers, fit_of_lane
 from unprompt.store import Store, write_aside
 from unprompt.types import GENERATED, REAL, Label
 from unprompt.workflows.data.labelled import Labelled, logits_of
@@ -62,19 +65,27 @@ class LaneRun:
         return joined_name(self.suite, {} if lane == EXACT else {LANE: lane})
 
     def store(self, lane: str) -> Store:
-        """The panel's evidence, made where it is lacking."""
-        folder = self.cache / lane
-        return Store(extract("panel", data=self.data, out=folder, suite=self.name(lane), max_minutes=None))
+        """The heads' evidence, made where it is lacking."""
+        folder, heads = self.cache / lane, Suite.load(self.suite).heads
+        present = [one for one in (*HEADS, *ATTRIBUTORS) if one in heads]
+        for method in dict.fromkeys("panel" if one in HEADS else one for one in present):
+            extract(method, data=self.data, out=folder, suite=self.name(lane), max_minutes=None)
+        return Store(folder)
 
     def heads(self, lane: str) -> dict[str, Detector[Any, Any]]:
         """Method -> the suite's head in that lane."""
         suite = Suite.load(self.name(lane))
         return {method: load(suite.head(method), suite) for method in HEADS if method in suite.heads}
 
-    def fit(self, lane: str) -> dict[str, Any]:
-        """Digest of a head -> its calibration and thresholds on this lane's validation pictures.
+    def attributors(self, lane: str) -> dict[str, Attributor[Any, Any]]:
+        """As :meth:`heads`."""
+        suite = Suite.load(self.name(lane))
+        return {method: load_attributor(suite.head(method), suite) for method in ATTRIBUTORS if method in suite.heads}
 
-        Without the heads whose evidence is the same in every lane.
+    def fit(self, lane: str) -> dict[str, Any]:
+        """Digest of a head -> what was fitted on this lane's validation pictures, as its header has it.
+
+        Without the detectors whose evidence is the same in every lane.
         """
         store, exact, fits = self.store(lane), Suite.load(self.suite), {}
         for method, head in self.heads(lane).items():
@@ -90,7 +101,12 @@ class LaneRun:
                 "calibration": head.calibration.to_dict(),
                 "thresholds": shortened(thresholds_of(head)),
             }
-        return fits
+        return fits | {str(one.digest): fit_of_lane(one, store) for one in self.attributors(lane).values()}
+
+    def compare_answers(self, lane: str) -> dict[str, Any]:
+        """Attributor -> how often it is right, here and in the exact lane."""
+        here, exact, twins = self.store(lane), self.store(EXACT), self.attributors(EXACT)
+        return {name: compare_answers(one, here, twins[name], exact) for name, one in self.attributors(lane).items()}
 
     def compare(self, lane: str) -> dict[str, Any]:
         """Method -> how its ranking and its verdicts on the test pictures differ from those in the exact lane."""
@@ -233,6 +249,7 @@ def measure(run: LaneRun, lanes: Sequence[str] | None, pictures: int) -> None:
     paths = [Path(row["uri"]) for _, rows in stored.current() for row in rows.to_pylist() if row["status"] == "ok"]
     told = {
         "lanes": {lane: run.compare(lane) for lane in lanes},
+        "attribution": {lane: run.compare_answers(lane) for lane in lanes},
         "speeds": speeds(run, [EXACT, *lanes], paths[:: max(1, len(paths) // pictures)][:pictures]),
         "parameters": {lane: dict(manifest.lane_of(lane).parameters) for lane in lanes},
     }
