@@ -6,6 +6,7 @@ share it.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from unprompt.detectors.closed_form import ClosedForm
 from unprompt.detectors.labels import labelled
 from unprompt.detectors.options import TrainedOptions
 from unprompt.errors import OptionError
+from unprompt.training.cluster import train_on_cluster
 from unprompt.training.loop import Part, Task, train
 from unprompt.training.rows import Labels, Rows
 from unprompt.training.run import Run
@@ -83,13 +85,21 @@ def fit(
         return Trained(0, 0, run)
     if run.patience is not None and validation is None:
         raise OptionError(f"--patience is {run.patience}, and there is no validation evidence to go by: give some")
-    state, task = prepare(detector, evidence, labels, seed, validation, partial)
-    state.patience, state.on_epoch, state.on_step = run.patience, on_epoch, on_step
+    begin = functools.partial(_begin, run, detector, evidence, labels, seed, validation, partial)
+    state, task = begin()
+    state.on_epoch, state.on_step = on_epoch, on_step
+    with detector.threads():
+        run = train_on_cluster(state, begin, run) if run.engine == "ray" else train(state, task, run)
+    return Trained(state.progress.epoch, state.kept, run)
+
+
+def _begin(run: Run, detector: Model[Any, Any], *lesson: Any) -> tuple[TrainingState, Task]:
+    """As :func:`prepare`, for a training that is run so; a process of a cluster begins by it too."""
+    state, task = prepare(detector, *lesson)
+    state.patience = run.patience
     if run.checkpointing:
         _checkpoint(detector)
-    with detector.threads():
-        run = train(state, task, run)
-    return Trained(state.progress.epoch, state.kept, run)
+    return state, task
 
 
 def _checkpoint(detector: Model[Any, Any]) -> None:

@@ -82,11 +82,19 @@ def train(state: TrainingState, task: Task, run: Run | None = None) -> Run:
     state.load()
     if not state.finished:
         if wanted.devices > 1:
-            launch(state, lambda: _train(state, task, wanted), wanted)
+            launch(state, lambda: share(state, task, wanted), wanted)
         else:
-            used = _train_in_parts(state, task, wanted)
+            used = share(state, task, wanted)
     state.finish()
     return used
+
+
+def share(state: TrainingState, task: Task, run: Run) -> Run:
+    """In one of its processes: take that process's share of all steps that are left."""
+    if run.devices == 1:
+        return _train_in_parts(state, task, run)
+    _train(state, task, run)
+    return run
 
 
 def _train_in_parts(state: TrainingState, task: Task, run: Run) -> Run:
