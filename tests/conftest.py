@@ -63,14 +63,12 @@ _DECLARED = _mend_torchvision() if find_spec("torchvision") else None
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
     """One Ray for all tests of a module, of two processors."""
-    try:
-        import ray
-    except ImportError:
-        yield
-        return
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
+    ray = import_module("ray") if find_spec("ray") else None
+    if ray:
+        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
     yield
-    ray.shutdown()
+    if ray:
+        ray.shutdown()
 
 
 @pytest.fixture(autouse=True)

@@ -150,7 +150,7 @@ def test_wrong_engines_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_cluster_without_gpus_is_told(tmp_path: Path) -> None:
     pytest.importorskip("ray")
-    with pytest.raises(EngineError, match="the Ray cluster of this machine has no GPU, expected one or more"):
+    with pytest.raises(EngineError, match="the Ray cluster of this machine has 0 GPU, expected 1 or more"):
         next(engine_for("ray", "cuda").run(Squares(tmp_path), [1]))
 
 

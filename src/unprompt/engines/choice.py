@@ -14,13 +14,14 @@ def engine_for(name: EngineName, device: str, devices: int | None = None, addres
     """
     if devices is not None and devices < 1:
         raise OptionError(f"--devices is {devices}, expected 1 or more")
-    refuse_address(name, address)
     if name == "ray":
         from unprompt.engines.ray import RayEngine
 
         return RayEngine(device, devices, address)
     if name != "local":
         raise OptionError(f"--engine is {name!r}, expected local or ray")
+    if address is not None:
+        raise OptionError(f"--address is {address!r}, which --engine local has no use for: leave it out, or take ray")
     if devices is None or devices == 1:
         return InProcess(device)
     from unprompt.engines.local import LocalEngine
@@ -32,12 +33,6 @@ def sharing_engine(name: EngineName, device: str, devices: int | None, address: 
     """As :func:`engine_for`; None = this process, which needs none."""
     chosen = engine_for(name, device, devices, address)
     return None if isinstance(chosen, InProcess) else chosen
-
-
-def refuse_address(name: EngineName, address: str | None) -> None:
-    """OptionError for the address of a cluster where none is used."""
-    if name == "local" and address is not None:
-        raise OptionError(f"--address is {address!r}, which --engine local has no use for: leave it out, or take ray")
 
 
 def _each(device: str, devices: int) -> list[str]:

@@ -32,16 +32,7 @@ class RayEngine(Engine):
     def run(self, work: Work[T, R], tasks: Iterable[T]) -> Iterator[R]:
         with connected(self.address) as ray:
             actors = _Actors[T](ray, self.device.partition(":")[0], pickle.dumps(work))
-            yield from actors.through(Line(tasks), self._count(ray))
-
-    def _count(self, ray: Any) -> int:
-        resource, present = room(ray, self.device)
-        if not (count := self.devices or present):
-            raise EngineError(
-                f"the Ray cluster {self.address or 'of this machine'} has no {resource}, expected one or more: "
-                "start nodes with some, or choose another --device"
-            )
-        return count
+            yield from actors.through(Line(tasks), self.devices or room(ray, self.device, self.address))
 
 
 class _Worker(Opening):
@@ -100,24 +91,26 @@ def gpus_of(device: str) -> int:
     return int(device.startswith("cuda"))
 
 
-def room(ray: Any, device: str) -> tuple[str, int]:
-    """What an actor takes one of, GPU or CPU, and how many the cluster has."""
+def room(ray: Any, device: str, address: str | None, least: int = 1) -> int:
+    """For how many actors the cluster has GPUs, or processors."""
     resource = "GPU" if gpus_of(device) else "CPU"
-    return resource, int(ray.cluster_resources().get(resource, 0))
-
-
-def missing(package: str) -> MissingExtra:
-    """The error where a package of Ray is not installed."""
-    return MissingExtra(f"--engine ray needs the package {package}: pip install 'unprompt[ray]'")
+    count = int(ray.cluster_resources().get(resource, 0))
+    if count < least:
+        raise EngineError(
+            f"the Ray cluster {address or 'of this machine'} has {count} {resource}, expected {least} or more: "
+            "start nodes with some, or choose another --device"
+        )
+    return count
 
 
 @contextmanager
-def connected(address: str | None) -> Iterator[Any]:
+def connected(address: str | None, package: str = "ray") -> Iterator[Any]:
     """Ray, connected; a connection that the caller has is used and left."""
     try:
         ray = import_module("ray")
+        import_module(package)
     except ImportError as error:
-        raise missing("ray") from error
+        raise MissingExtra(f"--engine ray needs the package {package}: pip install 'unprompt[ray]'") from error
     if ray.is_initialized():
         yield ray
         return

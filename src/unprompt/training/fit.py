@@ -85,21 +85,12 @@ def fit(
         return Trained(0, 0, run)
     if run.patience is not None and validation is None:
         raise OptionError(f"--patience is {run.patience}, and there is no validation evidence to go by: give some")
-    begin = functools.partial(_begin, run, detector, evidence, labels, seed, validation, partial)
+    begin = functools.partial(prepare, detector, evidence, labels, seed, validation, partial, run)
     state, task = begin()
     state.on_epoch, state.on_step = on_epoch, on_step
     with detector.threads():
         run = train_on_cluster(state, begin, run) if run.engine == "ray" else train(state, task, run)
     return Trained(state.progress.epoch, state.kept, run)
-
-
-def _begin(run: Run, detector: Model[Any, Any], *lesson: Any) -> tuple[TrainingState, Task]:
-    """As :func:`prepare`, for a training that is run so; a process of a cluster begins by it too."""
-    state, task = prepare(detector, *lesson)
-    state.patience = run.patience
-    if run.checkpointing:
-        _checkpoint(detector)
-    return state, task
 
 
 def _checkpoint(detector: Model[Any, Any]) -> None:
@@ -120,6 +111,7 @@ def prepare(
     seed: int = 0,
     validation: Validation | None = None,
     partial: Path | None = None,
+    run: Run | None = None,
 ) -> tuple[TrainingState, Task]:
     """A head's training before its first step."""
     options = detector.options
@@ -136,9 +128,12 @@ def prepare(
         epochs=options.epochs,
         scheduler=scheduler(moving, options, steps * options.epochs),
         keep_last=options.keep == "last",
+        patience=run.patience if run else None,
         path=partial,
         identity=_identity(detector, evidence, batches.rows.labels, seed) if partial else "",
     )
+    if run and run.checkpointing:
+        _checkpoint(detector)
     validate = (lambda first, stride: held.loss(first, stride) / held.labels.size) if held else None
     return state, Task(batches, lambda inputs: detector.loss(*inputs), validate)
 

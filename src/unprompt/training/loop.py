@@ -90,19 +90,13 @@ def train(state: TrainingState, task: Task, run: Run | None = None) -> Run:
 
 
 def share(state: TrainingState, task: Task, run: Run) -> Run:
-    """In one of its processes: take that process's share of all steps that are left."""
-    if run.devices == 1:
-        return _train_in_parts(state, task, run)
-    _train(state, task, run)
-    return run
-
-
-def _train_in_parts(state: TrainingState, task: Task, run: Run) -> Run:
-    """Parts of half the size, where the memory ends; what was learned until then stays."""
+    """A process's share: of one alone in parts of half the size, where the memory ends; what was learned stays."""
     while True:
         try:
             _train(state, task, run)
         except torch.cuda.OutOfMemoryError as error:
+            if run.devices > 1:
+                raise
             if run.accumulate >= MOST_PARTS:
                 raise OptionError(
                     f"a step does not fit into the memory of {run.device} in {run.accumulate} parts: give a smaller "

@@ -7,14 +7,12 @@ devices and accumulation share it out, they do not enlarge it.
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any, Final
+from typing import Any
 
 from unprompt.choices import EngineName, Precision
-from unprompt.engines.choice import refuse_address
+from unprompt.engines import engine_for
 from unprompt.errors import OptionError
 from unprompt.validation import Count, Flag, Size, checked
-
-_INDIFFERENT: Final = ("workers", "checkpointing", "engine", "address")
 
 
 @checked()
@@ -36,16 +34,15 @@ class Run:
     patience: Count | None = None
     """Epochs without a better validation loss after which a training ends; None = all epochs."""
     engine: EngineName = "local"
-    """Whose processes they are: of this machine, or of a Ray cluster."""
+    """Whose processes: this machine's, or a Ray cluster's, at ``address``."""
     address: str | None = None
-    """Of the cluster."""
 
     def __post_init__(self) -> None:
         if self.precision == "16-mixed" and self.device == "cpu":
             raise OptionError("--precision is 16-mixed and --device cpu, expected a GPU: use bf16-mixed there")
         if self.devices > 1 and ":" in self.device:
             raise OptionError(f"--device is {self.device} and --devices {self.devices}: name the kind alone, as cuda")
-        refuse_address(self.engine, self.address)
+        engine_for(self.engine, self.device, address=self.address)  # refuses an address of no use
 
     @property
     def changed(self) -> tuple[str, ...]:
@@ -54,4 +51,5 @@ class Run:
 
     def to_dict(self) -> dict[str, Any]:
         """The changed fields, JSON-ready, without those that change no result."""
-        return {name: getattr(self, name) for name in self.changed if name not in _INDIFFERENT}
+        same = ("workers", "checkpointing", "engine", "address")
+        return {name: getattr(self, name) for name in self.changed if name not in same}
