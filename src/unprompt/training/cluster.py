@@ -68,7 +68,7 @@ def _supervise(given: bytes, run: Run, told: Any) -> None:
     from ray import train
     from ray.train.torch import TorchTrainer
 
-    os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"  # there, paths that are relative lead nowhere
+    os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"  # relative paths
     scaling = train.ScalingConfig(num_workers=run.devices, use_gpu=bool(gpus_of(run.device)))
     failures = train.FailureConfig(max_failures=ATTEMPTS - 1)
     with TemporaryDirectory() as folder:
