@@ -28,8 +28,8 @@ class Fatal(list[Any]):
     taken = 0
 
     def __getitem__(self, place: Any) -> Any:
-        self.taken += isinstance(place, int)
-        if self.taken == 7 and not self.killed.exists():
+        self.taken += not isinstance(place, slice)
+        if self.taken == 11 and not self.killed.exists():
             self.killed.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return super().__getitem__(place)
@@ -38,8 +38,11 @@ class Fatal(list[Any]):
 def test_every_head_travels(lesson: Any) -> None:
     here = lesson.detector()
     there, _ = pickle.loads(pickle.dumps((here, lesson.evidence)))
-    first, second = [task.loss(task.batches(0, 0, 0, 1).inputs) for _, task in map(lesson.training, (here, there))]
-    assert first == second
+    losses = []
+    for _, task in map(lesson.training, (here, there)):
+        torch.manual_seed(0)  # vibnet draws its code
+        losses.append(task.loss(task.batches(0, 0, 0, 1).inputs))
+    assert losses[0] == losses[1]
 
 
 @pytest.mark.slow
