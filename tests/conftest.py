@@ -9,6 +9,7 @@ os.environ["MKL_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = os.environ[
 
 import logging
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -57,6 +58,17 @@ if EXTRAS.is_dir():
     _add_extras()
 _DECLARED = _mend_torchvision() if find_spec("torchvision") else None
 """Held as long as the tests run: the declarations go with it."""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """One Ray for all tests of a module, of two processors."""
+    ray = import_module("ray") if find_spec("ray") else None
+    if ray:
+        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
+    yield
+    if ray:
+        ray.shutdown()
 
 
 @pytest.fixture(autouse=True)

@@ -38,7 +38,7 @@ def run(*words: str) -> Any:
 
 def test_train_passes_every_flag_of_the_loop(asked: dict[str, Any]) -> None:
     flags = "--device cuda --devices 4 --precision bf16-mixed --accumulate 2 --workers 3 --patience 5"
-    logs = "--logger tensorboard --log-dir logs"
+    logs = "--engine ray --address auto --logger tensorboard --log-dir logs"
     done = run("train", "sare", "--evidence", "e", "--out", "o", *flags.split(), *logs.split())
     assert done.stdout == "made\n"
     expected = {
@@ -48,6 +48,8 @@ def test_train_passes_every_flag_of_the_loop(asked: dict[str, Any]) -> None:
         "accumulate": 2,
         "workers": 3,
         "patience": 5,
+        "engine": "ray",
+        "address": "auto",
         "logger": "tensorboard",
         "log_dir": Path("logs"),
     }

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ import pytest
 from unprompt.engines import Engine, InProcess, engine_for
 from unprompt.engines.local import LocalEngine
 from unprompt.errors import EngineError, MissingExtra, OptionError, WorkerDied
+
+pytestmark = pytest.mark.usefixtures("cluster")
 
 
 @dataclass(frozen=True)
@@ -57,19 +59,6 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     if request.param == "ray":
         return ray_engine("cpu")
     return InProcess("cpu") if request.param == "here" else engine_for("local", "cpu", 2)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cluster() -> Iterator[None]:
-    """One Ray for all tests, of two processors."""
-    try:
-        import ray
-    except ImportError:
-        yield
-        return
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
-    yield
-    ray.shutdown()
 
 
 def test_each_task_is_answered_once(engine: Engine, tmp_path: Path) -> None:
@@ -161,7 +150,7 @@ def test_wrong_engines_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_cluster_without_gpus_is_told(tmp_path: Path) -> None:
     pytest.importorskip("ray")
-    with pytest.raises(EngineError, match="the Ray cluster of this machine has no GPU, expected one or more"):
+    with pytest.raises(EngineError, match="the Ray cluster of this machine has 0 GPU, expected 1 or more"):
         next(engine_for("ray", "cuda").run(Squares(tmp_path), [1]))
 
 

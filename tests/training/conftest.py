@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from unprompt.detectors import ATTRIBUTORS, EVERY
 from unprompt.detectors.attributor import targets
@@ -72,7 +71,3 @@ def lessons(suite: Suite) -> Callable[[str], Lesson]:
 @pytest.fixture(params=TRAINED)
 def lesson(request: pytest.FixtureRequest, lessons: Callable[[str], Lesson]) -> Lesson:
     return lessons(request.param)
-
-
-def weights(detector: Model[Any, Any]) -> dict[str, torch.Tensor]:
-    return {name: tensor.clone() for name, tensor in detector.network.state_dict().items()}

@@ -63,7 +63,9 @@ def test_patience_is_noted_and_the_same_again_is_the_same_file(store: Path, suit
     assert made[0].read_bytes() == made[1].read_bytes()
 
 
-@pytest.mark.parametrize(("flag", "value"), [("precision", "bf16-mixed"), ("patience", 3), ("accumulate", 2)])
+@pytest.mark.parametrize(
+    ("flag", "value"), [("precision", "bf16-mixed"), ("patience", 3), ("accumulate", 2), ("engine", "ray")]
+)
 def test_what_is_solved_has_no_steps(flag: str, value: Any, store: Path, suite: Path, heads: Path) -> None:
     with pytest.raises(OptionError, match=f"--{flag} is given, and panel is solved in one go"):
         train("panel", evidence=store, out=heads / "other.safetensors", suite=suite, **{flag: value})

@@ -30,19 +30,9 @@ class RayEngine(Engine):
         self.device, self.devices, self.address = device, devices, address
 
     def run(self, work: Work[T, R], tasks: Iterable[T]) -> Iterator[R]:
-        with _connected(self.address) as ray:
+        with connected(self.address) as ray:
             actors = _Actors[T](ray, self.device.partition(":")[0], pickle.dumps(work))
-            yield from actors.through(Line(tasks), self._count(ray))
-
-    def _count(self, ray: Any) -> int:
-        resource = "GPU" if _gpus(self.device) else "CPU"
-        count = self.devices or int(ray.cluster_resources().get(resource, 0))
-        if not count:
-            raise EngineError(
-                f"the Ray cluster {self.address or 'of this machine'} has no {resource}, expected one or more: "
-                "start nodes with some, or choose another --device"
-            )
-        return count
+            yield from actors.through(Line(tasks), self.devices or room(ray, self.device, self.address))
 
 
 class _Worker(Opening):
@@ -57,7 +47,7 @@ class _Actors(Generic[T]):
 
     def __init__(self, ray: Any, device: str, work: bytes) -> None:
         self._ray, self._given = ray, (work, device)
-        self._actor = ray.remote(_Worker).options(num_cpus=1, num_gpus=_gpus(device))
+        self._actor = ray.remote(_Worker).options(num_cpus=1, num_gpus=gpus_of(device))
         self._idle: list[Any] = []
         self._busy: dict[Any, tuple[Any, list[T]]] = {}
         """What is awaited -> the actor and its task, which is none while the actor comes up."""
@@ -96,18 +86,31 @@ class _Actors(Generic[T]):
         return not self._idle or any(tasks for _, tasks in self._busy.values())
 
 
-def _gpus(device: str) -> int:
+def gpus_of(device: str) -> int:
     """Of one actor, which sees its own alone, as cuda."""
     return int(device.startswith("cuda"))
 
 
+def room(ray: Any, device: str, address: str | None, least: int = 1) -> int:
+    """For how many actors the cluster has GPUs, or processors."""
+    resource = "GPU" if gpus_of(device) else "CPU"
+    count = int(ray.cluster_resources().get(resource, 0))
+    if count < least:
+        raise EngineError(
+            f"the Ray cluster {address or 'of this machine'} has {count} {resource}, expected {least} or more: "
+            "start nodes with some, or choose another --device"
+        )
+    return count
+
+
 @contextmanager
-def _connected(address: str | None) -> Iterator[Any]:
+def connected(address: str | None, package: str = "ray") -> Iterator[Any]:
     """Ray, connected; a connection that the caller has is used and left."""
     try:
         ray = import_module("ray")
+        import_module(package)
     except ImportError as error:
-        raise MissingExtra("--engine ray needs the package ray: pip install 'unprompt[ray]'") from error
+        raise MissingExtra(f"--engine ray needs the package {package}: pip install 'unprompt[ray]'") from error
     if ray.is_initialized():
         yield ray
         return

@@ -6,6 +6,7 @@ share it.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from unprompt.detectors.closed_form import ClosedForm
 from unprompt.detectors.labels import labelled
 from unprompt.detectors.options import TrainedOptions
 from unprompt.errors import OptionError
+from unprompt.training.cluster import train_on_cluster
 from unprompt.training.loop import Part, Task, train
 from unprompt.training.rows import Labels, Rows
 from unprompt.training.run import Run
@@ -83,12 +85,11 @@ def fit(
         return Trained(0, 0, run)
     if run.patience is not None and validation is None:
         raise OptionError(f"--patience is {run.patience}, and there is no validation evidence to go by: give some")
-    state, task = prepare(detector, evidence, labels, seed, validation, partial)
-    state.patience, state.on_epoch, state.on_step = run.patience, on_epoch, on_step
-    if run.checkpointing:
-        _checkpoint(detector)
+    begin = functools.partial(prepare, detector, evidence, labels, seed, validation, partial, run)
+    state, task = begin()
+    state.on_epoch, state.on_step = on_epoch, on_step
     with detector.threads():
-        run = train(state, task, run)
+        run = train_on_cluster(state, begin, run) if run.engine == "ray" else train(state, task, run)
     return Trained(state.progress.epoch, state.kept, run)
 
 
@@ -110,6 +111,7 @@ def prepare(
     seed: int = 0,
     validation: Validation | None = None,
     partial: Path | None = None,
+    run: Run | None = None,
 ) -> tuple[TrainingState, Task]:
     """A head's training before its first step."""
     options = detector.options
@@ -126,9 +128,12 @@ def prepare(
         epochs=options.epochs,
         scheduler=scheduler(moving, options, steps * options.epochs),
         keep_last=options.keep == "last",
+        patience=run.patience if run else None,
         path=partial,
         identity=_identity(detector, evidence, batches.rows.labels, seed) if partial else "",
     )
+    if run and run.checkpointing:
+        _checkpoint(detector)
     validate = (lambda first, stride: held.loss(first, stride) / held.labels.size) if held else None
     return state, Task(batches, lambda inputs: detector.loss(*inputs), validate)
 

@@ -21,7 +21,7 @@ from unprompt.training.run import Run
 from unprompt.training.state import TrainingState, noop
 
 
-def launch(state: TrainingState, work: Callable[[], None], run: Run) -> None:
+def launch(state: TrainingState, work: Callable[[], object], run: Run) -> None:
     """Do ``work`` on ``state`` in ``run.devices`` forked processes, and take up the state that it leaves.
 
     The first process saves; its reports reach the callbacks in this process, and so does its error.
@@ -66,7 +66,7 @@ def _check(run: Run) -> None:
         )
 
 
-def _process(rank: int, state: TrainingState, work: Callable[[], None], run: Run, store: str, reports: Any) -> None:
+def _process(rank: int, state: TrainingState, work: Callable[[], object], run: Run, store: str, reports: Any) -> None:
     loopback = "lo" if sys.platform == "linux" else "lo0"
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": loopback}
     os.environ |= {"WORLD_SIZE": str(run.devices), "LOCAL_WORLD_SIZE": str(run.devices)}

@@ -82,19 +82,21 @@ def train(state: TrainingState, task: Task, run: Run | None = None) -> Run:
     state.load()
     if not state.finished:
         if wanted.devices > 1:
-            launch(state, lambda: _train(state, task, wanted), wanted)
+            launch(state, lambda: share(state, task, wanted), wanted)
         else:
-            used = _train_in_parts(state, task, wanted)
+            used = share(state, task, wanted)
     state.finish()
     return used
 
 
-def _train_in_parts(state: TrainingState, task: Task, run: Run) -> Run:
-    """Parts of half the size, where the memory ends; what was learned until then stays."""
+def share(state: TrainingState, task: Task, run: Run) -> Run:
+    """A process's share: of one alone in parts of half the size, where the memory ends; what was learned stays."""
     while True:
         try:
             _train(state, task, run)
         except torch.cuda.OutOfMemoryError as error:
+            if run.devices > 1:
+                raise
             if run.accumulate >= MOST_PARTS:
                 raise OptionError(
                     f"a step does not fit into the memory of {run.device} in {run.accumulate} parts: give a smaller "

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from unprompt.choices import Precision
+from unprompt.choices import EngineName, Precision
+from unprompt.engines import engine_for
 from unprompt.errors import OptionError
 from unprompt.validation import Count, Flag, Size, checked
 
@@ -32,12 +33,16 @@ class Run:
     """Processes a device that prepare pictures ahead; 0 = none."""
     patience: Count | None = None
     """Epochs without a better validation loss after which a training ends; None = all epochs."""
+    engine: EngineName = "local"
+    """Whose processes: this machine's, or a Ray cluster's, at ``address``."""
+    address: str | None = None
 
     def __post_init__(self) -> None:
         if self.precision == "16-mixed" and self.device == "cpu":
             raise OptionError("--precision is 16-mixed and --device cpu, expected a GPU: use bf16-mixed there")
         if self.devices > 1 and ":" in self.device:
             raise OptionError(f"--device is {self.device} and --devices {self.devices}: name the kind alone, as cuda")
+        engine_for(self.engine, self.device, address=self.address)  # refuses an address of no use
 
     @property
     def changed(self) -> tuple[str, ...]:
@@ -45,5 +50,6 @@ class Run:
         return tuple(field.name for field in fields(self) if getattr(self, field.name) != field.default)
 
     def to_dict(self) -> dict[str, Any]:
-        """The changed fields, JSON-ready, without ``workers`` and ``checkpointing``, which change no result."""
-        return {name: getattr(self, name) for name in self.changed if name not in ("workers", "checkpointing")}
+        """The changed fields, JSON-ready, without those that change no result."""
+        same = ("workers", "checkpointing", "engine", "address")
+        return {name: getattr(self, name) for name in self.changed if name not in same}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from unprompt.choices import Band, CalibrationMap, Logger, Precision
+from unprompt.choices import Band, CalibrationMap, EngineName, Logger, Precision
 from unprompt.detectors import ATTRIBUTORS, EVERY, METHODS
 from unprompt.detectors.base import Detector, Model
 from unprompt.detectors.methods.panel import MEMBERS
@@ -40,7 +40,9 @@ def train(
     half: bool = False,
     generators: str | Sequence[str] | None = None,
     device: str = "cpu",
+    engine: EngineName = "local",
     devices: int = 1,
+    address: str | None = None,
     precision: Precision = "32",
     accumulate: int = 1,
     checkpointing: bool = False,
@@ -70,7 +72,7 @@ def train(
         half: Store the weights as float16.
         generators: Leave out what other generators drew, as a,b,c, by any of their names; default: use all.
         device: Where the head is trained, as torch names it: cpu, cuda, cuda:1.
-        devices: Processes on this machine that share each step, each on a device of its own.
+        devices: Processes that share each step, each on a device of its own.
         precision: Numbers of the network's forward pass; its weights stay float32.
         accumulate: Parts that a device takes its share of a step in, to save memory.
         checkpointing: Compute the activations of a learned transformer again for its gradients, to save memory.
@@ -79,12 +81,12 @@ def train(
         logger: Log each epoch's losses; tensorboard and wandb need the extras train and wandb.
         log_dir: Folder of the logs; default: CHECKPOINT.logs.
     """
-    run = Run(device, devices, precision, accumulate, checkpointing, workers, patience)
+    run = Run(device, devices, precision, accumulate, checkpointing, workers, patience, engine, address)
     method_class, folders, path = EVERY[method], stores(evidence), local_path(out, "--out")
     learn = FitCallback(path, seed, run, logger, log_dir, watch)
     named = suite if suite is not None else suite_of(folders, MEMBERS if method == "panel" else (method,))
-    # Several processes fork before a GPU is used; one embeds there what a step needs embedded.
-    instruments = Suite.load(named, device if devices == 1 else "cpu")
+    # Several processes fork before a GPU is used, and a cluster has it elsewhere; one embeds there what a step needs.
+    instruments = Suite.load(named, device if devices == 1 and engine == "local" else "cpu")
     chosen = method_class.fitting_options(instruments).override(options)
     names = stored_names(folders, generators, instruments.manifest, method)
 
