@@ -98,7 +98,8 @@ class Amused(Generator):
         conditions = micro_conditions(self._scale * codes.shape[-1]).expand(2 * len(codes), -1).to(self.device)
         both = torch.cat([codes, codes]).to(self.device)
         with_words, without = self._transformer(both, states, pooled, conditions).float().cpu().chunk(2)
-        return without + self._guidance * (with_words - without)
+        guided: Tensor = without + self._guidance * (with_words - without)
+        return guided
 
     def _decode(self, codes: Tensor) -> Vectors:
         shape = (*codes.shape, self._vqvae.config.latent_channels)

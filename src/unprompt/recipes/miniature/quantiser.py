@@ -6,6 +6,7 @@ the codes would ever be the nearest.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import torch
@@ -49,21 +50,24 @@ def make(context: BuildContext) -> dict[str, float]:
     torch.manual_seed(6)
     model, scenes = build().to(memory_format=torch.channels_last), context.scenes()
 
-    def loss(indices: Indices, noise: torch.Generator, quantised: bool) -> Tensor:
-        x = unit(mixed(scenes, indices, noise)).contiguous(memory_format=torch.channels_last)
-        h = model.encode(x).latents
-        if not quantised:
-            return error(x, model.decoder(model.post_quant_conv(h)))
-        z, commitment, _ = model.quantize(h)
+    def seen(indices: Indices, noise: torch.Generator) -> Tensor:
+        return unit(mixed(scenes, indices, noise)).contiguous(memory_format=torch.channels_last)
+
+    def plain(indices: Indices, noise: torch.Generator) -> Tensor:
+        x = seen(indices, noise)
+        return error(x, model.decoder(model.post_quant_conv(model.encode(x).latents)))
+
+    def quantised(indices: Indices, noise: torch.Generator) -> Tensor:
+        x = seen(indices, noise)
+        z, commitment, _ = model.quantize(model.encode(x).latents)
         total: Tensor = error(x, model.decoder(model.post_quant_conv(z))) + commitment
         return total
 
-    for quantised, steps in ((False, 800), (True, 1200)):
-        if quantised:
-            fit_codebook(model, unit(as_tensor(scenes.pictures[:FITTED])))
-        schedule = Schedule(context.steps(steps), batch=16, rate=2e-3, average=0.999, seed=int(quantised))
-        checkpoint = context.checkpoint(NAME if quantised else f"{NAME}-plain")
-        train(model, schedule, checkpoint, lambda *batch, on=quantised: loss(*batch, on), len(scenes))
+    schedule = Schedule(context.steps(800), batch=16, rate=2e-3, average=0.999)
+    train(model, schedule, context.checkpoint(f"{NAME}-plain"), plain, len(scenes))
+    fit_codebook(model, unit(as_tensor(scenes.pictures[:FITTED])))
+    schedule = replace(schedule, steps=context.steps(1200), seed=1)
+    train(model, schedule, context.checkpoint(NAME), quantised, len(scenes))
     model.save_pretrained(context.model(NAME))
     held_out = unit(as_tensor(context.held_out().pictures))
     codes = encoded(model, held_out)
