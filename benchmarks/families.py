@@ -4,7 +4,7 @@
 
 Writes ``families.md`` and ``families.webp`` from the test pictures. A caption's facts (colours, shapes, floor) are
 looked for by the suite's captioner. The Frechet distance is that of two normal distributions in the space of the
-suite's CLIP, of a generator's pictures and of as many real ones; beside it stands that of two halves of the real ones.
+suite's CLIP, of the pictures and of 1,000 photographs of other scenes; beside it stands that of the test scenes.
 """
 
 from __future__ import annotations
@@ -21,32 +21,34 @@ from PIL import Image
 
 from unprompt import Sample
 from unprompt.datasets import load
+from unprompt.datasets.miniature import photographs, scenes
 from unprompt.instruments import Suite
 from unprompt.recipes.miniature.captioner import facts_named
-from unprompt.scenes.camera import CAMERAS, photograph
-from unprompt.scenes.render import render
+from unprompt.scenes.corpus import HELD_OUT_SEEDS
 from unprompt.scenes.scene import Scene
 from unprompt.types import RGB
 
 SHOWN: Final = 12
 """Captions on the contact sheet."""
+OTHERS: Final = range(HELD_OUT_SEEDS, HELD_OUT_SEEDS + 1000)
+"""Seeds of the scenes that distances are measured from."""
 HEAD: Final = """\
 # Five generators of the synthetic scenes
 
 Each draws the captions of the same {count} test scenes, and its drawings pass the scenes' camera. `diffusion` and
 `sibling` are latent diffusions, `flow` a rectified flow in pixels, `gan` an adversarial network that draws in one step,
 `masked` a model that fills in the codes of a vector-quantised autoencoder. The first three are shipped (`flow` as
-pictures); `make laboratory` trains the others, in three stages of at most 75 minutes of a core, and `--data
-'miniature:FOLDER?families=SUITE'` draws with them, or with generators of your own. This page is written by
-`python benchmarks/families.py`.
+pictures); `make laboratory` trains the others, in stages of 64 (`gan`), 25 and 64 minutes (`masked`) of a core that was
+not quite free, and `--data 'miniature:FOLDER?families=SUITE'` draws with them, or with generators of your own. This
+page is written by `python benchmarks/families.py`.
 
 | pictures | facts of the caption found | distance from scenes |
 | --- | ---: | ---: |
 """
 TAIL: Final = """
 Facts are the colours, the shapes and the floor that a caption names, found again by the suite's captioner, which errs
-on scenes too. The distance is Frechet's, of vectors of the suite's CLIP; {count} pictures are few for it, so compare it
-with that of scenes from scenes.
+on scenes too. The distance is Frechet's, of vectors of the suite's CLIP, from 1,000 other scenes; {count} pictures are
+few for it, so compare it with that of the test scenes.
 
 ![Six rows of twelve pictures: scenes, and what each generator draws of their captions](families.webp)
 
@@ -70,6 +72,12 @@ def frechet(left: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) -> float:
     first, second = np.cov(left, rowvar=False), np.cov(right, rowvar=False)
     crossed = np.sqrt(np.linalg.eigvals(first @ second).astype(complex)).real.sum()
     return float(gap @ gap + np.trace(first) + np.trace(second) - 2 * crossed)
+
+
+def taken(seeds: Sequence[int]) -> list[RGB]:
+    """Photographs of scenes."""
+    jpegs = photographs(scenes, seeds)
+    return [np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB")) for jpeg in jpegs]
 
 
 def facts(suite: Suite, samples: Sequence[Sample]) -> float:
@@ -97,21 +105,18 @@ def main() -> None:
     for sample in load(chosen.data):
         if sample.split == "test":
             families[sample.generator].append(sample)
-    suite, scenes = Suite.load("miniature"), families.pop("scenes")
-    vectors = suite.encoder.embed_pictures([pixels(one) for one in scenes]).astype(float)
-    half = len(vectors) // 2
-    lines = [f"| scenes | {facts(suite, scenes):.2f} | {frechet(vectors[:half], vectors[half:]):.3f} |"]
-    for name, samples in families.items():
-        drawn = suite.encoder.embed_pictures([pixels(one) for one in samples]).astype(float)
-        lines.append(f"| `{name}` | {facts(suite, samples):.2f} | {frechet(drawn, vectors):.3f} |")
-    seeds = [seed_of(one) for one in next(iter(families.values()))[:SHOWN]]
-    shown = [photograph(render(Scene.sample(seed), 64).picture, seed, CAMERAS["plain"]) for seed in seeds]
-    first = [np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB")) for jpeg in shown]
+    suite, real = Suite.load("miniature"), families.pop("scenes")
+    vectors = suite.encoder.embed_pictures(taken(OTHERS)).astype(float)
+    lines = []
+    for name, samples in {"scenes": real, **families}.items():
+        own = suite.encoder.embed_pictures([pixels(one) for one in samples]).astype(float)
+        lines.append(f"| `{name}` | {facts(suite, samples):.2f} | {frechet(own, vectors):.2f} |")
+    first = taken([seed_of(one) for one in next(iter(families.values()))[:SHOWN]])
     (chosen.out / "families.webp").write_bytes(
         sheet([first, *([pixels(one) for one in samples[:SHOWN]] for samples in families.values())])
     )
     names = ", ".join(f"`{name}`" for name in families)
-    told = HEAD.format(count=len(scenes)) + "\n".join(lines) + "\n" + TAIL.format(count=len(scenes), names=names)
+    told = HEAD.format(count=len(real)) + "\n".join(lines) + "\n" + TAIL.format(count=len(real), names=names)
     (chosen.out / "families.md").write_text(told, "utf-8")
 
 

@@ -11,11 +11,12 @@ from unprompt.instruments.manifest import Manifest
 from unprompt.instruments.specs import GeneratorSpec
 from unprompt.instruments.suite_file import to_toml
 from unprompt.recipes.miniature.assemble import copy
+from unprompt.recipes.miniature.masked import GUIDANCE
 from unprompt.recipes.miniature.stage import BuildContext, Stage, put
 
 GENERATORS: Final = {
     "gan": GeneratorSpec("flow", path="adversarial", parameters={"steps": 1, "guidance": 1.0}, candidate=True),
-    "masked": GeneratorSpec("amused", path="masked", parameters={"steps": 12, "guidance": 3.0}, candidate=True),
+    "masked": GeneratorSpec("amused", path="masked", parameters={"steps": 12, "guidance": GUIDANCE}, candidate=True),
 }
 """Name -> how it draws; the paths are names of finished models."""
 

@@ -29,6 +29,7 @@ NAME: Final = "masked"
 MASK: Final = quantiser.CODES
 """The code that says nothing."""
 WIDTH: Final = 128
+GUIDANCE: Final = 3.0
 SMOOTHED: Final = 0.1
 """Label smoothing, as MaskGIT: Chang et al., 2022, https://arxiv.org/abs/2202.04200."""
 
@@ -102,7 +103,7 @@ def make(context: BuildContext) -> dict[str, float]:
     model.text_encoder.save_pretrained(folder / "text_encoder")
     tokenizer.save_pretrained(folder / "tokenizer")
     AmusedScheduler(MASK).save_pretrained(folder / "scheduler")
-    drawer = Amused(Origin(folder))
+    drawer = Amused(Origin(folder), guidance=GUIDANCE)
     return agreement(context, lambda captions, seeds: np.stack(drawer.regenerate(captions, seeds)))
 
 
