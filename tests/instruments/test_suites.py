@@ -71,7 +71,7 @@ def test_embedded_suites_go_by_name(models: Path, monkeypatch: pytest.MonkeyPatc
         ("[instruments]\nencoder = 3", r"at \[instruments\]: encoder is 3, expected a table"),
         (
             '[instruments.encoder]\nclass = "clap"\npath = "x"',
-            "unknown class 'clap': expected one of aligned, blip, blip-2",
+            "unknown class 'clap': expected one of aligned, amused, blip",
         ),
         ('[instruments.encoder]\nclass = "clip"', "expected path, model, url or wheel, got none of them"),
         ('[instruments.encoder]\nclass = "clip"\npath = "x"\nsize = 3', r"at \[instruments.encoder\]: size is unknown"),

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import pixel_shuffle, softplus
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTokenizer
 
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.flow import TICKS, PixelFlow
 from unprompt.recipes.loop import train
 from unprompt.recipes.miniature.agreement import agreement
-from unprompt.recipes.miniature.drawing import CONTEXT, Drawing, prompt_tokenizer, prompts, unet
+from unprompt.recipes.miniature.drawing import Drawing, prompt_tokenizer, prompts, text_config, unet
 from unprompt.recipes.miniature.flow import PATCH
 from unprompt.recipes.miniature.stage import BuildContext, Stage, as_tensor
 from unprompt.scenes.corpus import Indices
@@ -39,18 +39,7 @@ class Critic(nn.Module):
 
     def __init__(self, tokenizer: CLIPTokenizer, width: int = 64) -> None:
         super().__init__()
-        config = CLIPTextConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=width,
-            intermediate_size=4 * width,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            max_position_embeddings=CONTEXT,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-        self.text_encoder = CLIPTextModel(config)
+        self.text_encoder = CLIPTextModel(text_config(tokenizer, width, 2))
         self.look = nn.Sequential(
             nn.Conv2d(3, 32, 4, 2, 1),
             nn.LeakyReLU(0.2),

@@ -18,24 +18,28 @@ DROPPED = 0.1
 """Share of prompts that are emptied in training: what guidance needs."""
 
 
+def text_config(tokenizer: CLIPTokenizer, width: int, layers: int) -> CLIPTextConfig:
+    """Of a text encoder that reads prompts."""
+    return CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=width,
+        intermediate_size=4 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        max_position_embeddings=CONTEXT,
+        projection_dim=width,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
 class Drawing(nn.Module):
     """A text encoder of some layers and the UNet that it steers."""
 
     def __init__(self, tokenizer: CLIPTokenizer, unet: UNet2DConditionModel, layers: int = 3) -> None:
         super().__init__()
-        width = unet.config.cross_attention_dim
-        config = CLIPTextConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=width,
-            intermediate_size=4 * width,
-            num_hidden_layers=layers,
-            num_attention_heads=4,
-            max_position_embeddings=CONTEXT,
-            projection_dim=width,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
+        config = text_config(tokenizer, unet.config.cross_attention_dim, layers)
         self.text_encoder = CLIPTextModel(config)
         self.unet = unet
 

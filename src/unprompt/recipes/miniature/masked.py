@@ -13,14 +13,14 @@ import torch
 from diffusers import AmusedScheduler, UVit2DModel, VQModel
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from transformers import CLIPTextConfig, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 
 from unprompt.instruments.amused import Amused, micro_conditions
 from unprompt.instruments.cards import Origin
 from unprompt.recipes.loop import train
 from unprompt.recipes.miniature import quantiser
 from unprompt.recipes.miniature.agreement import agreement
-from unprompt.recipes.miniature.drawing import CONTEXT, prompt_tokenizer, prompts
+from unprompt.recipes.miniature.drawing import prompt_tokenizer, prompts, text_config
 from unprompt.recipes.miniature.stage import BuildContext, Stage, as_tensor
 from unprompt.scenes.corpus import Corpus, Indices
 from unprompt.training.schedule import Schedule
@@ -39,19 +39,7 @@ class Filler(nn.Module):
 
     def __init__(self, tokenizer: CLIPTokenizer) -> None:
         super().__init__()
-        config = CLIPTextConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=WIDTH,
-            intermediate_size=4 * WIDTH,
-            num_hidden_layers=3,
-            num_attention_heads=4,
-            max_position_embeddings=CONTEXT,
-            projection_dim=WIDTH,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-        self.text_encoder = CLIPTextModelWithProjection(config)
+        self.text_encoder = CLIPTextModelWithProjection(text_config(tokenizer, WIDTH, 3))
         self.transformer = UVit2DModel(
             hidden_size=WIDTH,
             cond_embed_dim=WIDTH,
