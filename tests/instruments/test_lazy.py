@@ -92,7 +92,7 @@ def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_class_is_in_the_table(folder: Path) -> None:
     manifest = Suite.load(folder).manifest
     kinds = {spec.kind for spec in manifest.specs()}
-    assert set(CLASSES) - kinds == {"open-clip", "lpips", *BUILT_ON}  # these in test_aligned.py
+    assert set(CLASSES) - kinds == {"amused", "open-clip", "lpips", *BUILT_ON}  # these have tests of their own
     assert {role for method, role in PARAMETERS if not method} == {
         *manifest.instruments,
         *(f"generators.{name}" for name in manifest.generators),

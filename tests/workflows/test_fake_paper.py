@@ -125,7 +125,7 @@ def test_each_method_has_the_classes_of_the_suite_paper(method: str) -> None:
 
 def test_every_class_is_walked_but_the_text_encoder() -> None:
     made = {spec.kind for spec in Manifest.read("fake").specs()}
-    assert set(CLASSES) - made == lacking() | {"sentence", *BUILT_ON} | ({"clip-perceptual"} - made)
+    assert set(CLASSES) - made == lacking() | {"amused", "sentence", *BUILT_ON} | ({"clip-perceptual"} - made)
 
 
 def test_a_shift_is_measured_by_the_suites_distance(evidence: Path, tmp_path: Path) -> None:
