@@ -230,6 +230,11 @@ def _recipe(suites: Sequence[Suite], camera: Camera) -> dict[str, str]:
         weights = folder_digest(suite.manifest.origin(spec).folder, FILES)
         made[name] = fingerprint(WORLD_VERSION, camera.version, weights, spec.parameters)
     unseen = unseen_generators(suites, camera)
+    if taken := sorted(made.keys() & unseen.keys()):
+        raise DataError(
+            f"generator {taken[0]!r} of suite {drawing_suites(suites)[taken[0]].name!r} has the name of the pictures "
+            f"in {unseen[taken[0]]}: expected another name, rename it in the suite's file"
+        )
     return made | {name: folder_digest(folder, ("*.jpg",)) for name, folder in unseen.items()}
 
 

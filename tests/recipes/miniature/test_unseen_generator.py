@@ -56,6 +56,14 @@ def test_its_pictures_are_test_pictures_as_far_as_they_go(context: BuildContext,
     assert there.read_bytes() == (context.suite / "outsiders" / "river" / "4500001.jpg").read_bytes()
 
 
+def test_no_other_generator_takes_its_name(context: BuildContext, tmp_path: Path) -> None:
+    file = context.suite / "second.toml"
+    file.write_text('name = "second"\n[generators.river]\nclass = "stable-diffusion"\npath = "diffusion"\n', "utf-8")
+    told = r"generator 'river' of suite 'second' has the name of the pictures in .*outsiders.river: expected another"
+    with pytest.raises(DataError, match=told):
+        materialise(tmp_path / "data", [Suite.load(context.suite), Suite.load(file)], counts=Counts(0, 0, 1))
+
+
 def test_other_pictures_of_it_are_refused(context: BuildContext, tmp_path: Path) -> None:
     materialise(tmp_path / "data", [Suite.load(context.suite)], counts=Counts(0, 0, 1))
     (context.suite / "outsiders" / "river" / "4500002.jpg").unlink()
