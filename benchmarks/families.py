@@ -24,7 +24,7 @@ from unprompt.datasets import load
 from unprompt.datasets.miniature import photographs, scenes
 from unprompt.instruments import Suite
 from unprompt.recipes.miniature.captioner import facts_named
-from unprompt.scenes.corpus import HELD_OUT_SEEDS
+from unprompt.scenes.corpus import HELD_OUT_SEEDS, develop
 from unprompt.scenes.scene import Scene
 from unprompt.types import RGB
 
@@ -63,7 +63,7 @@ def seed_of(sample: Sample) -> int:
 
 def pixels(sample: Sample) -> RGB:
     """A picture of the world as it lies on disk."""
-    return np.asarray(Image.open(sample.uri).convert("RGB"))
+    return develop(Path(sample.uri).read_bytes())
 
 
 def frechet(left: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) -> float:
@@ -76,8 +76,7 @@ def frechet(left: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) -> float:
 
 def taken(seeds: Sequence[int]) -> list[RGB]:
     """Photographs of scenes."""
-    jpegs = photographs(scenes, seeds)
-    return [np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB")) for jpeg in jpegs]
+    return [develop(jpeg) for jpeg in photographs(scenes, seeds)]
 
 
 def facts(suite: Suite, samples: Sequence[Sample]) -> float:

@@ -41,7 +41,7 @@ def test_the_distance_is_that_of_two_normal_distributions(families: Any) -> None
 def test_facts_are_counted_against_the_caption_of_the_scene(
     families: Any, tmp_path: Path, told: Any, expected: float
 ) -> None:
-    samples = [Sample(str(tmp_path / f"{seed}.png"), 1) for seed in (3, 4)]
+    samples = [Sample(str(tmp_path / f"{seed}.jpg"), 1) for seed in (3, 4)]
     for one in samples:
         Image.new("RGB", (64, 64)).save(one.uri)
     captions = [Caption(told(Scene.sample(seed).caption)) for seed in (3, 4)]

@@ -109,9 +109,7 @@ def make(context: BuildContext) -> dict[str, float]:
     schedule = Schedule(context.steps(4500), batch=16, rate=4e-4, warmup=100, average=0.999)
     train(duel, schedule, context.checkpoint(NAME), loss, len(scenes), betas=(0.0, 0.99))
     folder = context.model(NAME)
-    duel.drawing.unet.save_pretrained(folder / "unet")
-    duel.drawing.text_encoder.save_pretrained(folder / "text_encoder")
-    tokenizer.save_pretrained(folder / "tokenizer")
+    duel.drawing.save(folder, tokenizer)
     drawer = PixelFlow(Origin(folder), steps=1, guidance=1)
     return agreement(context, lambda captions, seeds: np.stack(drawer.regenerate(captions, seeds)))
 

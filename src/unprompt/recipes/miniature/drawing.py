@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from diffusers import UNet2DConditionModel
@@ -47,6 +48,12 @@ class Drawing(nn.Module):
         """N x C x 16 x 16, N, N x 24 token ids -> N x C x 16 x 16."""
         predicted: Tensor = self.unet(x, time, self.text_encoder(words).last_hidden_state).sample
         return predicted
+
+    def save(self, folder: Path, tokenizer: CLIPTokenizer) -> None:
+        """As :class:`~unprompt.instruments.flow.PixelFlow` reads it."""
+        self.unet.save_pretrained(folder / "unet")
+        self.text_encoder.save_pretrained(folder / "text_encoder")
+        tokenizer.save_pretrained(folder / "tokenizer")
 
 
 @dataclass(frozen=True)

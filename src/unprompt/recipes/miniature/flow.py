@@ -45,9 +45,7 @@ def make(context: BuildContext) -> dict[str, float]:
     schedule = Schedule(context.steps(4400), batch=32, rate=8e-4, warmup=300, average=0.9995)
     train(model, schedule, context.checkpoint("flow"), loss, len(scenes))
     folder = context.model("flow")
-    model.unet.save_pretrained(folder / "unet")
-    model.text_encoder.save_pretrained(folder / "text_encoder")
-    tokenizer.save_pretrained(folder / "tokenizer")
+    model.save(folder, tokenizer)
     flow = PixelFlow(Origin(folder))
     return agreement(context, lambda captions, seeds: np.stack(flow.regenerate(captions, seeds)))
 
