@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from unprompt.errors import MissingWeights, SuiteError
-from unprompt.instruments.cards import FILES, Origin, folder_digest
+from unprompt.instruments.cards import Origin
+from unprompt.instruments.digests import FILES, folder_digest
 
 FILES_THERE = ["model.safetensors", "config.json"]
 

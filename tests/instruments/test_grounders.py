@@ -21,7 +21,8 @@ from unprompt.errors import MissingWeights, OptionError, SuiteError
 from unprompt.instruments import Suite
 from unprompt.instruments.base import Grounder
 from unprompt.instruments.boxes import best_box
-from unprompt.instruments.cards import Origin, folder_digest
+from unprompt.instruments.cards import Origin
+from unprompt.instruments.digests import folder_digest
 from unprompt.instruments.grounding_dino import GroundingDino
 from unprompt.instruments.owlv2 import Owlv2Grounder, look, read
 from unprompt.testing.fake_grounders import save_fake_grounding_dino

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from unprompt.errors import SuiteError, UnpromptError
 from unprompt.instruments import Manifest, Suite
-from unprompt.instruments.cards import file_digest, lacking
+from unprompt.instruments.cards import lacking
+from unprompt.instruments.digests import file_digest
 from unprompt.instruments.preprocessing import normalisation
 from unprompt.instruments.suite_file import pin, to_toml
 

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,9 +19,9 @@ import torch
 from transformers import ConvNextConfig, ConvNextModel
 
 from unprompt.errors import MissingWeights, SuiteError
-from unprompt.instruments import CLASSES, Suite
+from unprompt.instruments import CLASSES, Suite, digests
 from unprompt.instruments.base import Instrument
-from unprompt.instruments.cards import folder_digest
+from unprompt.instruments.digests import folder_digest
 from unprompt.instruments.specs import BUILT_ON
 from unprompt.testing.fake_paper import save_fake_paper
 from unprompt.testing.fake_towers import save_fake_sentence
@@ -215,14 +214,15 @@ def test_a_settled_file_is_read_once_and_again_when_it_changed(models: Path, mon
         return digest(stream, kind)
 
     monkeypatch.setattr(hashlib, "file_digest", counted)
-    file, long_ago = models / "encoder" / "model.safetensors", time.time() - 100
-    os.utime(file, (long_ago, long_ago))
-    for role in ("encoder", "perceptual", "grounder"):  # two of the encoder's folder, one on it as its trunk
-        first = Suite.load(models).card(role).digest
-    assert read["model.safetensors"] == 2  # the encoder's, and the grounder's own
-    os.utime(file, (long_ago + 1, long_ago + 1))
-    assert Suite.load(models).card("grounder").digest == first
-    assert read["model.safetensors"] >= 3
+    file = models / "encoder" / "model.safetensors"
+    with monkeypatch.context() as later:
+        later.setattr(digests, "SETTLED", -(10**12))
+        for role in ("encoder", "perceptual", "grounder"):  # two of the encoder's folder, one on it as its trunk
+            first = Suite.load(models).card(role).digest
+        assert read["model.safetensors"] == 2  # the encoder's, and the grounder's own
+        os.utime(file, (1, 1))
+        assert Suite.load(models).card("grounder").digest == first
+        assert read["model.safetensors"] == 3
     content = file.read_bytes()
     file.write_bytes(content[::-1])  # Of the same length, and too young to be known by its time.
     changed = Suite.load(models).card("grounder").digest

@@ -11,8 +11,9 @@ import torch
 from safetensors.torch import load_file
 
 from unprompt.errors import SuiteError
-from unprompt.instruments.cards import Origin, folder_digest
+from unprompt.instruments.cards import Origin
 from unprompt.instruments.clip_vision import ClipVision
+from unprompt.instruments.digests import folder_digest
 from unprompt.instruments.onnx_clip import convert
 from unprompt.testing.fake_towers import fake_vision
 from unprompt.testing.fake_wheels import write_quantised

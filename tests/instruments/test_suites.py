@@ -10,7 +10,7 @@ import pytest
 
 from unprompt.errors import MissingHead, MissingWeights, OptionError, SuiteError
 from unprompt.instruments import CLASSES, Suite, embedded, shelf
-from unprompt.instruments.cards import folder_digest
+from unprompt.instruments.digests import folder_digest
 
 
 def write(folder: Path, text: str) -> Path:

@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from unprompt.errors import MissingWeights, SuiteError
 from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.cache import url_folder
-from unprompt.instruments.cards import file_digest
+from unprompt.instruments.digests import file_digest
 from unprompt.types import RGB
 from unprompt.workflows.fetch import fetch
 

@@ -14,8 +14,9 @@ import pytest
 
 from unprompt.errors import MissingWeights, SuiteError
 from unprompt.instruments import Manifest, Suite, package_index
-from unprompt.instruments.cards import Origin, folder_digest
+from unprompt.instruments.cards import Origin
 from unprompt.instruments.clip_vision import ClipVision
+from unprompt.instruments.digests import folder_digest
 from unprompt.testing.fake_suite import save
 from unprompt.testing.fake_towers import fake_vision, save_fake_sentence
 from unprompt.testing.fake_wheels import write_quantised, write_wheel

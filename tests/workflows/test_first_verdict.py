@@ -10,7 +10,8 @@ from unprompt.instruments import Suite
 from unprompt.workflows.prediction.selftest import Selftest
 
 NEVER = ("sklearn", "pandas", "onnx", "unprompt.evaluation", "unprompt.training")
-PHOTOGRAPH = (*NEVER, "transformers", "diffusers", "accelerate", "scipy.stats", "scipy.ndimage", "torch._dynamo")
+OTHERS = ("transformers", "diffusers", "accelerate", "scipy.stats", "scipy.ndimage", "pyarrow.compute", "tifffile")
+PHOTOGRAPH = (*NEVER, *OTHERS, "unprompt.datasets.miniature", "torch._dynamo")
 """Also of what a scene needs, and of the compiler, which torch loads at its first use."""
 SCENE = (*NEVER, "diffusers.pipelines.auto_pipeline", "diffusers.pipelines.controlnet")
 DETECT = """

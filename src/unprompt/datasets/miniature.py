@@ -22,7 +22,7 @@ from unprompt.datasets.manifest import load_manifest
 from unprompt.errors import DataError
 from unprompt.instruments import Suite
 from unprompt.instruments.cache import cache_folder
-from unprompt.instruments.cards import folder_digest
+from unprompt.instruments.digests import folder_digest
 from unprompt.scenes.camera import CAMERAS, PLAIN, Camera, photograph
 from unprompt.scenes.corpus import HEAD_SEEDS, SIZE
 from unprompt.scenes.render import render

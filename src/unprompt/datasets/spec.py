@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
+from typing import Final
 
-from unprompt.datasets.diffusionforensics import load_diffusionforensics
-from unprompt.datasets.drct import load_drct
-from unprompt.datasets.folder import load_folder
-from unprompt.datasets.forensynths import load_forensynths, load_forensynths4
-from unprompt.datasets.genimage import load_genimage
-from unprompt.datasets.huggingface import load_huggingface
-from unprompt.datasets.manifest import load_manifest
-from unprompt.datasets.miniature import load_miniature
 from unprompt.datasets.rows import READERS
-from unprompt.datasets.universal import load_universal
-from unprompt.datasets.wildrf import load_wildrf
 from unprompt.errors import DataError
+from unprompt.lazy import LazyMapping
 from unprompt.types import Sample
 
 log = logging.getLogger(__name__)
@@ -26,20 +17,22 @@ log = logging.getLogger(__name__)
 Loader = Callable[[str], list[Sample]]
 """What stands after the colon -> samples; the first line of its docstring describes the dataset."""
 
-NAMES: Mapping[str, Loader] = MappingProxyType(
+NAMES: Final = LazyMapping[Loader](
+    "dataset",
+    "unprompt.datasets",
     {
-        "folder": load_folder,
-        "manifest": load_manifest,
-        "huggingface": load_huggingface,
-        "genimage": load_genimage,
-        "forensynths": load_forensynths,
-        "forensynths4": load_forensynths4,
-        "universal": load_universal,
-        "diffusionforensics": load_diffusionforensics,
-        "drct": load_drct,
-        "wildrf": load_wildrf,
-        "miniature": load_miniature,
-    }
+        "folder": "folder:load_folder",
+        "manifest": "manifest:load_manifest",
+        "huggingface": "huggingface:load_huggingface",
+        "genimage": "genimage:load_genimage",
+        "forensynths": "forensynths:load_forensynths",
+        "forensynths4": "forensynths:load_forensynths4",
+        "universal": "universal:load_universal",
+        "diffusionforensics": "diffusionforensics:load_diffusionforensics",
+        "drct": "drct:load_drct",
+        "wildrf": "wildrf:load_wildrf",
+        "miniature": "miniature:load_miniature",
+    },
 )
 """Name -> loader of every dataset that ``--data`` knows."""
 

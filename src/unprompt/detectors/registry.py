@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
-from unprompt.errors import CheckpointError, OptionError
+from unprompt.errors import CheckpointError
+from unprompt.lazy import LazyMapping
 
 if TYPE_CHECKING:
     from unprompt.detectors.attributor import Attributor
@@ -53,35 +52,10 @@ _ATTRIBUTOR_FILES: Final = {"semgir-a": "semgir_a:SemgirAttributor"}
 OF_FILES: Final = frozenset({"trivial-energy", "trivial-thumbnail", "trivial-metadata"})
 """Methods whose evidence describes the file too, and not the pixels alone; told here so that none is imported."""
 
-M_co = TypeVar("M_co", covariant=True)
-
-
-class Methods(Mapping[str, M_co]):
-    """Name -> class, imported when it is looked up; :class:`OptionError` for an unknown name."""
-
-    def __init__(self, files: Mapping[str, str]) -> None:
-        self._files = files
-
-    def __getitem__(self, name: str) -> M_co:
-        if name not in self._files:
-            raise OptionError(f"method is {name!r}, expected one of {', '.join(self._files)}")
-        file, class_name = self._files[name].split(":")
-        method_class: M_co = getattr(import_module(f"unprompt.detectors.methods.{file}"), class_name)
-        return method_class
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._files
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._files)
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-
-METHODS: Final[Methods[type[Detector[Any, Any]]]] = Methods(_FILES)
-ATTRIBUTORS: Final[Methods[type[Attributor[Any, Any]]]] = Methods(_ATTRIBUTOR_FILES)
-EVERY: Final[Methods[type[Model[Any, Any]]]] = Methods({**_FILES, **_ATTRIBUTOR_FILES})
+_PACKAGE: Final = "unprompt.detectors.methods"
+METHODS: Final = LazyMapping[type["Detector[Any, Any]"]]("method", _PACKAGE, _FILES)
+ATTRIBUTORS: Final = LazyMapping[type["Attributor[Any, Any]"]]("method", _PACKAGE, _ATTRIBUTOR_FILES)
+EVERY: Final = LazyMapping[type["Model[Any, Any]"]]("method", _PACKAGE, {**_FILES, **_ATTRIBUTOR_FILES})
 
 
 def load(path: Path | str, suite: Suite) -> Detector[Any, Any]:

@@ -24,7 +24,8 @@ import torch
 from unprompt.errors import NotFinite, OptionError
 from unprompt.instruments.batches import batches_of
 from unprompt.instruments.boxes import best_box
-from unprompt.instruments.cards import FILES, Card, Origin
+from unprompt.instruments.cards import Card, Origin
+from unprompt.instruments.digests import FILES
 from unprompt.instruments.finite import drawn, finite
 from unprompt.instruments.loading import device_of, dtype_of
 from unprompt.instruments.threads import threads

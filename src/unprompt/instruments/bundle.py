@@ -11,7 +11,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, TypeVar
 
 from unprompt.errors import SuiteError
-from unprompt.instruments.cards import folder_digest
+from unprompt.instruments.digests import folder_digest
 from unprompt.instruments.lanes import LaneSpec
 from unprompt.instruments.manifest import Manifest
 from unprompt.instruments.specs import Spec

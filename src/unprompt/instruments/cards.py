@@ -1,22 +1,14 @@
-"""Where a model's files lie and what they are: digests of folders, and cards made from them. Loads no torch."""
+"""Where a model's files lie, and cards made from them. Loads no torch."""
 
 from __future__ import annotations
 
-import hashlib
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import Final
 
 from unprompt.errors import MissingWeights, SuiteError
+from unprompt.instruments.digests import FILES, folder_digest
 from unprompt.structured_text import as_table, read_object
-
-FILES = ("*.json", "*.txt", "*.safetensors")
-"""Files of a model folder that move its output: configuration, vocabulary, weights. Never pickles."""
-SETTLED: Final = 2 * 10**9
-"""Age in nanoseconds from which a file's size and time tell one state of it from the next, on any file system."""
 
 
 @dataclass(frozen=True)
@@ -114,34 +106,3 @@ def _shards(index: Path) -> set[str]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SuiteError(f"{index} cannot be read as an index of weights ({error}): fetch the model again") from error
     return shards
-
-
-def folder_digest(folder: Path, patterns: Iterable[str] = FILES, trunk: Path | None = None) -> str:
-    """SHA-256 over the names and contents of the files that match, sorted by name; "" when none does.
-
-    With ``trunk`` it covers that folder's FILES too: a model on a trunk is another one when the trunk is.
-    """
-    paths = {path.relative_to(folder).as_posix(): path for pattern in patterns for path in folder.glob(pattern)}
-    digests = {name: file_digest(path) for name, path in paths.items()}
-    return joint_digest(digests, "" if trunk is None else f"on {folder_digest(trunk)}\n") if paths else ""
-
-
-def joint_digest(digests: Mapping[str, str], below: str = "") -> str:
-    """SHA-256 of lines with a file's name and its digest, sorted by name, and of the text ``below`` them."""
-    lines = "".join(f"{name} {digests[name]}\n" for name in sorted(digests))
-    return hashlib.sha256(f"{lines}{below}".encode()).hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, which is read once as long as its size and time stay the same."""
-    stat = path.stat()
-    settled = time.time_ns() - stat.st_mtime_ns > SETTLED
-    digest = _file_digest if settled else _file_digest.__wrapped__
-    return digest(path, stat.st_size, stat.st_mtime_ns)
-
-
-@cache
-def _file_digest(path: Path, size: int, modified: int) -> str:
-    """SHA-256 of a file, read once for each size and time of its last change."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -13,7 +13,8 @@ from transformers.models.llava_next.image_processing_pil_llava_next import Llava
 
 from unprompt.errors import OptionError, SuiteError
 from unprompt.instruments.base import Captioner
-from unprompt.instruments.cards import FILES, Origin
+from unprompt.instruments.cards import Origin
+from unprompt.instruments.digests import FILES
 from unprompt.instruments.loading import load_model, load_part, quietly
 from unprompt.instruments.parameters import search
 from unprompt.types import RGB

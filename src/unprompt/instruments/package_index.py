@@ -16,7 +16,7 @@ from zipfile import BadZipFile, ZipFile
 from filelock import FileLock
 
 from unprompt.errors import MissingWeights, SuiteError
-from unprompt.instruments.cards import joint_digest
+from unprompt.instruments.digests import joint_digest
 from unprompt.instruments.wheel import Wheel
 
 log = logging.getLogger(__name__)

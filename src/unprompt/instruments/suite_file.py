@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ArgsKwargs
 
 from unprompt.errors import SuiteError
-from unprompt.instruments.cards import file_digest, folder_digest
+from unprompt.instruments.digests import file_digest, folder_digest
 from unprompt.instruments.manifest import Manifest
 from unprompt.instruments.specs import GeneratorSpec, Spec
 from unprompt.structured_text import read_toml

@@ -9,7 +9,6 @@ from itertools import chain, groupby, islice
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from unprompt.store.object_path import ObjectPath
@@ -54,6 +53,8 @@ class PlanTable:
 
         Quick when they lie close together in the order of names, as those of a folder's index do.
         """
+        import pyarrow.compute as pc  # takes longer to import than a verdict may wait, and that asks no plan
+
         low, high, asked = min(uris), max(uris), pa.array(uris, pa.string())
         found: dict[str, Planned] = {}
         for table in self._tables(lambda footer: _overlapping(footer, low, high)):
@@ -63,7 +64,7 @@ class PlanTable:
 
     def numbers(self) -> set[int]:
         """The numbers of all shards."""
-        return {number for table in self._tables() for number in pc.unique(table["part"]).to_pylist()}
+        return {number for table in self._tables() for number in table["part"].unique().to_pylist()}
 
     def shards(self, numbers: Collection[int]) -> Iterator[Shard]:
         """The shards with these numbers, whole and in order."""
@@ -93,11 +94,11 @@ class PlanTable:
 
         Numbers of shards rise; a row with a lower one than another before it relabels a sample.
         """
-        high, asked = -1, pa.array(sorted(numbers), pa.int32())
+        high, asked = -1, np.array(sorted(numbers), np.int32)
         for table in self._tables():
-            reached = np.maximum.accumulate(np.append(high, table["part"].to_numpy()))
-            mask = pa.array((table["part"].to_numpy() == reached[1:]) == own)
-            yield table.filter(pc.and_(mask, pc.is_in(table["part"], asked)))
+            parts = table["part"].to_numpy()
+            reached = np.maximum.accumulate(np.append(high, parts))
+            yield table.filter(pa.array(((parts == reached[1:]) == own) & np.isin(parts, asked)))
             high = int(reached[-1])
 
     def _tables(self, groups: Groups | None = None) -> Iterator[pa.Table]:

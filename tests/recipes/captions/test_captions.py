@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from unprompt.errors import DataError
 from unprompt.instruments import Suite
 from unprompt.instruments.aligned import AlignedConfig, AlignedMaps, StandardisedMap
-from unprompt.instruments.cards import folder_digest
+from unprompt.instruments.digests import folder_digest
 from unprompt.recipes.captions import __main__ as recipe
 from unprompt.recipes.captions import measuring
 from unprompt.recipes.captions.decoder import END, START, spelt, tokenizer_of

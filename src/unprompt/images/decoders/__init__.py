@@ -12,7 +12,16 @@ from unprompt.images.decoders.heif import decode_heif
 from unprompt.images.decoders.jpeg import decode_jpeg
 from unprompt.images.decoders.pillow import PILLOW, Decoder
 from unprompt.images.decoders.png import decode_png
-from unprompt.images.decoders.tiff import decode_tiff
+from unprompt.images.limits import Limits
+from unprompt.images.raster import Raster
+
+
+def decode_tiff(data: bytes, uri: str, limits: Limits) -> Raster:
+    """By :mod:`unprompt.images.decoders.tiff`, imported here, since few pictures need the library that it imports."""
+    from unprompt.images.decoders import tiff
+
+    return tiff.decode_tiff(data, uri, limits)
+
 
 DECODERS: Final[Mapping[str, Decoder]] = {
     "JPEG": decode_jpeg,

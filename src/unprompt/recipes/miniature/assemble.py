@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from unprompt.errors import DataError
 from unprompt.instruments import CLASSES
-from unprompt.instruments.cards import file_digest, folder_digest
+from unprompt.instruments.digests import file_digest, folder_digest
 from unprompt.recipes.miniature.stage import BuildContext, Stage, put
 
 log = logging.getLogger(__name__)

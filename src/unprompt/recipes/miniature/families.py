@@ -6,7 +6,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import Final
 
-from unprompt.instruments.cards import folder_digest
+from unprompt.instruments.digests import folder_digest
 from unprompt.instruments.manifest import Manifest
 from unprompt.instruments.specs import GeneratorSpec
 from unprompt.instruments.suite_file import to_toml
