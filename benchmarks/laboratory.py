@@ -10,7 +10,6 @@ DIR holds folders that ``reproduce`` wrote, however deep; where ``laboratory_run
 from __future__ import annotations
 
 import argparse
-import gzip
 import io
 import json
 import sys
@@ -27,7 +26,7 @@ from PIL import Image
 from unprompt.analysis import draw_levels
 from unprompt.analysis.style import looks, saver
 from unprompt.evaluation import FigureRecipe
-from unprompt.recipes.figures import encoded
+from unprompt.recipes.figures import packed, read_packed
 from unprompt.report.results import read_rows
 from unprompt.types import SPLITS
 from unprompt.workflows.planning.recipe_files import recipe
@@ -74,12 +73,6 @@ def key(run: Mapping[str, Any]) -> tuple[str, str, str]:
     return run["recipe"], run["suite"], run["camera"]
 
 
-def read(path: Path) -> dict[str, Any]:
-    """What the page is written from."""
-    found: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
-    return found
-
-
 def _short(value: Any) -> Any:
     return round(value, 4) if isinstance(value, float) else value
 
@@ -107,7 +100,7 @@ def main(words_given: Sequence[str] | None = None) -> int:
     parser.add_argument("--page", type=Path, default=HERE.parent / "docs" / "laboratory.md")
     chosen = parser.parse_args(words_given)
     kept = chosen.page.with_suffix(".json.gz")
-    stored = read(kept) if kept.exists() else {"runs": [], "signs": []}
+    stored = read_packed(kept) if kept.exists() else {"runs": [], "signs": []}
     runs = {key(one): one for one in stored["runs"]}
     for root in chosen.results:
         runs |= {key(made): made for made in (entry(path.parent) for path in sorted(root.rglob("claims.json")))}
@@ -116,8 +109,8 @@ def main(words_given: Sequence[str] | None = None) -> int:
     others = [row for row in stored["signs"] if row["suite"] not in found]
     told = [*others, *(row for suite, path in found.items() for row in signs(suite, Path(path)))]
     whole = {"runs": [runs[one] for one in sorted(runs)], "signs": told}
-    kept.write_bytes(gzip.compress(encoded(whole), mtime=0))
-    chosen.page.write_text(page(read(kept)), "utf-8")
+    kept.write_bytes(packed(whole))
+    chosen.page.write_text(page(read_packed(kept)), "utf-8")
     for run in whole["runs"]:
         if table := curves(run):
             chosen.page.with_name(drawing(run)).write_bytes(drawn(table))

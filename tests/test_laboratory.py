@@ -16,6 +16,7 @@ from PIL import Image
 
 from unprompt.analysis import sign_table
 from unprompt.evaluation import Result, Ruling
+from unprompt.recipes.figures import read_packed
 from unprompt.report.results import write_rows
 from unprompt.workflows.planning.recipe_files import recipe, recipes
 
@@ -109,7 +110,7 @@ def test_curves_are_drawn_beside_the_page(laboratory: ModuleType, tmp_path: Path
 
 
 def test_the_page_is_that_of_the_committed_numbers(laboratory: ModuleType) -> None:
-    kept = laboratory.read(ROOT / "docs" / "laboratory.json.gz")
+    kept = read_packed(ROOT / "docs" / "laboratory.json.gz")
     assert laboratory.page(kept) == (ROOT / "docs" / "laboratory.md").read_text("utf-8")
 
 

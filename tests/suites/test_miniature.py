@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from pathlib import Path
@@ -13,6 +12,7 @@ from PIL import Image
 
 from unprompt.detectors import ATTRIBUTORS
 from unprompt.instruments import Manifest
+from unprompt.recipes.figures import read_packed
 from unprompt.types import NONE_OF_THESE, Prediction
 from unprompt.workflows.detect import detect
 from unprompt.workflows.doctor import doctor
@@ -102,7 +102,7 @@ def test_the_weights_stay_small() -> None:
 
 
 def test_the_page_tells_what_was_measured() -> None:
-    measured = json.loads((Manifest.read("miniature").file.parent / "figures.json").read_text("utf-8"))
+    measured = read_packed(Manifest.read("miniature").file.parent / "figures.json.gz")
     text = (ROOT / "docs" / "miniature.md").read_text("utf-8")
     rows = re.findall(r"^\| ([\w-]+) \| (\d\.\d\d) \| (\d\.\d\d) \| (\d\.\d\d) \|$", text, re.M)
     assert {method: tuple(map(float, aucs)) for method, *aucs in rows} == {
@@ -119,7 +119,7 @@ def test_the_page_tells_what_was_measured() -> None:
 
 def test_the_figures_tell_nothing_of_the_machine_that_made_them() -> None:
     folder = Manifest.read("miniature").file.parent
-    tables = json.loads((folder / "figures.json").read_text("utf-8"))["methods"]
+    tables = read_packed(folder / "figures.json.gz")["methods"]
     named = [table["settings"] for method, table in tables.items() if method not in ATTRIBUTORS]
     assert all((folder / settings["checkpoint"]).is_file() and "evidence" not in settings for settings in named)
     assert not [settings for settings in named if Path(settings["checkpoint"]).is_absolute()]

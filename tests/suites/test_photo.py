@@ -16,6 +16,7 @@ from unprompt.errors import MissingWeights
 from unprompt.instruments import Manifest
 from unprompt.perturbations.toning import TONES
 from unprompt.recipes.captions.measuring import FIGURES
+from unprompt.recipes.figures import read_packed
 from unprompt.recipes.photo.caption_methods import FILE
 from unprompt.recipes.photo.caption_page import page
 from unprompt.recipes.photo.card import card
@@ -127,7 +128,7 @@ def test_the_weights_stay_small_and_the_panel_promises_what_the_card_says() -> N
 
 
 def test_the_card_is_written_from_its_figures() -> None:
-    figures = json.loads((Manifest.read("photo").file.parent / "figures.json").read_text("utf-8"))
+    figures = read_packed(Manifest.read("photo").file.parent / "figures.json.gz")
     assert (ROOT / "docs" / "photo.md").read_text("utf-8") == card(figures)
     told = figures["conditions"]["aligned"]
     assert told["real"]["accused"]["value"] <= 0.03
@@ -139,7 +140,7 @@ def test_the_card_is_written_from_its_figures() -> None:
 
 def test_a_verdict_names_the_generators_that_are_weak_in_the_card() -> None:
     manifest = Manifest.read("photo")
-    figures = json.loads((manifest.file.parent / "figures.json").read_text("utf-8"))
+    figures = read_packed(manifest.file.parent / "figures.json.gz")
     areas = {name: one["auc"]["value"] for name, one in figures["conditions"]["aligned"]["generators"].items()}
     expected = {name: area for name, area in areas.items() if area < WEAK}
     assert read_header(manifest.head("panel")).figures["weak"] == pytest.approx(expected, abs=1e-3)

@@ -20,6 +20,7 @@ from unprompt.detectors.ood import OODDetector
 from unprompt.errors import UnpromptError
 from unprompt.images import read
 from unprompt.instruments import Suite
+from unprompt.recipes.figures import read_packed
 from unprompt.recipes.miniature import assemble, heads
 from unprompt.recipes.miniature.assemble import write_manifest
 from unprompt.recipes.miniature.heads import Apprentices
@@ -65,7 +66,7 @@ def test_heads_are_trained_measured_and_named_once(context: BuildContext, verbs:
     extracts = ["extract clip-probe", "extract trivial-energy"]
     fits = [f"{verb} {head}" for head in heads.HEADS for verb in ("train", "evaluate")]
     assert verbs == extracts + fits
-    measured = json.loads((context.suite / "figures.json").read_text("utf-8"))
+    measured = read_packed(context.suite / "figures.json.gz")
     assert measured["models"] == {"captioner": {"facts": 0.9}}
     assert set(measured["world"]) == {"scenes", "diffusion", "sibling", "flow"}
     tables = measured["methods"]
@@ -119,6 +120,6 @@ def test_detection_meets_the_sibling_only_in_the_test_and_attribution_learns_it(
     assert load(suite.head("clip-probe"), suite).figures["generators"] == ["diffusion"]
     told = load_attributor(suite.head("semgir-a"), suite)
     assert (told.candidates, told.figures["n"]) == (("diffusion", "sibling"), 18)
-    tables = json.loads((context.suite / "figures.json").read_text("utf-8"))["methods"]
+    tables = read_packed(context.suite / "figures.json.gz")["methods"]
     assert tables["semgir-a"]["generators"]["flow"]["kind"] == "outsider"
     assert figures["semgir-a, flow"] == pytest.approx(tables["semgir-a"]["outsiders"], rel=1e-5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from PIL import Image, ImageFilter
 from unprompt.detectors.golden import Golden
 from unprompt.detectors.ood import OODDetector
 from unprompt.instruments import Suite
+from unprompt.recipes.figures import read_packed
 from unprompt.recipes.photo import __main__ as recipe
 from unprompt.recipes.photo.head_trainer import SUITE
 from unprompt.recipes.photo.sources import folds
@@ -66,7 +66,7 @@ def test_heads_figures_and_page_are_written(made: Path) -> None:
     assert heads == {f"{name}.safetensors" for name in ("panel", "pixels", "patches", "traces", "clip-layers")}
     golden = Golden.read(made / "suite" / "golden")
     assert (len(golden.pixels), set(golden.probabilities)) == (6, {"panel", "patches", "traces", "clip-layers"})
-    figures = json.loads((made / "suite" / "figures.json").read_text("utf-8"))
+    figures = read_packed(made / "suite" / "figures.json.gz")
     assert (figures["facts"]["generated"], figures["facts"]["real"], figures["facts"]["given"]) == (12, 12, 24)
     assert figures["conditions"]["aligned"]["pooled"]["n"] == 12
     assert figures["strangers"]["document"]["raw"]["n"] == 1

@@ -21,7 +21,7 @@ from unprompt.detectors.methods.panel import MEMBERS
 from unprompt.detectors.ood import OODDetector
 from unprompt.errors import UnpromptError
 from unprompt.instruments import Suite
-from unprompt.recipes.figures import encoded
+from unprompt.recipes.figures import packed
 from unprompt.recipes.miniature.assemble import write_manifest
 from unprompt.recipes.miniature.stage import BuildContext, Stage, put
 from unprompt.scenes.corpus import HEAD_SEEDS, develop
@@ -37,7 +37,7 @@ MODELS: Final = ("autoencoder", "captioner", "encoder", "diffusion", "flow", "si
 """Stages whose figures are repeated beside those of the heads."""
 SEEN: Final = "diffusion"
 """What detection learns from: it meets the other generators in the test split alone. Attribution learns from all."""
-FIGURES: Final = "figures.json"
+FIGURES: Final = "figures.json.gz"
 """Beside the suite's file: what was measured of models, methods and world check, on scenes they had not seen."""
 WORLD: Final = "world.safetensors"
 LARGEST: Final = 128
@@ -63,7 +63,7 @@ def make(context: BuildContext) -> dict[str, float]:
         "methods": tables,
         "world": fit_world(context),
     }
-    put(context.suite / FIGURES, encoded(measured))
+    put(context.suite / FIGURES, packed(measured))
     write_manifest(context.suite)
     return {
         f"{method}, {generator}": row["accuracy" if method in ATTRIBUTORS else "auc"]

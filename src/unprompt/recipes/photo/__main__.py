@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 from pathlib import Path
@@ -12,10 +11,10 @@ from typing import Any
 from unprompt.errors import UnpromptError
 from unprompt.instruments.cache import cache_folder
 from unprompt.processors import usable_cores
-from unprompt.recipes.figures import encoded
+from unprompt.recipes.figures import packed, read_packed
 from unprompt.recipes.photo.card import card
 from unprompt.recipes.photo.head_trainer import PANELS, SUITE, HeadTrainer
-from unprompt.recipes.photo.measuring import measure
+from unprompt.recipes.photo.measuring import FIGURES, measure
 from unprompt.recipes.photo.sources import photographs
 
 
@@ -39,8 +38,8 @@ def main() -> int:
         shorten, panels = 500 if chosen.quick else 1, chosen.panel or tuple(PANELS)
         trainer = HeadTrainer(rows, cache, chosen.suite, chosen.workers, shorten, panels)
         trainer.make()
-        figures = former(trainer.suite / "figures.json") | measure(trainer, chosen.data)
-        (trainer.suite / "figures.json").write_bytes(encoded(figures))
+        figures = former(trainer.suite / FIGURES) | measure(trainer, chosen.data)
+        (trainer.suite / FIGURES).write_bytes(packed(figures))
         chosen.page.write_text(card(figures), "utf-8")
     except UnpromptError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -50,7 +49,7 @@ def main() -> int:
 
 def former(path: Path) -> dict[str, Any]:
     """What the file keeps that this run does not measure: the first edition, and grey and toned pictures."""
-    kept: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    kept: dict[str, Any] = read_packed(path) if path.exists() else {}
     return {name: kept[name] for name in ("former", "toned") if name in kept}
 
 

@@ -1,4 +1,4 @@
-"""``docs/photo.md``: the card of the suite, every number of it out of ``figures.json``."""
+"""``docs/photo.md``: the card of the suite, every number of it out of ``figures.json.gz``."""
 
 from __future__ import annotations
 

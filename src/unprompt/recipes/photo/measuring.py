@@ -27,6 +27,8 @@ from unprompt.workflows.audit import audit
 
 log = logging.getLogger(__name__)
 
+FIGURES: Final = "figures.json.gz"
+"""Beside the suite's file."""
 PAGES: Final = 24
 """Documents that are drawn."""
 OOD_CONDITIONS: Final = ("raw", "aligned")
@@ -35,7 +37,7 @@ ALIGNMENT: Final = "jpeg:96,size:224"
 
 
 def measure(trainer: HeadTrainer, data: Sequence[str]) -> dict[str, Any]:
-    """What ``figures.json`` holds; the suite has to have its heads."""
+    """What the file of ``FIGURES`` holds; the suite has to have its heads."""
     judged = trainer.judged()
     return {
         "conditions": {name: figures.condition(trainer.trained_on, one) for name, one in judged.items()},

@@ -1,13 +1,12 @@
 """``python -m unprompt.recipes.photo.toning``: what the suite says of held-out pictures turned grey or toned.
 
 Every picture is judged by the shipped panel as it is, in grey and in three tones, each stored as JPEG 75; once without
-the rule for grey and toned pictures, once with it. ``figures.json`` and the card get the numbers.
+the rule for grey and toned pictures, once with it. ``figures.json.gz`` and the card get the numbers.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import shutil
 import sys
@@ -24,9 +23,10 @@ from unprompt.datasets import load_manifest
 from unprompt.errors import DataError, UnpromptError
 from unprompt.images import encode_jpeg, is_toned, read
 from unprompt.perturbations.toning import TONES, Tone
-from unprompt.recipes.figures import encoded
+from unprompt.recipes.figures import packed, read_packed
 from unprompt.recipes.photo.card import card
 from unprompt.recipes.photo.head_trainer import SUITE
+from unprompt.recipes.photo.measuring import FIGURES
 from unprompt.recipes.photo.sources import folds
 from unprompt.types import Label, Sample
 from unprompt.workflows.detect import detect
@@ -125,10 +125,9 @@ def main() -> int:
     except UnpromptError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    file = SUITE / "figures.json"
-    figures = json.loads(file.read_text("utf-8")) | {"toned": toned}
-    file.write_bytes(encoded(figures))
-    chosen.page.write_text(card(json.loads(file.read_text("utf-8"))), "utf-8")
+    file = SUITE / FIGURES
+    file.write_bytes(packed(read_packed(file) | {"toned": toned}))
+    chosen.page.write_text(card(read_packed(file)), "utf-8")
     return 0
 
 
