@@ -21,6 +21,7 @@ from unprompt.recipes.photo.caption_methods import FILE
 from unprompt.recipes.photo.caption_page import page
 from unprompt.recipes.photo.card import card
 from unprompt.recipes.photo.figures import WEAK
+from unprompt.recipes.photo.fusion import FALSE_ALARMS
 from unprompt.types import Prediction
 from unprompt.workflows.detect import detect
 from unprompt.workflows.prediction.detector_head import LESSER
@@ -144,6 +145,14 @@ def test_a_verdict_names_the_generators_that_are_weak_in_the_card() -> None:
     areas = {name: one["auc"]["value"] for name, one in figures["conditions"]["aligned"]["generators"].items()}
     expected = {name: area for name, area in areas.items() if area < WEAK}
     assert read_header(manifest.head("panel")).figures["weak"] == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_verdict_names_the_kinds_that_the_card_finds_accused_too_often() -> None:
+    manifest = Manifest.read("photo")
+    told = read_packed(manifest.file.parent / "figures.json.gz")["conditions"]["aligned"]["real"]["contents"]
+    often = {name: one for name, one in told.items() if one["accused"]["low"] > FALSE_ALARMS}
+    expected = {name: [round(one["accused"]["value"], 3), one["n"]] for name, one in often.items()}
+    assert read_header(manifest.head("panel")).figures["accused"] == expected == {"face": [0.104, 125]}
 
 
 def test_the_page_of_captions_is_written_from_its_figures() -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from unprompt.detectors.calibration import Thresholds
 from unprompt.detectors.checkpoint import read_header
 from unprompt.instruments import Manifest, Suite
 from unprompt.workflows.detect import detect
+from unprompt.workflows.prediction.detector_head import ACCUSED
 from unprompt.workflows.prediction.reading import TITLE
 from unprompt.workflows.prediction.selftest import checks
 
@@ -34,6 +36,14 @@ def test_the_better_panel_judges_alone_and_in_company(photographs: list[Path]) -
     assert all(row.verdict in ("real", "inconclusive") for row in rows)
     (alone,) = detect(photographs[1:], suite="photo")
     assert alone.score == pytest.approx(rows[1].score, abs=1e-4)
+
+
+def test_an_accusation_names_the_kinds_that_are_accused_too_often(
+    photographs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Thresholds, "verdict", lambda self, probability: "generated")
+    (row,) = detect(photographs[:1], suite="photo")
+    assert row.warnings == (ACCUSED.format("face (10 % of 125)"),)
 
 
 @pytest.mark.parametrize("method", ["tidy", "item", "univfd"])

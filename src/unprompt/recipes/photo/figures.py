@@ -11,7 +11,7 @@ from unprompt.evaluation import ece, roc_auc, wilson
 from unprompt.evaluation.bootstrap import percentile, resamples
 from unprompt.evaluation.curve import Counts, Ranking
 from unprompt.evaluation.pictures import MACRO
-from unprompt.recipes.photo.fusion import Flags, Judged
+from unprompt.recipes.photo.fusion import FALSE_ALARMS, Flags, Judged
 from unprompt.recipes.photo.scoring import Floats
 from unprompt.recipes.photo.sources import Photograph
 
@@ -82,6 +82,17 @@ def weak(rows: Sequence[Photograph], judged: Judged) -> dict[str, float]:
         area = roc_auc(truth, np.concatenate([judged.probabilities[real], own])) if len(own) >= LEAST else 1.0
         found |= {name: round(area, 3)} if area < WEAK else {}
     return found
+
+
+def accused(rows: Sequence[Photograph], judged: Judged) -> dict[str, tuple[float, int]]:
+    """Kinds of real pictures that are surely called generated more often than FALSE_ALARMS: kind -> share, number."""
+    kinds = np.array([kind(one) if one.label == 0 else "" for one in rows])
+    shares = {name: share(judged.flagged[kinds == name]) for name in sorted(set(kinds.tolist()) - {""})}
+    return {
+        name: (round(one["value"], 3), int((kinds == name).sum()))
+        for name, one in shares.items()
+        if one["low"] > FALSE_ALARMS
+    }
 
 
 def kind(one: Photograph) -> str:

@@ -26,6 +26,8 @@ from unprompt.workflows.prediction.redrawing import DrawnAgain, Redrawing
 
 MISSED: Final = "this head often misses pictures by {}"
 """Names of generators, with how well they are told from real pictures -> a warning where nothing was found."""
+ACCUSED: Final = "of real pictures that it never saw, this head calls more generated than it promises: of {}"
+"""Kinds of pictures, with their shares -> a warning where generated is found."""
 LESSER: Final = (
     "judged by the lesser head that needs no model, since those of the better one are not on this machine: "
     "run `unprompt fetch {}`"
@@ -69,6 +71,13 @@ class DetectorHead(Head[Prediction]):
         """What a row warns of whose picture is not called generated."""
         weak = [f"{name} (AUC {area:.2f})" for name, area in self.detector.figures.get("weak", {}).items()]
         return (MISSED.format(", ".join(weak)),) if weak else ()
+
+    @property
+    def accused(self) -> tuple[str, ...]:
+        """What a row warns of whose picture is called generated."""
+        kinds = self.detector.figures.get("accused", {})
+        often = [f"{name} ({100 * rate:.0f} % of {n})" for name, (rate, n) in kinds.items()]
+        return (ACCUSED.format(", ".join(often)),) if often else ()
 
     @cached_property
     def thresholds(self) -> Thresholds:
@@ -154,7 +163,7 @@ class DetectorHead(Head[Prediction]):
         boxes = next((one.objects.boxes for one in by_method.values() if getattr(one, "objects", None)), None)
         reasons = self.reasons(picture, ood)
         withheld = {"probability": None, "spread": None, "verdict": "inconclusive"} if reasons else {}
-        missed = () if reasons or numbers["verdict"] == "generated" else self.missed
+        caveats = () if reasons else self.accused if numbers["verdict"] == "generated" else self.missed
         ungrounded = (UNGROUNDED,) if boxes == () else ()
         row = Prediction(
             **facts(picture),
@@ -164,7 +173,7 @@ class DetectorHead(Head[Prediction]):
             prior=self.prior,
             fpr=self.fpr,
             caption=caption.text if caption else None,
-            warnings=(*self.notes, *self.unmeasured, *reasons, *missed, *of_caption(caption), *ungrounded),
+            warnings=(*self.notes, *self.unmeasured, *reasons, *caveats, *of_caption(caption), *ungrounded),
             **(numbers | withheld),
         )
         if not explain:
