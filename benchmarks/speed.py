@@ -41,8 +41,8 @@ from unprompt.evidence.joint import JointExtractor
 from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import read
 from unprompt.instruments import Suite
+from unprompt.instruments.matrix_rate import matrix_rate
 from unprompt.types import Picture
-from unprompt.workflows.planning.matrix_rate import matrix_rate
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "pictures"
 HEAD = "| what | pictures a second | plain script | ratio | processor s a picture | plain script | share of peak |\n"

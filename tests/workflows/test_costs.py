@@ -9,7 +9,7 @@ import pytest
 
 from unprompt.errors import MissingWeights, OptionError, Unconfirmed
 from unprompt.evidence.joint import JointExtractor
-from unprompt.instruments import Manifest, Suite
+from unprompt.instruments import Manifest
 from unprompt.instruments.shelf import shipped
 from unprompt.workflows.detect import detect
 from unprompt.workflows.extract import extract
@@ -114,8 +114,3 @@ def test_missing_weights_come_before_any_question(costly: Path, pictures: Path, 
     shutil.rmtree(folder / "captioner")
     with pytest.raises(MissingWeights, match="model 'captioner' are not on this machine"):
         extract("tidy", data=f"folder:{pictures}", out=tmp_path / "out", suite=folder)
-
-
-def test_speed_is_measured() -> None:
-    assert 1e-3 < costs.speed("float32") < 1e2
-    assert Suite.load("miniature").device == "cpu"

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from unprompt.instruments import Manifest
+from unprompt.instruments.matrix_rate import matrix_rate
 from unprompt.instruments.shelf import shipped
 from unprompt.workflows import doctor
 from unprompt.workflows.planning.machine import memory
-from unprompt.workflows.planning.matrix_rate import matrix_rate
 
 
 def test_memory_is_pages_times_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,12 +34,12 @@ def test_the_pace_is_the_operations_of_a_product_over_its_best_time() -> None:
     ("bfloat16", "advice"),
     [
         (0.001, "float32 85, bfloat16 1, float16 2 GFLOP/s of matrix products; float32 is the way"),
-        (0.34, "bfloat16 340, float16 2 GFLOP/s of matrix products; extract --dtype bfloat16 can be up to 4.0 times"),
+        (0.34, "bfloat16 340, float16 2 GFLOP/s of matrix products; --dtype bfloat16 (or auto) can be up to 4.0 times"),
     ],
 )
 def test_doctor_says_which_numbers_are_fast(monkeypatch: pytest.MonkeyPatch, bfloat16: float, advice: str) -> None:
     rates = {torch.float32: 0.085, torch.bfloat16: bfloat16, torch.float16: 0.002}
-    monkeypatch.setattr(doctor, "matrix_rate", lambda dtype, device: rates[dtype])
+    monkeypatch.setattr("unprompt.instruments.matrix_rate.matrix_rate", lambda dtype, device: rates[dtype])
     check = doctor.numbers("cpu")
     assert (check.name, check.status) == ("numbers on cpu", "pass")
     assert advice in check.message
@@ -49,7 +49,7 @@ def test_doctor_goes_on_where_a_device_cannot_multiply(monkeypatch: pytest.Monke
     def full(*_: object) -> float:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(doctor, "matrix_rate", full)
+    monkeypatch.setattr(doctor, "matrix_rates", full)
     check = doctor.numbers("cuda:1")
     assert (check.name, check.status, check.fix) == ("numbers on cuda:1", "warn", "free the device, or renew torch")
     assert check.message == "not measured: CUDA out of memory"

@@ -103,9 +103,9 @@ def _check_device(given: Any) -> None:
 
 
 def _check_dtype(given: Any) -> None:
-    from unprompt.instruments.loading import dtype_of
+    from unprompt.instruments.precision import check_dtype
 
-    dtype_of(str(given))
+    check_dtype(str(given))
 
 
 def _check_pairs(given: Any) -> None:

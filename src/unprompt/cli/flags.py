@@ -31,7 +31,8 @@ PYTHON_ONLY: Final = ("watch",)
 """Parameters of workflows without a flag."""
 SHARED: Final = {
     "device": "Where the models run, as torch names it: cpu, cuda, cuda:1, or auto.",
-    "dtype": "Numbers that the frozen models run in: float32, bfloat16, float16.",
+    "dtype": "Numbers that the frozen models run in: float32, bfloat16, float16, or auto = a lower "
+    "one where this device is faster in it and no model of the suite notices.",
     "form": "What is printed on stdout.",
     "method": "A method's name: `unprompt methods` lists them.",
     "options": "Another value for one of the method's options, as epochs=30; may be given several times.",

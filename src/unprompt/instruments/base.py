@@ -258,14 +258,17 @@ class Grounder(Instrument):
 
         Pictures go one at a time: a neighbour in the batch would move an edge by a hair, and a crop by a pixel.
         """
-        tasks = list(zip(pictures, phrases, strict=True))
         try:
-            return [
-                self._best(texts, seen) for texts, seen in zip(phrases, self._batched(self._seen, tasks), strict=True)
-            ]
+            return [self._best(*one) for one in zip(phrases, self.search(pictures, phrases), strict=True)]
         except NotFinite as error:
             error.made = [self._best(texts, seen) for texts, seen in zip(phrases, error.made, strict=True)]
             raise
+
+    def search(
+        self, pictures: Sequence[RGB], phrases: Sequence[Sequence[str]]
+    ) -> list[Sequence[tuple[Vectors, Vectors]]]:
+        """Of each picture for each of its phrases m x 4 edges and m scores, as ``_search`` finds them."""
+        return self._batched(self._seen, list(zip(pictures, phrases, strict=True)))
 
     def _seen(self, tasks: Sequence[tuple[RGB, Sequence[str]]]) -> list[Sequence[tuple[Vectors, Vectors]]]:
         return [self._search(picture, phrases) if phrases else () for picture, phrases in tasks]

@@ -17,7 +17,7 @@ from unprompt.errors import MissingExtra, OptionError, SuiteError, UnpromptError
 from unprompt.instruments.cards import Origin
 
 _LOGGERS = ("transformers.utils.logging", "diffusers.utils.logging")
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @contextmanager
@@ -52,9 +52,9 @@ def device_of(name: str) -> torch.device:
 
 def dtype_of(name: str) -> torch.dtype:
     """``float32``, ``bfloat16`` or ``float16``."""
-    if name not in _DTYPES:
-        raise OptionError(f"unknown dtype {name!r}: expected one of {', '.join(_DTYPES)}")
-    return _DTYPES[name]
+    if name not in DTYPES:
+        raise OptionError(f"unknown dtype {name!r}: expected one of {', '.join(DTYPES)}, or of a suite auto")
+    return DTYPES[name]
 
 
 def load_model(build: Any, origin: Origin, device: torch.device, dtype: torch.dtype, part: str = "") -> Any:

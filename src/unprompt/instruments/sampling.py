@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 SOLVERS: Final = ("ddim", "dpm-solver++")
 """Song et al., 2021, https://arxiv.org/abs/2010.02502; Lu et al., 2022, https://arxiv.org/abs/2211.01095."""
-_LATER: Final = {"solver": "ddim", "guided_above": 0.0, "guided_below": 1.0}
+_LATER: Final = {"solver": "ddim", "guided_above": 0.0, "guided_below": 1.0, "reuse": 1}
 """Parameters that came later: a card names them only where they are not so, lest older evidence lose its name."""
 COARSE: Final = 0.1
 """From this difference on between the strength that is asked for and that of whole steps it is told."""
@@ -44,6 +44,8 @@ class Sampling:
     """Guidance works at time steps from this share of all time steps on, in [0, 1]; 0 = to the picture itself."""
     guided_below: float = 1.0
     """And up to this share; 1 = from pure noise on. Outside w is 1, which takes half of the work."""
+    reuse: int = 1
+    """Steps from one computation of the UNet's deep levels to the next (FeatureReuse); 1 = each step computes all."""
 
     def __post_init__(self) -> None:
         if not 0 < self.strength <= 1:
@@ -61,7 +63,8 @@ class Sampling:
                 "guided_above and guided_below must be shares with 0 <= guided_above < guided_below <= 1, got "
                 f"{self.guided_above} and {self.guided_below}"
             )
-
+        if self.reuse < 1:
+            raise OptionError(f"reuse must be at least 1, which is none, got {self.reuse}")
         if self.strength - (share := self.real_steps / self.steps) >= COARSE:
             log.warning(
                 f"strength {self.strength:g} of {self.steps} steps is {self.real_steps} of them, a strength of "

@@ -19,6 +19,7 @@ from unprompt.errors import OptionError
 from unprompt.images import fit_long, long_size
 from unprompt.instruments.base import KEPT, Diffusion, Vectors
 from unprompt.instruments.cards import Origin
+from unprompt.instruments.feature_reuse import FeatureReuse
 from unprompt.instruments.loading import from_folder, load_model, quietly
 from unprompt.instruments.sampling import Sampling
 from unprompt.types import RGB
@@ -34,6 +35,7 @@ class StableDiffusion(Diffusion):
     neither batch nor device moves them. ``compiler``: a backend of ``torch.compile`` for the UNet, as inductor, which
     takes a minute at the first picture of each size and moves the last bits. ``tiling``: the autoencoder works in tiles
     of the side that it was trained at, so that its memory does not grow with ``side``; pixels move where tiles meet.
+    ``reuse``: the UNet's deep levels are computed every so many steps alone, see :class:`FeatureReuse`.
     """
 
     files: ClassVar[tuple[str, ...]] = (
@@ -60,14 +62,19 @@ class StableDiffusion(Diffusion):
         solver: str = "ddim",
         guided_above: float = 0.0,
         guided_below: float = 1.0,
+        reuse: int = 1,
         compiler: str = "",
         tiling: bool = False,
         device: str = "cpu",
         dtype: str = "float32",
     ) -> None:
-        self.sampling = Sampling(strength, steps, guidance, side, solver, guided_above, guided_below)
+        self.sampling = Sampling(strength, steps, guidance, side, solver, guided_above, guided_below, reuse)
         if compiler and compiler not in (known := sorted(torch.compiler.list_backends(exclude_tags=()))):
             raise OptionError(f"compiler must be one of {', '.join(known)}, or left out, got {compiler!r}")
+        if compiler and reuse > 1:
+            raise OptionError(
+                f"compiler is {compiler!r} and reuse is {reuse}, expected one of them: leave the other out"
+            )
         if not isinstance(tiling, bool):
             raise OptionError(f"tiling must be true or false, got {tiling!r}")
         self._compiler, self._tiling = compiler, tiling
@@ -81,6 +88,7 @@ class StableDiffusion(Diffusion):
             self._text2img.vae.decoder.register_forward_hook(_unclipped)
             if self._compiler:
                 self._text2img.unet = torch.compile(self._text2img.unet, backend=self._compiler)
+            self._reuse = FeatureReuse(self._text2img.unet, reuse) if (reuse := self.sampling.reuse) > 1 else None
             self._img2img = self._image_to_image(self._text2img.components)
         for pipeline in (self._text2img, self._img2img):
             pipeline.set_progress_bar_config(disable=True)
@@ -160,8 +168,10 @@ class StableDiffusion(Diffusion):
 
     def _draw(self, pipeline: Any, captions: Sequence[str], guidance: float, **given: Any) -> Vectors:
         """What a pipeline draws, N x H x W x 3 in [0, 1]."""
-        interval = self.sampling.guidance_interval(pipeline.unet, pipeline.scheduler.config.num_train_timesteps)
-        with interval if guidance > 1 else nullcontext():
+        times = pipeline.scheduler.config.num_train_timesteps
+        interval = self.sampling.guidance_interval(pipeline.unet, times) if guidance > 1 else nullcontext()
+        reuse = self._reuse.drawing() if self._reuse else nullcontext()
+        with interval, reuse:  # The second sees batches as the first leaves them.
             drawn: Vectors = pipeline(
                 **self._prompts(captions, guidance),
                 num_inference_steps=self.sampling.steps,

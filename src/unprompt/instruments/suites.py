@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from unprompt.errors import SuiteError
 from unprompt.instruments.cards import Card
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
         Perceptual,
     )
     from unprompt.instruments.unimodal import TextEncoder, VisionEncoder
+
+
+AUTO: Final = "auto"
+"""The dtype that is measured: :mod:`unprompt.instruments.precision`."""
 
 
 class Suite:
@@ -57,9 +61,14 @@ class Suite:
         """An embedded suite by name, or one by the path of its folder or .toml file. Loads no weights yet.
 
         ``device``: cpu, cuda, cuda:1, mps or auto; ``dtype``: float32, bfloat16 or float16, whatever the weights are
-        stored in; ``batch_size``: of every instrument, None = each one's own.
+        stored in, or ``auto``, which measures it once; ``batch_size``: of every instrument, None = each one's own.
         """
-        return cls(Manifest.read(name_or_path), device, dtype, batch_size)
+        manifest = Manifest.read(name_or_path)
+        if dtype == AUTO:
+            from unprompt.instruments.precision import measured_dtype  # Here, since it loads torch.
+
+            dtype = measured_dtype(manifest, device)
+        return cls(manifest, device, dtype, batch_size)
 
     def of(self, method: str) -> Self:
         """The suite as one method sees it: with the instruments that the file gives to this method alone.

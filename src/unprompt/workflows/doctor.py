@@ -16,19 +16,16 @@ import torch
 from unprompt.detectors import ATTRIBUTORS, load, load_attributor
 from unprompt.errors import CheckpointError, MissingWeights, StoreError, UnpromptError
 from unprompt.instruments import Manifest, Suite, embedded
+from unprompt.instruments.matrix_rate import FASTER, matrix_rates
 from unprompt.instruments.shelf import shipped
 from unprompt.instruments.specs import Spec
 from unprompt.processors import usable_cores
 from unprompt.workflows.fetch import GB
 from unprompt.workflows.planning.costs import extractors_of, specs_of
 from unprompt.workflows.planning.machine import memory
-from unprompt.workflows.planning.matrix_rate import matrix_rate
 from unprompt.workflows.prediction.selftest import checks
 
-DTYPES = ("float32", "bfloat16", "float16")
 FREE_GIB = 2
-FASTER = 1.5
-"""Times as fast as float32 that other numbers must be to be named."""
 LIBRARIES = ("torch", "transformers", "diffusers", "safetensors", "pyarrow", "pillow")
 
 
@@ -75,14 +72,14 @@ def _disk() -> Check:
 def numbers(device: str) -> Check:
     """Which numbers a device multiplies fastest, measured now."""
     try:
-        rates = {name: matrix_rate(getattr(torch, name), torch.device(device)) for name in DTYPES}
+        rates = matrix_rates(torch.device(device))
     except RuntimeError as error:  # its memory is full, or this torch cannot multiply some of them there
         return Check(f"numbers on {device}", "warn", f"not measured: {error}", "free the device, or renew torch")
     told = ", ".join(f"{name} {1000 * rate:,.3g}" for name, rate in rates.items())
     gain = rates["bfloat16"] / rates["float32"]
     advice = "float32 is the way"
     if gain >= FASTER:
-        advice = f"extract --dtype bfloat16 can be up to {gain:.1f} times as fast; shipped heads learned from float32"
+        advice = f"--dtype bfloat16 (or auto) can be up to {gain:.1f} times as fast; shipped heads learned from float32"
     return Check(f"numbers on {device}", "pass", f"{told} GFLOP/s of matrix products; {advice}")
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from unprompt.choices import Precision
 from unprompt.errors import DataError, OptionError
 from unprompt.evaluation import FigureRecipe, Measurements, Recipe, Result, Ruling, TableRecipe, measure_heads
-from unprompt.instruments import Manifest
+from unprompt.instruments import Manifest, Suite
 from unprompt.report.grid import FORMS, Grid, render
 from unprompt.report.paper_table import PaperTable, claims_grid
 from unprompt.report.results import write_rows
@@ -135,6 +135,7 @@ def reproduce(
         local_path(store, "--store")
         / fingerprint(sorted((one.uri, one.label, one.generator, one.split) for one in selection.samples))[:12]
     )
+    dtype = Suite.load(suite, device, dtype).dtype  # Of all its cells the same, and told with its numbers.
     bench = Bench(place, selection, str(suite), dict(options or {}), device, dtype, max_minutes, learning)
     missing = left_out(wanted, bench)
     if dry_run:

@@ -8,7 +8,6 @@ Left out are the autoencoder of a diffusion, texts and the heads: a few percent.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +27,6 @@ EFFICIENCY = 0.7
 """Share of a matrix product's speed that UNets and transformers reach on a CPU; measured: 0.6 to 0.8."""
 SLOWEST = 0.01
 """TFLOP a second that any machine reaches: what is quick with it is not measured for."""
-SIDE = 1024
-"""Height and width of the matrices that are multiplied to measure."""
 
 
 def check_cost(
@@ -108,18 +105,11 @@ def specs_of(manifest: Manifest, extractors: Iterable[Extractor[Any]]) -> list[S
 
 
 def speed(dtype: str) -> float:
-    """TFLOP a second of a matrix product in ``dtype`` on this CPU; the best of three, some 0.1 s."""
-    import torch
+    """TFLOP a second of a matrix product in ``dtype`` on this CPU."""
+    from unprompt.instruments.loading import device_of, dtype_of  # Here, since they load torch.
+    from unprompt.instruments.matrix_rate import matrix_rate
 
-    from unprompt.instruments.loading import dtype_of
-
-    matrix = torch.ones(SIDE, SIDE, dtype=dtype_of(dtype))
-    taken: list[float] = []
-    for _ in range(4):
-        start = time.perf_counter()
-        torch.mm(matrix, matrix)
-        taken.append(time.perf_counter() - start)
-    return 2 * SIDE**3 / min(taken[1:]) / 1e12
+    return matrix_rate(dtype_of(dtype), device_of("cpu"))
 
 
 def _passes(product: str, spec: Spec) -> int:

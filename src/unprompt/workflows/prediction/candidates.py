@@ -23,10 +23,11 @@ def candidate_suites(name: str | Path, method: str, device: str = "cpu", dtype: 
     here.
     """
     if (device, dtype) != ("cpu", "float32"):
-        from unprompt.instruments.loading import device_of, dtype_of  # Here, since it loads torch.
+        from unprompt.instruments.loading import device_of  # Here, since they load torch.
+        from unprompt.instruments.precision import check_dtype
 
         device_of(device)
-        dtype_of(dtype)
+        check_dtype(dtype)
     suites = [Suite.load(one, device, dtype) for one in _names(str(name))]
     if suites[0].fake:
         raise SuiteError(

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 import torch
+
+from unprompt.instruments.loading import DTYPES
+
+FASTER: Final = 1.5
+"""Times as fast as float32 that other numbers must be to be worth it."""
+
+
+def matrix_rates(device: torch.device) -> dict[str, float]:
+    """Dtype -> :func:`matrix_rate`; RuntimeError where the device cannot, as when its memory is full."""
+    return {name: matrix_rate(dtype, device) for name, dtype in DTYPES.items()}
 
 
 def matrix_rate(

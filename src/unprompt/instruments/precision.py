@@ -1,0 +1,130 @@
+"""``--dtype auto``: the lower precision that this device multiplies faster, where no instrument notices it.
+
+It is one dtype for a suite: evidence states one for all of its models, and workers get what was chosen at the start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+import numpy as np
+import torch
+
+from unprompt.errors import MissingExtra, MissingWeights, OptionError
+from unprompt.instruments.cache import cache_folder
+from unprompt.instruments.loading import device_of, dtype_of
+from unprompt.instruments.manifest import Manifest
+from unprompt.instruments.matrix_rate import FASTER, matrix_rates
+from unprompt.instruments.probe import answers, decibels
+from unprompt.instruments.suites import AUTO, Suite
+from unprompt.processors import processor_name
+from unprompt.structured_text import parse_object
+
+LOWER: Final = ("bfloat16", "float16")
+"""In the order in which they are tried: the first never overflows where float32 does not."""
+MEDIAN: Final = 45.0
+"""Decibels of an instrument's answers against those in float32, in the median."""
+LOW: Final = 35.0
+"""And at their 5th percentile."""
+
+log = logging.getLogger(__name__)
+
+
+def check_dtype(name: str) -> None:
+    """OptionError for what is neither a dtype nor ``auto``."""
+    if name != AUTO:
+        dtype_of(name)
+
+
+def measured_dtype(manifest: Manifest, device: str) -> str:
+    """The first of LOWER that is FASTER and in which all models that are here pass MEDIAN and LOW; else float32.
+
+    What was measured is kept in the cache folder, by the device's name, torch's version and the instrument's card.
+    """
+    where = device_of(device)
+    machine = [device_name(where), torch.__version__]
+    dtype, why = _choice(manifest, where, machine)
+    log.info(f"--dtype auto is {dtype} for the suite {manifest.called} on {machine[0]}: {why}")
+    return dtype
+
+
+def _choice(manifest: Manifest, device: torch.device, machine: Sequence[str]) -> tuple[str, str]:
+    try:
+        gains = _kept(machine, lambda: _gains(device))
+    except RuntimeError as error:  # Its memory is full, or this torch cannot multiply some of them there.
+        return "float32", f"its speed cannot be measured ({error})"
+    reasons = [f"bfloat16 {gains['bfloat16']:.2g}, float16 {gains['float16']:.2g} times as fast, expected {FASTER}"]
+    for dtype in (name for name in LOWER if gains[name] >= FASTER):
+        failing = next(_failing(manifest, str(device), dtype, machine), None)
+        if failing is None:
+            return dtype, "; ".join([*reasons, f"no model notices {dtype}"])
+        reasons.append(failing)
+    return "float32", "; ".join(reasons)
+
+
+def device_name(device: torch.device) -> str:
+    """A GPU's name; of a processor its name and the instructions that torch takes."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{processor_name()} {torch.backends.cpu.get_cpu_capability()} {device.type}"
+
+
+def _gains(device: torch.device) -> dict[str, float]:
+    rates = matrix_rates(device)
+    return {name: rates[name] / rates["float32"] for name in LOWER}
+
+
+def _failing(manifest: Manifest, device: str, dtype: str, machine: Sequence[str]) -> Iterator[str]:
+    """Why instruments of the suite that are here cannot run in ``dtype``."""
+    common = (*manifest.instruments, *(f"generators.{name}" for name in manifest.generators))
+    own = [(method, role) for method, table in manifest.methods.items() for role in table.instruments]
+    for method, role in [*(("", role) for role in common), *own]:
+        try:
+            instrument = Suite(manifest, device, dtype).of(method).instrument(role)
+            instrument.check()
+        except (MissingWeights, MissingExtra):  # Told where it is used.
+            continue
+        card = instrument.card
+        key = [*machine, card.kind, card.digest, card.parameters]
+        try:
+            found = _kept(key, partial(_compared, manifest, device, dtype, method, role))
+        except (RuntimeError, OptionError) as error:  # No such operation there, or no memory for both.
+            yield f"{role} cannot be compared in {dtype} ({str(error)[:200]}), name a --dtype to have it all the same"
+            continue
+        median, low = found["median"], found["low"]
+        if median < MEDIAN or low < LOW:
+            yield f"{role} in {dtype} comes to {median:.1f} dB (5 %: {low:.1f}), expected {MEDIAN:g} and {LOW:g}"
+
+
+def _compared(manifest: Manifest, device: str, dtype: str, method: str, role: str) -> dict[str, float]:
+    """Decibels of its answers; one precision at a time is in memory."""
+    found, exact = (answers(Suite(manifest, device, name).of(method).instrument(role)) for name in (dtype, "float32"))
+    if len(found) != len(exact):  # A grounder that sees other phrases.
+        return {"median": 0.0, "low": 0.0}
+    each = [decibels(*pair) for pair in zip(found, exact, strict=True)]
+    median, low = map(float, np.percentile(each, [50, 5], method="lower"))  # Of few, no bad one is averaged away.
+    return {"median": median, "low": low}
+
+
+def _kept(key: Sequence[object], measure: Callable[[], Mapping[str, float]]) -> Mapping[str, float]:
+    """What the cache folder has under this key, else what is measured now and kept there."""
+    text = json.dumps(key, sort_keys=True)
+    file = cache_folder() / "precision" / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {name: float(value) for name, value in parse_object(file.read_text("utf-8"))["found"].items()}
+    found = measure()
+    aside = file.with_name(f".{os.getpid()}-{file.name}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_text(json.dumps({"key": key, "found": found}, sort_keys=True), "utf-8")
+        aside.replace(file)
+    except OSError as error:
+        log.warning(f"what was measured for --dtype auto cannot be kept in {file.parent} ({error}): mend that folder")
+    return found
