@@ -1,12 +1,16 @@
-"""The package's folder in the user's cache: what can be made or fetched again."""
+"""The package's folder in the user's cache: what can be made, measured or fetched again."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 from unprompt.errors import StoreError
+from unprompt.structured_text import read_object
 
 OWN: Final = "UNPROMPT_HOME"
 SHARED: Final = "XDG_CACHE_HOME"
@@ -39,3 +43,25 @@ def url_folder(url: str) -> Path:
 def weights_folder(name: str) -> Path:
     """Where weights lie that were converted once."""
     return cache_folder() / "weights" / name
+
+
+def noted(kind: str, key: object) -> Mapping[str, Any]:
+    """What :func:`note` kept of a key, which JSON can say; empty without a note that can be read."""
+    try:
+        return read_object(_note(kind, key))
+    except (OSError, ValueError, StoreError):
+        return {}
+
+
+def note(kind: str, key: object, found: Mapping[str, object]) -> None:
+    """Keep what was found of a key, whole or not at all; OSError or StoreError where the cache cannot be written."""
+    file = _note(kind, key)
+    aside = file.with_suffix(f".{os.getpid()}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    aside.write_text(json.dumps({"key": key, **found}, sort_keys=True), "utf-8")
+    aside.replace(file)
+
+
+def _note(kind: str, key: object) -> Path:
+    name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    return cache_folder() / kind / f"{name}.json"

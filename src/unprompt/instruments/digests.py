@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -13,8 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from unprompt.errors import StoreError
-from unprompt.instruments.cache import cache_folder
-from unprompt.structured_text import read_object
+from unprompt.instruments.cache import note, noted
 
 FILES = ("*.json", "*.txt", "*.safetensors")
 """Files of a model folder that move its output: configuration, vocabulary, weights. Never pickles."""
@@ -22,6 +19,8 @@ SETTLED: Final = 2 * 10**9
 """Age in nanoseconds from which a file's state tells its content from the next, on any file system."""
 LARGE: Final = 2**26
 """Bytes from which a digest is noted in the user's cache: to read such a file again takes longer than to look."""
+NOTES: Final = "digests"
+"""Folder of these notes in the cache."""
 
 State = tuple[int, int, int, int]
 """Size, inode, and the times in ns at which the content and the entry last changed, of which no user sets the last."""
@@ -53,43 +52,18 @@ def file_digest(path: Path) -> str:
 
 @cache
 def _settled_digest(path: Path, state: State) -> str:
-    note = _note(path) if state[0] >= LARGE else None
-    if note is None:
+    if state[0] < LARGE:
         return _read(path)
-    noted = _noted(note, state)
-    digest = noted or _read(path)
-    if noted is None:
-        _write(note, {"file": str(path), "state": state, "sha256": digest})
+    key = str(path.resolve())
+    told = noted(NOTES, key)
+    if told.get("state") == list(state) and isinstance(digest := told.get("sha256"), str):
+        return digest
+    digest = _read(path)
+    with suppress(OSError, StoreError):  # where the cache cannot be written, the file is read the next time too
+        note(NOTES, key, {"state": state, "sha256": digest})
     return digest
 
 
 def _read(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _note(path: Path) -> Path | None:
-    """The file of the user's cache that keeps a file's digest; None where there can be no cache."""
-    try:
-        return cache_folder() / "digests" / f"{hashlib.sha256(str(path.resolve()).encode()).hexdigest()}.json"
-    except StoreError:
-        return None
-
-
-def _noted(note: Path, state: State) -> str | None:
-    """What was noted of a file in this very state; None for a note that is not there or cannot be read."""
-    try:
-        told = read_object(note)
-    except (OSError, ValueError):
-        return None
-    digest = told.get("sha256")
-    return digest if told.get("state") == list(state) and isinstance(digest, str) else None
-
-
-def _write(note: Path, told: Mapping[str, object]) -> None:
-    """Whole or not at all; where the cache cannot be written, the file is read again the next time."""
-    aside = note.with_suffix(f".{os.getpid()}")
-    with suppress(OSError):
-        note.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(json.dumps(told), "utf-8")
-        aside.replace(note)

@@ -5,10 +5,7 @@ It is one dtype for a suite: evidence states one for all of its models, and work
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -18,17 +15,18 @@ import numpy as np
 import torch
 
 from unprompt.errors import MissingExtra, MissingWeights, OptionError
-from unprompt.instruments.cache import cache_folder
+from unprompt.instruments.cache import cache_folder, note, noted
 from unprompt.instruments.loading import device_of, dtype_of
 from unprompt.instruments.manifest import Manifest
 from unprompt.instruments.matrix_rate import FASTER, matrix_rates
 from unprompt.instruments.probe import answers, decibels
 from unprompt.instruments.suites import AUTO, Suite
 from unprompt.processors import processor_name
-from unprompt.structured_text import parse_object
 
 LOWER: Final = ("bfloat16", "float16")
 """In the order in which they are tried: the first never overflows where float32 does not."""
+NOTES: Final = "precision"
+"""Folder of what was measured, in the cache."""
 MEDIAN: Final = 45.0
 """Decibels of an instrument's answers against those in float32, in the median."""
 LOW: Final = 35.0
@@ -115,16 +113,12 @@ def _compared(manifest: Manifest, device: str, dtype: str, method: str, role: st
 
 def _kept(key: Sequence[object], measure: Callable[[], Mapping[str, float]]) -> Mapping[str, float]:
     """What the cache folder has under this key, else what is measured now and kept there."""
-    text = json.dumps(key, sort_keys=True)
-    file = cache_folder() / "precision" / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
-    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {name: float(value) for name, value in parse_object(file.read_text("utf-8"))["found"].items()}
+    with suppress(ValueError, TypeError, AttributeError):
+        if kept := {name: float(value) for name, value in noted(NOTES, key).get("found", {}).items()}:
+            return kept
     found = measure()
-    aside = file.with_name(f".{os.getpid()}-{file.name}")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(json.dumps({"key": key, "found": found}, sort_keys=True), "utf-8")
-        aside.replace(file)
+        note(NOTES, key, {"found": found})
     except OSError as error:
-        log.warning(f"what was measured for --dtype auto cannot be kept in {file.parent} ({error}): mend that folder")
+        log.warning(f"what was measured for --dtype auto cannot be kept in {cache_folder() / NOTES} ({error}): mend it")
     return found
