@@ -1,6 +1,6 @@
-"""The discriminator of StyleGAN, which LGrad's authors take for M: Karras et al., 2019, https://arxiv.org/abs/1812.04948.
+"""StyleGAN's discriminator, which LGrad's authors take for M: Karras et al., 2019, https://arxiv.org/abs/1812.04948.
 
-It is ProGAN's (Karras et al., 2018, https://arxiv.org/abs/1710.10196) with blurred feature maps before they are halved.
+It is ProGAN's, https://arxiv.org/abs/1710.10196, with feature maps that are blurred before they are halved.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class EqualisedLayer(nn.Module):
 
 
 class StyleGanJudge(nn.Module):
-    """N x 3 x resolution x resolution in [-1, 1] -> N x 1; at r x r pixels it has min(fmap_base / r, fmap_max) maps.
+    """N x 3 x resolution x resolution in [-1, 1] -> N x 1, by min(fmap_base / r, fmap_max) maps of r x r cells.
 
-    Its parameters have the names of the public PyTorch port of the weights (genforce).
+    Parameters are named as in the public PyTorch port of the weights (genforce).
     """
 
     def __init__(self, resolution: int, fmap_base: int, fmap_max: int) -> None:
