@@ -27,6 +27,7 @@ from unprompt.detectors.methods.drct import DrctDetector, DrctOptions, contrasti
 from unprompt.detectors.methods.fredect import FredectDetector, log_spectrum, ridge
 from unprompt.detectors.methods.fusing import FusingDetector, FusingOptions, proposals
 from unprompt.detectors.methods.gramnet import GramnetDetector, GramnetOptions, gram
+from unprompt.detectors.methods.lgrad import LgradOptions
 from unprompt.detectors.methods.npr import NprDetector, NprOptions
 from unprompt.detectors.methods.resnet50 import ResNet50Detector, ResNet50Options
 from unprompt.detectors.methods.swin import SwinSizes
@@ -267,7 +268,7 @@ def test_defake_is_three_layers_on_both_vectors(suite: Suite, cache: ProductCach
     np.testing.assert_allclose(detector.logits(evidence), z[:, 1] - z[:, 0], atol=1e-5)
 
 
-# DIRE, DRCT
+# DIRE, LGrad, DRCT
 
 
 def test_dire_sees_what_a_reconstruction_without_caption_changes(suite: Suite, cache: ProductCache) -> None:
@@ -282,6 +283,16 @@ def test_dire_sees_what_a_reconstruction_without_caption_changes(suite: Suite, c
 def test_a_reconstruction_of_another_size_is_no_evidence() -> None:
     with pytest.raises(DataError, match=r"reconstruction has shape \(8, 8, 3\), expected \(8, 9, 3\)"):
         DireEvidence(np.zeros((8, 9, 3), np.uint8), np.zeros((8, 8, 3), np.uint8))
+
+
+def test_lgrad_sees_the_whole_gradient_map(suite: Suite, cache: ProductCache) -> None:
+    detector, evidence = extracted("lgrad", suite, cache)
+    maps = suite.discriminator.gradient_maps([one.rgb for one in cache.pictures])
+    np.testing.assert_array_equal([detector.picture(one) for one in evidence], maps)
+    (judged,), (learned,) = detector.collate(evidence), detector.collate(evidence, np.random.default_rng(0))
+    np.testing.assert_array_equal(judged.permute(0, 2, 3, 1).numpy(), maps)  # the suite's pictures have 32 pixels
+    assert learned.shape == (7, 3, 28, 28)
+    assert list(detector.instruments()) == ["discriminator"]
 
 
 def test_the_contrastive_loss_pair_by_pair(rng: np.random.Generator) -> None:
@@ -390,15 +401,17 @@ def test_npr_judges_the_whole_square(suite: Suite, cache: ProductCache) -> None:
 
 def test_the_published_numbers_are_the_defaults() -> None:
     resnet50, cnndet, npr, gramnet = ResNet50Options(), CnndetOptions(), NprOptions(), GramnetOptions()
-    fusing = FusingOptions()
-    assert [(one.optimiser, one.rate, one.batch) for one in (resnet50, cnndet, npr, gramnet, fusing)] == [
+    fusing, lgrad = FusingOptions(), LgradOptions()
+    assert [(one.optimiser, one.rate, one.batch) for one in (resnet50, cnndet, npr, gramnet, fusing, lgrad)] == [
         ("adamw", 1e-4, 64),
         ("adam", 1e-4, 64),
         ("adam", 2e-4, 32),
         ("adam", 1e-5, 16),
         ("adam", 5e-5, 128),
+        ("adam", 5e-4, 16),
     ]
-    assert {(one.resize, one.crop) for one in (resnet50, cnndet, npr)} == {(256, 224)}
+    assert {(one.resize, one.crop) for one in (resnet50, cnndet, npr, lgrad)} == {(256, 224)}
+    assert (lgrad.view, lgrad.epochs) == ("square", 100)
     assert (cnndet.view, npr.view, npr.backbone, cnndet.backbone) == ("whole", "square", "scratch", "suite")
     assert sum(weight.numel() for weight in resnet50.trunk.build().parameters()) == 23_508_032
     assert ResNet50Detector.sizes == CnndetDetector.sizes == resnet50.trunk

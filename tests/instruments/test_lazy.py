@@ -37,6 +37,8 @@ PARAMETERS: dict[tuple[str, str], dict[str, str | int | float]] = {
     ("", "backbone"): {},
     ("", "vision"): {},
     ("", "text"): {},
+    ("", "discriminator"): {},
+    ("lgrad", "discriminator"): {"side": 32},
     ("", "generators.sibling"): SAMPLING,
     ("", "generators.flow"): {"steps": 4, "guidance": 2.0},
     ("convnext", "backbone"): {},

@@ -39,7 +39,7 @@ FITTED = tuple(method for method in METHODS if method != "panel")
 PAPERS = ("sare", "semgir", "tidy", "item")
 NEEDED = {
     **dict.fromkeys(("sare", "semgir", "semgir-a", "drct", "panel"), "encoder"),
-    **dict.fromkeys(("resnet50", "convnext", "swin", "cnndet", "gramnet", "fusing", "dire"), "backbone"),
+    **dict.fromkeys(("resnet50", "convnext", "swin", "cnndet", "gramnet", "fusing", "dire", "lgrad"), "backbone"),
 }
 """Method -> the one kind of instrument that its head is built on; the others' heads are built on none."""
 

@@ -31,6 +31,7 @@ _FILES: Final = {
     "gramnet": "gramnet:GramnetDetector",
     "fusing": "fusing:FusingDetector",
     "dire": "dire:DireDetector",
+    "lgrad": "lgrad:LgradDetector",
     "univfd": "univfd:UnivfdDetector",
     "univfd-nn": "univfd:NearestDetector",
     "vibnet": "vibnet:VibnetDetector",

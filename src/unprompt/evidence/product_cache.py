@@ -22,6 +22,7 @@ from unprompt.evidence.products import (
     BOXES,
     CAPTION_EMBEDDINGS,
     CAPTIONS,
+    GRADIENT_MAPS,
     OBJECT_EMBEDDINGS,
     PHRASE_EMBEDDINGS,
     PROXY_EMBEDDINGS,
@@ -211,6 +212,10 @@ class ProductCache:
             return _by_picture(lambda: tower.cls_tokens(flat, layers), map(len, crops))
 
         return self._product(layer_tokens(layers), make)
+
+    def gradient_maps(self) -> list[RGB]:
+        """Of each picture side x side x 3: what the discriminator's answer to it depends on, LGrad's G."""
+        return self._product(GRADIENT_MAPS, lambda: self.suite.discriminator.gradient_maps(self._rgbs()))
 
     def prepared(self) -> list[RGB]:
         """Each picture at the diffusion model's working size; cheap, so never stored."""

@@ -85,6 +85,7 @@ class Product(Generic[Made]):
 _RECIPES: dict[tuple[object, ...], ProductRecipe] = {}
 """By role, draw and the cards' identities, which the recipes themselves keep from being given to other cards."""
 
+GRADIENT_MAPS = Product("gradient_maps", PICTURES, "picture", ["discriminator"], {"of": "gradient"})
 CAPTIONS = Product("captions", TEXTS, "caption", ["captioner"], {"fallback": Captioner.fallback})
 PROXY_EMBEDDINGS = Product("proxy_embeddings", VECTORS, "embedding", ["encoder"], {"of": "proxy"})
 CAPTION_EMBEDDINGS = Product("caption_embeddings", VECTORS, "embedding", ["encoder", "captioner"], {"of": "caption"})

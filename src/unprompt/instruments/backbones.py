@@ -43,12 +43,12 @@ class ResNetBackbone(Backbone):
         super().__init__(origin, device, dtype)
         stated = load_part(lambda: read_object(origin.folder / "config.json"), origin)
         self._timm = "architecture" in stated
-        self._config = _timm_config(origin, stated) if self._timm else from_folder(ResNetConfig, origin)
+        self._config = timm_config(origin, stated) if self._timm else from_folder(ResNetConfig, origin)
         self.width = self._config.hidden_sizes[-1]
         first = 8 if self._config.downsample_in_first_stage else 4
         self.stride = first << (len(self._config.hidden_sizes) - 1)
         """Pixels a side of a cell of the last stage."""
-        mean, std = load_part(lambda: _channels(stated.get("pretrained_cfg", {})), origin)
+        mean, std = load_part(lambda: stated_channels(stated.get("pretrained_cfg", {})), origin)
         self.mean, self.std = normalisation(origin.folder, mean, std)
 
     def _load(self) -> None:
@@ -84,6 +84,21 @@ class SwinBackbone(Backbone):
         self._model = load_model(SwinModel, self.origin, self.device, self._dtype)
 
 
+def timm_config(origin: Origin, stated: Mapping[str, Any]) -> Any:
+    """The configuration of transformers for a ResNet of timm's hub; SuiteError for one that is another network."""
+    if (architecture := str(stated["architecture"])) not in TIMM:
+        raise SuiteError(
+            f"model {origin.name!r} in {origin.folder} is a {architecture!r} of timm, expected one of "
+            f"{', '.join(TIMM)}: choose one of these, or a ResNet that transformers saved"
+        )
+    return ResNetConfig(**TIMM[architecture])
+
+
+def stated_channels(stated: Mapping[str, Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of each channel as timm's file states them, else ImageNet's; ValueError for others."""
+    return channels(stated.get("mean", IMAGENET_MEAN)), channels(stated.get("std", IMAGENET_STD))
+
+
 def from_torchvision(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """ResNet weights by the names of torchvision and timm -> by those of ``ResNetModel``; others keep their names.
 
@@ -105,16 +120,3 @@ def _renamed(name: str) -> str:
     if shortcut is not None:
         return f"{place}.shortcut.{_PART[shortcut]}.{weight}"
     return f"{place}.layer.{int(number) - 1}.{_PART[part]}.{weight}"
-
-
-def _channels(stated: Mapping[str, Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    return channels(stated.get("mean", IMAGENET_MEAN)), channels(stated.get("std", IMAGENET_STD))
-
-
-def _timm_config(origin: Origin, stated: Mapping[str, Any]) -> Any:
-    if (architecture := str(stated["architecture"])) not in TIMM:
-        raise SuiteError(
-            f"model {origin.name!r} in {origin.folder} is a {architecture!r} of timm, expected one of "
-            f"{', '.join(TIMM)}: choose one of these, or a ResNet that transformers saved"
-        )
-    return ResNetConfig(**TIMM[architecture])

@@ -16,7 +16,7 @@ class Card:
     """What is known of a model: enough to fetch it again and to know when a result is comparable."""
 
     kind: str
-    """captioner, encoder, diffusion, generator, grounder, perceptual, backbone, vision, text."""
+    """captioner, encoder, diffusion, generator, grounder, perceptual, backbone, vision, text, discriminator."""
     model: str
     """Hub id, or the folder's name inside its suite."""
     digest: str

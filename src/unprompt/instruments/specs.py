@@ -33,9 +33,11 @@ CLASSES = {
     "owlv2": "unprompt.instruments.owlv2:Owlv2Grounder",
     "prefix": "unprompt.instruments.prefix:PrefixCaptioner",
     "resnet": "unprompt.instruments.backbones:ResNetBackbone",
+    "resnet-classifier": "unprompt.instruments.classifiers:ResNetClassifier",
     "sentence": "unprompt.instruments.sentence:SentenceEncoder",
     "stable-diffusion": "unprompt.instruments.stable_diffusion:StableDiffusion",
     "stable-diffusion-xl": "unprompt.instruments.stable_diffusion_xl:StableDiffusionXL",
+    "stylegan-discriminator": "unprompt.instruments.stylegan:StyleGanDiscriminator",
     "swin": "unprompt.instruments.backbones:SwinBackbone",
 }
 """What ``class`` can say -> where the class is; it is imported when an instrument is built."""
@@ -57,6 +59,7 @@ ROLES = {
     "backbone": "unprompt.instruments.base:Backbone",
     "vision": "unprompt.instruments.unimodal:VisionEncoder",
     "text": "unprompt.instruments.unimodal:TextEncoder",
+    "discriminator": "unprompt.instruments.discriminator:Discriminator",
 }
 """Roles of a suite -> the interface that fills it."""
 GENERATOR = "unprompt.instruments.base:Generator"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Instrument,
         Perceptual,
     )
+    from unprompt.instruments.discriminator import Discriminator
     from unprompt.instruments.unimodal import TextEncoder, VisionEncoder
 
 
@@ -181,6 +182,10 @@ class Suite:
     @property
     def text(self) -> TextEncoder:
         return cast("TextEncoder", self._role("text"))
+
+    @property
+    def discriminator(self) -> Discriminator:
+        return cast("Discriminator", self._role("discriminator"))
 
     @property
     def generators(self) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from transformers import (
     LlavaNextForConditionalGeneration,
     PreTrainedTokenizerFast,
     ResNetConfig,
+    ResNetForImageClassification,
     ResNetModel,
     SwinConfig,
     SwinModel,
@@ -105,6 +106,7 @@ def save_fake_paper(folder: Path | str, seed: int = 0, packages: Collection[str]
         save_stable_diffusion_xl(folder / "diffusion-xl")
         save_fake_grounding_dino(folder / "grounder-dino", WORDS)
         save(ResNetModel(ResNetConfig(**BACKBONE)), folder / "backbone")
+        save(ResNetForImageClassification(ResNetConfig(**BACKBONE)), folder / "classifier")
         save(
             ConvNextModel(ConvNextConfig(hidden_sizes=[8, 8, 16, 16], depths=[1, 1, 1, 1])),
             folder / "backbone-convnext",

@@ -12,10 +12,12 @@ What they say means nothing; ``fake = true`` in the suite's file keeps it from b
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from transformers import (
     BertTokenizer,
     BlipConfig,
@@ -28,6 +30,7 @@ from transformers import (
 )
 
 from unprompt.instruments.loading import quietly
+from unprompt.instruments.stylegan import StyleGanJudge
 from unprompt.testing.fake_grounders import save_fake_owlv2
 
 with quietly():  # See stable_diffusion.py.
@@ -76,6 +79,10 @@ parameters = { trunk = "encoder" }
 class = "clip-perceptual"
 path = "encoder"
 
+[instruments.discriminator]
+class = "stylegan-discriminator"
+path = "discriminator"
+
 [generators.sibling]
 class = "stable-diffusion"
 path = "sibling"
@@ -85,7 +92,7 @@ parameters = { side = 32, steps = 4 }
 
 
 def save_fake_suite(folder: Path | str, seed: int = 0, width: int = 16) -> Path:
-    """Write captioner, encoder, two latent diffusions, grounder and ``suite.toml`` into a folder, and return it.
+    """Write the models and ``suite.toml`` into a folder, and return it.
 
     The same seed gives the same weights; the caller's random state is left as it was.
     """
@@ -98,6 +105,7 @@ def save_fake_suite(folder: Path | str, seed: int = 0, width: int = 16) -> Path:
         save_stable_diffusion(folder / "diffusion")
         save_stable_diffusion(folder / "sibling", (16, 24, 24))
         save_fake_owlv2(folder / "grounder", folder / "encoder")
+        save_stylegan(folder / "discriminator")
     (folder / "suite.toml").write_text(_SUITE, "utf-8")
     return folder
 
@@ -166,6 +174,14 @@ def save_stable_diffusion(folder: Path, blocks: tuple[int, int, int] = (16, 32, 
         set_alpha_to_one=False,
         steps_offset=1,
     ).save_pretrained(folder / "scheduler")
+
+
+def save_stylegan(folder: Path) -> None:
+    """A discriminator of four feature maps."""
+    sizes = {"resolution": SIDE, "fmap_base": 4 * SIDE, "fmap_max": 4}
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(StyleGanJudge(**sizes).state_dict(), folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(sizes), "utf-8")
 
 
 def clip_tokenizer() -> CLIPTokenizer:

@@ -64,6 +64,7 @@ ENTRIES: Final = {
     ),
     "instruments.grounder": SuiteEntry("owlv2", "grounder", {"trunk": "encoder"}),
     "instruments.perceptual": SuiteEntry("clip-perceptual", "encoder"),
+    "instruments.discriminator": SuiteEntry("stylegan-discriminator", "discriminator"),
     "generators.sibling": SuiteEntry(
         "stable-diffusion", "sibling", {"strength": 0.5, "steps": 20, "guidance": 3.0, "side": 64}, candidate=True
     ),
@@ -76,6 +77,7 @@ OPTIONS: Final[Mapping[str, Mapping[str, int | float | bool]]] = {
     "item": {"batch": 64},
     "npr": {"epochs": 5},
     "gramnet": {"epochs": 6, "rate": 1e-3},
+    "lgrad": {"epochs": 8},
     "drct": {"epochs": 5, "batch": 64, "rate": 1e-3},
     "univfd": {"rate": 1e-2},
 }

@@ -22,6 +22,7 @@ STAGES: Final = (
     "flow",
     "second_diffusion",
     "grounder",
+    "discriminator",
     "assemble",
     "unseen_generator",
     "pictures",
