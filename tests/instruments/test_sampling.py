@@ -133,7 +133,7 @@ def test_outside_the_interval_the_unet_works_half(fake: Path, pictures: list[RGB
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"solver": "euler"}, "solver must be one of ddim, dpm-solver\\+\\+, got 'euler'"),
+        ({"solver": "euler"}, "solver must be one of ddim, dpm-solver\\+\\+, lcm, got 'euler'"),
         ({"guided_above": 0.5, "guided_below": 0.5}, "guided_below <= 1, got 0.5 and 0.5"),
         ({"guided_above": -0.1}, "guided_below <= 1, got -0.1 and 1.0"),
         ({"guided_below": 1.1}, "guided_below <= 1, got 0.0 and 1.1"),

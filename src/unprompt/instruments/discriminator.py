@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from unprompt.instruments.base import Instrument, Vectors
+from unprompt.instruments.cards import Origin
 from unprompt.instruments.finite import drawn
 from unprompt.instruments.preprocessing import Normaliser
 from unprompt.types import RGB
@@ -18,6 +19,7 @@ class Discriminator(Instrument):
     """A frozen network that judges pictures, seen through its gradients: G = d sum(M(I)) / dI.
 
     Pictures go one at a time: a discriminator may compare those of a batch, and a gradient's last bits would move.
+    It computes in float32 whatever the suite's ``dtype``: sums of few bits are no gradient.
     """
 
     kind = "discriminator"
@@ -27,13 +29,22 @@ class Discriminator(Instrument):
     normaliser: Normaliser
     """How a picture becomes M's input."""
 
+    def __init__(
+        self,
+        origin: Origin,
+        device: str,
+        dtype: str,
+        parameters: Mapping[str, str | int | float | bool] | None = None,
+    ) -> None:
+        super().__init__(origin, device, "float32", parameters)
+
     def gradient_maps(self, pictures: Sequence[RGB]) -> list[RGB]:
         """G of each picture as :func:`min_max` has it: side x side x 3; of the picture's central square, resized."""
         return drawn(lambda: self._batched(self._map, pictures))
 
     @abstractmethod
     def answers(self, pixels: Tensor) -> Tensor:
-        """M: 1 x 3 x side x side, normalised, of the model's own dtype -> numbers of any shape, which are summed."""
+        """M: 1 x 3 x side x side, normalised -> numbers of any shape, which are summed."""
 
     def _map(self, pictures: Sequence[RGB]) -> list[Vectors]:
         return [min_max(self._gradient(picture)).permute(1, 2, 0).cpu().numpy() for picture in pictures]
@@ -42,7 +53,7 @@ class Discriminator(Instrument):
         """3 x side x side float32."""
         pixels = self.normaliser.cropped([picture])
         with torch.inference_mode(False), torch.enable_grad():
-            seen = pixels.clone().to(self.device, self.dtype).requires_grad_()
+            seen = pixels.clone().to(self.device).requires_grad_()
             (gradient,) = torch.autograd.grad(self.answers(seen).sum(), seen)
         return gradient[0].float()
 

@@ -24,6 +24,7 @@ from unprompt.instruments.base import (
     Perceptual,
     Vectors,
 )
+from unprompt.instruments.discriminator import Discriminator
 from unprompt.instruments.unimodal import TextEncoder, VisionEncoder
 from unprompt.types import RGB
 
@@ -84,6 +85,8 @@ def answers(instrument: Instrument) -> list[str | Numbers]:
             vectors += list(instrument.embed(CAPTIONS))
         case Perceptual():
             vectors += list(instrument.distances(pictures, pictures[1:] + pictures[:1])[:, None])
+        case Discriminator():
+            return [Numbers(one, 255.0) for one in instrument.gradient_maps(pictures)]
         case Backbone():
             vectors += _pooled(instrument)
         case _:

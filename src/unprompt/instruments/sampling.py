@@ -18,8 +18,9 @@ from unprompt.errors import OptionError
 
 log = logging.getLogger(__name__)
 
-SOLVERS: Final = ("ddim", "dpm-solver++")
-"""Song et al., 2021, https://arxiv.org/abs/2010.02502; Lu et al., 2022, https://arxiv.org/abs/2211.01095."""
+SOLVERS: Final = ("ddim", "dpm-solver++", "lcm")
+"""Song et al., 2021, https://arxiv.org/abs/2010.02502; Lu et al., 2022, https://arxiv.org/abs/2211.01095; Luo et al.,
+2023, https://arxiv.org/abs/2310.04378."""
 _LATER: Final = {"solver": "ddim", "guided_above": 0.0, "guided_below": 1.0, "reuse": 1}
 """Parameters that came later: a card names them only where they are not so, lest older evidence lose its name."""
 COARSE: Final = 0.1
@@ -39,7 +40,7 @@ class Sampling:
     side: int = 512
     """Longer side of a reconstruction in pixels."""
     solver: str = "ddim"
-    """One of SOLVERS; DDIM at eta 0, DPM-Solver++ of second order."""
+    """One of SOLVERS; DDIM at eta 0, DPM-Solver++ of second order, LCM with fresh noise at each step."""
     guided_above: float = 0.0
     """Guidance works at time steps from this share of all time steps on, in [0, 1]; 0 = to the picture itself."""
     guided_below: float = 1.0

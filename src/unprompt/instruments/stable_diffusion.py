@@ -6,7 +6,7 @@ Rombach et al., 2022, https://arxiv.org/abs/2112.10752.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -20,8 +20,9 @@ from unprompt.images import fit_long, long_size
 from unprompt.instruments.base import KEPT, Diffusion, Vectors
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.feature_reuse import FeatureReuse
-from unprompt.instruments.loading import from_folder, load_model, quietly
+from unprompt.instruments.loading import from_folder, load_model, load_part, quietly
 from unprompt.instruments.sampling import Sampling
+from unprompt.structured_text import read_object
 from unprompt.types import RGB
 
 
@@ -36,6 +37,9 @@ class StableDiffusion(Diffusion):
     takes a minute at the first picture of each size and moves the last bits. ``tiling``: the autoencoder works in tiles
     of the side that it was trained at, so that its memory does not grow with ``side``; pixels move where tiles meet.
     ``reuse``: the UNet's deep levels are computed every so many steps alone, see :class:`FeatureReuse`.
+
+    A checkpoint whose scheduler is ``LCMScheduler`` has that in place of DDIM, and one whose UNet embeds the guidance
+    weight (``time_cond_proj_dim``) is guided in one pass.
     """
 
     files: ClassVar[tuple[str, ...]] = (
@@ -68,6 +72,14 @@ class StableDiffusion(Diffusion):
         device: str = "cpu",
         dtype: str = "float32",
     ) -> None:
+        if solver == "ddim" and _config(origin, "scheduler/scheduler_config.json").get("_class_name") == "LCMScheduler":
+            solver = "lcm"
+        self._embeds_guidance = _config(origin, "unet/config.json").get("time_cond_proj_dim") is not None
+        if self._embeds_guidance and (guided_above, guided_below) != (0, 1):
+            raise OptionError(
+                f"guided_above is {guided_above}, guided_below {guided_below}, but {origin.name!r} is guided at all "
+                "steps: leave both out"
+            )
         self.sampling = Sampling(strength, steps, guidance, side, solver, guided_above, guided_below, reuse)
         if compiler and compiler not in (known := sorted(torch.compiler.list_backends(exclude_tags=()))):
             raise OptionError(f"compiler must be one of {', '.join(known)}, or left out, got {compiler!r}")
@@ -115,6 +127,13 @@ class StableDiffusion(Diffusion):
             from diffusers import DDIMScheduler
 
             return from_folder(DDIMScheduler, self.origin, "scheduler", clip_sample=False, steps_offset=1)
+        if self.sampling.solver == "lcm":
+            from diffusers import LCMScheduler
+
+            made = from_folder(LCMScheduler, self.origin, "scheduler", clip_sample=False, steps_offset=1)
+            if self.sampling.steps > (most := made.config.original_inference_steps):
+                raise OptionError(f"steps is {self.sampling.steps}, but {self.origin.name!r} knows {most}: take fewer")
+            return made
         from diffusers import DPMSolverMultistepScheduler
 
         # Few steps have to begin at pure noise: Lin et al., 2024, https://arxiv.org/abs/2305.08891.
@@ -168,8 +187,8 @@ class StableDiffusion(Diffusion):
 
     def _draw(self, pipeline: Any, captions: Sequence[str], guidance: float, **given: Any) -> Vectors:
         """What a pipeline draws, N x H x W x 3 in [0, 1]."""
-        times = pipeline.scheduler.config.num_train_timesteps
-        interval = self.sampling.guidance_interval(pipeline.unet, times) if guidance > 1 else nullcontext()
+        halves, times = self._in_two_halves(guidance), pipeline.scheduler.config.num_train_timesteps
+        interval = self.sampling.guidance_interval(pipeline.unet, times) if halves else nullcontext()
         reuse = self._reuse.drawing() if self._reuse else nullcontext()
         with interval, reuse:  # The second sees batches as the first leaves them.
             drawn: Vectors = pipeline(
@@ -186,10 +205,14 @@ class StableDiffusion(Diffusion):
         """What the pipelines take instead of captions: embeddings, and under guidance those of no caption too."""
         told = map(torch.cat, zip(*map(self._read, captions), strict=True))
         prompts = dict(zip(self.embeddings, told, strict=True))
-        if guidance > 1:
+        if self._in_two_halves(guidance):
             none = (one.repeat_interleave(len(captions), 0) for one in self._read(None))
             prompts |= {f"negative_{name}": one for name, one in zip(self.embeddings, none, strict=True)}
         return prompts
+
+    def _in_two_halves(self, guidance: float) -> bool:
+        """Whether a batch has an unguided half."""
+        return guidance > 1 and not self._embeds_guidance
 
     def _encode(self, caption: str | None) -> Sequence[torch.Tensor]:
         """The embeddings of one caption, or of the one that guidance leads away from."""
@@ -201,6 +224,12 @@ class StableDiffusion(Diffusion):
                 do_classifier_free_guidance=caption is None,
             )
         return found[1::2] if caption is None else found[::2]
+
+
+def _config(origin: Origin, name: str) -> Mapping[str, Any]:
+    """A part's configuration; empty where the file is missing, which is told of with the weights."""
+    file = origin.folder / name
+    return load_part(lambda: read_object(file), origin) if file.is_file() else {}
 
 
 def pad_edges(rgb: RGB, multiple: int) -> RGB:
