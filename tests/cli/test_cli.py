@@ -19,7 +19,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 import unprompt
 from unprompt.cli import app, main
@@ -29,6 +29,8 @@ from unprompt.evaluation import Bounds, EvaluationTable, compare_scores, evaluat
 from unprompt.instruments.manifest import Manifest
 from unprompt.instruments.shelf import embedded, shipped
 from unprompt.types import Prediction
+
+from .conftest import run
 
 GOOD = Prediction(
     uri="pictures/" + "long-" * 40 + "name.jpg",
@@ -88,10 +90,6 @@ def put(monkeypatch: pytest.MonkeyPatch) -> Put:
         return stand
 
     return stand_in
-
-
-def run(*words: str) -> Result:
-    return CliRunner().invoke(app, list(words), catch_exceptions=False)
 
 
 def test_detect_passes_every_option(put: Put) -> None:

@@ -32,7 +32,6 @@ def paper(fake: Path) -> StableDiffusion:
 
 @pytest.fixture(scope="module")
 def brief(fake: Path) -> StableDiffusion:
-    """The same in few steps."""
     return StableDiffusion(Origin(fake / "diffusion"), side=SIDE, steps=8)
 
 
