@@ -43,14 +43,12 @@ def run(code: str, *arguments: object) -> str:
     return done.stdout
 
 
-def test_every_module_imports() -> None:
-    memory, cores = run(IMPORTED).split()
+@pytest.mark.slow
+def test_every_module_imports_and_detect_answers() -> None:
+    picture = next(PICTURE.rglob("*.jpg"))
+    told, rows = run(IMPORTED + DETECTED, picture).split("\n", 1)
+    memory, cores = told.split()
     assert memory == "None"
     assert 1 <= int(cores) <= (os.cpu_count() or 1)
-
-
-@pytest.mark.slow
-def test_detect_answers() -> None:
-    picture = next(PICTURE.rglob("*.jpg"))
-    (row,) = json.loads(run(DETECTED, picture))
+    (row,) = json.loads(rows)
     assert (row["status"], row["error"], Path(row["uri"])) == ("ok", None, picture)

@@ -19,16 +19,18 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 import unprompt
-from unprompt.cli import app
+from unprompt.cli import app, main
 from unprompt.cli.rows import RowPrinter, csv_cell, print_predictions
 from unprompt.errors import CheckpointError, OptionError, StoreError, UnpromptError
 from unprompt.evaluation import Bounds, EvaluationTable, compare_scores, evaluate_scores
 from unprompt.instruments.manifest import Manifest
 from unprompt.instruments.shelf import embedded, shipped
 from unprompt.types import Prediction
+
+from .conftest import run
 
 GOOD = Prediction(
     uri="pictures/" + "long-" * 40 + "name.jpg",
@@ -88,10 +90,6 @@ def put(monkeypatch: pytest.MonkeyPatch) -> Put:
         return stand
 
     return stand_in
-
-
-def run(*words: str) -> Result:
-    return CliRunner().invoke(app, list(words), catch_exceptions=False)
 
 
 def test_detect_passes_every_option(put: Put) -> None:
@@ -244,17 +242,18 @@ def text_line(cell: str) -> str:
 
 @pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv"])
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
-def test_names_that_are_no_unicode_are_printed_whatever_the_encoding(form: str, encoding: str, tmp_path: Path) -> None:
-    code = "import sys; from unprompt.cli import main; main()"
-    names = [os.fsdecode(b"gone\xff.png"), "g\u00fcn\u4e2d\x1b.png"]
-    done = subprocess.run(
-        [sys.executable, "-c", code, "detect", *names, "--format", form],
-        capture_output=True,
-        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"},
-    )
-    assert done.returncode == 1, done.stderr
-    assert b"Traceback" not in done.stderr
-    text = done.stdout.decode(encoding)
+def test_names_that_are_no_unicode_are_printed_whatever_the_encoding(
+    form: str, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["gone\udcff.png", "g\u00fcn\u4e2d\x1b.png"]
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding) for _ in range(2))
+    for name, value in {"stdout": out, "stderr": err, "argv": ["", "detect", *names, "--format", form]}.items():
+        monkeypatch.setattr(sys, name, value)
+    monkeypatch.setattr("unprompt.cli.prepare_environment", lambda: None)
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    out.seek(0)
+    text = out.read()
     if form.startswith("json"):
         rows = json.loads(text) if form == "json" else [json.loads(line) for line in text.splitlines()]
         assert [row["uri"] for row in rows] == names

@@ -10,15 +10,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from unprompt.cli import app
 from unprompt.cli.checking import checks
 from unprompt.cli.commands import known_flags
 from unprompt.cli.configuration import default_map
 from unprompt.errors import StoreError
 from unprompt.instruments.cache import cache_folder
 from unprompt.workflows.doctor import Check, doctor
+
+from .conftest import run
 
 
 @pytest.fixture(autouse=True)
@@ -28,10 +28,6 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-
-
-def run(*words: str) -> Result:
-    return CliRunner().invoke(app, list(words), catch_exceptions=False)
 
 
 def printed_format(*words: str) -> str:

@@ -8,11 +8,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from unprompt.cli import app
 from unprompt.cli.output import progress
 from unprompt.training.state import Report
+
+from .conftest import run
 
 
 @pytest.fixture
@@ -30,10 +30,6 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         setattr(module, verb, work)
         monkeypatch.setitem(sys.modules, f"unprompt.workflows.{verb}", module)
     return told
-
-
-def run(*words: str) -> Any:
-    return CliRunner().invoke(app, list(words), catch_exceptions=False)
 
 
 def test_train_passes_every_flag_of_the_loop(asked: dict[str, Any]) -> None:

@@ -25,6 +25,8 @@ from unprompt.training import state
 from unprompt.training.fit import Report, Validation, fit
 from unprompt.types import NONE_OF_THESE, Picture
 
+from .conftest import moved, weights
+
 CANDIDATES = ("diffusion", "sibling")
 MAKERS = ["diffusion", None, "sibling", "flow", "diffusion", "sibling", None]
 
@@ -37,14 +39,6 @@ def attributor(request: pytest.FixtureRequest, suite: Suite) -> Attributor[Any, 
 @pytest.fixture
 def evidence(attributor: Attributor[Any, Any], cache: ProductCache) -> list[Any]:
     return attributor.extractor.extract(cache)
-
-
-def weights(module: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
-
-
-def moved(before: dict[str, torch.Tensor], module: torch.nn.Module) -> set[str]:
-    return {name for name, tensor in module.state_dict().items() if not torch.equal(before[name], tensor)}
 
 
 def loss_of(attributor: Attributor[Any, Any], evidence: list[Any]) -> torch.Tensor:

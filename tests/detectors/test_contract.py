@@ -21,6 +21,8 @@ from unprompt.images import encode_png, read
 from unprompt.instruments import Suite
 from unprompt.types import Picture
 
+from .conftest import moved, weights
+
 ROWS = [
     *METHODS,
     *("tidy:scope=global", "tidy:scope=local", "item:scope=global", "item:scope=local"),
@@ -41,14 +43,6 @@ def save(detector: Detector[Any, Any], folder: Path, half: bool = False) -> Path
     path = folder / f"{detector.method}.safetensors"
     detector.save(path, half=half)
     return path
-
-
-def weights(module: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
-
-
-def moved(before: dict[str, torch.Tensor], module: torch.nn.Module) -> set[str]:
-    return {name for name, tensor in module.state_dict().items() if not torch.equal(before[name], tensor)}
 
 
 def loss_of(detector: Detector[Any, Any], evidence: list[Any]) -> torch.Tensor:

@@ -1,5 +1,6 @@
 """One fake suite on disk for the whole room, and pictures of every awkward size."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -32,3 +33,9 @@ def pictures() -> list[RGB]:
         colour, grain = random.uniform(0, 120, 3), random.normal(0, 6, (height, width, 3))
         made.append((slope + colour + grain).clip(0, 255).astype(np.uint8))
     return made
+
+
+@pytest.fixture
+def models(fake: Path, tmp_path: Path) -> Path:
+    """The fake models, free to be changed."""
+    return Path(shutil.copytree(fake, tmp_path / "suite"))

@@ -16,7 +16,8 @@ from unprompt.instruments.amused import Amused
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.finite import NotFinite
 
-CAPTIONS, SEEDS = ["a red ball", "a red ball", "a red ball", "wood", ""], [1, 1, 2, 1, (1 << 63) - 1]
+from .test_flow import CAPTIONS, SEEDS
+
 CODES = 16
 
 

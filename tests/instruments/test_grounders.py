@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,12 +43,6 @@ def grounder(request: pytest.FixtureRequest, fake: Path, dino: Path) -> Grounder
     if request.param == "owlv2":
         return Owlv2Grounder(Origin(fake / "grounder"), trunk="encoder", threshold=0.3)
     return GroundingDino(Origin(dino))
-
-
-@pytest.fixture
-def models(fake: Path, tmp_path: Path) -> Path:
-    """The fake models, free to be changed."""
-    return Path(shutil.copytree(fake, tmp_path / "suite"))
 
 
 def edges(box: Box) -> list[float]:

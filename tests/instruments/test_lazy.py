@@ -26,7 +26,7 @@ from unprompt.instruments.specs import BUILT_ON
 from unprompt.testing.fake_paper import save_fake_paper
 from unprompt.testing.fake_towers import save_fake_sentence
 
-SAMPLING = {"strength": 0.5, "steps": 4, "guidance": 7.5, "side": 32}
+SAMPLING = {"strength": 0.5, "steps": 2, "guidance": 7.5, "side": 32}
 BRIEF = {"prompt": "Brief description within 50 words.", "beams": 1, "max_new_tokens": 6}
 PARAMETERS: dict[tuple[str, str], dict[str, str | int | float]] = {
     ("", "captioner"): {"beams": 1, "max_new_tokens": 6},
@@ -40,7 +40,7 @@ PARAMETERS: dict[tuple[str, str], dict[str, str | int | float]] = {
     ("", "discriminator"): {},
     ("lgrad", "discriminator"): {"side": 32},
     ("", "generators.sibling"): SAMPLING,
-    ("", "generators.flow"): {"steps": 4, "guidance": 2.0},
+    ("", "generators.flow"): {"steps": 2, "guidance": 2.0},
     ("convnext", "backbone"): {},
     ("drct", "backbone"): {},
     ("swin", "backbone"): {},

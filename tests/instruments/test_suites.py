@@ -19,12 +19,6 @@ def write(folder: Path, text: str) -> Path:
     return file
 
 
-@pytest.fixture
-def models(fake: Path, tmp_path: Path) -> Path:
-    """The fake models, free to be changed."""
-    return Path(shutil.copytree(fake, tmp_path / "suite"))
-
-
 def test_fields(tmp_path: Path) -> None:
     head = tmp_path / "heads" / "sare.safetensors"
     head.parent.mkdir()

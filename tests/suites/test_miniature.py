@@ -52,9 +52,9 @@ def test_what_is_decided_is_decided_rightly(judged: list[Prediction]) -> None:
 
 
 def test_a_picture_gets_one_score_whatever_its_neighbours(judged: list[Prediction]) -> None:
-    paths = [row.uri for row in judged[:7]]
+    paths = [row.uri for row in judged[:3]]
     turned = detect(paths[::-1])[::-1]
-    np.testing.assert_allclose([row.score for row in turned], [row.score for row in judged[:7]], atol=1e-4)
+    np.testing.assert_allclose([row.score for row in turned], [row.score for row in judged[:3]], atol=1e-4)
     assert detect(paths[0])[0].score == pytest.approx(judged[0].score, abs=1e-4)
 
 
@@ -80,7 +80,8 @@ def test_real_photographs_are_from_outside() -> None:
     assert sum(OUTSIDE in row.warnings for row in rows) >= 0.9 * len(paths)
 
 
-def test_the_suite_still_says_what_it_said_when_it_was_made() -> None:
+def test_the_suite_still_says_what_it_said_when_it_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unprompt.workflows.doctor.embedded", lambda: ["miniature"])
     rows = {row.name: row for row in doctor(selftest=True) if row.name.startswith("miniature: selftest")}
     assert [row for row in rows.values() if row.status != "pass"] == []
     heads = Manifest.read("miniature").heads

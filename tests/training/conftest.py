@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from unprompt.detectors import ATTRIBUTORS, EVERY
 from unprompt.detectors.attributor import targets
@@ -44,6 +45,10 @@ class Lesson:
 
     def training(self, detector: Model[Any, Any]) -> tuple[TrainingState, Task]:
         return prepare(detector, self.evidence, self.labels, 3, self.held)
+
+
+def weights(detector: Any) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in detector.network.state_dict().items()}
 
 
 @pytest.fixture(scope="session")

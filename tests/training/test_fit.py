@@ -24,19 +24,15 @@ from unprompt.evidence.embedding import EmbeddingEvidence
 from unprompt.evidence.sare import SareEvidence
 from unprompt.evidence.semgir import SemgirEvidence
 from unprompt.instruments import Suite
-from unprompt.testing.fake_suite import save_fake_suite
 from unprompt.training import state as training_state
 from unprompt.training.fit import Report, Validation, fit, optimiser, prepare
 from unprompt.training.loop import train
 from unprompt.types import Caption
 
+from .conftest import weights
+
 LABELS = [0, 1] * 12
 SAID = Caption("a ball")
-
-
-@pytest.fixture(scope="session")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Suite:
-    return Suite.load(save_fake_suite(tmp_path_factory.mktemp("fake")))
 
 
 def vectors(seed: int = 0, count: int = 24) -> list[AlignmentEvidence]:
@@ -89,10 +85,6 @@ CASES = [sare, semgir, held, item, scheduled, cooled]
 
 class KilledError(Exception):
     pass
-
-
-def weights(detector: Detector[Any, Any]) -> dict[str, torch.Tensor]:
-    return {name: tensor.clone() for name, tensor in detector.network.state_dict().items()}
 
 
 def assert_equal(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> None:

@@ -18,15 +18,13 @@ from unprompt.training import loop
 from unprompt.training import state as training_state
 from unprompt.training.fit import Report, Run, fit
 
+from .conftest import weights
+
 Lessons = Callable[[str], Any]
 
 
 class KilledError(Exception):
     pass
-
-
-def weights(detector: Any) -> dict[str, torch.Tensor]:
-    return {name: tensor.clone() for name, tensor in detector.network.state_dict().items()}
 
 
 def trained(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import sys
 from collections.abc import Iterable, Iterator
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from PIL import Image
 
 from unprompt.engines.local import LocalEngine
 from unprompt.testing.fake_suite import save_fake_suite
+from unprompt.types import RGB
 from unprompt.workflows.extract import extract
 from unprompt.workflows.train import train
 
@@ -32,12 +32,34 @@ def paint(path: Path, seed: int, generated: bool) -> None:
     Image.fromarray(np.clip(ramp + grain, 0, 255).astype(np.uint8)).save(path)
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def speaking(suite: Path, folder: Path, heads: list[Path]) -> Path:
+    """A copy of the random suite with heads, for once allowed to speak."""
+    shutil.copytree(suite, folder)
+    (folder / "heads").mkdir()
+    for path in heads:
+        shutil.copy(path, folder / "heads")
+    manifest = folder / "suite.toml"
+    text = manifest.read_text().replace("fake = true", "fake = false")
+    names = "".join(f'{path.stem} = "heads/{path.name}"\n' for path in sorted(heads))
+    manifest.write_text(f"{text}\n[heads]\n{names}")
+    return folder
+
+
 @pytest.fixture(scope="module")
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A user's cache of our own: the suite ``fake`` is made there."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture
+def picture() -> RGB:
+    return np.random.default_rng(1).integers(0, 255, (40, 50, 3), dtype=np.uint8)
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +75,20 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def few(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four pictures a class and split of the common ones, some real ones as JPEG, and the file that is none."""
+    few = tmp_path_factory.mktemp("few")
+    for path in sorted(pictures.rglob("*.*")):
+        target = few / path.relative_to(pictures)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if path.stem == "0" and path.parent.name == "real":
+            Image.open(path).save(target.with_suffix(".jpg"))
+        elif path.stem in ("0", "1", "2", "3", "text"):
+            shutil.copy(path, target)
+    return few
+
+
+@pytest.fixture(scope="session")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A suite of random weights."""
     return save_fake_suite(tmp_path_factory.mktemp("suite"))
@@ -62,6 +98,12 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def store(pictures: Path, suite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The evidence of the four methods."""
     return extract("panel", data=f"folder:{pictures}", out=tmp_path_factory.mktemp("store") / "evidence", suite=suite)
+
+
+@pytest.fixture(scope="module")
+def own(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the evidence, to be written into."""
+    return Path(shutil.copytree(store, tmp_path_factory.mktemp("own") / "evidence"))
 
 
 @pytest.fixture(scope="session")
@@ -79,14 +121,7 @@ def heads(store: Path, suite: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="session")
 def candidate_suites(suite: Path, heads: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The random suite with its heads, for once allowed to speak: what it says means nothing, that it says it does."""
-    folder = tmp_path_factory.mktemp("speaking") / "suite"
-    shutil.copytree(suite, folder)
-    shutil.copytree(heads, folder / "heads")
-    manifest = folder / "suite.toml"
-    text = manifest.read_text().replace("fake = true", "fake = false")
-    names = "".join(f'{path.stem} = "heads/{path.name}"\n' for path in sorted(heads.glob("*.safetensors")))
-    manifest.write_text(f"{text}\n[heads]\n{names}")
-    return folder
+    return speaking(suite, tmp_path_factory.mktemp("speaking") / "suite", [*heads.glob("*.safetensors")])
 
 
 class Killing(LocalEngine):
@@ -95,9 +130,7 @@ class Killing(LocalEngine):
     def run(self, work: Any, tasks: Iterable[Any]) -> Iterator[Any]:
         for number, answer in enumerate(super().run(work, tasks)):
             if not number:
-                children = Path(f"/proc/self/task/{os.getpid()}/children").read_text("ascii").split()
-                workers = [int(one) for one in children if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
-                os.kill(workers[0], signal.SIGKILL)
+                active_children()[0].kill()
             yield answer
 
 

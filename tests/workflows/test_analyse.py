@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -20,12 +19,6 @@ from unprompt.workflows.analyse import analyse
 from unprompt.workflows.data.labelled import joined, stores
 from unprompt.workflows.evaluate import evaluate
 from unprompt.workflows.extract import extract
-
-
-@pytest.fixture(scope="module")
-def own(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the evidence, to be written into."""
-    return Path(shutil.copytree(store, tmp_path_factory.mktemp("own") / "evidence"))
 
 
 def numbers(files: list[Path]) -> list[dict[str, object]]:

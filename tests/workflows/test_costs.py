@@ -16,6 +16,8 @@ from unprompt.workflows.extract import extract
 from unprompt.workflows.planning import costs
 from unprompt.workflows.planning.costs import extractors_of, specs_of, tflop
 
+from .conftest import speaking
+
 
 @pytest.fixture(scope="module")
 def costly(suite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -99,10 +101,7 @@ def test_what_states_no_work_or_is_quick_asks_nobody(suite: Path, pictures: Path
 
 
 def test_detect_asks_too(costly: Path, heads: Path, pictures: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(costly, tmp_path / "suite"))
-    shutil.copytree(heads, folder / "heads")
-    text = (folder / "suite.toml").read_text("utf-8").replace("fake = true", "fake = false")
-    (folder / "suite.toml").write_text(text + '\n[heads]\ntidy = "heads/tidy.safetensors"\n', "utf-8")
+    folder = speaking(costly, tmp_path / "suite", [heads / "tidy.safetensors"])
     picture = pictures / "test" / "real" / "0.png"
     with pytest.raises(Unconfirmed, match="tidy with the suite fake takes about"):
         detect(picture, suite=folder, method="tidy")

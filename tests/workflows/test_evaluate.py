@@ -23,13 +23,7 @@ from unprompt.workflows.extract import extract
 from unprompt.workflows.fitting import grounding
 from unprompt.workflows.train import train
 
-SMALL = {"epochs": 2}
-
-
-@pytest.fixture(scope="module")
-def own(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the evidence, to be written into."""
-    return Path(shutil.copytree(store, tmp_path_factory.mktemp("own") / "evidence"))
+from .conftest import SMALL
 
 
 def test_intervals_bounds_and_settings_are_told(heads: Path, store: Path, suite: Path) -> None:

@@ -213,10 +213,10 @@ def test_no_room_for_pixels_is_an_error_that_names_the_folder(
 
 
 def test_an_exchanged_parameter_makes_other_evidence(pictures: Path, suite: Path, tmp_path: Path) -> None:
-    out, other = tmp_path / "evidence", f"{suite}[diffusion.strength=0.3]"
+    out, other = tmp_path / "evidence", f"{suite}[diffusion.strength=1.0]"
     for one in (suite, other):
         extract("dire", data=f"folder:{pictures}", out=out, suite=one, max_minutes=None)
     store = Store(out)
-    assert store.read_view("dire").suite == "fake[diffusion.strength=0.3]"
+    assert store.read_view("dire").suite == "fake[diffusion.strength=1.0]"
     tables = list((out / "products").glob("picture-*")) if (out / "products").is_dir() else list(out.rglob("picture-*"))
     assert len({path.name.split(".")[0] for path in tables}) == 2

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from unprompt.detectors import EVERY, METHODS, load
 from unprompt.detectors.checkpoint import read_header
@@ -72,25 +70,11 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def pictures(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four pictures a class and split of the common ones, some real ones as JPEG, and the file that is none."""
-    few = tmp_path_factory.mktemp("few")
-    for path in sorted(pictures.rglob("*.*")):
-        target = few / path.relative_to(pictures)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if path.stem == "0" and path.parent.name == "real":
-            Image.open(path).save(target.with_suffix(".jpg"))
-        elif path.stem in ("0", "1", "2", "3", "text"):
-            shutil.copy(path, target)
-    return few
-
-
-@pytest.fixture(scope="module")
-def evidence(pictures: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def evidence(few: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Evidence of every method, by the name of the suite alone."""
     out = tmp_path_factory.mktemp("paper") / "evidence"
     for method in METHODS:
-        extract(method, data=f"folder:{pictures}", out=out, suite="fake")
+        extract(method, data=f"folder:{few}", out=out, suite="fake")
     return out
 
 
@@ -147,13 +131,13 @@ def test_extract_train_evaluate(method: str, evidence: Path, trained: Path) -> N
     assert (table.pooled.n_real, table.pooled.n_generated, table.pooled.n_failed) == (4, 4, 1)
 
 
-def test_attribution_walks_the_same_road(pictures: Path, tmp_path: Path) -> None:
+def test_attribution_walks_the_same_road(few: Path, tmp_path: Path) -> None:
     """Three candidates of two families; whose the pictures are is only said for once."""
     rows = [
         (path, int(path.parent.name == "gradient"), name, split)
         for split in ("train", "validation", "test")
         for kind, names in (("real", ("scenes",)), ("fake/gradient", ("diffusion", "sibling", "flow")))
-        for place, path in enumerate(sorted((pictures / split / kind).glob("*.[pj][np]g")))
+        for place, path in enumerate(sorted((few / split / kind).glob("*.[pj][np]g")))
         for name in (names[place % len(names)],)
     ]
     manifest = tmp_path / "manifest.csv"
@@ -168,7 +152,7 @@ def test_attribution_walks_the_same_road(pictures: Path, tmp_path: Path) -> None
     assert table.candidates == ("diffusion", "sibling", "flow")
     assert sum(row.n for row in table.rows.values()) == 8
     with pytest.raises(SuiteError, match="suite 'fake' has random weights and gives no verdict"):
-        attribute(pictures / "test", suite="fake")
+        attribute(few / "test", suite="fake")
 
 
 def test_products_are_shared_where_models_agree(evidence: Path) -> None:
@@ -190,9 +174,9 @@ def test_a_panel_knows_its_members_own_instruments(trained: Path) -> None:
     assert load(trained / "panel.safetensors", suite).instruments() == stored
 
 
-def test_it_gives_no_verdict(pictures: Path) -> None:
+def test_it_gives_no_verdict(few: Path) -> None:
     with pytest.raises(SuiteError, match="suite 'fake' has random weights and gives no verdict"):
-        detect(pictures / "test", suite="fake")
+        detect(few / "test", suite="fake")
 
 
 def test_it_is_made_once_and_whole(cache: Path) -> None:
@@ -203,10 +187,10 @@ def test_it_is_made_once_and_whole(cache: Path) -> None:
     assert list((cache / "unprompt").iterdir()) == [folder]
 
 
-def test_live_and_stored_it_says_the_same(evidence: Path, trained: Path, pictures: Path) -> None:
+def test_live_and_stored_it_says_the_same(evidence: Path, trained: Path, few: Path) -> None:
     suite = Suite.load("fake")
     head = load(trained / "panel.safetensors", suite)
-    wanted = sorted((pictures / "test" / "real").iterdir())[:3]
+    wanted = sorted((few / "test" / "real").iterdir())[:3]
     shown = [read(path, str(path)) for path in wanted]
     live = head.features(head.extractor.extract(ProductCache(shown, suite)))  # Pictures x members.
     for member, column in zip(head.members, live.T, strict=True):

@@ -13,7 +13,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import huggingface_hub
-import numpy as np
 import pytest
 import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
@@ -116,11 +115,6 @@ def far(tmp_path: Path) -> Path:
     file = tmp_path / "far.toml"
     file.write_text(FILE, "utf-8")
     return file
-
-
-@pytest.fixture
-def picture() -> RGB:
-    return np.random.default_rng(1).integers(0, 255, (40, 50, 3), dtype=np.uint8)
 
 
 def test_what_is_needed_and_no_more(hub: Hub, far: Path, caplog: pytest.LogCaptureFixture) -> None:

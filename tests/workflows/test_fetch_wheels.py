@@ -71,11 +71,6 @@ def file(stated: dict[str, str], tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def picture() -> RGB:
-    return np.random.default_rng(1).integers(0, 255, (40, 50, 3), dtype=np.uint8)
-
-
 def folders(file: Path) -> list[Path]:
     return [spec.wheel.folder for spec in Manifest.read(file).specs() if spec.wheel]
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from unprompt.cli import app
 from unprompt.detectors import load
 from unprompt.detectors.checkpoint import read_header
 from unprompt.errors import OptionError
@@ -18,7 +16,7 @@ from unprompt.instruments import Suite
 from unprompt.training.state import Report
 from unprompt.workflows.train import train
 
-SMALL = {"epochs": 2}
+from .conftest import SMALL
 
 
 def test_the_head_says_how_it_was_trained(heads: Path, suite: Path) -> None:
@@ -72,23 +70,20 @@ def test_what_is_solved_has_no_steps(flag: str, value: Any, store: Path, suite: 
     assert not (heads / "other.safetensors").exists()
 
 
-@pytest.mark.slow
-def test_one_command_in_two_processes(store: Path, suite: Path, heads: Path, tmp_path: Path) -> None:
+def test_one_command_in_two_processes(
+    store: Path, suite: Path, heads: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
     """One checkpoint, one word on stdout, and the scores of a single process."""
     out = tmp_path / "item.safetensors"
     words = ["train", "item", "--evidence", store, "--out", out, "--suite", suite, "--set", "epochs=2"]
     words += ["--fpr", "0.1", "--fnr", "0.1", "--devices", "2"]
-    surroundings = {name: one for name, one in os.environ.items() if name not in ("RANK", "LOCAL_RANK", "WORLD_SIZE")}
-    done = subprocess.run(
-        [sys.executable, "-m", "unprompt", *map(str, words)],
-        capture_output=True,
-        text=True,
-        env=surroundings,
-        timeout=500,
-        check=True,
-    )
-    assert done.stdout.split() == [str(out)]
-    assert done.stderr.count("saved") == 1
+    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(SystemExit, match="0"):
+        app([*map(str, words)])
+    said = capfd.readouterr()
+    assert said.out.split() == [str(out)]
+    assert said.err.count("saved") == 1
     assert not list(tmp_path.glob("*.partial"))
     both, alone = (load(path, Suite.load(suite)) for path in (out, heads / "item.safetensors"))
     assert (both.training["devices"], both.training["epochs"]) == (2, 2)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
+from unprompt.cli import app
 from unprompt.errors import CheckpointError, StoreError
 from unprompt.evidence.base import ok_rows
 from unprompt.store import Store
 from unprompt.workflows.extract import extract
 from unprompt.workflows.train import train
 
-SMALL = {"epochs": 2}
+from .conftest import SMALL, contents, paint
+
+forking = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
 
 class KilledError(BaseException):
@@ -50,10 +53,6 @@ def full(after: int) -> AbstractContextManager[None]:
     return failing("fsync", range(2 * after, 10**6), OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
 def assert_whole(folder: Path) -> None:
     """Every file that lies there can be read, and no temporary one lies beside."""
     store = Store(folder)
@@ -65,38 +64,48 @@ def assert_whole(folder: Path) -> None:
             store.open_product_table(shelf.parent.name).read(part.index)
 
 
-def pair(pictures: Path, suite: Path, out: Path) -> Path:
+def pair(shards: Path, suite: Path, out: Path) -> Path:
     """The cheapest evidence that has several products, and a head on it."""
-    return extract("item", data=f"folder:{pictures}", out=out, suite=suite)
+    return extract("item", data=f"folder:{shards}", out=out, suite=suite)
 
 
 @pytest.fixture(scope="module")
-def quiet(pictures: Path, suite: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """34 pictures in two splits, which fill two shards."""
+    root = tmp_path_factory.mktemp("shards")
+    for number in range(34):
+        split, maker = ("train", "validation")[number % 2], ("real", "fake/gradient")[number // 2 % 2]
+        paint(root / split / maker / f"{number}.png", number, generated=maker != "real")
+    return root
+
+
+@pytest.fixture(scope="module")
+def quiet(shards: Path, suite: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What an undisturbed extraction stores."""
-    return contents(pair(pictures, suite, tmp_path_factory.mktemp("quiet") / "out"))
+    return contents(pair(shards, suite, tmp_path_factory.mktemp("quiet") / "out"))
 
 
 @pytest.mark.parametrize("after", range(12))
 def test_an_extraction_that_dies_at_any_rename_goes_on_to_the_same_bytes(
-    after: int, quiet: dict[str, bytes], pictures: Path, suite: Path, tmp_path: Path
+    after: int, quiet: dict[str, bytes], shards: Path, suite: Path, tmp_path: Path
 ) -> None:
     # plan, samples 0, recipe and captions 0, recipe and pictures 0, recipe and texts 0, samples 1, three shelves, view
     with dying(after), pytest.raises(KilledError):
-        pair(pictures, suite, tmp_path / "out")
+        pair(shards, suite, tmp_path / "out")
     assert_whole(tmp_path / "out")
     assert len(contents(tmp_path / "out")) == after + 1  # and the lock
-    assert contents(pair(pictures, suite, tmp_path / "out")) == quiet
+    assert contents(pair(shards, suite, tmp_path / "out")) == quiet
 
 
 @pytest.mark.parametrize("after", [0, 3, 7, 10])
 def test_a_full_disk_is_an_error_that_leaves_the_store_whole(
-    after: int, quiet: dict[str, bytes], pictures: Path, suite: Path, tmp_path: Path
+    after: int, quiet: dict[str, bytes], shards: Path, suite: Path, tmp_path: Path
 ) -> None:
     words = r"/out/.+ cannot be written \(\[Errno 28\] No space left on device\).*make room"
     with full(after), pytest.raises(StoreError, match=words):
-        pair(pictures, suite, tmp_path / "out")
+        pair(shards, suite, tmp_path / "out")
     assert_whole(tmp_path / "out")
-    assert contents(pair(pictures, suite, tmp_path / "out")) == quiet
+    assert contents(pair(shards, suite, tmp_path / "out")) == quiet
 
 
 def read_only(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -116,37 +125,38 @@ def read_only(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 
 
 def test_a_read_only_store_can_be_used_and_not_extended(
-    quiet: dict[str, bytes], pictures: Path, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    quiet: dict[str, bytes], shards: Path, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = pair(pictures, suite, tmp_path / "out")
+    out = pair(shards, suite, tmp_path / "out")
     read_only(monkeypatch, out)
-    assert pair(pictures, suite, out) == out
+    assert pair(shards, suite, out) == out
     train("item", evidence=out, out=tmp_path / "item.safetensors", suite=suite, options=SMALL, fpr=0.1, fnr=0.1)
     with pytest.raises(StoreError, match=r"/out/products/.+ cannot be written \(\[Errno 30\] Read-only file system"):
-        extract("sare", data=f"folder:{pictures}", out=out, suite=suite)
+        extract("sare", data=f"folder:{shards}", out=out, suite=suite)
     with pytest.raises(StoreError, match=r"plan\.lock cannot be opened \(\[Errno 30\] Read-only .* you may write to"):
-        extract("item", data=f"folder:{pictures / 'test' / 'real'}", out=out / "new", suite=suite)
+        extract("item", data=f"folder:{shards / 'train' / 'real'}", out=out / "new", suite=suite)
     monkeypatch.undo()
     assert contents(out) == quiet
 
 
+def verb(words: Sequence[str]) -> None:
+    app(list(words))
+
+
 def at_once(*commands: Sequence[str]) -> None:
     """Run the verbs in processes of their own, all at the same time; each has to end well."""
+    context = get_context("fork" if sys.platform == "linux" else "spawn")  # a fork has nothing to import
     with ExitStack() as stack:
-        runs = [
-            stack.enter_context(
-                subprocess.Popen([sys.executable, "-m", "unprompt", *words], stderr=subprocess.PIPE, text=True)
-            )
-            for words in commands
-        ]
+        runs = [context.Process(target=verb, args=(words,)) for words in commands]
         for run in runs:
+            run.start()
             stack.callback(run.kill)  # a failure leaves none behind
         for run in runs:
-            _, said = run.communicate()
-            assert run.returncode == 0, said
+            run.join()
+            assert run.exitcode == 0
 
 
-@pytest.mark.slow
+@forking
 def test_extractions_at_once_store_what_one_after_the_other_does(
     store: Path, pictures: Path, suite: Path, tmp_path: Path
 ) -> None:
@@ -213,7 +223,7 @@ def test_a_training_into_a_read_only_folder_is_an_error(
     assert contents(tmp_path) == {}
 
 
-@pytest.mark.slow
+@forking
 def test_two_trainings_at_once_make_the_same_head(heads: Path, store: Path, suite: Path, tmp_path: Path) -> None:
     out = str(tmp_path / "tidy.safetensors")
     words = ("train", "tidy", "--evidence", str(store), "--out", out, "--suite", str(suite), "--set", "epochs=2")

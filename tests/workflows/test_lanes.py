@@ -28,10 +28,10 @@ from unprompt.workflows.prediction.candidates import candidate_suites as suites_
 QUICK = """
 [lanes.quick]
 fitted = "lanes/quick.json"
-parameters = { "diffusion.steps" = 2, "diffusion.solver" = "dpm-solver++" }
+parameters = { "diffusion.steps" = 3, "diffusion.solver" = "dpm-solver++" }
 
 [lanes.unfitted.parameters]
-"diffusion.steps" = 2
+"diffusion.steps" = 3
 """
 
 
@@ -47,18 +47,19 @@ def lanes(candidate_suites: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="module")
-def fitted(lanes: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def fitted(lanes: Path, store: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of what was measured; the suite's lane ``quick`` is fitted after that."""
     cache = tmp_path_factory.mktemp("cache")
+    shutil.copytree(store, cache / "exact")  # which is the same evidence
     measure(LaneRun(str(lanes), f"folder:{pictures}", cache), ["quick"], 2)
     return cache
 
 
 def test_a_lane_exchanges_its_parameters_but_those_that_are_named(lanes: Path) -> None:
     quick = Manifest.read(f"{lanes}[lane=quick]")
-    assert quick.instruments["diffusion"].parameters["steps"] == 2
+    assert quick.instruments["diffusion"].parameters["steps"] == 3
     assert quick.called == "fake[lane=quick]"
-    assert Manifest.read(f"{lanes}[lane=quick,diffusion.steps=3]").instruments["diffusion"].parameters["steps"] == 3
+    assert Manifest.read(f"{lanes}[lane=quick,diffusion.steps=4]").instruments["diffusion"].parameters["steps"] == 4
     assert Manifest.read(f"{lanes}[lane=exact]") == Manifest.read(lanes)
 
 
@@ -133,7 +134,7 @@ def test_a_row_in_a_lane(fitted: Path, lanes: Path, pictures: Path) -> None:
     assert not [one for one in row.warnings if "was not measured" in one]
 
 
-@pytest.mark.parametrize("name", ["[lane=unfitted]", "[diffusion.steps=2]", "[lane=quick,diffusion.steps=2]"])
+@pytest.mark.parametrize("name", ["[lane=unfitted]", "[diffusion.steps=3]", "[lane=quick,diffusion.steps=3]"])
 def test_a_row_of_what_was_not_measured_says_so(fitted: Path, lanes: Path, pictures: Path, name: str) -> None:
     picture = pictures / "test" / "real" / "0.png"
     (row,) = detect([picture], suite=f"{lanes}{name}", method="semgir", max_minutes=None)

@@ -23,16 +23,13 @@ from unprompt.workflows.extract import extract
 from unprompt.workflows.fitting import spread
 from unprompt.workflows.train import train
 
+from .conftest import SMALL, contents
+
 DRAWS, SOME = 3, 6
-SMALL = {"epochs": 2}
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 @pytest.fixture(scope="module")
-def few() -> pytest.MonkeyPatch:
+def limited() -> pytest.MonkeyPatch:
     """Fewer pictures than the validation split holds."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spread, "PICTURES", SOME)
@@ -40,7 +37,7 @@ def few() -> pytest.MonkeyPatch:
 
 
 @pytest.fixture(scope="module")
-def drawn(few: object, store: Path, pictures: Path, suite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def drawn(limited: object, store: Path, pictures: Path, suite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with further draws."""
     copy = tmp_path_factory.mktemp("drawn") / "evidence"
     shutil.copytree(store, copy)

@@ -19,8 +19,9 @@ from unprompt.workflows.evaluate import evaluate
 from unprompt.workflows.extract import extract
 from unprompt.workflows.train import train
 
+from .conftest import SMALL
+
 METHODS = ("sare", "semgir", "tidy", "item")
-SMALL = {"epochs": 2}
 
 
 @pytest.mark.parametrize("method", [*METHODS, "panel"])

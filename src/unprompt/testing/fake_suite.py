@@ -68,7 +68,7 @@ path = "encoder"
 [instruments.diffusion]
 class = "stable-diffusion"
 path = "diffusion"
-parameters = { side = 32, steps = 4 }
+parameters = { side = 32, steps = 2 }
 
 [instruments.grounder]
 class = "owlv2"
@@ -87,7 +87,7 @@ path = "discriminator"
 class = "stable-diffusion"
 path = "sibling"
 candidate = true
-parameters = { side = 32, steps = 4 }
+parameters = { side = 32, steps = 2 }
 """
 
 
@@ -155,13 +155,16 @@ def save_stable_diffusion(folder: Path, blocks: tuple[int, int, int] = (16, 32, 
     )
     unet = UNet2DConditionModel(
         sample_size=SIDE // 4,  # The autoencoder halves twice.
-        block_out_channels=blocks,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         layers_per_block=1,
         attention_head_dim=8,
         norm_num_groups=8,
-        **{"cross_attention_dim": 16, **unet_options},
+        **{
+            "block_out_channels": blocks[:2],
+            "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+            "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+            "cross_attention_dim": 16,
+            **unet_options,
+        },
     )
     save(unet, folder / "unet")
     save(spread(CLIPTextModel(text_config(tokenizer))), folder / "text_encoder")

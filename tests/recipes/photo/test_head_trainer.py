@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from unprompt.instruments import Suite
 from unprompt.recipes.figures import read_packed
 from unprompt.recipes.photo import __main__ as recipe
 from unprompt.recipes.photo.head_trainer import SUITE
+from unprompt.recipes.photo.nets import SCHEDULES
 from unprompt.recipes.photo.sources import folds
 from unprompt.testing.fake_towers import fake_vision
 from unprompt.workflows.detect import detect
@@ -54,6 +56,10 @@ def run(folder: Path) -> None:
     words += ["--page", folder / "photo.md", "--workers", "1", "--quick"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", ["photographs", *map(str, words)])
+        for views in ("training_views", "tower_views"):
+            patch.setattr(f"unprompt.recipes.photo.{views}.VIEWS", 2)
+        for method, schedules in SCHEDULES.items():
+            patch.setitem(SCHEDULES, method, tuple(replace(one, batch=8) for one in schedules))
         patch.setattr("unprompt.recipes.photo.measuring.PAGES", 1)
         patch.setattr("unprompt.recipes.photo.head_trainer.CONDITIONS", ("raw", "aligned"))
         patch.setattr("unprompt.recipes.photo.figures.REPEATS", 5)
