@@ -73,6 +73,12 @@ def key(run: Mapping[str, Any]) -> tuple[str, str, str]:
     return run["recipe"], run["suite"], run["camera"]
 
 
+def lasting(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without quick runs of what another asked by the same camera of more pictures."""
+    longer = {(one["recipe"], one["camera"]) for one in runs if not one["pictures"]}
+    return [one for one in runs if not one["pictures"] or (one["recipe"], one["camera"]) not in longer]
+
+
 def _short(value: Any) -> Any:
     return round(value, 4) if isinstance(value, float) else value
 
@@ -108,7 +114,7 @@ def main(words_given: Sequence[str] | None = None) -> int:
     found = dict(one.split("=", 1) for one in chosen.sign)
     others = [row for row in stored["signs"] if row["suite"] not in found]
     told = [*others, *(row for suite, path in found.items() for row in signs(suite, Path(path)))]
-    whole = {"runs": [runs[one] for one in sorted(runs)], "signs": told}
+    whole = {"runs": lasting([runs[one] for one in sorted(runs)]), "signs": told}
     kept.write_bytes(packed(whole))
     chosen.page.write_text(page(read_packed(kept)), "utf-8")
     for run in whole["runs"]:

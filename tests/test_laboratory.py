@@ -109,6 +109,19 @@ def test_curves_are_drawn_beside_the_page(laboratory: ModuleType, tmp_path: Path
     assert "papers' schedules; learned" not in page.read_text()
 
 
+def test_a_quick_run_gives_way_to_a_longer_one(laboratory: ModuleType) -> None:
+    quick, longer, phone, other = (
+        {"recipe": recipe, "camera": camera, "pictures": pictures}
+        for recipe, camera, pictures in (
+            ("sare/table1", "", 64),
+            ("sare/table1", "", None),
+            ("sare/table1", "phone", 64),
+            ("sare/table3", "", 64),
+        )
+    )
+    assert laboratory.lasting([quick, longer, phone, other]) == [longer, phone, other]
+
+
 def test_the_page_is_that_of_the_committed_numbers(laboratory: ModuleType) -> None:
     kept = read_packed(ROOT / "docs" / "laboratory.json.gz")
     assert laboratory.page(kept) == (ROOT / "docs" / "laboratory.md").read_text("utf-8")
