@@ -37,7 +37,7 @@ NotNegative: TypeAlias = Annotated[Number, Field(ge=0)]
 Share: TypeAlias = Annotated[Number, Field(ge=0, le=1, description="a share from 0 to 1")]
 Range: TypeAlias = Annotated[tuple[Number, Number], Field(description="two numbers, the smaller first")]
 
-CONFIG: Final = ConfigDict(defer_build=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
+CONFIG: Final = ConfigDict(extra="forbid", validate_by_name=True, validate_by_alias=True)
 
 _EXPECTED: Final = {
     "int": "a whole number",

@@ -37,8 +37,8 @@ PARAMETERS: dict[tuple[str, str], dict[str, str | int | float]] = {
     ("", "backbone"): {},
     ("", "vision"): {},
     ("", "text"): {},
-    ("", "discriminator"): {},
-    ("lgrad", "discriminator"): {"side": 32},
+    ("", "discriminator"): {"dtype": "float32"},
+    ("lgrad", "discriminator"): {"side": 32, "dtype": "float32"},
     ("", "generators.sibling"): SAMPLING,
     ("", "generators.flow"): {"steps": 2, "guidance": 2.0},
     ("convnext", "backbone"): {},
@@ -49,7 +49,7 @@ PARAMETERS: dict[tuple[str, str], dict[str, str | int | float]] = {
     ("item", "grounder"): {"threshold": 0.35},
     ("semgir", "diffusion"): SAMPLING,
 }
-"""Method and role -> what the card names beside the dtype. It enters fingerprints, so stored evidence rests on it."""
+"""Method and role -> what the card names, beside the suite's dtype. It enters fingerprints: evidence rests on it."""
 FURTHER = """
 [methods.drct.instruments.backbone]
 class = "convnext"
@@ -109,7 +109,7 @@ def test_the_card_is_that_of_the_loaded_instrument(
     with monkeypatch.context() as patch:
         forbid(patch)
         card = suite.card(role)
-    expected = {**PARAMETERS[method, role], "dtype": "bfloat16"}
+    expected = {"dtype": "bfloat16", **PARAMETERS[method, role]}
     assert card.parameters == expected
     assert {name: type(value) for name, value in card.parameters.items()} == {
         name: type(value) for name, value in expected.items()

@@ -24,12 +24,12 @@ def test_a_name_and_its_parts(values: dict[str, object]) -> None:
 
 
 def test_one_parameter_of_one_model(fake: Path) -> None:
-    plain, other = Suite.load(fake), Suite.load(f"{fake}[diffusion.strength=0.3]")
+    plain, other = Suite.load(fake), Suite.load(f"{fake}[diffusion.strength=1.0]")
     assert plain.card("diffusion").parameters["strength"] == 0.5
-    assert other.card("diffusion").parameters["strength"] == 0.3
+    assert other.card("diffusion").parameters["strength"] == 1.0
     assert other.card("captioner") == plain.card("captioner")
-    assert other.name == "fake[diffusion.strength=0.3]"
-    assert other.manifest.cli_name == f"{fake / 'suite.toml'}[diffusion.strength=0.3]"
+    assert other.name == "fake[diffusion.strength=1.0]"
+    assert other.manifest.cli_name == f"{fake / 'suite.toml'}[diffusion.strength=1.0]"
 
 
 def test_a_shipped_suite_keeps_its_short_name() -> None:
