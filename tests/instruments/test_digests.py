@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from unprompt.instruments import digests
+from unprompt.instruments.cards import Origin
 from unprompt.instruments.digests import file_digest
 
 
@@ -66,6 +67,18 @@ def test_a_note_that_says_nothing_is_written_again(
     (note,) = notes(tmp_path)
     note.write_text(content)
     assert found(file, monkeypatch) == (sha256(b"12345678"), 1)
+    assert found(file, monkeypatch) == (sha256(b"12345678"), 0)
+
+
+def test_a_wrong_note_refuses_nothing(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (model := tmp_path / "model").mkdir()
+    file = file.rename(model / "model.safetensors")
+    right = digests.folder_digest(model)
+    (note,) = notes(tmp_path)
+    note.write_text(note.read_text().replace(sha256(b"12345678"), sha256(b"another")))
+    digests._settled_digest.cache_clear()
+    assert digests.folder_digest(model) != right
+    assert Origin(model, digest=right).card("encoder", ("*.safetensors",)).digest == right
     assert found(file, monkeypatch) == (sha256(b"12345678"), 0)
 
 

@@ -98,9 +98,20 @@ def test_a_second_start_measures_nothing(fake: Path, tmp_path: Path, monkeypatch
     assert newly_compared() == 2
     monkeypatch.setattr(precision, "device_name", lambda device: "another device")
     assert newly_compared() == 2
-    for damaged in (cache_folder() / "precision").iterdir():
-        damaged.write_text("{", "utf-8")
-    assert newly_compared() == 2
+    for text in ("{", '{"found": {"x": 1}}', '{"found": {"median": NaN, "low": 1, "bfloat16": NaN, "float16": 1}}'):
+        for damaged in (cache_folder() / "precision").iterdir():
+            damaged.write_text(text, "utf-8")
+        assert newly_compared() == 2
+
+
+def test_without_models_nothing_is_said_of_them(
+    fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    on_a_device(monkeypatch, bfloat16=10.0)
+    folder = with_roles(fake, tmp_path, "captioner")
+    shutil.rmtree(folder / "captioner")
+    assert Suite.load(folder, dtype="auto").dtype == "float32"
+    assert "none of its models is on this machine, so that none can be compared" in caplog.text
 
 
 def test_what_cannot_be_done_is_told(
@@ -114,7 +125,7 @@ def test_what_cannot_be_done_is_told(
     (kept := cache_folder() / "precision").write_text("no folder")
     on_a_device(monkeypatch, bfloat16=2.0)
     assert Suite.load(folder, dtype="auto").dtype == "bfloat16"
-    assert f"for --dtype auto cannot be kept in {kept}" in caplog.text
+    assert f"for --dtype auto cannot be kept ([Errno 17] File exists: '{kept}')" in caplog.text
     monkeypatch.setattr(precision, "answers", full)
     assert Suite.load(folder, dtype="auto").dtype == "float32"
     assert "perceptual cannot be compared in bfloat16 (CUDA out of memory), name a --dtype" in caplog.text

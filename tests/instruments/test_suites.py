@@ -116,6 +116,8 @@ def test_parameters_reach_the_instrument(models: Path) -> None:
     assert Suite.load(write(models, entry + "parameters = { beams = 3 }")).captioner.card.parameters["beams"] == 3
     with pytest.raises(SuiteError, match="beams must be of type int, got 'many'"):
         _ = Suite.load(write(models, entry + 'parameters = { beams = "many" }')).captioner
+    with pytest.raises(SuiteError, match="beams must be of type int, got True"):
+        _ = Suite.load(write(models, entry + "parameters = { beams = true }")).captioner
     with pytest.raises(OptionError, match="at least 1, got 0"):
         _ = Suite.load(write(models, entry + "parameters = { beams = 0 }")).captioner
 

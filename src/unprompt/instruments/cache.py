@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -59,7 +60,16 @@ def note(kind: str, key: object, found: Mapping[str, object]) -> None:
     aside = file.with_suffix(f".{os.getpid()}")
     file.parent.mkdir(parents=True, exist_ok=True)
     aside.write_text(json.dumps({"key": key, **found}, sort_keys=True), "utf-8")
-    aside.replace(file)
+    try:
+        aside.replace(file)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def forget(kind: str, key: object) -> None:
+    """Remove what was kept of a key, if it can be."""
+    with suppress(OSError, StoreError):
+        _note(kind, key).unlink(missing_ok=True)
 
 
 def _note(kind: str, key: object) -> Path:

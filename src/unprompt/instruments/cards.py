@@ -63,6 +63,8 @@ class Origin:
             self._require_weights([trunk / pattern for pattern in FILES])
         found = folder_digest(self.folder, files, trunk)
         if self.digest and self.digest != found:
+            found = folder_digest(self.folder, files, trunk, anew=True)  # lest a wrong note refuse what is right
+        if self.digest and self.digest != found:
             raise SuiteError(
                 f"the files of model {self.name!r} in {self.folder} have digest {found}, but its suite expects "
                 f"{self.digest}: fetch the pinned revision again, or correct `digest` in the suite file"

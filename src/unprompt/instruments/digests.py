@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from unprompt.errors import StoreError
-from unprompt.instruments.cache import note, noted
+from unprompt.instruments.cache import forget, note, noted
 
 FILES = ("*.json", "*.txt", "*.safetensors")
 """Files of a model folder that move its output: configuration, vocabulary, weights. Never pickles."""
@@ -26,14 +26,15 @@ State = tuple[int, int, int, int]
 """Size, inode, and the times in ns at which the content and the entry last changed, of which no user sets the last."""
 
 
-def folder_digest(folder: Path, patterns: Iterable[str] = FILES, trunk: Path | None = None) -> str:
+def folder_digest(folder: Path, patterns: Iterable[str] = FILES, trunk: Path | None = None, anew: bool = False) -> str:
     """SHA-256 over the names and contents of the files that match, sorted by name; "" when none does.
 
-    With ``trunk`` it covers that folder's FILES too: a model on a trunk is another one when the trunk is.
+    With ``trunk`` it covers that folder's FILES too: a model on a trunk is another one when the trunk is. ``anew``:
+    every file is read, whatever is known of it.
     """
     paths = {path.relative_to(folder).as_posix(): path for pattern in patterns for path in folder.glob(pattern)}
-    digests = {name: file_digest(path) for name, path in paths.items()}
-    return joint_digest(digests, "" if trunk is None else f"on {folder_digest(trunk)}\n") if paths else ""
+    digests = {name: file_digest(path, anew) for name, path in paths.items()}
+    return joint_digest(digests, "" if trunk is None else f"on {folder_digest(trunk, anew=anew)}\n") if paths else ""
 
 
 def joint_digest(digests: Mapping[str, str], below: str = "") -> str:
@@ -42,10 +43,13 @@ def joint_digest(digests: Mapping[str, str], below: str = "") -> str:
     return hashlib.sha256(f"{lines}{below}".encode()).hexdigest()
 
 
-def file_digest(path: Path) -> str:
+def file_digest(path: Path, anew: bool = False) -> str:
     """SHA-256 of a file. It is read once as long as its state stays the same, a LARGE one by all processes together."""
     stat = path.stat()
     state = stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns
+    if anew:
+        _settled_digest.cache_clear()
+        forget(NOTES, str(path.resolve()))
     settled = time.time_ns() - max(state[2:]) > SETTLED
     return _settled_digest(path, state) if settled else _read(path)
 

@@ -6,6 +6,7 @@ It is one dtype for a suite: evidence states one for all of its models, and work
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -14,8 +15,8 @@ from typing import Final
 import numpy as np
 import torch
 
-from unprompt.errors import MissingExtra, MissingWeights, OptionError
-from unprompt.instruments.cache import cache_folder, note, noted
+from unprompt.errors import MissingExtra, MissingWeights, OptionError, StoreError
+from unprompt.instruments.cache import note, noted
 from unprompt.instruments.loading import device_of, dtype_of
 from unprompt.instruments.manifest import Manifest
 from unprompt.instruments.matrix_rate import FASTER, matrix_rates
@@ -55,12 +56,16 @@ def measured_dtype(manifest: Manifest, device: str) -> str:
 
 def _choice(manifest: Manifest, device: torch.device, machine: Sequence[str]) -> tuple[str, str]:
     try:
-        gains = _kept(machine, lambda: _gains(device))
+        gains = _kept(machine, LOWER, lambda: _gains(device))
     except RuntimeError as error:  # Its memory is full, or this torch cannot multiply some of them there.
         return "float32", f"its speed cannot be measured ({error})"
     reasons = [f"bfloat16 {gains['bfloat16']:.2g}, float16 {gains['float16']:.2g} times as fast, expected {FASTER}"]
-    for dtype in (name for name in LOWER if gains[name] >= FASTER):
-        failing = next(_failing(manifest, str(device), dtype, machine), None)
+    fast = [name for name in LOWER if gains[name] >= FASTER]
+    here = list(_present(manifest, str(device))) if fast else []
+    if fast and not here:
+        return "float32", "none of its models is on this machine, so that none can be compared"
+    for dtype in fast:
+        failing = next(_failing(manifest, here, str(device), dtype, machine), None)
         if failing is None:
             return dtype, "; ".join([*reasons, f"no model notices {dtype}"])
         reasons.append(failing)
@@ -79,20 +84,25 @@ def _gains(device: torch.device) -> dict[str, float]:
     return {name: rates[name] / rates["float32"] for name in LOWER}
 
 
-def _failing(manifest: Manifest, device: str, dtype: str, machine: Sequence[str]) -> Iterator[str]:
-    """Why instruments of the suite that are here cannot run in ``dtype``."""
+def _present(manifest: Manifest, device: str) -> Iterator[tuple[str, str]]:
+    """Method, empty for all, and role of each instrument whose weights and packages are on this machine."""
     common = (*manifest.instruments, *(f"generators.{name}" for name in manifest.generators))
     own = [(method, role) for method, table in manifest.methods.items() for role in table.instruments]
     for method, role in [*(("", role) for role in common), *own]:
-        try:
-            instrument = Suite(manifest, device, dtype).of(method).instrument(role)
-            instrument.check()
-        except (MissingWeights, MissingExtra):  # Told where it is used.
-            continue
-        card = instrument.card
+        with suppress(MissingWeights, MissingExtra):  # Told where it is used.
+            Suite(manifest, device).of(method).instrument(role).check()
+            yield method, role
+
+
+def _failing(
+    manifest: Manifest, here: Sequence[tuple[str, str]], device: str, dtype: str, machine: Sequence[str]
+) -> Iterator[str]:
+    """Why instruments of the suite that are here cannot run in ``dtype``."""
+    for method, role in here:
+        card = Suite(manifest, device, dtype).of(method).card(role)
         key = [*machine, card.kind, card.digest, card.parameters]
         try:
-            found = _kept(key, partial(_compared, manifest, device, dtype, method, role))
+            found = _kept(key, ("median", "low"), partial(_compared, manifest, device, dtype, method, role))
         except (RuntimeError, OptionError) as error:  # No such operation there, or no memory for both.
             yield f"{role} cannot be compared in {dtype} ({str(error)[:200]}), name a --dtype to have it all the same"
             continue
@@ -111,14 +121,17 @@ def _compared(manifest: Manifest, device: str, dtype: str, method: str, role: st
     return {"median": median, "low": low}
 
 
-def _kept(key: Sequence[object], measure: Callable[[], Mapping[str, float]]) -> Mapping[str, float]:
-    """What the cache folder has under this key, else what is measured now and kept there."""
-    with suppress(ValueError, TypeError, AttributeError):
-        if kept := {name: float(value) for name, value in noted(NOTES, key).get("found", {}).items()}:
+def _kept(
+    key: Sequence[object], names: Sequence[str], measure: Callable[[], Mapping[str, float]]
+) -> Mapping[str, float]:
+    """The numbers of these names that the cache folder has under this key, else those that are measured and kept."""
+    with suppress(KeyError, ValueError, TypeError):
+        kept = {name: float(noted(NOTES, key)["found"][name]) for name in names}
+        if all(map(math.isfinite, kept.values())):
             return kept
     found = measure()
     try:
         note(NOTES, key, {"found": found})
-    except OSError as error:
-        log.warning(f"what was measured for --dtype auto cannot be kept in {cache_folder() / NOTES} ({error}): mend it")
+    except (OSError, StoreError) as error:
+        log.warning(f"what was measured for --dtype auto cannot be kept ({error}): mend that place")
     return found

@@ -246,8 +246,10 @@ class Suite:
         for name, value in spec.parameters.items():
             if name not in known:
                 raise SuiteError(f"{where}: unknown parameter {name!r}: expected some of {', '.join(known)}")
-            if not isinstance(value, (int, float) if isinstance(known[name], float) else type(known[name])):
-                raise SuiteError(f"{where}: {name} must be of type {type(known[name]).__name__}, got {value!r}")
+            kind = type(known[name])
+            taken = (int, float) if kind is float else (kind,)
+            if not isinstance(value, taken) or (isinstance(value, bool) and kind is not bool):
+                raise SuiteError(f"{where}: {name} must be of type {kind.__name__}, got {value!r}")
         return build
 
     def _lacks(self, what: str, name: str, present: tuple[str, ...]) -> SuiteError:
