@@ -10,6 +10,7 @@ from unprompt.instruments.stylegan import StyleGanDiscriminator
 from unprompt.recipes.miniature import discriminator
 from unprompt.recipes.miniature.assemble import ENTRIES, copy
 from unprompt.recipes.miniature.discriminator import CODE, Contest
+from unprompt.recipes.miniature.rivalry import slope
 from unprompt.recipes.miniature.stage import BuildContext
 
 LIMIT = 20_000
@@ -36,7 +37,7 @@ def test_each_side_learns_from_its_own_loss() -> None:
     noise = torch.Generator().manual_seed(2)
     drawn = contest.artist(torch.randn(4, CODE, generator=noise))
     real, made = contest.judge(x), contest.judge(drawn.detach())
-    slopes = contest.slope(x, real, noise) + contest.slope(drawn.detach(), made, noise)
+    slopes = slope(contest.judge, x, real, noise) + slope(contest.judge, drawn.detach(), made, noise)
     (softplus(made - real).mean() + slopes / 2).backward()
     torch.testing.assert_close(found[0], [weight.grad for weight in contest.judge.parameters()], rtol=1e-3, atol=1e-4)
     softplus(real.detach() - contest.judge(drawn)).mean().backward()

@@ -20,6 +20,7 @@ from unprompt.recipes.miniature import adversarial, masked, quantiser
 from unprompt.recipes.miniature.adversarial import Critic, Duel
 from unprompt.recipes.miniature.drawing import prompt_tokenizer, prompts
 from unprompt.recipes.miniature.recipe import FURTHER, run
+from unprompt.recipes.miniature.rivalry import slope
 from unprompt.recipes.miniature.stage import BuildContext, as_tensor
 
 CAPTIONS = ("a red ball on wood", "a blue cube on sand")
@@ -94,7 +95,7 @@ def test_a_slope_is_the_squared_length_of_the_gradient() -> None:
     duel = Duel(tokenizer)
     duel.critic = Slanted(tokenizer)
     x, noise = torch.zeros(512, 3, 64, 64), torch.Generator().manual_seed(0)
-    found = duel.slope(x, duel.critic(x, x), x, noise)
+    found = slope(duel.critic, x, duel.critic(x, x), noise, x)
     assert found.item() == pytest.approx(3 * 64 * torch.linspace(-1, 1, 64).square().sum().item(), rel=0.2)
 
 
@@ -109,7 +110,7 @@ def test_each_side_of_the_duel_learns_from_its_own_loss() -> None:
     noise = torch.Generator().manual_seed(2)
     drawn = duel.draw(words, noise).detach()
     real, other, made = duel.critic(x, words), duel.critic(x, words.flip(0)), duel.critic(drawn, words)
-    slopes = duel.slope(x, real, words, noise) + duel.slope(drawn, made, words, noise)
+    slopes = slope(duel.critic, x, real, noise, words) + slope(duel.critic, drawn, made, noise, words)
     judged = torch.nn.functional.softplus(torch.cat([made - real, other - real])).sum() / 2 + slopes / 2
     judged.backward()
     expected = [weight.grad for weight in duel.critic.parameters() if weight.grad is not None]

@@ -13,7 +13,6 @@ from typing import Final
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.functional import pixel_shuffle, softplus
 from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -23,15 +22,12 @@ from unprompt.recipes.loop import train
 from unprompt.recipes.miniature.agreement import agreement
 from unprompt.recipes.miniature.drawing import Drawing, prompt_tokenizer, prompts, text_config, unet
 from unprompt.recipes.miniature.flow import PATCH
+from unprompt.recipes.miniature.rivalry import rivalry
 from unprompt.recipes.miniature.stage import BuildContext, Stage, as_tensor
 from unprompt.scenes.corpus import Indices
 from unprompt.training.schedule import Schedule
 
 NAME: Final = "adversarial"
-PENALTY: Final = 1.0
-"""Weight of the squared slope of the critic, at scenes and at drawings."""
-STEP: Final = 0.02
-"""Length of the random step by which a slope is measured."""
 
 
 class Critic(nn.Module):
@@ -79,21 +75,9 @@ class Duel(nn.Module):
         return pixel_shuffle(self.drawing(z, torch.full((len(words),), float(TICKS)), words), PATCH)
 
     def loss(self, x: Tensor, words: Tensor, noise: torch.Generator) -> Tensor:
-        """What both lose; the drawing's part moves the critic by nothing, and the other way round."""
-        drawn = self.draw(words, noise)
+        """What both lose; the critic also where a scene is held against the caption of another."""
         real, other = self.critic(x, torch.cat([words, words.roll(1, 0)])).chunk(2)
-        made = self.critic(drawn.detach(), words)
-        slopes = self.slope(x, real, words, noise) + self.slope(drawn.detach(), made, words, noise)
-        judged = softplus(made - real).mean() + softplus(other - real).mean() + PENALTY / 2 * slopes
-        still = {name: weight.detach() for name, weight in self.critic.named_parameters()}
-        again: Tensor = functional_call(self.critic, still, (drawn, words))
-        return judged + softplus(real.detach() - again).mean()
-
-    def slope(self, x: Tensor, score: Tensor, words: Tensor, noise: torch.Generator) -> Tensor:
-        """The mean squared slope, by a random step from each picture: without a second derivative."""
-        step = STEP * torch.randn(x.shape, generator=noise)
-        gap: Tensor = (self.critic(x + step, words) - score) / STEP
-        return gap.square().mean()
+        return rivalry(self.critic, x, real, self.draw(words, noise), noise, words) + softplus(other - real).mean()
 
 
 def make(context: BuildContext) -> dict[str, float]:

@@ -13,12 +13,11 @@ from typing import Final
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.func import functional_call
-from torch.nn.functional import interpolate, leaky_relu, softplus
+from torch.nn.functional import interpolate, leaky_relu
 
 from unprompt.instruments.stylegan import EqualisedLayer, StyleGanJudge
 from unprompt.recipes.loop import train
-from unprompt.recipes.miniature.adversarial import PENALTY, STEP
+from unprompt.recipes.miniature.rivalry import rivalry
 from unprompt.recipes.miniature.stage import BuildContext, Stage, as_tensor, put
 from unprompt.scenes.corpus import SIZE, Indices
 from unprompt.training.schedule import Schedule
@@ -59,19 +58,9 @@ class Contest(nn.Module):
         self.artist, self.judge = Artist(), StyleGanJudge(**SIZES)
 
     def loss(self, x: Tensor, noise: torch.Generator) -> Tensor:
-        """What both lose on N scenes; the artist's part moves the judge by nothing, and the other way round."""
+        """What both lose on N scenes."""
         drawn = self.artist(torch.randn(len(x), CODE, generator=noise))
-        real, made = self.judge(x), self.judge(drawn.detach())
-        slopes = self.slope(x, real, noise) + self.slope(drawn.detach(), made, noise)
-        judged = softplus(made - real).mean() + PENALTY / 2 * slopes
-        still = {name: weight.detach() for name, weight in self.judge.named_parameters()}
-        again: Tensor = functional_call(self.judge, still, (drawn,))
-        return judged + softplus(real.detach() - again).mean()
-
-    def slope(self, x: Tensor, score: Tensor, noise: torch.Generator) -> Tensor:
-        """The mean squared slope of the judge, by a random step from each picture."""
-        gap: Tensor = (self.judge(x + STEP * torch.randn(x.shape, generator=noise)) - score) / STEP
-        return gap.square().mean()
+        return rivalry(self.judge, x, self.judge(x), drawn, noise)
 
 
 def make(context: BuildContext) -> dict[str, float]:
