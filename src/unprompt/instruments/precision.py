@@ -126,12 +126,13 @@ def _kept(
 ) -> Mapping[str, float]:
     """The numbers of these names that the cache folder has under this key, else those that are measured and kept."""
     with suppress(KeyError, ValueError, TypeError):
-        kept = {name: float(noted(NOTES, key)["found"][name]) for name in names}
+        found = noted(NOTES, key)["found"]
+        kept = {name: float(found[name]) for name in names}
         if all(map(math.isfinite, kept.values())):
             return kept
-    found = measure()
+    measured = measure()
     try:
-        note(NOTES, key, {"found": found})
+        note(NOTES, key, {"found": measured})
     except (OSError, StoreError) as error:
         log.warning(f"what was measured for --dtype auto cannot be kept ({error}): mend that place")
-    return found
+    return measured
