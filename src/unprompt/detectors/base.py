@@ -30,6 +30,7 @@ from unprompt.errors import CheckpointError, DataError, OptionError, SuiteError,
 from unprompt.evidence.base import Extractor
 from unprompt.evidence.product_cache import ProductCache
 from unprompt.evidence.sequence import StoredEvidence
+from unprompt.instruments.digests import file_digest
 from unprompt.instruments.loading import device_of
 from unprompt.instruments.threads import threads, weights_of
 from unprompt.types import Picture
@@ -217,7 +218,7 @@ class Model(ABC, Generic[E, O]):
         """
         path = Path(path)
         header, tensors = checkpoint.read(path)
-        digest = checkpoint.digest(path)
+        digest = file_digest(path)
         suite.manifest.check_digest(path, digest)
         if (header.method, header.version) != (cls.method, cls.version):
             raise CheckpointError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from unprompt.errors import CheckpointError, StoreError
+from unprompt.instruments.digests import file_digest
 from unprompt.store.files import write_aside
 from unprompt.structured_text import parse_object
 from unprompt.validation import Whole, checked
@@ -72,7 +72,7 @@ def write(path: Path, header: Header, tensors: Mapping[str, Tensor], *, half: bo
     """Write aside, then rename; ``half`` stores float32 as float16. Returns the file's SHA-256."""
     kept = {name: _stored(tensor, half) for name, tensor in tensors.items()}
     save_aside(path, kept, {KEY: header.to_json()})
-    return digest(path)
+    return file_digest(path)
 
 
 def save_aside(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
@@ -150,12 +150,6 @@ def mismatched(expected: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> lis
     wanted, there = ({name: tuple(one.shape) for name, one in side.items()} for side in (expected, got))
     names = sorted(wanted.keys() | there.keys())
     return [(name, there.get(name), wanted.get(name)) for name in names if there.get(name) != wanted.get(name)]
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from unprompt.evidence.alignment import Vector
 from unprompt.evidence.traces import middle, traces
 from unprompt.images import centre_square
 from unprompt.instruments.base import Encoder
+from unprompt.instruments.digests import file_digest
 from unprompt.structured_text import parse_object
 from unprompt.types import RGB
 from unprompt.validation import Positive, Share, Size, Whole, checked
@@ -193,7 +194,7 @@ class OODDetector:
         """A saved check; :class:`CheckpointError` when damaged, or fitted with another encoder than the suite's."""
         path = Path(path)
         metadata, tensors = checkpoint.load(path)
-        suite.manifest.check_digest(path, checkpoint.digest(path))
+        suite.manifest.check_digest(path, file_digest(path))
         facts = _facts(path, metadata.get(checkpoint.KEY, "{}"))
         views = _names(facts.encoder)
         if len(facts.limits) != len(views):

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unprompt.choices import Band, CalibrationMap
-from unprompt.detectors import METHODS, checkpoint
+from unprompt.detectors import METHODS
 from unprompt.detectors.public import PublicHead, fill, read_public
 from unprompt.errors import OptionError
 from unprompt.instruments import Suite
+from unprompt.instruments.digests import file_digest
 from unprompt.urls import local_path
 from unprompt.workflows.data.labelled import joined, stores
 from unprompt.workflows.fitting.calibration import calibrate, validation_figures
@@ -63,7 +64,7 @@ def import_checkpoint(
         calibrate(detector, held_out.labels, logits, calibration=calibration, band=band, fpr=fpr, fnr=fnr)
         detector.figures = validation_figures(held_out.labels, logits, held_out.generators)
         result = f"validation AUC {detector.figures['auc']:.3f} on {len(held_out)} pictures"
-    detector.figures |= {"imported": source.name, "imported_sha256": checkpoint.digest(source)}
+    detector.figures |= {"imported": source.name, "imported_sha256": file_digest(source)}
     detector.training["suite"] = instruments.name
     detector.save(out)
     log.info(f"{method}: imported {source}; {result}; saved {out}")

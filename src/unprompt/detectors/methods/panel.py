@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import numpy as np
 import torch
 
-from unprompt.detectors import checkpoint
 from unprompt.detectors.base import Detector, Floats
 from unprompt.detectors.checkpoint import Header
 from unprompt.detectors.closed_form import LinearDetector
@@ -21,6 +20,7 @@ from unprompt.detectors.options import ClosedFormOptions
 from unprompt.detectors.registry import METHODS, load
 from unprompt.errors import CheckpointError, OptionError
 from unprompt.evidence.joint import JointEvidence, JointExtractor
+from unprompt.instruments.digests import file_digest
 
 if TYPE_CHECKING:
     from unprompt.instruments import Suite
@@ -139,7 +139,7 @@ def _member(entry: Mapping[str, str], path: Path, suite: Suite) -> Detector[Any,
         raise CheckpointError(
             f"{path} is a panel with {entry['method']} in {entry['file']}, which does not lie beside it"
         )
-    if (digest := checkpoint.digest(file)) != entry["digest"]:
+    if (digest := file_digest(file)) != entry["digest"]:
         raise CheckpointError(
             f"{file} has the digest {digest[:12]}, the panel {path} was fitted with {entry['digest'][:12]}: "
             "train the panel again"

@@ -16,11 +16,12 @@ from typing import Any, Final
 
 from unprompt.datasets import load_manifest
 from unprompt.datasets.miniature import MANIFEST, SCENES, photographs, scenes
-from unprompt.detectors import ATTRIBUTORS, EVERY, checkpoint
+from unprompt.detectors import ATTRIBUTORS, EVERY
 from unprompt.detectors.methods.panel import MEMBERS
 from unprompt.detectors.ood import OODDetector
 from unprompt.errors import UnpromptError
 from unprompt.instruments import Suite
+from unprompt.instruments.digests import file_digest
 from unprompt.recipes.figures import packed
 from unprompt.recipes.miniature.assemble import write_manifest
 from unprompt.recipes.miniature.stage import BuildContext, Stage, put
@@ -153,7 +154,7 @@ class Apprentices:
             )
             for one in members or (method,)
         ]
-        return fingerprint(pictures, DRAWS, parts, [checkpoint.digest(self._file(one)) for one in members])
+        return fingerprint(pictures, DRAWS, parts, [file_digest(self._file(one)) for one in members])
 
     def _file(self, method: str) -> Path:
         return self.context.suite / "heads" / f"{method}.safetensors"
