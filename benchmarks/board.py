@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from unprompt import Sample
-from unprompt.detectors.checkpoint import digest, read_header
+from unprompt.detectors.checkpoint import read_header
 from unprompt.errors import DataError, OptionError
 from unprompt.evaluation import Result
 from unprompt.instruments import Manifest
+from unprompt.instruments.digests import file_digest
 from unprompt.report.grid import Grid, markdown
 from unprompt.report.results import words
 from unprompt.types import Split
@@ -143,7 +144,7 @@ def entry(row: Row, suite: str, learned: Mapping[str, int], head: Path, results:
         "suite": suite,
         "learned": dict(learned),
         "kept": None if row.shipped else trained.get("kept"),
-        "digest": digest(head),
+        "digest": file_digest(head),
         "pictures": {
             one.generator: [one.n_real, one.n_generated, one.n_failed]
             for one in results

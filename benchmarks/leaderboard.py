@@ -31,9 +31,9 @@ import unprompt
 from unprompt import Sample
 from unprompt.datasets import load_manifest
 from unprompt.detectors import METHODS
-from unprompt.detectors.checkpoint import digest
 from unprompt.errors import OptionError
 from unprompt.instruments import Suite
+from unprompt.instruments.digests import file_digest
 from unprompt.report.results import read_rows
 
 log = logging.getLogger("unprompt.leaderboard")
@@ -90,7 +90,7 @@ def _key(row: Row, suite: Suite, head: Path, pictures: Sequence[Any]) -> str:
     """What moves a row: method, settings, pictures by name, the suite's models, a shipped head."""
     models = {role: spec.digest for role, spec in suite.manifest.instruments_of(row.method).items()}
     made = {name: value for name, value in asdict(row).items() if name not in ("name", "sees")}
-    told = [made, METHODS[row.method].version, models, digest(head) if row.shipped else "", list(pictures)]
+    told = [made, METHODS[row.method].version, models, file_digest(head) if row.shipped else "", list(pictures)]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
