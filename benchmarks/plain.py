@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from unprompt.evidence.phrases import noun_phrases
 from unprompt.images import cut_out
 from unprompt.instruments import Suite
+from unprompt.instruments.phrases import noun_phrases
 from unprompt.instruments.stable_diffusion import pad_edges
 from unprompt.types import RGB, Box, Picture
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from unprompt.evidence.alignment import AlignmentExtractor, combine, item, local, tidy
-from unprompt.evidence.phrases import noun_phrases
 from unprompt.evidence.product_cache import ProductCache
 from unprompt.instruments import Suite
+from unprompt.instruments.phrases import noun_phrases
 from unprompt.types import Picture
 
 random = np.random.default_rng(0)

@@ -125,6 +125,20 @@ def test_wrong_options_are_refused(folders: dict[str, Path]) -> None:
         Blip2Captioner(Origin(folders["blip-2"]), beams=0)
     with pytest.raises(OptionError, match="beams and max_new_tokens must be at least 1, got 1 and 0"):
         LlavaNextCaptioner(Origin(folders["llava-next"]), max_new_tokens=0)
+    with pytest.raises(OptionError, match="max_objects must be 0, for all that a caption names, or more, got -1"):
+        Blip2Captioner(Origin(folders["blip-2"]), max_objects=-1)
+
+
+def test_captions_name_so_many_objects(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Blip2Captioner, "_caption", lambda self, pictures: ["a cat, a dog and a bird on a bed"])
+    origin, grey = Origin(folders["blip-2"]), [np.zeros((8, 8, 3), np.uint8)]
+    whole, short = Blip2Captioner(origin), Blip2Captioner(origin, max_objects=2)
+    assert [one.captions(grey)[0].text for one in (whole, short)] == [
+        "a cat, a dog and a bird on a bed",
+        "a cat and a dog on a bed",
+    ]
+    assert "max_objects" not in whole.card.parameters  # what was stored before there was such a number stays valid
+    assert short.card.parameters["max_objects"] == 2
 
 
 def test_beams_are_repeatable(folders: dict[str, Path], pictures: list[RGB]) -> None:

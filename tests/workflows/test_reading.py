@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unprompt.evidence.phrases import noun_phrases
 from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import cut_out, encode_png, read
 from unprompt.instruments import Suite
+from unprompt.instruments.phrases import noun_phrases
 from unprompt.testing.fake_towers import save_fake_photo
 from unprompt.types import Picture
 from unprompt.workflows.prediction.reading import READERS, TITLE, readings

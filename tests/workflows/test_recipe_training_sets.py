@@ -167,6 +167,7 @@ def test_our_own_curves_go_up_by_rows_of_one_method() -> None:
         "beyond/knob",
         "beyond/leave-one-out",
         "beyond/nested",
+        "beyond/objects",
     ]
 
 

@@ -17,7 +17,6 @@ import pyarrow as pa
 
 from unprompt.choices import Preprocess
 from unprompt.errors import NotFinite, StoreError
-from unprompt.evidence.phrases import noun_phrases
 from unprompt.evidence.products import (
     BOXES,
     CAPTION_EMBEDDINGS,
@@ -36,6 +35,7 @@ from unprompt.evidence.proxy import proxy
 from unprompt.evidence.views import native, views
 from unprompt.images import centre_square, crop_at, cut_out
 from unprompt.instruments.base import Vectors
+from unprompt.instruments.phrases import noun_phrases
 from unprompt.store import ProductRecipe, Store
 from unprompt.store.table_cache import TableCache
 from unprompt.types import RGB, Box, Caption, Picture

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from unprompt import store
 from unprompt.choices import Preprocess
-from unprompt.evidence import phrases
 from unprompt.images import decode_png, encode_png
+from unprompt.instruments import phrases
 from unprompt.instruments.base import Captioner, Vectors
 from unprompt.store import ProductRecipe
 from unprompt.types import RGB, Box, Caption

@@ -28,6 +28,7 @@ from unprompt.instruments.cards import Card, Origin
 from unprompt.instruments.digests import FILES
 from unprompt.instruments.finite import drawn, finite
 from unprompt.instruments.loading import device_of, dtype_of
+from unprompt.instruments.phrases import naming
 from unprompt.instruments.threads import threads
 from unprompt.types import RGB, Box, Caption
 
@@ -158,7 +159,10 @@ class Instrument(ABC):
 
 
 class Captioner(Instrument):
-    """Picture -> caption, greedy or by beams, never sampled."""
+    """Picture -> caption, greedy or by beams, never sampled.
+
+    With ``max_objects`` above 0 a caption's lists of objects are cut after so many, so that it tells less.
+    """
 
     kind = "captioner"
     fallback: Final = "a picture"
@@ -167,6 +171,8 @@ class Captioner(Instrument):
     def captions(self, pictures: Sequence[RGB]) -> list[Caption]:
         """One caption a picture; an empty answer becomes the flagged fallback."""
         texts = self._batched(self._caption, pictures)
+        if most := int(self.card.parameters.get("max_objects", 0)):
+            texts = [naming(text, most) for text in texts]
         return [Caption(text.strip()) if text.strip() else Caption(self.fallback, True) for text in texts]
 
     @abstractmethod

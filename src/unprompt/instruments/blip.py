@@ -22,9 +22,15 @@ class BlipCaptioner(Captioner):
     """
 
     def __init__(
-        self, origin: Origin, beams: int = 1, max_new_tokens: int = 30, device: str = "cpu", dtype: str = "float32"
+        self,
+        origin: Origin,
+        beams: int = 1,
+        max_new_tokens: int = 30,
+        max_objects: int = 0,
+        device: str = "cpu",
+        dtype: str = "float32",
     ) -> None:
-        super().__init__(origin, device, dtype, search(beams, max_new_tokens))
+        super().__init__(origin, device, dtype, search(beams, max_new_tokens, max_objects))
         self._beams, self._tokens = beams, max_new_tokens
 
     def _load(self) -> None:

@@ -45,13 +45,14 @@ class LlavaNextCaptioner(Captioner):
         prompt: str = "sentence",
         beams: int = 1,
         max_new_tokens: int = 120,
+        max_objects: int = 0,
         device: str = "cpu",
         dtype: str = "float32",
     ) -> None:
         if not prompt.strip():
             raise OptionError(f"prompt is {prompt!r}, expected one of {', '.join(PROMPTS)} or a question of your own")
         self._prompt, self._beams, self._tokens = PROMPTS.get(prompt, prompt), beams, max_new_tokens
-        super().__init__(origin, device, dtype, {"prompt": self._prompt, **search(beams, max_new_tokens)})
+        super().__init__(origin, device, dtype, {"prompt": self._prompt, **search(beams, max_new_tokens, max_objects)})
 
     def _load(self) -> None:
         origin = self.origin

@@ -12,8 +12,11 @@ def share(name: str, value: float) -> float:
     return value
 
 
-def search(beams: int, max_new_tokens: int) -> dict[str, int]:
-    """A captioner's two numbers as its card states them; :class:`OptionError` unless both are at least 1."""
+def search(beams: int, max_new_tokens: int, max_objects: int) -> dict[str, int]:
+    """The numbers that a captioner's card states, ``max_objects`` unless it is 0; :class:`OptionError` if wrong."""
     if beams < 1 or max_new_tokens < 1:
         raise OptionError(f"beams and max_new_tokens must be at least 1, got {beams} and {max_new_tokens}")
-    return {"beams": beams, "max_new_tokens": max_new_tokens}
+    if max_objects < 0:
+        raise OptionError(f"max_objects must be 0, for all that a caption names, or more, got {max_objects}")
+    stated = {"beams": beams, "max_new_tokens": max_new_tokens}
+    return stated | {"max_objects": max_objects} if max_objects else stated

@@ -66,10 +66,11 @@ class PrefixCaptioner(Captioner):
         encoder: AlignedEncoder,
         beams: int = 3,
         max_new_tokens: int = 24,
+        max_objects: int = 0,
         device: str = "cpu",
         dtype: str = "float32",
     ) -> None:
-        super().__init__(origin, device, dtype, search(beams, max_new_tokens))
+        super().__init__(origin, device, dtype, search(beams, max_new_tokens, max_objects))
         self._vision, self._encoder, self._beams, self._most = vision, encoder, beams, max_new_tokens
         self.card = replace(self.card, parameters={**self.card.parameters, "encoder": encoder.card.digest})
 

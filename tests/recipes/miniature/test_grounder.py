@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from transformers import CLIPImageProcessorPil, CLIPProcessor
 
-from unprompt.evidence.phrases import noun_phrases
 from unprompt.instruments.base import Grounder
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.owlv2 import Owlv2Grounder
+from unprompt.instruments.phrases import noun_phrases
 from unprompt.recipes.miniature import encoder, grounder
 from unprompt.recipes.miniature.grounding_targets import GroundingTargets, overlap, truth
 from unprompt.recipes.miniature.stage import BuildContext

@@ -18,8 +18,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unprompt.evidence.phrases import noun_phrases
 from unprompt.instruments.aligned import CONFIGURATION, AlignedConfig, AlignedMaps
+from unprompt.instruments.phrases import noun_phrases
 from unprompt.recipes.captions.pairs import Captioned
 from unprompt.recipes.captions.seen import Seen
 from unprompt.recipes.captions.vectors import SentenceVectors

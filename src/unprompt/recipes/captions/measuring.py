@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from unprompt.evidence.alignment import direction
-from unprompt.evidence.phrases import noun_phrases
 from unprompt.images import centre_square, read
 from unprompt.instruments import Suite
+from unprompt.instruments.phrases import noun_phrases
 from unprompt.recipes.captions.pairs import Captioned
 from unprompt.types import RGB, Box
 

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from transformers import AutoTokenizer, CLIPModel, Owlv2ForObjectDetection
 
-from unprompt.evidence.phrases import noun_phrases
 from unprompt.instruments.base import Grounder
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.owlv2 import Owlv2Grounder, config_on, corners, look, on_trunk, read
+from unprompt.instruments.phrases import noun_phrases
 from unprompt.recipes.loop import train
 from unprompt.recipes.miniature.captioner import roughened
 from unprompt.recipes.miniature.grounding_targets import GroundingTargets, kind, overlap, truth

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unprompt.evidence.phrases import noun_phrases
+from unprompt.instruments.phrases import noun_phrases
 from unprompt.scenes.corpus import SIZE, Corpus, Indices
 from unprompt.scenes.scene import Scene
 from unprompt.scenes.shapes import Floats

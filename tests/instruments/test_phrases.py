@@ -1,12 +1,13 @@
 """Noun phrases of captions such as the suites' captioners give."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unprompt.evidence.phrases import noun_phrases
+from unprompt.instruments.phrases import naming, noun_phrases
 from unprompt.scenes.scene import Scene
 
 CAPTIONS = {
@@ -51,6 +52,35 @@ def test_every_thing_of_the_little_world_is_a_phrase_of_its_captions(seed: int) 
     assert noun_phrases(scene.caption) == (*scene.phrases, scene.floor)
     long = tuple(f"a {thing.size} {thing.material} {thing.colour} {thing.shape}" for thing in scene.things)
     assert noun_phrases(scene.long_caption) == (*long, scene.floor)
+
+
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_a_shortened_caption_is_that_of_a_scene_with_fewer_things(seed: int, most: int) -> None:
+    scene = Scene.sample(seed)
+    assert naming(scene.caption, most) == replace(scene, things=scene.things[:most]).caption
+
+
+@pytest.mark.parametrize(
+    ("caption", "most", "shortened"),
+    [
+        ("A Man and a Dog, and a cat.", 2, "A Man and a Dog."),
+        ("two men, a boy and a dog on a beach with a ball and a kite", 1, "two men on a beach with a ball"),
+        ("a black and white dog and a cat on a bed", 1, "a black and white dog on a bed"),
+        ("a man with a hat and sitting down", 1, "a man with a hat and sitting down"),
+        ("a picture", 1, "a picture"),
+        ("", 1, ""),
+    ],
+)
+def test_lists_alone_are_shortened(caption: str, most: int, shortened: str) -> None:
+    assert naming(caption, most) == shortened
+
+
+@given(st.lists(st.sampled_from(sorted(CAPTIONS))).map(". ".join), st.integers(1, 4))
+def test_a_shortened_caption_names_nothing_new_and_is_not_shortened_again(caption: str, most: int) -> None:
+    shortened = naming(caption, most)
+    assert set(noun_phrases(shortened)) <= set(noun_phrases(caption))
+    assert naming(shortened, most) == shortened
 
 
 @given(

@@ -68,6 +68,22 @@ def noun_phrases(caption: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(" ".join(chunk) for chunk in chunks if _names_something(chunk)))
 
 
+def naming(caption: str, most: int) -> str:
+    """The caption, of whose lists of noun phrases only the first ``most`` of each are left.
+
+    >>> naming("a green ball, a blue cylinder and a purple ring on cloth", 2)
+    'a green ball and a blue cylinder on cloth'
+    """
+    one = "|".join(re.escape(phrase) for phrase in sorted(noun_phrases(caption), key=len, reverse=True))
+    listed = rf"\b(?:{one})(?:(?:, and |, | and )(?:{one})\b)+"
+
+    def shortened(found: re.Match[str]) -> str:
+        *several, last = re.findall(one, found[0], re.IGNORECASE)[:most]
+        return f"{', '.join(several)} and {last}" if several else str(last)
+
+    return re.sub(listed, shortened, caption, flags=re.IGNORECASE) if one else caption
+
+
 def _chunks(clause: str) -> Iterator[list[str]]:
     """Runs of words between the words that end a phrase."""
     words = re.findall(r"[^\W_]+(?:[-'’][^\W_]+)*", clause)  # noqa: RUF001
