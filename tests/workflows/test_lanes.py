@@ -23,6 +23,7 @@ from unprompt.recipes.lanes import LaneRun, measure, shortened, table
 from unprompt.store import Store
 from unprompt.workflows.data.labelled import logits_of
 from unprompt.workflows.detect import detect
+from unprompt.workflows.planning.costs import extractors_of, tflop
 from unprompt.workflows.prediction.candidates import candidate_suites as suites_of
 
 QUICK = """
@@ -82,6 +83,17 @@ def test_auto_takes_a_lane_where_there_is_one() -> None:
     assert [one.name for one in suites_of("auto[lane=fast]", "panel")] == ["miniature[lane=fast]", "photo"]
     with pytest.raises(SuiteError, match=r"no suite 'auto\[diffusion.steps=3\]'|no suite 'auto'"):
         suites_of("auto[diffusion.steps=3]", "panel")
+
+
+@pytest.mark.parametrize("method", ["sare", "semgir", "semgir-a"])
+def test_the_papers_models_have_lanes_of_fewer_steps(method: str) -> None:
+    work = []
+    for lane in ("exact", "fast", "draft"):
+        suite = Manifest.read(f"paper[lane={lane}]")
+        work.append(sum(tflop(suite, one) for one in extractors_of(method, suite)))
+        solvers = {one.parameters.get("solver", "ddim") for one in suite.generators_of(method).values()}
+        assert solvers == ({"ddim"} if lane == "exact" else {"dpm-solver++"})
+    assert work[0] > 2.4 * work[1] > 4.7 * work[2]
 
 
 def test_heads_are_calibrated_on_the_lane(fitted: Path, lanes: Path) -> None:

@@ -39,8 +39,8 @@ SHARED: Final = {
     "null": "The list on stdin is ended by NUL bytes, as `find -print0` writes it.",
     "instrument": "Another value for a parameter of one of the suite's models, as diffusion.strength=0.3; may be given "
     "several times. Evidence made so is stored beside the other.",
-    "lane": "A faster way of the suite's models, at a measured price: fast or draft, where the suite has "
-    "them; default: exact.",
+    "lane": "A faster way of the suite's models, fast or draft, at a price that docs/speed.md tells of miniature; "
+    "default: exact.",
     "engine": "local = processes of this machine; ray = the nodes of a Ray cluster, which see the same files.",
     "address": "Of the Ray cluster, as auto or ray://host:10001; default: RAY_ADDRESS, else a Ray of this machine.",
     "allow_urls": "Also fetch what a URL names: https://HOST/PICTURE.jpg, or s3://BUCKET/FOLDER, gs:// and the like, "

@@ -154,7 +154,8 @@ class Manifest:
     def _with_parameter(self, place: str, parameter: str, value: Any) -> Manifest:
         table, own = self._table(place)
         if own not in table:
-            places = [*self.instruments, *(f"generators.{name}" for name in self.generators)]
+            methods = [f"methods.{name}.instruments.{role}" for name in self.methods for role in self.overrides(name)]
+            places = [*self.instruments, *(f"generators.{name}" for name in self.generators), *methods]
             raise SuiteError(
                 f"suite {self.name!r} has no {place!r} whose {parameter} could be {value!r} (it has: "
                 f"{', '.join(places) or 'no models'}): name one of these"
