@@ -10,7 +10,8 @@ from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 
 from unprompt.errors import DataError
-from unprompt.evaluation import HeadScores
+from unprompt.evaluation import HeadScores, fit_thresholds
+from unprompt.workflows.laboratory.scoring import read_scores
 from unprompt.workflows.laboratory.stacking import stacked
 from unprompt.workflows.planning.recipe_files import recipe
 from unprompt.workflows.reproduce import reproduce
@@ -96,6 +97,33 @@ def test_a_sure_member_leaves_finite_numbers() -> None:
     assert found.probabilities[0] < 0.1 < 0.9 < found.probabilities[1]
 
 
+def test_accuracies_are_those_at_the_thresholds_of_a_promise(tmp_path: Path) -> None:
+    told = RECIPE.replace('metrics = ["auc"]', 'metrics = ["real_accuracy", "fake_accuracy"]\nfpr = 0.25')
+    (tmp_path / "mine.toml").write_text(told)
+    data = painted_list(tmp_path / "pictures", {"train": 5, "validation": 8, "test": 12})
+    store = tmp_path / "store"
+    asked = {"data": data, "suite": "fake", "store": store, "out": tmp_path / "out", "repeats": 20}
+    found = reproduce(str(tmp_path / "mine.toml"), **asked, max_minutes=None)
+
+    def read(split: str) -> list[HeadScores]:
+        paths = [sorted(store.glob(f"*/scores/trivial-{name}-0-*.parquet")) for name in ("energy", "thumbnail")]
+        chosen = [path for several in paths for path in several if ("validation" in path.name) == (split != "test")]
+        return [read_scores(path)[""] for path in chosen]
+
+    def rates(held: HeadScores, one: HeadScores) -> dict[str, float]:
+        called = one.probabilities > fit_thresholds(held.labels, held.probabilities, 0.25).upper
+        generated = np.array(one.labels) == 1
+        return {"real_accuracy": (~called[~generated]).mean(), "fake_accuracy": called[generated].mean()}
+
+    held, said = read("validation"), read("test")
+    expected = dict(zip(("trivial-energy", "trivial-thumbnail"), map(rates, held, said), strict=True))
+    expected["panel"] = rates(stacked(held, held), stacked(held, said))
+    measured = {(row.method, row.metric): row.value for row in found.rows if row.generator == "painted"}
+    for method, numbers in expected.items():
+        for metric, value in numbers.items():
+            assert measured[method, metric] == pytest.approx(value), (method, metric)
+
+
 def test_a_table_has_its_line(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(RECIPE)
     data = painted_list(tmp_path / "pictures", {"train": 5, "validation": 4, "test": 4})
@@ -118,6 +146,11 @@ def test_a_table_has_its_line(tmp_path: Path) -> None:
             "[train]",
             'candidates = [{ heading = "p", generator = "p" }]\n[train]',
             "expected a table without candidates",
+        ),
+        (
+            "[train]",
+            'fpr = 0.05\ncandidates = [{ heading = "p", generator = "p" }]\n[train]',
+            "fpr is 0.05, expected none in a table with candidates",
         ),
     ],
 )

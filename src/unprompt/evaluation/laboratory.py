@@ -43,6 +43,8 @@ class HeadScores:
     """Further pictures, which have no score."""
     only: str = ""
     """The generator that the head is asked about, against its real pictures; empty = all."""
+    threshold: float = 0.5
+    """The probability above which the head says yes."""
 
 
 Views: TypeAlias = Mapping[str, HeadScores]
@@ -204,7 +206,7 @@ def _view(
     found = group_rows(generated, np.zeros_like(generated), generators, pixels, pairs)
     sides = []
     for ((key, _), each), chosen in zip(columns.items(), places, strict=True):
-        measured = measure(found, each.probabilities[chosen], 0.5, each.raw[chosen])
+        measured = measure(found, each.probabilities[chosen], each.threshold, each.raw[chosen])
         if each.only in ("", *measured):
             sides.append((key, {row: one for row, one in measured.items() if each.only in ("", row)}))
     drawn = resampled_rates(found, [side for _, side in sides], repeats, seed)

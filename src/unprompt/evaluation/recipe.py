@@ -14,7 +14,7 @@ from unprompt.detectors import EVERY
 from unprompt.errors import DataError
 from unprompt.evaluation.pictures import MACRO
 from unprompt.evaluation.rates import NAMES
-from unprompt.validation import CONFIG, Misfit, Number, Size
+from unprompt.validation import CONFIG, Misfit, Number, Share, Size
 
 T = TypeVar("T")
 Several: TypeAlias = Annotated[tuple[T, ...], Field(min_length=1, description="one or more")]
@@ -134,6 +134,9 @@ class TableRecipe(Recipe):
     claims: Several[Claim]
     perturbations: tuple[str, ...] = ()
     """Columns of the table in place of the test sets, of which each then holds the mean; name:value,..."""
+    fpr: Share = 0.0
+    """Above 0, accuracies are measured at the threshold that this share of a head's real validation pictures may pass,
+    as a verdict is given, and not at 0.5."""
     axis: str = ""
     """Of the curves that are drawn beside a table whose rows are named "LINE, LEVEL": what a level counts."""
     candidates: tuple[Column, ...] = ()
@@ -143,6 +146,8 @@ class TableRecipe(Recipe):
         for metric in (*self.metrics, *(claim.metric for claim in self.claims)):
             if metric not in NAMES:
                 raise ValueError(f"metric {metric!r}; expected one of {NAMES}")
+        if self.fpr and self.candidates:
+            raise ValueError(f"fpr is {self.fpr:g}, expected none in a table with candidates")
         self._check_rows()
         self._check_claims()
 

@@ -74,7 +74,13 @@ def make(context: BuildContext) -> dict[str, float]:
 
 
 def train(context: BuildContext, plan: Plan) -> dict[str, float]:
-    """Train on the latents of scenes, save the pipeline, and judge drawn scenes by the captioner."""
+    """Train and save the pipeline, and judge drawn scenes by the captioner."""
+    pipeline = fit(context, plan)
+    return agreement(context, lambda captions, seeds: draw(pipeline, captions, seeds))
+
+
+def fit(context: BuildContext, plan: Plan) -> StableDiffusionPipeline:
+    """Train on the latents of scenes, and save the pipeline."""
     torch.manual_seed(plan.seed)
     scenes, noising = context.scenes(), scheduler(plan.noise)
     autoencoder = AutoencoderKL.from_pretrained(context.model(plan.autoencoder)).eval()
@@ -106,7 +112,7 @@ def train(context: BuildContext, plan: Plan) -> dict[str, float]:
         requires_safety_checker=False,
     )
     pipeline.save_pretrained(context.model(plan.name))
-    return agreement(context, lambda captions, seeds: draw(pipeline, captions, seeds))
+    return pipeline
 
 
 def draw(pipeline: StableDiffusionPipeline, captions: list[str], seeds: list[int]) -> Pictures:

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from unprompt.detectors import ATTRIBUTORS, EVERY
 from unprompt.errors import SuiteError
-from unprompt.evaluation import HeadScores, RecipeRow, TableRecipe
+from unprompt.evaluation import HeadScores, RecipeRow, TableRecipe, fit_thresholds
 from unprompt.generators import canonical_name
 from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.specs import MethodTable, Spec
@@ -58,8 +58,9 @@ class Bench:
         """
         views = self._stacked_views if row.stack else self._own_views
         for without in self.selection.left_out(row):
+            threshold = self._threshold(recipe, row, seed, without) if recipe.fpr else 0.5
             for chain, found in views(recipe, row, seed, without):
-                yield chain, {name: replace(one, only=without) for name, one in found.items()}
+                yield chain, {name: replace(one, only=without, threshold=threshold) for name, one in found.items()}
 
     def _own_views(
         self, recipe: TableRecipe, row: RecipeRow, seed: int, without: str
@@ -80,6 +81,13 @@ class Bench:
         held = [one.scores("", "validation")[""] for one in cells]
         for chain in ("", *recipe.perturbations):
             yield chain, {"": stacked(held, [one.scores(chain)[""] for one in cells])}
+
+    def _threshold(self, recipe: TableRecipe, row: RecipeRow, seed: int, without: str) -> float:
+        """The probability that the recipe's share of the row's real validation pictures may pass."""
+        members = [one for one in recipe.rows if one.name in (row.stack or (row.name,))]
+        held = [HeadCell(self, one, seed, (), without).scores("", "validation")[""] for one in members]
+        said = stacked(held, held) if row.stack else held[0]
+        return fit_thresholds(said.labels, said.probabilities, recipe.fpr).upper
 
 
 @dataclass(frozen=True)
