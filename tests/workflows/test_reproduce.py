@@ -143,7 +143,7 @@ def test_a_wrong_recipe_is_told(tmp_path: Path) -> None:
         (
             'loader = "genimage"',
             'lodaer = "genimage"',
-            "recipe mine: lodaer is unknown, expected one of axis, candidates, claims, columns, loader",
+            "recipe mine: lodaer is unknown, expected one of axis, candidates, claims, columns, fpr, loader",
         ),
         ('method = "sare"', 'method = "sear"', "SARE: no method 'sear' among sare, semgir"),
         ('plus = [{ row = "SARE" }]', 'plus = [{ row = "SERA" }]', "claims 0: no row 'SERA' among GramNet, "),
