@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from unprompt.errors import DataError
 from unprompt.evaluation import HeadScores, fit_thresholds
 from unprompt.workflows.laboratory.scoring import read_scores
-from unprompt.workflows.laboratory.stacking import stacked
+from unprompt.workflows.laboratory.stacking import stacked, stacked_by_fold
 from unprompt.workflows.planning.recipe_files import recipe
 from unprompt.workflows.reproduce import reproduce
 
@@ -76,18 +77,24 @@ def test_weights_are_those_of_another_librarys_logistic_regression() -> None:
 def test_pictures_that_a_member_lacks_are_left_out_and_order_does_not_count() -> None:
     held, (first, second) = [scores(1, 60, 0.6), scores(2, 60, 0.2)], (scores(3, 40, 0.6), scores(4, 40, 0.2))
     turned = range(29, -1, -1)
-    part = HeadScores(
-        *([column[one] for one in turned] for column in (second.labels, second.generators, second.pixels)),
-        second.probabilities[list(turned)],
-        second.raw[list(turned)],
-        failed=10,
-    )
-    whole, found = stacked(held, [first, second]), stacked(held, [first, part])
+    fewer = replace(second.subset(turned), failed=10)
+    whole, found = stacked(held, [first, second]), stacked(held, [first, fewer])
     np.testing.assert_allclose(found.probabilities, whole.probabilities[:30])
     assert (found.pixels, found.failed) == (first.pixels[:30], 10)
     other = HeadScores([0, 1], ["", ""], ["x", "y"], np.array([0.25, 0.75]), np.array([0.25, 0.75]))
     with pytest.raises(DataError, match="the members of this stack have no picture in common"):
         stacked(held, [first, other])
+
+
+def test_of_the_pictures_themselves_each_is_left_out_with_its_fold() -> None:
+    held = [scores(1, 60, 0.6), scores(2, 60, 0.2)]
+    found = stacked_by_fold(held)
+    assert (found.labels, found.pixels) == (held[0].labels, held[0].pixels)
+    for fold in range(5):
+        own = [place for place, pixels in enumerate(found.pixels) if int(pixels, 16) % 5 == fold]
+        others = [place for place in range(60) if place not in own]
+        expected = stacked([one.subset(others) for one in held], [one.subset(own) for one in held])
+        np.testing.assert_allclose(found.probabilities[own], expected.probabilities)
 
 
 def test_a_sure_member_leaves_finite_numbers() -> None:
@@ -117,7 +124,7 @@ def test_accuracies_are_those_at_the_thresholds_of_a_promise(tmp_path: Path) -> 
 
     held, said = read("validation"), read("test")
     expected = dict(zip(("trivial-energy", "trivial-thumbnail"), map(rates, held, said), strict=True))
-    expected["panel"] = rates(stacked(held, held), stacked(held, said))
+    expected["panel"] = rates(stacked_by_fold(held), stacked(held, said))
     measured = {(row.method, row.metric): row.value for row in found.rows if row.generator == "painted"}
     for method, numbers in expected.items():
         for metric, value in numbers.items():

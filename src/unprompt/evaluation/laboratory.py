@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -45,6 +45,17 @@ class HeadScores:
     """The generator that the head is asked about, against its real pictures; empty = all."""
     threshold: float = 0.5
     """The probability above which the head says yes."""
+
+    def subset(self, places: Sequence[int]) -> HeadScores:
+        """Of some of the pictures, in the order of ``places``."""
+        return replace(
+            self,
+            labels=[self.labels[one] for one in places],
+            generators=[self.generators[one] for one in places],
+            pixels=[self.pixels[one] for one in places],
+            probabilities=self.probabilities[list(places)],
+            raw=self.raw[list(places)],
+        )
 
 
 Views: TypeAlias = Mapping[str, HeadScores]

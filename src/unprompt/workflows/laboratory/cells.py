@@ -29,7 +29,7 @@ from unprompt.types import REAL, Sample, Split
 from unprompt.workflows.data.perturbed import perturbed_store
 from unprompt.workflows.extract import extract
 from unprompt.workflows.laboratory.scoring import Head, open_head, read_scores, scores_of, write_scores
-from unprompt.workflows.laboratory.stacking import stacked
+from unprompt.workflows.laboratory.stacking import stacked, stacked_by_fold
 from unprompt.workflows.planning.recipes import RecipeSamples
 from unprompt.workflows.train import train
 
@@ -86,7 +86,7 @@ class Bench:
         """The probability that the recipe's share of the row's real validation pictures may pass."""
         members = [one for one in recipe.rows if one.name in (row.stack or (row.name,))]
         held = [HeadCell(self, one, seed, (), without).scores("", "validation")[""] for one in members]
-        said = stacked(held, held) if row.stack else held[0]
+        said = stacked_by_fold(held) if row.stack else held[0]
         return fit_thresholds(said.labels, said.probabilities, recipe.fpr).upper
 
 

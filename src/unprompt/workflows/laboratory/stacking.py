@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -14,6 +15,7 @@ from unprompt.detectors.options import ClosedFormOptions
 from unprompt.errors import DataError
 from unprompt.evaluation import HeadScores
 from unprompt.evaluation.laboratory import shared_places
+from unprompt.workflows.fitting.calibration import FOLDS
 
 SURE: Final = 1e-9
 """No probability is taken to be nearer to 0 or 1, so that its logit is finite."""
@@ -26,11 +28,26 @@ def stacked(held: Sequence[HeadScores], asked: Sequence[HeadScores]) -> HeadScor
     """
     labels, features, _ = _joined(held)
     weights, bias = logistic(features, labels, ClosedFormOptions().l2)
-    labels, features, kept = _joined(asked)
-    probabilities = expit(features @ weights + bias)
-    generators, pixels = ([column[one] for one in kept] for column in (asked[0].generators, asked[0].pixels))
-    failed = max(one.failed for one in asked)
-    return HeadScores(labels, generators, pixels, probabilities, probabilities, failed)
+    _, features, kept = _joined(asked)
+    return _scored(asked, kept, features @ weights + bias)
+
+
+def stacked_by_fold(held: Sequence[HeadScores]) -> HeadScores:
+    """Of the validation pictures themselves, each by weights that were learned without its fold, as a panel's are."""
+    labels, features, kept = _joined(held)
+    truth, odds = np.asarray(labels), np.empty(len(labels))
+    folds = np.asarray([int(held[0].pixels[one][-8:], 16) % FOLDS for one in kept])
+    for fold in np.unique(folds):
+        out = folds == fold
+        weights, bias = logistic(features[~out], truth[~out], ClosedFormOptions().l2)
+        odds[out] = features[out] @ weights + bias
+    return _scored(held, kept, odds)
+
+
+def _scored(members: Sequence[HeadScores], kept: Sequence[int], odds: npt.NDArray[np.float64]) -> HeadScores:
+    """The kept pictures of the first member, with the odds of the stack."""
+    probabilities, failed = expit(odds), max(one.failed for one in members)
+    return replace(members[0].subset(kept), probabilities=probabilities, raw=probabilities, failed=failed)
 
 
 def _joined(members: Sequence[HeadScores]) -> tuple[list[int], npt.NDArray[np.float64], list[int]]:
