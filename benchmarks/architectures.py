@@ -77,7 +77,8 @@ def save_blip2(folder: Path) -> None:
     config = Blip2Config(text_config=text, image_token_index=50265)
     specials = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3}
     names = dict(zip(("bos_token", "pad_token", "eos_token", "unk_token"), specials, strict=True))
-    tokenizer = GPT2Tokenizer(*_bytes_and_words(50265, "Ġ", "", specials), **names)
+    vocabulary, merges = _bytes_and_words(50265, "Ġ", "", specials)
+    tokenizer = GPT2Tokenizer(vocabulary, merges, **names)  # type: ignore[arg-type]  # merges are pairs, not texts
     tokenizer.add_tokens(["<image>"], special_tokens=True)
     model = Blip2ForConditionalGeneration(config)
     torch.nn.init.normal_(model.query_tokens, std=0.02)  # They start at nought, where all pictures look alike.
@@ -223,4 +224,5 @@ def _bytes_and_words(
 
 def _clip_tokenizer() -> CLIPTokenizer:
     specials = {"<|startoftext|>": 49406, "<|endoftext|>": 49407}
-    return CLIPTokenizer(*_bytes_and_words(49408, "", "</w>", specials), model_max_length=77)
+    vocabulary, merges = _bytes_and_words(49408, "", "</w>", specials)
+    return CLIPTokenizer(vocabulary, merges, model_max_length=77)  # type: ignore[arg-type]  # merges are pairs

@@ -34,7 +34,7 @@ def scene(width: int, height: int, seed: int) -> RGB:
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)
     noise = rng.normal(0, 4, (height, width, 3)).astype(np.float32)
-    return np.clip(resize(coarse, width, height) + noise, 0, 255).astype(np.uint8)
+    return (resize(coarse, width, height) + noise).clip(0, 255).astype(np.uint8)
 
 
 def written(folder: Path, width: int, height: int) -> dict[str, list[Path]]:

@@ -161,8 +161,8 @@ def steps(method: str, store: Store, suite: Path, head: Path) -> dict[str, Calla
     return {
         "disk": lambda: read_disk(store),
         "read": lambda: read_all(store, Suite.load(suite), extractor),
-        "train": lambda: train(method, evidence=store.root, out=head, suite=suite, options=options),
-        "evaluate": lambda: evaluate(head, evidence=store.root, suite=suite, repeats=0),
+        "train": lambda: train(method, evidence=str(store.root), out=head, suite=suite, options=options),
+        "evaluate": lambda: evaluate(head, evidence=str(store.root), suite=suite, repeats=0),
     }
 
 

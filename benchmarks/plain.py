@@ -7,48 +7,53 @@ the same.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 
 from unprompt.images import cut_out
 from unprompt.instruments import Suite
+from unprompt.instruments.base import Vectors
+from unprompt.instruments.blip import BlipCaptioner
+from unprompt.instruments.clip import ClipEncoder
 from unprompt.instruments.phrases import noun_phrases
-from unprompt.instruments.stable_diffusion import pad_edges
+from unprompt.instruments.stable_diffusion import StableDiffusion, pad_edges
 from unprompt.types import RGB, Box, Picture
 
 
 class PlainScript:
-    """One picture at a time, float32."""
+    """One picture at a time, float32, by a suite of BLIP or BLIP-2, CLIP and Stable Diffusion."""
 
     def __init__(self, suite: Suite) -> None:
+        self.captioner = cast(BlipCaptioner, suite.captioner)
+        self.encoder = cast(ClipEncoder, suite.encoder)
+        self.diffusion = cast(StableDiffusion, suite.diffusion)
         self.suite = suite
 
     def caption(self, picture: Picture) -> str:
         """Greedy, by ``generate``."""
-        captioner = self.suite.captioner.load()
+        captioner = self.captioner.load()
         pixels = captioner._normalise.whole([picture.rgb]).to(captioner.device)
         ids = captioner.model.generate(pixel_values=pixels, generation_config=captioner._search)
         text = captioner._tokenizer.decode(ids[0, captioner._start :], skip_special_tokens=True).strip()
         return text or captioner.fallback
 
     def picture_vector(self, rgb: RGB) -> Any:
-        encoder = self.suite.encoder.load()
+        encoder = self.encoder.load()
         pixels = encoder._normalise.cropped([rgb]).to(encoder.device)
         return _row(encoder.model.get_image_features(pixel_values=pixels))
 
     def text_vector(self, text: str) -> Any:
-        encoder = self.suite.encoder
-        ids, mask = (one.to(encoder.device) for one in encoder.tokens([text]))
-        return _row(encoder.model.get_text_features(ids, attention_mask=mask))
+        ids, mask = (one.to(self.encoder.device) for one in self.encoder.tokens([text]))
+        return _row(self.encoder.model.get_text_features(ids, attention_mask=mask))
 
     def boxes(self, picture: Picture, caption: str) -> tuple[Box, ...]:
         return self.suite.grounder.ground([picture.rgb], [noun_phrases(caption)])[0]
 
     def reconstruction(self, picture: Picture, caption: str) -> RGB:
         """img2img by diffusers' pipeline, from a prompt in words."""
-        diffusion = self.suite.diffusion.load()
+        diffusion = self.diffusion.load()
         chosen, own = diffusion.sampling, diffusion.prepare(picture.rgb)
         pixels = pad_edges(own, diffusion._multiple).transpose(2, 0, 1)[None].astype(np.float32) / 255
         drawn = diffusion._img2img(
@@ -64,7 +69,7 @@ class PlainScript:
 
     def regeneration(self, picture: Picture, caption: str) -> RGB:
         """text2img by diffusers' pipeline."""
-        diffusion = self.suite.diffusion.load()
+        diffusion = self.diffusion.load()
         drawn = diffusion._text2img(
             prompt=caption,
             num_inference_steps=diffusion.sampling.steps,
@@ -97,5 +102,5 @@ def _row(features: Any) -> Any:
     return getattr(features, "pooler_output", features)[0].float().cpu().numpy()
 
 
-def _bytes(drawn: Any) -> RGB:
+def _bytes(drawn: Vectors) -> RGB:
     return (drawn * 255).round().astype(np.uint8)

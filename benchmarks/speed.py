@@ -27,7 +27,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -37,6 +37,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import unprompt
 from unprompt.detectors import METHODS
+from unprompt.evidence.alignment import AlignmentExtractor
+from unprompt.evidence.base import Extractor
 from unprompt.evidence.joint import JointExtractor
 from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import read
@@ -88,20 +90,23 @@ def works(suite: Suite) -> Iterator[Work]:
     """The instruments, and the evidence of each method and of several together."""
     script = PlainScript(suite)
 
+    def evidence_of(method: str) -> Extractor[Any]:
+        return METHODS[method].evidence_of(METHODS[method].fitting_options(suite))
+
     def made(*methods: str) -> Callable[[Sequence[Picture]], list[list[Any]]]:
-        extractors = {name: METHODS[name].evidence_of(METHODS[name].fitting_options(suite)) for name in methods}
+        extractors = {name: evidence_of(name) for name in methods}
 
         def extract(pictures: Sequence[Picture]) -> list[list[Any]]:
-            suite.diffusion.load()._read.cache_clear()
+            script.diffusion.load()._read.cache_clear()
             rows = JointExtractor(extractors).extract(ProductCache(pictures, suite))
             return [[part for name in methods for part in parts(name, row.by_method[name])] for row in rows]
 
         return extract
 
-    asked = {name: METHODS[name].evidence_of(METHODS[name].fitting_options(suite)) for name in ("tidy", "item")}
+    objects = {name: cast(AlignmentExtractor, evidence_of(name)).objects for name in ("tidy", "item")}
     own: dict[str, Callable[[Picture], list[Any]]] = {
-        "tidy": lambda one: script.alignment(one, asked["tidy"].objects),
-        "item": lambda one: script.alignment(one, asked["item"].objects),
+        "tidy": lambda one: script.alignment(one, objects["tidy"]),
+        "item": lambda one: script.alignment(one, objects["item"]),
         "sare": script.sare,
         "semgir": script.semgir,
     }
@@ -167,9 +172,14 @@ def measure(work: Work, pictures: Sequence[Picture], rounds: int, device: torch.
         ours.append(timed(lambda: work.ours(pictures), device))
         plain.append(timed(lambda: [work.plain(one) for one in pictures], device))
         check_equal(work.name, ours[-1][2], plain[-1][2])
-    medians = [statistics.median(one[place] for one in side) for side in (ours, plain) for place in (0, 1)]
-    spent = medians[0] if device.type == "cuda" else medians[1]
-    return Row(work.name, len(pictures), *medians, tflop, tflop / spent / peak)
+    seconds, processor = medians(ours)
+    share = tflop / (seconds if device.type == "cuda" else processor) / peak
+    return Row(work.name, len(pictures), seconds, processor, *medians(plain), tflop, share)
+
+
+def medians(rounds: Sequence[tuple[Any, ...]]) -> tuple[float, float]:
+    """Of their seconds, and of their processor seconds."""
+    return statistics.median(one[0] for one in rounds), statistics.median(one[1] for one in rounds)
 
 
 def matrix_peak(dtype: torch.dtype, device: torch.device) -> float:
@@ -183,7 +193,7 @@ def detected(name: str, paths: Sequence[Path], rounds: int, device: str, **optio
     found = [timed(lambda: list(detector.predict(paths)), torch.device("cpu")) for _ in range(rounds)]
     if failed := [row.error for row in found[0][2] if row.status != "ok"]:
         sys.exit(f"{name}: {failed[0]}")
-    return Row(name, len(paths), *(statistics.median(one[place] for one in found) for place in (0, 1)))
+    return Row(name, len(paths), *medians(found))
 
 
 def first_verdict(name: str, path: Path, rounds: int) -> Row:
@@ -198,15 +208,15 @@ def first_verdict(name: str, path: Path, rounds: int) -> Row:
         if process.returncode:
             sys.exit(f"{name}: detect ended with exit code {process.returncode}")
         found.append((time.perf_counter() - began, usage.ru_utime + usage.ru_stime))
-    return Row(name, 1, *(statistics.median(one[place] for one in found) for place in (0, 1)))
+    return Row(name, 1, *medians(found))
 
 
 def photographs(folder: Path | None) -> list[Path]:
     """Those of a folder, else those that scikit-image bundles."""
     if folder is None:
-        import skimage
+        from skimage.data import data_dir
 
-        return [Path(skimage.data_dir, name) for name in ("chelsea.png", "coffee.png", "rocket.jpg")]
+        return [Path(data_dir, name) for name in ("chelsea.png", "coffee.png", "rocket.jpg")]
     return sorted(one for one in folder.rglob("*") if one.is_file())
 
 

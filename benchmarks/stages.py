@@ -52,7 +52,8 @@ class Costs:
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
         self.path, self.settings = path, dict(settings)
-        stored = json.loads(path.read_text("utf-8")) if path.is_file() else {"settings": self.settings, "costs": []}
+        empty: dict[str, Any] = {"settings": self.settings, "costs": []}
+        stored = json.loads(path.read_text("utf-8")) if path.is_file() else empty
         self._rows = {(one["method"], one["stage"]): Cost(**one) for one in stored["costs"]}
         if stored["settings"] != self.settings:
             sys.exit(

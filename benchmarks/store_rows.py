@@ -97,10 +97,11 @@ def measured(work: Callable[[], object]) -> Cost:
 
 def fill(store: Store) -> str:
     """Sample rows of every shard, and products of nearly all; a table's files are one file under many names."""
-    (store.root / "samples").mkdir()
+    samples = Path(str(store.root), "samples")
+    samples.mkdir()
     for shard in store.shards():
         table = sample_rows(shard, pictures(shard))
-        pq.write_table(table.cast(SAMPLES), store.root / "samples" / shard_file(shard.index), write_page_checksum=True)
+        pq.write_table(table.cast(SAMPLES), samples / shard_file(shard.index), write_page_checksum=True)
     names = [f"{number:064x}" for number in range(32)]
     captions, vectors = [Caption("a ball")] * 32, np.zeros((32, 64), np.float32)
     tables = [store.product_table(recipe) for recipe in RECIPES]
@@ -109,7 +110,7 @@ def fill(store: Store) -> str:
     for one in tables:
         for number in store.shards().numbers:
             if number % ABSENT and number != 1:
-                os.link(one.folder / shard_file(1), one.folder / shard_file(number))
+                os.link(str(one.folder / shard_file(1)), str(one.folder / shard_file(number)))
     roles = {recipe.kind: recipe.name for recipe in RECIPES}
     store.write_view(EvidenceView("tidy", 1, {}, "none", roles))
     return f"{len(store.shards())} shards"
@@ -126,10 +127,16 @@ def pictures(shard: Shard) -> list[Picture]:
 
 
 def steps(store: Store, rows: int) -> dict[str, Callable[[], object]]:
-    """What is measured, by name."""
+    """What is measured, by name, and between the first planning and the others what fills the store."""
     names = [recipe.name for recipe in RECIPES]
+
+    def plan() -> str:
+        return f"{len(store.plan(Index(rows)))} shards"
+
     return {
-        "again": lambda: f"{len(store.plan(Index(rows)))} shards",
+        "plan": plan,
+        "filled": lambda: fill(store),
+        "again": plan,
         "missing": lambda: f"{len(store.missing(store.shards().numbers, names))} shards",
         "ls": lambda: f"{Contents.of(store).products[0].missing} shards",
         "samples": lambda: f"{sum(table.num_rows for _, table in store.current())} rows",
@@ -158,12 +165,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         for rows in chosen.rows:
             store = Store((chosen.folder or Path(temporary)) / str(rows))
-            first = {"plan": lambda store=store, rows=rows: f"{len(store.plan(Index(rows)))} shards"}
-            for name, step in {**first, "": lambda store=store: fill(store), **steps(store, rows)}.items():
+            for name, step in steps(store, rows).items():
                 cost = measured(step)
-                if name:
+                if name != "filled":
                     costs.setdefault(name, []).append(cost)
-                print(f"{rows} {name or 'filled'}: {cost}", file=sys.stderr, flush=True)
+                print(f"{rows} {name}: {cost}", file=sys.stderr, flush=True)
     table(costs, chosen.rows)
     listing = [costs[name] for name in ("again", "missing")]
     quick = sum(found[-1].processor for found in listing) < MINUTE
