@@ -43,8 +43,8 @@ def test_a_device_that_gains_nothing_loads_nothing(
     on_a_device(monkeypatch)
     monkeypatch.setattr(Instrument, "load", lambda self: pytest.fail(f"{self!r} was loaded"))
     assert Suite.load(fake, dtype="auto").dtype == "float32"
-    assert caplog.messages[0].startswith(f"--dtype auto is float32 for the suite fake on {processor_name()}")
-    assert caplog.messages[0].endswith(": bfloat16 1.4, float16 0.1 times as fast, expected 1.5")
+    assert caplog.messages[-1].startswith(f"--dtype auto is float32 for the suite fake on {processor_name()}")
+    assert caplog.messages[-1].endswith(": bfloat16 1.4, float16 0.1 times as fast, expected 1.5")
 
 
 def test_the_lower_one_where_no_model_notices_it(fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,6 +102,28 @@ def test_a_second_start_measures_nothing(fake: Path, tmp_path: Path, monkeypatch
         for damaged in (cache_folder() / "precision").iterdir():
             damaged.write_text(text, "utf-8")
         assert newly_compared() == 2
+
+
+def test_what_is_measured_is_told_before(
+    fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, once = with_roles(fake, tmp_path, "perceptual"), "on Tesla 9, once: later runs take what is found"
+    both = ("the speed of each dtype", "the suite's perceptual in bfloat16 against float32")
+    told = [f"--dtype auto measures {what} {once}" for what in both]
+
+    def compared(one: Instrument) -> list[str | Numbers]:
+        assert caplog.messages[-1] == told[-1]
+        return answers(one)
+
+    def newly_told() -> list[str]:
+        caplog.clear()
+        Suite.load(folder, dtype="auto")
+        return [line for line in caplog.messages if "measures" in line]
+
+    on_a_device(monkeypatch, bfloat16=10.0)
+    monkeypatch.setattr(precision, "device_name", lambda device: "Tesla 9")
+    monkeypatch.setattr(precision, "answers", compared)
+    assert (newly_told(), newly_told()) == (told, [])
 
 
 def test_without_models_nothing_is_said_of_them(

@@ -56,7 +56,7 @@ def measured_dtype(manifest: Manifest, device: str) -> str:
 
 def _choice(manifest: Manifest, device: torch.device, machine: Sequence[str]) -> tuple[str, str]:
     try:
-        gains = _kept(machine, LOWER, lambda: _gains(device))
+        gains = _kept("the speed of each dtype", machine, LOWER, lambda: _gains(device))
     except RuntimeError as error:  # Its memory is full, or this torch cannot multiply some of them there.
         return "float32", f"its speed cannot be measured ({error})"
     reasons = [f"bfloat16 {gains['bfloat16']:.2g}, float16 {gains['float16']:.2g} times as fast, expected {FASTER}"]
@@ -102,7 +102,8 @@ def _failing(
         card = Suite(manifest, device, dtype).of(method).card(role)
         key = [*machine, card.kind, card.digest, card.parameters]
         try:
-            found = _kept(key, ("median", "low"), partial(_compared, manifest, device, dtype, method, role))
+            compare = partial(_compared, manifest, device, dtype, method, role)
+            found = _kept(f"the suite's {role} in {dtype} against float32", key, ("median", "low"), compare)
         except (RuntimeError, OptionError) as error:  # No such operation there, or no memory for both.
             yield f"{role} cannot be compared in {dtype} ({str(error)[:200]}), name a --dtype to have it all the same"
             continue
@@ -122,14 +123,18 @@ def _compared(manifest: Manifest, device: str, dtype: str, method: str, role: st
 
 
 def _kept(
-    key: Sequence[object], names: Sequence[str], measure: Callable[[], Mapping[str, float]]
+    what: str, key: Sequence[object], names: Sequence[str], measure: Callable[[], Mapping[str, float]]
 ) -> Mapping[str, float]:
-    """The numbers of these names that the cache folder has under this key, else those that are measured and kept."""
+    """The numbers of these names that the cache folder has under this key, else those that are measured and kept.
+
+    The key begins with the device's name; ``what`` is told before it is measured.
+    """
     with suppress(KeyError, ValueError, TypeError):
         found = noted(NOTES, key)["found"]
         kept = {name: float(found[name]) for name in names}
         if all(map(math.isfinite, kept.values())):
             return kept
+    log.info(f"--dtype auto measures {what} on {key[0]}, once: later runs take what is found")
     measured = measure()
     try:
         note(NOTES, key, {"found": measured})
