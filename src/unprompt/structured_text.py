@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
 import re
 import tomllib
 from collections.abc import Iterator
@@ -71,6 +72,15 @@ def parse_value(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError:
         return text
+
+
+def is_scalar(value: object) -> bool:
+    """Whether it is a text, a finite number or a truth value.
+
+    >>> is_scalar("adam"), is_scalar(1e999), is_scalar(None)
+    (True, False, False)
+    """
+    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def parse_object(text: str) -> dict[str, Any]:

@@ -400,6 +400,16 @@ def test_a_parameter_of_which_model() -> None:
     assert "--instrument is 'diffusion.strength=0.3', expected --suite beside it" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("pair", "told"),
+    [("diffusion.reuse=1.5", "reuse is 1.5, expected"), ("diffusion.reuse=0", "reuse must be 1, which")],
+)
+def test_a_wrong_value_of_a_parameter_is_wrong_usage(pair: str, told: str) -> None:
+    picture = str(Path(unprompt.__file__).parents[2] / "examples/pictures")
+    result = run("detect", picture, "--suite", "miniature", "--method", "sare", "--instrument", pair)
+    assert (result.exit_code, told in result.stderr) == (2, True)
+
+
 def test_train_takes_several_folders(put: Put) -> None:
     stand = put("train", Path("c"))
     done = run("train", "panel", "--evidence", "a", "--evidence", "b", "--out", "c", "--seed", "3", "--half")

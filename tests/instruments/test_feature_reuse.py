@@ -91,7 +91,7 @@ def test_a_picture_does_not_depend_on_its_batch(fake: Path, pictures: list[RGB])
 
 
 def test_what_cannot_be_reused(fake: Path) -> None:
-    with pytest.raises(OptionError, match="reuse must be at least 1, which is none, got 0"):
+    with pytest.raises(OptionError, match="reuse must be 1, which reuses nothing, or more, got 0"):
         built(fake, reuse=0)
     with pytest.raises(OptionError, match="compiler is 'eager' and reuse is 2, expected one of them"):
         built(fake, reuse=2, compiler="eager")

@@ -55,13 +55,46 @@ def test_no_pair(pair: str) -> None:
         with_overrides("miniature", [pair])
 
 
+@pytest.mark.parametrize("value", ["1e999", "NaN", "null", "{}"])
+def test_no_value_of_a_parameter(value: str) -> None:
+    told = rf"--instrument is 'diffusion.strength={value}', expected a text, a finite number, true or false after ="
+    with pytest.raises(OptionError, match=told):
+        with_overrides("miniature", [f"diffusion.strength={value}"])
+
+
 def test_a_value_that_a_name_cannot_hold() -> None:
     with pytest.raises(OptionError, match=r"'captioner.prompt=a,b', whose value holds ','"):
         with_overrides("miniature", ["captioner.prompt=a,b"])
 
 
 def test_a_model_or_a_parameter_that_is_not_there(fake: Path) -> None:
-    with pytest.raises(SuiteError, match=r"suite 'fake' has no 'editor' whose strength could be 1 \(it has: captioner"):
+    with pytest.raises(OptionError, match=r"--instrument editor.strength is 1, expected a model of suite 'fake': capt"):
         Manifest.read(f"{fake}[editor.strength=1]")
-    with pytest.raises(SuiteError, match=r"at \[instruments.diffusion\]: unknown parameter 'power'"):
+    with pytest.raises(OptionError, match=r"expected a model of suite 'paper': .*, methods.semgir.instruments.encoder"):
+        Manifest.read("paper[editor.strength=1]")
+    with pytest.raises(OptionError, match=r"diffusion.power is 1, expected a parameter of StableDiffusion: strength,"):
         Suite.load(f"{fake}[diffusion.power=1]").card("diffusion")
+
+
+@pytest.mark.parametrize(
+    ("pair", "told"),
+    [
+        ("diffusion.reuse=1.5", "--instrument diffusion.reuse is 1.5, expected a whole number"),
+        ("diffusion.reuse=true", "--instrument diffusion.reuse is True, expected a whole number"),
+        ("diffusion.strength=much", "--instrument diffusion.strength is 'much', expected a number"),
+        ("diffusion.tiling=1", "--instrument diffusion.tiling is 1, expected true or false"),
+        ("diffusion.solver=1", "--instrument diffusion.solver is 1, expected a text"),
+        ("generators.sibling.steps=0.5", "--instrument generators.sibling.steps is 0.5, expected a whole number"),
+        ("diffusion.reuse=0", "reuse must be 1, which reuses nothing, or more, got 0"),
+    ],
+)
+def test_a_wrong_value_is_wrong_usage(fake: Path, pair: str, told: str) -> None:
+    with pytest.raises(OptionError, match=rf"^{told}$"):
+        Suite.load(f"{fake}[{pair}]").card(pair.partition("=")[0].rpartition(".")[0])
+
+
+def test_a_lane_with_a_wrong_parameter_is_a_wrong_file(fake: Path, tmp_path: Path) -> None:
+    file = tmp_path / "suite.toml"
+    file.write_text('[lanes.fast]\nparameters = { "editor.strength" = 1 }\n', "utf-8")
+    with pytest.raises(SuiteError, match=r"suite.toml: editor.strength is 1, expected a model of suite '.*': none"):
+        Manifest.read(f"{file}[lane=fast]")

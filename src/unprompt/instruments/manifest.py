@@ -53,7 +53,7 @@ from typing import Annotated, Any
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from unprompt.errors import MissingHead, MissingWeights, SuiteError
+from unprompt.errors import MissingHead, MissingWeights, OptionError, SuiteError, UnpromptError
 from unprompt.generators import canonical_name, is_known
 from unprompt.instruments.cache import cache_folder, url_folder
 from unprompt.instruments.cards import Origin, lacking
@@ -107,17 +107,25 @@ class Manifest:
         return parse(file_of(name if changed else name_or_path)).with_parameters(changed)
 
     def with_parameters(self, changed: Mapping[str, Any]) -> Manifest:
-        """The same with some parameters exchanged, by PLACE.PARAMETER; SuiteError for a place that it has not.
+        """The same with some parameters exchanged, by PLACE.PARAMETER; OptionError for a place that it has not.
 
-        ``lane`` exchanges those of a lane, unless they are named themselves.
+        ``lane`` exchanges those of a lane, unless they are named themselves; SuiteError for a place of theirs.
         """
         self.lane_of(str(changed.get(LANE, EXACT)))
-        manifest = self
+        told = {name: value for name, value in changed.items() if (name, value) != (LANE, EXACT)}
+        manifest = replace(self, changed={**self.changed, **told})
         for name, value in self.exchanged(changed).items():
             place, _, parameter = name.rpartition(".")
+            if not self.has_place(place):
+                raise manifest.misfit(name, value, f"a model of suite {self.name!r}: {self._places() or 'none'}")
             manifest = manifest._with_parameter(place, parameter, value)
-        told = {name: value for name, value in changed.items() if (name, value) != (LANE, EXACT)}
-        return replace(manifest, changed={**self.changed, **told})
+        return manifest
+
+    def misfit(self, name: str, value: Any, expected: str) -> UnpromptError:
+        """For a wrong PLACE.PARAMETER: an OptionError where it was exchanged inline, else a SuiteError."""
+        if name in self.changed:
+            return OptionError(f"--instrument {name} is {value!r}, expected {expected}")
+        return SuiteError(f"suite file {self.file}: {name} is {value!r}, expected {expected}")
 
     def exchanged(self, changed: Mapping[str, Any]) -> Mapping[str, Any]:
         """PLACE.PARAMETER -> value, with those of a lane in place of its name, unless they are named themselves."""
@@ -153,13 +161,6 @@ class Manifest:
 
     def _with_parameter(self, place: str, parameter: str, value: Any) -> Manifest:
         table, own = self._table(place)
-        if own not in table:
-            methods = [f"methods.{name}.instruments.{role}" for name in self.methods for role in self.overrides(name)]
-            places = [*self.instruments, *(f"generators.{name}" for name in self.generators), *methods]
-            raise SuiteError(
-                f"suite {self.name!r} has no {place!r} whose {parameter} could be {value!r} (it has: "
-                f"{', '.join(places) or 'no models'}): name one of these"
-            )
         spec = table[own]
         specs = {**table, own: replace(spec, parameters={**spec.parameters, parameter: value})}
         kind, *names = place.split(".")
@@ -173,6 +174,10 @@ class Manifest:
         """Whether a role, ``generators.NAME`` or ``methods.METHOD.instruments.ROLE`` is filled."""
         table, own = self._table(place)
         return own in table
+
+    def _places(self) -> str:
+        methods = [f"methods.{name}.instruments.{role}" for name in self.methods for role in self.overrides(name)]
+        return ", ".join([*self.instruments, *(f"generators.{name}" for name in self.generators), *methods])
 
     def _table(self, place: str) -> tuple[Mapping[str, Any], str]:
         """The table of the file that a place is in, and its key there."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from unprompt.errors import OptionError
 from unprompt.instruments.lanes import LANE
-from unprompt.structured_text import parse_value
+from unprompt.structured_text import is_scalar, parse_value
 
 _SHAPE: Final = re.compile(r"(?P<suite>[^\[\]]+)\[(?P<pairs>[^\[\]]*)\]")
 
@@ -52,6 +52,8 @@ def _pairs(pairs: Iterable[str]) -> dict[str, Any]:
         if strange := next((one for one in ",[]" if one in value), ""):
             raise OptionError(f"--instrument is {pair!r}, whose value holds {strange!r}: write it into a suite's file")
         values[place] = value if place == LANE else parse_value(value)
+        if not is_scalar(values[place]):
+            raise OptionError(f"--instrument is {pair!r}, expected a text, a finite number, true or false after =")
     return values
 
 

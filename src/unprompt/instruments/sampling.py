@@ -65,7 +65,7 @@ class Sampling:
                 f"{self.guided_above} and {self.guided_below}"
             )
         if self.reuse < 1:
-            raise OptionError(f"reuse must be at least 1, which is none, got {self.reuse}")
+            raise OptionError(f"reuse must be 1, which reuses nothing, or more, got {self.reuse}")
         if self.strength - (share := self.real_steps / self.steps) >= COARSE:
             log.warning(
                 f"strength {self.strength:g} of {self.steps} steps is {self.real_steps} of them, a strength of "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 from importlib import import_module
@@ -12,6 +11,7 @@ from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
 from unprompt.instruments.wheel import Wheel
+from unprompt.structured_text import is_scalar
 from unprompt.validation import CONFIG, Flag, NotNegative
 
 CLASSES = {
@@ -99,7 +99,7 @@ class Spec:
     def __post_init__(self) -> None:
         _known("class", [self.kind], CLASSES)
         for name, value in self.parameters.items():
-            if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
+            if not is_scalar(value):
                 raise ValueError(f"parameter {name} is {value!r:.80}, expected a text, a finite number, true or false")
         if not self.source:
             raise ValueError("expected path, model, url or wheel, got none of them")

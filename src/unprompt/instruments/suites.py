@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from unprompt.instruments.unimodal import TextEncoder, VisionEncoder
 
 
+_WORDS: Final = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 AUTO: Final = "auto"
 """The dtype that is measured: :mod:`unprompt.instruments.precision`."""
 
@@ -237,19 +238,18 @@ class Suite:
     def _class(self, place: str, spec: Spec, interface: str) -> Any:
         """The class that a spec names, known to fit its place and to take its parameters."""
         build = spec.build()
-        where = f"suite file {self.manifest.file}, at [{place}]"
-        if not issubclass(build, expected := imported(interface)):
-            raise SuiteError(f"{where}: class {spec.kind!r} is a {build.__name__}, expected a {expected.__name__}")
+        if not issubclass(build, wanted := imported(interface)):
+            where = f"suite file {self.manifest.file}, at [{place}]"
+            raise SuiteError(f"{where}: class {spec.kind!r} is a {build.__name__}, expected a {wanted.__name__}")
         stated = inspect.signature(build).parameters.values()
         given = ("origin", "device", "dtype", *spec.built_on)
         known = {entry.name: entry.default for entry in stated if entry.name not in given}
         for name, value in spec.parameters.items():
-            if name not in known:
-                raise SuiteError(f"{where}: unknown parameter {name!r}: expected some of {', '.join(known)}")
-            kind = type(known[name])
+            kind = type(known.get(name))
             taken = (int, float) if kind is float else (kind,)
             if not isinstance(value, taken) or (isinstance(value, bool) and kind is not bool):
-                raise SuiteError(f"{where}: {name} must be of type {kind.__name__}, got {value!r}")
+                expected = _WORDS.get(kind, f"a parameter of {build.__name__}: {', '.join(known) or 'none'}")
+                raise self.manifest.misfit(f"{place.removeprefix('instruments.')}.{name}", value, expected)
         return build
 
     def _lacks(self, what: str, name: str, present: tuple[str, ...]) -> SuiteError:
