@@ -1,7 +1,9 @@
 """The words that options choose among. Importing this loads nothing else."""
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
+AUTO: Final = "auto"
+"""Of a suite, a device or a dtype: the choice is made for the user."""
 Split: TypeAlias = Literal["train", "validation", "test"]
 CalibrationMap: TypeAlias = Literal["platt", "isotonic", "temperature"]
 """From a head's logit to a probability."""

@@ -13,12 +13,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers.utils import logging
 
-from unprompt.errors import MissingWeights, SuiteError
+from unprompt.errors import MissingWeights, OptionError, SuiteError
 from unprompt.instruments import Suite
 from unprompt.instruments.base import Instrument
 from unprompt.instruments.cards import Origin
 from unprompt.instruments.clip import ClipEncoder
-from unprompt.instruments.loading import quietly
+from unprompt.instruments.loading import check_dtype, dtype_of, quietly
 from unprompt.types import RGB
 
 ROLES = ["captioner", "encoder", "diffusion", "grounder", "perceptual"]
@@ -33,6 +33,14 @@ def modules(instrument: Instrument) -> list[torch.nn.Module]:
     held = list(vars(instrument).values())
     held += [part for value in held for part in getattr(value, "components", {}).values()]
     return [value for value in held if isinstance(value, torch.nn.Module)]
+
+
+def test_a_dtype_is_named_or_measured() -> None:
+    check_dtype("auto")
+    check_dtype("float16")
+    for check, name in ((dtype_of, "auto"), (check_dtype, "int8")):
+        with pytest.raises(OptionError, match=f"unknown dtype '{name}': expected one of float32, bfloat16, float16"):
+            check(name)
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 import unprompt
+from unprompt.choices import AUTO
 from unprompt.cli.commands import COMMANDS, GROUPS, RESUMED, Command, known_flags
 from unprompt.cli.flags import LIMITS, Workflow, flag_of, settings, signed
 from unprompt.errors import OptionError, Unconfirmed, UnpromptError
@@ -196,7 +197,7 @@ def _overridden(suite: str | None, pairs: list[str], lane: str | None) -> str:
     from unprompt.instruments.lanes import LANE
     from unprompt.instruments.overrides import with_overrides
 
-    if suite is None or (suite == "auto" and pairs):
+    if suite is None or (suite == AUTO and pairs):
         given = f"--instrument is {pairs[0]!r}" if pairs else f"--lane is {lane!r}"
         raise OptionError(f"{given}, expected --suite beside it: name whose model is meant")
     return with_overrides(str(suite), [*pairs, *([f"{LANE}={lane}"] if lane else [])])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Union, get_args, get_orig
 
 import typer
 
+from unprompt.choices import AUTO
 from unprompt.cli.commands import COMMANDS, Command, known_flags
 from unprompt.cli.configuration import Setting, default_map, effective, stated
 from unprompt.cli.flags import flag_of, settings
@@ -83,7 +84,6 @@ def _known(flag: str, given: Any) -> str:
 
 def _check_suite(given: Any) -> None:
     from unprompt.instruments import Manifest
-    from unprompt.workflows.prediction.candidates import AUTO
 
     if given != AUTO:
         Manifest.read(str(given))
@@ -103,7 +103,7 @@ def _check_device(given: Any) -> None:
 
 
 def _check_dtype(given: Any) -> None:
-    from unprompt.instruments.precision import check_dtype
+    from unprompt.instruments.loading import check_dtype
 
     check_dtype(str(given))
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from unprompt.choices import AUTO
 from unprompt.errors import MissingExtra, OptionError, SuiteError, UnpromptError
 from unprompt.instruments.cards import Origin
 
@@ -40,7 +41,7 @@ def quietly() -> Iterator[None]:
 
 def device_of(name: str) -> torch.device:
     """``cpu``, ``cuda``, ``cuda:1``, ``mps``, or ``auto`` = cuda where there is one."""
-    if name == "auto":
+    if name == AUTO:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
@@ -55,6 +56,12 @@ def dtype_of(name: str) -> torch.dtype:
     if name not in DTYPES:
         raise OptionError(f"unknown dtype {name!r}: expected one of {', '.join(DTYPES)}, or of a suite auto")
     return DTYPES[name]
+
+
+def check_dtype(name: str) -> None:
+    """OptionError for what is neither a dtype nor ``auto``, which a suite measures."""
+    if name != AUTO:
+        dtype_of(name)
 
 
 def load_model(build: Any, origin: Origin, device: torch.device, dtype: torch.dtype, part: str = "") -> Any:

@@ -17,11 +17,11 @@ import torch
 
 from unprompt.errors import MissingExtra, MissingWeights, OptionError, StoreError
 from unprompt.instruments.cache import note, noted
-from unprompt.instruments.loading import device_of, dtype_of
+from unprompt.instruments.loading import device_of
 from unprompt.instruments.manifest import Manifest
 from unprompt.instruments.matrix_rate import FASTER, matrix_rates
 from unprompt.instruments.probe import answers, decibels
-from unprompt.instruments.suites import AUTO, Suite
+from unprompt.instruments.suites import Suite
 from unprompt.processors import processor_name
 
 LOWER: Final = ("bfloat16", "float16")
@@ -34,12 +34,6 @@ LOW: Final = 35.0
 """And at their 5th percentile."""
 
 log = logging.getLogger(__name__)
-
-
-def check_dtype(name: str) -> None:
-    """OptionError for what is neither a dtype nor ``auto``."""
-    if name != AUTO:
-        dtype_of(name)
 
 
 def measured_dtype(manifest: Manifest, device: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
+from unprompt.choices import AUTO
 from unprompt.errors import SuiteError
 from unprompt.instruments.cards import Card
 from unprompt.instruments.manifest import Manifest
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 
 _WORDS: Final = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-AUTO: Final = "auto"
-"""The dtype that is measured: :mod:`unprompt.instruments.precision`."""
 
 
 class Suite:

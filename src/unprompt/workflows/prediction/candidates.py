@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from unprompt.choices import AUTO
 from unprompt.errors import SuiteError
 from unprompt.instruments import Manifest, Suite
 from unprompt.instruments.lanes import EXACT, LANE
 from unprompt.instruments.overrides import joined_name, split_name
 
-AUTO: Final = "auto"
 EMBEDDED: Final = ("miniature", "photo")
 """What ``auto`` tries, in this order: each suite's own check decides which pictures are in its distribution."""
 
@@ -23,8 +23,7 @@ def candidate_suites(name: str | Path, method: str, device: str = "cpu", dtype: 
     here.
     """
     if (device, dtype) != ("cpu", "float32"):
-        from unprompt.instruments.loading import device_of  # Here, since they load torch.
-        from unprompt.instruments.precision import check_dtype
+        from unprompt.instruments.loading import check_dtype, device_of  # Here, since they load torch.
 
         device_of(device)
         check_dtype(dtype)
