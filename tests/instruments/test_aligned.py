@@ -222,6 +222,11 @@ def test_a_suite_without_a_tower(folder: Path) -> None:
 def test_maps_that_are_not_there_and_maps_that_are_odd(tmp_path: Path) -> None:
     folder = save_fake_photo(tmp_path)
     config = folder / "encoder" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text("utf-8")), "width": 5}), "utf-8")
+    with pytest.raises(
+        SuiteError, match=r"(?s)model 'encoder' cannot be loaded from .*size mismatch for picture.*Size\(\[5, "
+    ):
+        Suite.load(folder).encoder.load()
     config.write_text(json.dumps({"width": 0, "layers": [0, 2], "patches": [1]}), "utf-8")
     with pytest.raises(SuiteError, match=r"(?s)model 'encoder' cannot be loaded from .*width"):
         _ = Suite.load(folder).encoder

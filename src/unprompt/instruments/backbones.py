@@ -55,9 +55,8 @@ class ResNetBackbone(Backbone):
         if not self._timm:
             self._model = load_model(ResNetModel, self.origin, self.device, self._dtype)
             return
-        weights, network = from_torchvision(read_weights(self.origin.folder, self.origin)), ResNetModel(self._config)
-        self._model = load_part(lambda: filled(network, weights, self.origin), self.origin)
-        self._model.to(self.device, self._dtype)
+        weights = from_torchvision(read_weights(self.origin.folder, self.origin))
+        self._model = filled(ResNetModel(self._config), weights, self.origin).to(self.device, self._dtype)
 
 
 class ConvNextBackbone(Backbone):

@@ -39,8 +39,7 @@ class ResNetClassifier(Discriminator):
         weights = _renamed(read_weights(self.origin.folder, self.origin))
         self._config.num_labels = len(weights.get("classifier.1.bias", [0]))
         network = ResNetForImageClassification(self._config)
-        self._model = load_part(lambda: filled(network, weights, self.origin), self.origin)
-        self._model.to(self.device, self._dtype)
+        self._model = filled(network, weights, self.origin).to(self.device, self._dtype)
 
     def answers(self, pixels: Tensor) -> Tensor:
         logits: Tensor = self.model(pixels).logits

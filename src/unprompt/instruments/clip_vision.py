@@ -10,7 +10,7 @@ import torch
 from unprompt.errors import SuiteError
 from unprompt.instruments.base import Vectors
 from unprompt.instruments.cards import Origin
-from unprompt.instruments.loading import filled, load_part, read_weights
+from unprompt.instruments.loading import filled, read_weights
 from unprompt.instruments.preprocessing import Normaliser
 from unprompt.instruments.unimodal import VisionEncoder, VisualTokens
 from unprompt.instruments.vision_tower import TowerConfig, VisionTower
@@ -32,8 +32,7 @@ class ClipVision(VisionEncoder):
         weights = read_weights(self.origin.folder, self.origin)
         with torch.device("meta"):  # without numbers of its own, which the file's would replace
             empty = VisionTower(self._config)
-        model = load_part(lambda: filled(empty, weights, self.origin), self.origin)
-        self._model = model.to(self.device, self._dtype)
+        self._model = filled(empty, weights, self.origin).to(self.device, self._dtype)
 
     def _look(self, crops: Sequence[RGB], layers: Sequence[int]) -> list[VisualTokens]:
         pixels = self._normalise.cropped(crops).to(self.device, self._dtype)

@@ -125,16 +125,17 @@ def _all_set(model: str, unset: Sequence[str], origin: Origin) -> None:
 
 
 def filled(model: Any, weights: Mapping[str, torch.Tensor], origin: Origin) -> Any:
-    """``model`` with its parameters and buffers from ``weights``, evaluating and frozen; SuiteError for one unset.
+    """``model`` with its parameters and buffers from ``weights``, evaluating and frozen.
 
-    One without numbers, on torch's device ``meta``, takes the tensors themselves.
+    SuiteError for one that is unset or has another shape. A model without numbers, on torch's device ``meta``, takes
+    the tensors themselves.
     """
     held = {name for name, _ in model.named_parameters()}
     held |= {name for name, _ in model.named_buffers()} & set(model.state_dict())
     unset = sorted(name for name in held - set(weights) if not name.endswith("num_batches_tracked"))
     _all_set(type(model).__name__, unset, origin)
     assign = any(one.is_meta for one in model.parameters())
-    model.load_state_dict(weights, strict=False, assign=assign)
+    load_part(lambda: model.load_state_dict(weights, strict=False, assign=assign), origin)
     return model.eval().requires_grad_(False)
 
 

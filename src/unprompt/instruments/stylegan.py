@@ -92,8 +92,8 @@ class StyleGanDiscriminator(Discriminator):
 
     def _load(self) -> None:
         weights = read_weights(self.origin.folder, self.origin)
-        self._model = load_part(lambda: filled(StyleGanJudge(**self._sizes), weights, self.origin), self.origin)
-        self._model.to(self.device, self._dtype)
+        network = load_part(lambda: StyleGanJudge(**self._sizes), self.origin)
+        self._model = filled(network, weights, self.origin).to(self.device, self._dtype)
 
     def answers(self, pixels: Tensor) -> Tensor:
         score: Tensor = self.model(pixels)
