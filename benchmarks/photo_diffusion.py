@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -97,7 +97,8 @@ def train(context: PhotographContext) -> float:
     told = context.cache / "psnr.txt"
     if not told.exists():
         began = AutoencoderKL.from_pretrained(SCENES / "diffusion" / "vae").float()
-        made = autoencoder.train(context, "autoencoder", began, AUTOENCODER)
+        schedule = replace(AUTOENCODER, steps=context.steps(AUTOENCODER.steps))
+        made = autoencoder.train(context, "autoencoder", began, schedule)
         write_aside(told, lambda file: file.write(str(made["psnr"]).encode()))
     if not context.model("diffusion").exists():
         diffusion.fit(context, PLAN)
