@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from unprompt.recipes.captions.measuring import FIGURES
 from unprompt.recipes.photo import caption_methods as recipe
 from unprompt.recipes.photo import figures
 from unprompt.recipes.photo.alignment import ALL, alignment, counterparts
+from unprompt.recipes.photo.caption_page import page
 from unprompt.recipes.photo.evidence_views import evidence_under
 from unprompt.recipes.photo.fusion import Judged
 from unprompt.recipes.photo.sources import Photograph, folds, photographs
@@ -43,6 +45,7 @@ TOLD = {
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with pictures, a suite with heads of untrained nets, and what the recipe made of it."""
     folder = tmp_path_factory.mktemp("methods")
+    (folder / "captioned").mkdir()
     save_fake_photo(folder / "suite")
     (folder / "manifest.csv").write_text("\n".join(["path,label,source,content", *pictures(folder)]), "utf-8")
     suite = Suite.load(folder / "suite")
@@ -55,13 +58,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     heads = "".join(f'{name} = "heads/{name}.safetensors"\n' for name in ("clip-layers", "traces", "tidy", "univfd"))
     file.write_text(file.read_text("utf-8").replace("[instruments.vision]", f"[heads]\n{heads}[instruments.vision]", 1))
     (folder / "suite" / FIGURES).write_text(json.dumps(TOLD), "utf-8")
+    taught = shutil.copy(min(folder.glob("*.png")), folder / "captioned")
+    (folder / "captions.jsonl").write_text(json.dumps({"path": str(taught), "captions": ["a dog"], "set": "blog"}))
     run(folder)
     return folder
 
 
 def run(folder: Path) -> None:
     words = ["--data", folder / "manifest.csv", "--cache", folder / "cache", "--suite", folder / "suite", "--quick"]
-    words += ["--page", folder / "page.md"]
+    words += ["--page", folder / "page.md", "--captioned", folder / "captions.jsonl"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", ["methods", *map(str, words)])
         patch.setattr("unprompt.recipes.photo.caption_methods.REPEATS", 5)
@@ -76,7 +81,7 @@ def test_heads_judge_and_figures_are_written(made: Path) -> None:
     assert heads == {"clip-layers", "traces", "tidy", "item", "univfd"}
     found = json.loads((made / "suite" / recipe.FILE).read_text("utf-8"))
     assert set(found["methods"]) == {"panel", *recipe.TRIED}
-    assert found["pictures"] == 24
+    assert found["pictures"] == 23  # of 24, one of which the captioner learned from
     assert all("added" in one for name, one in found["methods"].items() if name != "panel")
     rows = detect(sorted(made.glob("*.png"))[:3], suite=made / "suite", method="tidy")
     assert [row.status for row in rows] == ["ok"] * 3
@@ -91,6 +96,9 @@ def test_the_page_tells_the_figures(made: Path) -> None:
     assert "| coffee.png | a cup |" in text
     assert "of 4 phrases" in text
     assert "{" not in text
+    assert "learned from, so that" not in text
+    measured = found | {"among_captioned": {"food": 3, "coco": 2}}
+    assert "member. 5 of the real pictures (3 of food, 2 of coco) are among those that" in page(TOLD, measured)
 
 
 def test_evidence_is_made_once_and_read_back(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,11 @@ def captioned(table: Path) -> list[Captioned]:
     return found
 
 
+def file_names(table: Path) -> set[str]:
+    """Of the table's pictures, without what a name ends in: by it a picture is known among those to be measured."""
+    return {Path(one.uri).stem for one in captioned(table)}
+
+
 def only_texts(files: Sequence[Path], without: Collection[str]) -> list[tuple[str, ...]]:
     """What several people say of each picture of these files; without a picture of which a caption is in ``without``.
 

@@ -1,7 +1,8 @@
 """``python -m unprompt.recipes.photo.caption_methods``: captioning methods and UnivFD on photographs, and their worth.
 
 The protocol is the suite's: whole families and collections are left out together, every figure is of nets that never
-saw a picture's source. Evidence is made under one condition, aligned, and learned from under the same.
+saw a picture's source. Evidence is made under one condition, aligned, and learned from under the same. Pictures that
+the encoder and the captioner learned from are left out.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from unprompt.instruments import Suite
 from unprompt.instruments.cache import cache_folder
 from unprompt.instruments.suite_file import pin
 from unprompt.recipes.captions.measuring import FIGURES
+from unprompt.recipes.captions.pairs import file_names
 from unprompt.recipes.figures import encoded
 from unprompt.recipes.photo import figures
 from unprompt.recipes.photo.alignment import alignment
@@ -181,6 +183,7 @@ def main() -> int:
     """Exit code 0 = heads and figures are written, 1 = they could not be."""
     parser = argparse.ArgumentParser("python -m unprompt.recipes.photo.caption_methods", allow_abbrev=False)
     parser.add_argument("--data", required=True, nargs="+", help="manifests with path, label, source and content")
+    parser.add_argument("--captioned", required=True, type=Path, help="as python -m unprompt.recipes.captions takes it")
     parser.add_argument("--packages", type=Path, help="folder of the unpacked packages that extra.csv names")
     parser.add_argument("--cache", type=Path, default=cache_folder() / "photographs")
     parser.add_argument("--suite", type=Path, default=SUITE, help="folder of the suite; default: in the package")
@@ -190,7 +193,12 @@ def main() -> int:
     logging.basicConfig(format="%(message)s")
     logging.getLogger("unprompt").setLevel(logging.INFO)
     try:
-        rows = [one for one in photographs(chosen.data, chosen.packages) if one.fold != UNSEEN]
+        told = file_names(chosen.captioned)
+        rows = [
+            one
+            for one in photographs(chosen.data, chosen.packages)
+            if one.fold != UNSEEN and Path(one.uri).stem not in told
+        ]
         found = measure(CaptionMethods(rows, Suite.load(chosen.suite), chosen.cache, 400 if chosen.quick else 1))
     except UnpromptError as error:
         print(f"error: {error}", file=sys.stderr)
