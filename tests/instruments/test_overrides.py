@@ -49,6 +49,14 @@ def test_a_method_of_its_own_model() -> None:
     assert manifest.instruments["encoder"] == Manifest.read("paper").instruments["encoder"]
 
 
+def test_a_role_is_that_of_all_methods_unless_one_is_named() -> None:
+    manifest = Manifest.read("paper[captioner.beams=5,methods.item.instruments.captioner.beams=2]")
+    beams = {one: manifest.instruments_of(one)["captioner"].parameters["beams"] for one in ("sare", "tidy", "item")}
+    assert beams == {"sare": 5, "tidy": 5, "item": 2}
+    with pytest.raises(OptionError, match=r"--instrument captioner.beams is 'many', expected a whole number"):
+        Suite.load("paper[captioner.beams=many]").of("tidy").card("captioner")
+
+
 @pytest.mark.parametrize("pair", ["diffusion.strength", "strength=1", "diffusion.strength=", "=1"])
 def test_no_pair(pair: str) -> None:
     with pytest.raises(OptionError, match=rf"--instrument is '{pair}', expected ROLE.PARAMETER=VALUE"):

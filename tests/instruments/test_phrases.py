@@ -68,6 +68,7 @@ def test_a_shortened_caption_is_that_of_a_scene_with_fewer_things(seed: int, mos
         ("two men, a boy and a dog on a beach with a ball and a kite", 1, "two men on a beach with a ball"),
         ("a black and white dog and a cat on a bed", 1, "a black and white dog on a bed"),
         ("a man with a hat and sitting down", 1, "a man with a hat and sitting down"),
+        ("a dog , a cat and a bird", 1, "a dog"),
         ("a picture", 1, "a picture"),
         ("", 1, ""),
     ],

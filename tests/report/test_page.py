@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -213,6 +214,13 @@ def test_no_pictures(tmp_path: Path) -> None:
     assert "No picture was given" in page.text
     assert "Against the truth" not in page.text
     assert not page.images
+
+
+def test_an_end_before_the_first_card_leaves_the_page_of_before(tmp_path: Path) -> None:
+    before = write(tmp_path, [ReportItem(BROKEN)], "t").read_bytes()
+    with suppress(KeyboardInterrupt), PageWriter(tmp_path, PredictionSummary, "t"):
+        raise KeyboardInterrupt
+    assert (tmp_path / "index.html").read_bytes() == before
 
 
 def test_errors_only(tmp_path: Path) -> None:

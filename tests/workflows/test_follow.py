@@ -143,6 +143,19 @@ def test_rows_in_a_file_are_not_judged_again(candidate_suites: Path, folder: Pat
     assert (os.path.basename(again.uri), again.status) == ("text.png", "error")
 
 
+def test_a_page_of_before_is_not_replaced_by_one_of_the_rest(
+    candidate_suites: Path, folder: Path, tmp_path: Path
+) -> None:
+    given: dict[str, Any] = {"suite": candidate_suites, "method": "item", "out": tmp_path / "rows.jsonl"}
+    detect(folder, **given, report=tmp_path / "page")
+    before = (tmp_path / "page" / "index.html").read_bytes()
+    with pytest.raises(OptionError, match=r"page/index.html shows pictures that have a row in .*rows.jsonl already"):
+        detect(folder, **given, report=tmp_path / "page")
+    assert (tmp_path / "page" / "index.html").read_bytes() == before
+    detect(folder, **given, report=tmp_path / "rest")
+    assert (tmp_path / "rest" / "index.html").exists()
+
+
 def test_a_picture_that_changed_since_is_judged_again(candidate_suites: Path, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "rows.jsonl"
     asked: dict[str, Any] = {"suite": candidate_suites, "method": "item", "out": out}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 
-from unprompt.errors import DataError
+from unprompt.errors import DataError, OptionError
 from unprompt.evaluation import HeadScores, fit_thresholds
 from unprompt.workflows.laboratory.scoring import read_scores
 from unprompt.workflows.laboratory.stacking import stacked, stacked_by_fold
@@ -48,6 +51,14 @@ says = "Both are above one"
 metric = "auc"
 plus = [{ row = "both" }]
 minus = [{ row = "energy" }]
+"""
+
+ONE = """
+[[claims]]
+says = "It is above chance"
+metric = "auc"
+plus = [{ row = "energy" }]
+above = 50.0
 """
 
 
@@ -126,9 +137,33 @@ def test_accuracies_are_those_at_the_thresholds_of_a_promise(tmp_path: Path) -> 
     expected = dict(zip(("trivial-energy", "trivial-thumbnail"), map(rates, held, said), strict=True))
     expected["panel"] = rates(stacked_by_fold(held), stacked(held, said))
     measured = {(row.method, row.metric): row.value for row in found.rows if row.generator == "painted"}
+    assert {row.threshold for row in found.rows} == {None}
+    assert all(json.loads(row.settings)["fpr"] == 0.25 for row in found.rows)
+    assert "real accuracy in percent where 25 % of real validation pictures pass" in found.tables[0].title
     for method, numbers in expected.items():
         for metric, value in numbers.items():
             assert measured[method, metric] == pytest.approx(value), (method, metric)
+
+
+def test_another_model_in_the_same_folder_has_a_head_of_its_own(tmp_path: Path, suite: Path) -> None:
+    own = Path(shutil.copytree(suite, tmp_path / "suite"))
+    table = RECIPE.replace("trivial-energy", "tidy").partition('[[rows]]\nname = "thumbnail"')[0]
+    (tmp_path / "mine.toml").write_text(table + ONE)
+    data = painted_list(tmp_path / "pictures", {"train": 4, "validation": 4, "test": 4})
+    given: dict[str, Any] = {
+        "data": data,
+        "suite": own,
+        "store": tmp_path / "store",
+        "repeats": 20,
+        "max_minutes": None,
+    }
+    reproduce(str(tmp_path / "mine.toml"), **given, out=tmp_path / "a")
+    file = own / "suite.toml"
+    file.write_text(file.read_text("utf-8").replace("max_new_tokens = 6", "max_new_tokens = 2"))
+    reproduce(str(tmp_path / "mine.toml"), **given, out=tmp_path / "b")
+    assert len(list((tmp_path / "store").glob("*/heads/tidy-0-*.safetensors"))) == 2
+    with pytest.raises(OptionError, match=r"holds a run with models .*, this one has .*: name another folder"):
+        reproduce(str(tmp_path / "mine.toml"), **given, out=tmp_path / "a")
 
 
 def test_a_table_has_its_line(tmp_path: Path) -> None:
@@ -157,8 +192,10 @@ def test_a_table_has_its_line(tmp_path: Path) -> None:
         (
             "[train]",
             'fpr = 0.05\ncandidates = [{ heading = "p", generator = "p" }]\n[train]',
-            "fpr is 0.05, expected none in a table with candidates",
+            "fpr is 0.05, expected a share below 1, and none in a table with candidates",
         ),
+        ('metrics = ["auc"]', 'metrics = ["accuracy"]\nfpr = 1', "fpr is 1, expected a share below 1"),
+        ("[train]", "fpr = 0.05\n[train]", "fpr is 0.05, expected an accuracy among the metrics auc"),
     ],
 )
 def test_a_wrong_stack_is_told(tmp_path: Path, old: str, new: str, told: str) -> None:

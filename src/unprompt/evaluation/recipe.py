@@ -146,8 +146,10 @@ class TableRecipe(Recipe):
         for metric in (*self.metrics, *(claim.metric for claim in self.claims)):
             if metric not in NAMES:
                 raise ValueError(f"metric {metric!r}; expected one of {NAMES}")
-        if self.fpr and self.candidates:
-            raise ValueError(f"fpr is {self.fpr:g}, expected none in a table with candidates")
+        if self.fpr == 1 or (self.fpr and self.candidates):
+            raise ValueError(f"fpr is {self.fpr:g}, expected a share below 1, and none in a table with candidates")
+        if self.fpr and not any("accuracy" in metric for metric in self.metrics):
+            raise ValueError(f"fpr is {self.fpr:g}, expected an accuracy among the metrics {', '.join(self.metrics)}")
         self._check_rows()
         self._check_claims()
 

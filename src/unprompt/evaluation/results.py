@@ -35,7 +35,8 @@ class Result:
     n_generated: int
     n_failed: int
     n_copies: int
-    threshold: float
+    threshold: float | None
+    """None where each head has its own."""
     settings: str
     paper: float | None = None
     """The paper's number for the same cell, in the same unit; None when there is none."""

@@ -99,7 +99,8 @@ class Manifest:
         """The manifest of an embedded suite by name, or of a folder or .toml file by path.
 
         Parameters of its models may be exchanged in brackets, as in ``miniature[diffusion.strength=0.3]``; a place is
-        a role, ``generators.NAME`` or ``methods.METHOD.instruments.ROLE``.
+        a role, which is that of all methods, ``generators.NAME``, or ``methods.METHOD.instruments.ROLE`` for a method
+        that has a model of its own there.
         """
         from unprompt.instruments.suite_file import parse  # Here, since that file is made of these classes.
 
@@ -114,17 +115,18 @@ class Manifest:
         self.lane_of(str(changed.get(LANE, EXACT)))
         told = {name: value for name, value in changed.items() if (name, value) != (LANE, EXACT)}
         manifest = replace(self, changed={**self.changed, **told})
-        for name, value in self.exchanged(changed).items():
+        for name, value in sorted(self.exchanged(changed).items(), key=lambda one: one[0].startswith("methods.")):
             place, _, parameter = name.rpartition(".")
-            if not self.has_place(place):
+            if not (places := self._filled(place)):
                 raise manifest.misfit(name, value, f"a model of suite {self.name!r}: {self._places() or 'none'}")
-            manifest = manifest._with_parameter(place, parameter, value)
+            for one in places:
+                manifest = manifest._with_parameter(one, parameter, value)
         return manifest
 
     def misfit(self, name: str, value: Any, expected: str) -> UnpromptError:
         """For a wrong PLACE.PARAMETER: an OptionError where it was exchanged inline, else a SuiteError."""
-        if name in self.changed:
-            return OptionError(f"--instrument {name} is {value!r}, expected {expected}")
+        if told := next((one for one in (name, name.rpartition(".instruments.")[2]) if one in self.changed), ""):
+            return OptionError(f"--instrument {told} is {value!r}, expected {expected}")
         return SuiteError(f"suite file {self.file}: {name} is {value!r}, expected {expected}")
 
     def exchanged(self, changed: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -174,6 +176,11 @@ class Manifest:
         """Whether a role, ``generators.NAME`` or ``methods.METHOD.instruments.ROLE`` is filled."""
         table, own = self._table(place)
         return own in table
+
+    def _filled(self, place: str) -> list[str]:
+        """The place if it is filled; of a role also where a method has a model of its own."""
+        own = [f"methods.{name}.instruments.{place}" for name in self.methods]
+        return [one for one in (place, *own) if self.has_place(one)]
 
     def _places(self) -> str:
         methods = [f"methods.{name}.instruments.{role}" for name in self.methods for role in self.overrides(name)]

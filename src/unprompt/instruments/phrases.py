@@ -69,13 +69,13 @@ def noun_phrases(caption: str) -> tuple[str, ...]:
 
 
 def naming(caption: str, most: int) -> str:
-    """The caption, of whose lists of noun phrases only the first ``most`` of each are left.
+    """The caption, of whose lists of noun phrases only the first ``most`` of each are left; a verb stays as it was.
 
     >>> naming("a green ball, a blue cylinder and a purple ring on cloth", 2)
     'a green ball and a blue cylinder on cloth'
     """
     one = "|".join(re.escape(phrase) for phrase in sorted(noun_phrases(caption), key=len, reverse=True))
-    listed = rf"\b(?:{one})(?:(?:, and |, | and )(?:{one})\b)+"
+    listed = rf"\b(?:{one})(?:(?: ?, and | ?, | and )(?:{one})\b)+"
 
     def shortened(found: re.Match[str]) -> str:
         *several, last = re.findall(one, found[0], re.IGNORECASE)[:most]

@@ -26,6 +26,15 @@ def check_report(folder: Path | str | None, no_pictures: bool = False) -> None:
         )
 
 
+def check_new_page(folder: Path | str | None, rows: Path | None) -> None:
+    """OptionError where a page lies in ``folder`` and a run that goes on with ``rows`` would show the rest alone."""
+    if folder is not None and rows is not None and (page := Path(folder) / "index.html").exists():
+        raise OptionError(
+            f"--report is {str(folder)!r}, but {page} shows pictures that have a row in {rows} already, and a new page "
+            "would not: name another folder for the rest, or move both away to judge all again"
+        )
+
+
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
     """StoreError where the report in ``folder`` cannot be written."""

@@ -30,9 +30,9 @@ def write_page(folder: Path, items: Iterable[ReportItem[Row]], kind: type[Summar
 class PageWriter(Generic[Row]):
     """A page in ``folder`` whose pictures are written as they come, and which is written when the ``with`` ends.
 
-    So it never names a picture that is not there, and what came before an interruption is on it. No picture is kept
-    in memory. Without ``pictures`` it is one file, which shows none. Raises StoreError when the folder cannot be
-    written, or is not there any more.
+    So it never names a picture that is not there, and what came before an interruption is on it; where nothing came, a
+    page of before stays. No picture is kept in memory. Without ``pictures`` it is one file, which shows none. Raises
+    StoreError when the folder cannot be written, or is not there any more.
     """
 
     def __init__(self, folder: Path, kind: type[Summary[Row]], title: str, pictures: bool = True) -> None:
@@ -56,7 +56,7 @@ class PageWriter(Generic[Row]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not isinstance(error, StoreError):
+        if not isinstance(error, StoreError) and (self._items or error is None):
             text = self._rendered()
             with writing(self.folder):
                 self.path.write_text(text, encoding="utf-8")

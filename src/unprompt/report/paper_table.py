@@ -141,7 +141,8 @@ def _has(recipe: TableRecipe, metric: str) -> bool:
 
 
 def _title(recipe: TableRecipe, metric: str) -> str:
-    return f"{recipe.name}, {words(metric)} in percent"
+    at = f" where {100 * recipe.fpr:g} % of real validation pictures pass" if recipe.fpr else ""
+    return f"{recipe.name}, {words(metric)} in percent{at}"
 
 
 def _percent(share: float | None) -> str:

@@ -126,7 +126,12 @@ RESULTS = _table(
     _column("n_generated", pa.int64(), "generated pictures that the row rests on"),
     _column("n_failed", pa.int64(), "pictures of the row without a score"),
     _column("n_copies", pa.int64(), "pictures left out as copies of another of the row"),
-    _column("threshold", pa.float64(), "probability above which accuracies count a picture as generated"),
+    _column(
+        "threshold",
+        pa.float64(),
+        "probability above which accuracies count a picture as generated; null where each head has its own",
+        nullable=True,
+    ),
     _column("settings", pa.string(), "everything else that moved the number, as JSON"),
     _column("paper", pa.float64(), "the paper's number for the same cell; null without one", nullable=True),
 )

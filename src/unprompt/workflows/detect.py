@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unprompt.choices import EngineName
 from unprompt.engines import sharing_engine
 from unprompt.errors import OptionError
-from unprompt.report.folder import check_report
+from unprompt.report.folder import check_new_page, check_report
 from unprompt.types import Prediction
 from unprompt.urls import local_path
 
@@ -107,6 +107,7 @@ def detect(
 
     suites = candidate_suites(suite, method, device, dtype)
     with RowFile(rows, method, [one.name for one in suites], prior, fpr) as file:
+        check_new_page(report, file.path if file.goes_on else None)
         inputs = Inputs(paths, file, allow_urls)
 
         def check(head: Head[Any]) -> None:

@@ -21,6 +21,8 @@ tower's patch tokens, and a grounder that looks for a phrase among the places of
 on them (`--suite photo --method tidy`), and UnivFD on CLIP's own embedding; DE-FAKE's head was measured, and is not
 shipped for its size. The suite's panel does without them; a
 report shows the caption and its objects beside the verdict, and says so.
+SARE and SemGIR want a diffusion, which it has not: a small one that we let learn from photographs tells their layers
+nothing that the picture does not ([photo-diffusion.md](photo-diffusion.md)).
 
 All figures here are written by `python -m unprompt.recipes.captions` and
 `python -m unprompt.recipes.photo.caption_methods`.

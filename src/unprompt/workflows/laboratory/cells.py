@@ -130,6 +130,15 @@ class HeadCell:
         return varied_suite(self.bench.suite, self.row, self.bench.folder / "suites")
 
     @cached_property
+    def models(self) -> Mapping[str, object]:
+        """Product of the evidence -> its recipe, role of the head -> what moves its model: what the scores rest on."""
+        made, suite = EVERY[self.row.method], Suite.load(self.suite, self.bench.device, self.bench.dtype)
+        own, options = suite.of(self.row.method), made.fitting_options(suite).override(self.options)
+        cards = {role: own.card(role) for role in made.head_roles(options)}
+        learned = {role: (card.digest, card.parameters) for role, card in sorted(cards.items())}
+        return {**made.evidence_of(options).view(own).products, **learned}
+
+    @cached_property
     def options(self) -> dict[str, Any]:
         """The row's, and those of the run that its method knows; of an attributor the candidates too."""
         options = row_options(self.row, self.bench.options)
@@ -187,7 +196,7 @@ class HeadCell:
     def _stem(self) -> str:
         """A name that any other head has not: it tells all that moves the head, but the pictures."""
         manifest, method = Manifest.read(self.suite), self.row.method
-        parts = method, EVERY[method].version, self.suite, manifest.version, dict(manifest.options_of(method))
+        parts = method, EVERY[method].version, self.models, manifest.version, dict(manifest.options_of(method))
         selection, numbers = self.bench.selection, (self.bench.dtype, self.bench.learning["precision"])
         row = self.row, self.without
         learned = selection.learned_by(*row), selection.number_learned(*row)
@@ -226,12 +235,7 @@ def varied_suite(suite: str, row: RecipeRow, folder: Path) -> str:
         text = to_toml(manifest).encode()
         write_aside(manifest.file, lambda file: file.write(text))
         suite = str(manifest.file)
-    own = manifest.overrides(row.method)
-    changed = {
-        f"methods.{row.method}.instruments.{place}" if place.partition(".")[0] in own else place: value
-        for place, value in row.instruments.items()
-    }
-    return manifest.with_parameters(changed).cli_name if changed else suite
+    return manifest.with_parameters(row.instruments).cli_name if row.instruments else suite
 
 
 def with_models(manifest: Manifest, row: RecipeRow, folder: Path) -> Manifest:

@@ -29,6 +29,7 @@ def result_rows(recipe: TableRecipe, bench: Bench, found: Measurements, seeds: i
             "leave_out": row.leave_out,
             "seeds": seeds,
             "dtype": bench.dtype,
+            **({"fpr": recipe.fpr} if recipe.fpr else {}),
         }
         for generator, numbers in cells.items():
             counts = found.counts[MACRO if generator == UNSEEN else generator]
@@ -52,7 +53,7 @@ def result_rows(recipe: TableRecipe, bench: Bench, found: Measurements, seeds: i
                         n_generated=counts.generated,
                         n_failed=found.n_failed,
                         n_copies=counts.copies,
-                        threshold=0.5,
+                        threshold=None if recipe.fpr else 0.5,
                         settings=json.dumps(settings, sort_keys=True),
                         paper=paper.get((chain, generator, metric)),
                     )

@@ -49,6 +49,11 @@ class RowFile:
     def __contains__(self, uri: object) -> bool:
         return uri in self._judged or self.is_own(uri)
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether pictures have a row of before."""
+        return bool(self._judged)
+
     def is_own(self, uri: object) -> bool:
         """Whether this is the file itself, however it is spelt."""
         return self._own is not None and isinstance(uri, str) and os.path.abspath(uri) == self._own
