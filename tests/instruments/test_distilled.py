@@ -78,6 +78,7 @@ def test_the_noise_of_each_step_is_the_pictures_own(folder: Path, pictures: list
 def test_the_configuration_chooses(folder: Path, fake: Path) -> None:
     assert lcm(folder).card.parameters["solver"] == "lcm"
     assert "solver" not in lcm(fake / "diffusion").card.parameters
+    assert "solver" not in lcm(folder, solver="ddim").card.parameters  # as it is asked for
     with pytest.raises(OptionError, match=r"guided_above is 0.3, guided_below 1.0, but 'some-model\d' is guided"):
         lcm(folder, guided_above=0.3)
     with pytest.raises(OptionError, match=r"steps is 60, but 'some-model\d' knows 50: take fewer"):

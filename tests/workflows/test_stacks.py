@@ -145,6 +145,16 @@ def test_accuracies_are_those_at_the_thresholds_of_a_promise(tmp_path: Path) -> 
             assert measured[method, metric] == pytest.approx(value), (method, metric)
 
 
+def test_a_promise_that_so_few_pictures_cannot_tell_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "mine.toml").write_text(RECIPE.replace('metrics = ["auc"]', 'metrics = ["accuracy"]\nfpr = 0.05'))
+    data = painted_list(tmp_path / "pictures", {"train": 3, "validation": 3, "test": 2})
+    asked: dict[str, Any] = {"data": data, "suite": "fake", "store": tmp_path / "store", "out": tmp_path / "out"}
+    reproduce(str(tmp_path / "mine.toml"), **asked, repeats=5, max_minutes=None)
+    assert "energy: 3 real validation pictures cannot tell a rate of 0.05: none of them may pass" in caplog.messages
+
+
 def test_another_model_in_the_same_folder_has_a_head_of_its_own(tmp_path: Path, suite: Path) -> None:
     own = Path(shutil.copytree(suite, tmp_path / "suite"))
     table = RECIPE.replace("trivial-energy", "tidy").partition('[[rows]]\nname = "thumbnail"')[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,7 +82,7 @@ class Origin:
 
     def missing(self, what: str = "") -> MissingWeights:
         """The error that says whose weights are missing and what to do."""
-        fetch = f"unprompt fetch {self.suite or 'SUITE'}"
+        fetch = f"unprompt fetch {shlex.quote(self.suite or 'SUITE')}"
         detail = f" ({what})" if what else ""
         return MissingWeights(
             f"the weights of model {self.name!r} are not on this machine{detail}: looked in {self.folder}; "

@@ -38,8 +38,8 @@ class StableDiffusion(Diffusion):
     of the side that it was trained at, so that its memory does not grow with ``side``; pixels move where tiles meet.
     ``reuse``: the UNet's deep levels are computed every so many steps alone, see :class:`FeatureReuse`.
 
-    A checkpoint whose scheduler is ``LCMScheduler`` has that in place of DDIM, and one whose UNet embeds the guidance
-    weight (``time_cond_proj_dim``) is guided in one pass.
+    ``solver``: empty = the checkpoint's own, ``lcm`` where its scheduler is ``LCMScheduler``, else ``ddim``. A
+    checkpoint whose UNet embeds the guidance weight (``time_cond_proj_dim``) is guided in one pass.
     """
 
     files: ClassVar[tuple[str, ...]] = (
@@ -63,7 +63,7 @@ class StableDiffusion(Diffusion):
         steps: int = 50,
         guidance: float = 7.5,
         side: int = 512,
-        solver: str = "ddim",
+        solver: str = "",
         guided_above: float = 0.0,
         guided_below: float = 1.0,
         reuse: int = 1,
@@ -72,8 +72,7 @@ class StableDiffusion(Diffusion):
         device: str = "cpu",
         dtype: str = "float32",
     ) -> None:
-        if solver == "ddim" and _config(origin, "scheduler/scheduler_config.json").get("_class_name") == "LCMScheduler":
-            solver = "lcm"
+        solver = solver or _solver_of(origin)
         self._embeds_guidance = _config(origin, "unet/config.json").get("time_cond_proj_dim") is not None
         if self._embeds_guidance and (guided_above, guided_below) != (0, 1):
             raise OptionError(
@@ -224,6 +223,12 @@ class StableDiffusion(Diffusion):
                 do_classifier_free_guidance=caption is None,
             )
         return found[1::2] if caption is None else found[::2]
+
+
+def _solver_of(origin: Origin) -> str:
+    """The checkpoint's own."""
+    named = _config(origin, "scheduler/scheduler_config.json").get("_class_name")
+    return "lcm" if named == "LCMScheduler" else "ddim"
 
 
 def _config(origin: Origin, name: str) -> Mapping[str, Any]:

@@ -66,7 +66,7 @@ class PaperTable:
             yield (f"{row.name}, printed", *(_percent(number) for number in numbers))
         if not any(ours):
             return
-        unlike = ["" if self._whole or column[1] not in MEANS else "*" for column in columns]
+        unlike = ["" if self._whole or not printed or column[1] not in MEANS else "*" for column in columns]
         yield (f"{row.name}, ours", *(_cell(one) + star for one, star in zip(ours, unlike, strict=True)))
         if metric == "accuracy":
             raw = [self.cell(row, *column, "raw_accuracy") for column in columns]

@@ -87,6 +87,10 @@ class Bench:
         members = [one for one in recipe.rows if one.name in (row.stack or (row.name,))]
         held = [HeadCell(self, one, seed, (), without).scores("", "validation")[""] for one in members]
         said = stacked_by_fold(held) if row.stack else held[0]
+        real = said.labels.count(REAL)
+        if real * recipe.fpr < 1:
+            told = f"{real} real validation pictures cannot tell a rate of {recipe.fpr:g}"
+            log.warning(f"{row.name}: {told}: none of them may pass")
         return fit_thresholds(said.labels, said.probabilities, recipe.fpr).upper
 
 
