@@ -21,7 +21,7 @@ from unprompt.store import fingerprint, write_aside
 from unprompt.store.files import locked
 from unprompt.structured_text import read_object
 from unprompt.urls import local_path
-from unprompt.workflows.laboratory.cells import Bench, HeadCell
+from unprompt.workflows.laboratory.cells import Bench
 from unprompt.workflows.laboratory.figure import draw_curves, draw_figure
 from unprompt.workflows.laboratory.numbers import result_rows
 from unprompt.workflows.planning.dry_run import DryRun, estimate
@@ -150,7 +150,7 @@ def reproduce(
     settings = {"seed": seed, "seeds": seeds, "repeats": repeats, "options": dict(options or {}), "dtype": dtype}
     rows = [row for row in wanted.rows if row.method and row.name not in missing]
     settings |= {"pictures": pictures, "index": place.name}
-    settings["models"] = fingerprint([HeadCell(bench, row, seed, ()).models for row in rows])[:12]
+    settings["models"] = fingerprint([bench.models(row) for row in rows])[:12]
     _begin(folder, wanted, selection, manifest, settings)
     log.info(f"{wanted.name}: evidence, heads and scores in {place}")
     heads: dict[tuple[str, str], list[Any]] = {}

@@ -51,6 +51,11 @@ class Bench:
     learning: Mapping[str, Any] = field(default_factory=lambda: {"precision": "32"})
     """Further arguments of ``train``: ``precision`` alone moves a head, ``devices`` is of ``extract`` too."""
 
+    def models(self, row: RecipeRow) -> Mapping[str, object]:
+        """What the scores of the row's heads rest on, beside the pictures."""
+        asked = tuple(one.generator for one in self.selection.candidates)
+        return HeadCell(self, row, 0, asked if row.method in ATTRIBUTORS else ()).models
+
     def views(self, recipe: TableRecipe, row: RecipeRow, seed: int) -> Iterator[tuple[str, dict[str, HeadScores]]]:
         """Each perturbation of the table, nothing first, with what the row's heads say of the test pictures.
 
