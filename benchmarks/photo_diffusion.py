@@ -1,7 +1,7 @@
 """Do SARE or SemGIR say anything on photographs with a small diffusion that learned from a few thousand of them?
 
     python benchmarks/photo_diffusion.py --captioned TABLE --data MANIFEST --packages P --cache CACHE
-        [--every 3] [--out docs/photo-diffusion.md]
+        [--every 4] [--out docs/photo-diffusion.md]
 
 A latent diffusion of the form of the suite ``miniature``'s learns from the captioned photographs of TABLE, made 64
 pixels wide; its autoencoder begins as that of the scenes. Then each picture of the suite ``photo`` is captioned by the

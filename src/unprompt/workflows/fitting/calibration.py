@@ -45,6 +45,11 @@ def calibrate(
     detector.thresholds = fit_thresholds(labels, probabilities, fpr, fnr, band == "conformal")
 
 
+def folds_of(pixels: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Each picture's fold of FOLDS, by the hash of its pixels."""
+    return np.asarray([int(one[-8:], 16) % FOLDS for one in pixels])
+
+
 def validation_figures(
     labels: Sequence[int] | npt.NDArray[np.int64], logits: Floats, generators: Sequence[str], data: str = "validation"
 ) -> dict[str, Any]:
@@ -80,7 +85,7 @@ def fit_panel(
     panel = Panel(suite, members, options)
     features, pictures = member_logits(folders, members, suite, "validation", generators)
     labels, logits = np.asarray(pictures.labels), np.empty(len(pictures))
-    fold = np.asarray([int(one[-8:], 16) % FOLDS for one in pictures.pixels])
+    fold = folds_of(pictures.pixels)
     for number in range(FOLDS):
         held_out = fold == number
         panel.solve_features(features[~held_out], labels[~held_out])

@@ -15,7 +15,7 @@ from unprompt.detectors.options import ClosedFormOptions
 from unprompt.errors import DataError
 from unprompt.evaluation import HeadScores
 from unprompt.evaluation.laboratory import shared_places
-from unprompt.workflows.fitting.calibration import FOLDS
+from unprompt.workflows.fitting.calibration import folds_of
 
 SURE: Final = 1e-9
 """No probability is taken to be nearer to 0 or 1, so that its logit is finite."""
@@ -36,7 +36,7 @@ def stacked_by_fold(held: Sequence[HeadScores]) -> HeadScores:
     """Of the validation pictures themselves, each by weights that were learned without its fold, as a panel's are."""
     labels, features, kept = _joined(held)
     truth, odds = np.asarray(labels), np.empty(len(labels))
-    folds = np.asarray([int(held[0].pixels[one][-8:], 16) % FOLDS for one in kept])
+    folds = folds_of([held[0].pixels[one] for one in kept])
     for fold in np.unique(folds):
         out = folds == fold
         weights, bias = logistic(features[~out], truth[~out], ClosedFormOptions().l2)
