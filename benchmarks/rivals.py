@@ -3,10 +3,10 @@
     python -m venv S && S/bin/pip install sahu65==1.1.0
     python benchmarks/rivals.py --sahu65 S/bin/python --data MANIFEST --packages P --cache CACHE [--out docs/rivals.md]
 
-MANIFEST and P are those of ``python -m unprompt.recipes.photo``; CACHE keeps the answers, so that a second run goes on.
-Ours are the answers of the shipped nets, each about the sources that it left out, by weights and thresholds that were
-fitted without them. sahu65 has an environment of its own, since it asks for other versions; it reads the very pixels,
-as PNG.
+MANIFEST, P and CACHE are those of ``python -m unprompt.recipes.photo``, whose run has to come first. Ours are the
+answers of its nets, each about the sources that it left out, by weights and thresholds that were fitted without them.
+sahu65 has an environment of its own, since it asks for other versions; it reads the very pixels, as PNG. CACHE keeps
+its answers, so that a second run goes on.
 """
 
 from __future__ import annotations
@@ -23,19 +23,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from unprompt.detectors import load
-from unprompt.detectors.base import Detector
 from unprompt.evaluation import wilson
-from unprompt.evidence.product_cache import ProductCache
 from unprompt.images import encode_png
-from unprompt.instruments import Suite
+from unprompt.processors import usable_cores
 from unprompt.recipes.photo import figures
 from unprompt.recipes.photo.caption_methods import CONDITION
 from unprompt.recipes.photo.changes import drawn
-from unprompt.recipes.photo.fusion import Flags, Judged, judge
-from unprompt.recipes.photo.head_trainer import PANELS, SUITE
+from unprompt.recipes.photo.fusion import Flags, Judged
+from unprompt.recipes.photo.head_trainer import SUITE, HeadTrainer
 from unprompt.recipes.photo.scoring import Floats
-from unprompt.recipes.photo.sources import UNSEEN, Photograph, photographs
+from unprompt.recipes.photo.sources import Photograph, photographs
 from unprompt.report.grid import Grid, markdown
 from unprompt.store import write_aside
 
@@ -58,10 +55,11 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="of the pictures, in the order of the manifests")
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
-    rows = [one for one in photographs(chosen.data, chosen.packages) if one.fold != UNSEEN][:: chosen.every]
-    chosen.cache.mkdir(parents=True, exist_ok=True)
+    given = photographs(chosen.data, chosen.packages)
+    trainer = HeadTrainer(given, chosen.cache, SUITE, usable_cores(), panels=("panel",))
+    rows = trainer.trained_on[:: chosen.every]
     answers = {
-        "photo": ours(rows, chosen.cache / "photo.json"),
+        "photo": ours(trainer, chosen.every),
         "sahu65": theirs(chosen.sahu65, rows, chosen.cache / "sahu65.json"),
     }
     grids = []
@@ -87,23 +85,10 @@ newer ones of public packages, where few of the pictures are asked about) has no
 """
 
 
-def ours(rows: Sequence[Photograph], kept: Path) -> Judged:
+def ours(trainer: HeadTrainer, every: int) -> Judged:
     """The panel's answers, each by what never saw the picture's fold."""
-    suite = Suite.load(SUITE)
-    heads = [load(suite.head(method), suite) for method in PANELS["panel"]]
-    logits = resumed(kept, rows, lambda some: without_their_folds(heads, some))
-    return judge({CONDITION: logits}, np.array([one.label for one in rows]), [one.fold for one in rows])[CONDITION]
-
-
-def without_their_folds(heads: Sequence[Detector[Any, Any]], rows: Sequence[Photograph]) -> list[list[float]]:
-    """N rows of a logit for each head, by its net that left the picture's fold out."""
-    cache = ProductCache([drawn(CONDITION, one.read()) for one in rows], heads[0].suite)
-    columns = []
-    for head in heads:
-        network: Any = head.network
-        each = network.eval().each(*head.collate(head.extractor.extract(cache))).detach().numpy()
-        columns.append(each[np.arange(len(each)), [one.fold for one in rows]].tolist())
-    return [list(row) for row in zip(*columns, strict=True)]
+    judged = trainer.judged()[CONDITION]
+    return Judged(judged.probabilities[::every], judged.flagged[::every], judged.passed[::every])
 
 
 def theirs(python: str, rows: Sequence[Photograph], kept: Path) -> Judged:

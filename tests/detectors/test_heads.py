@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from unprompt.detectors.heads import CrossAttention, TwoClassHead, mean_score_logit
+from unprompt.detectors.heads import CrossAttention, LinearHead, TwoClassHead, mean_score_logit
 from unprompt.errors import OptionError
 
 
@@ -56,3 +56,14 @@ def test_the_mean_score_is_the_mean_of_the_scores() -> None:
     torch.testing.assert_close(mean_score_logit(logits[:, :1]), logits[:, 0])
     far = torch.tensor([[200.0, 300.0], [-200.0, -300.0]])
     assert mean_score_logit(far).isfinite().all()
+
+
+def test_joined_linear_heads_answer_the_mean_of_their_logits() -> None:
+    rng = np.random.default_rng(3)
+    heads = [LinearHead(5) for _ in range(3)]
+    for head in heads:
+        head.set_weights(rng.normal(size=5), float(rng.normal()))
+    joined, rows = LinearHead(5), torch.from_numpy(rng.normal(size=(7, 5))).float()
+    joined.join(heads)
+    expected = np.mean([head(rows).detach().numpy() for head in heads], axis=0)
+    np.testing.assert_allclose(joined(rows).detach().numpy(), expected, rtol=1e-4, atol=1e-6)

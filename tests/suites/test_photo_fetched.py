@@ -30,7 +30,7 @@ def photographs() -> list[Path]:
 
 def test_the_better_panel_judges_alone_and_in_company(photographs: list[Path]) -> None:
     rows = detect(photographs, suite="photo")
-    assert all(set(row.scores) == {"clip-layers", "traces"} for row in rows)
+    assert all(set(row.scores) == {"clip-layers", "univfd"} for row in rows)
     weak = read_header(MANIFEST.head("panel")).figures["weak"]
     assert all([name for name in weak if name in "".join(row.warnings)] == list(weak) for row in rows)
     assert all(row.verdict in ("real", "inconclusive") for row in rows)

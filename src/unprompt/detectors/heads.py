@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
@@ -43,6 +44,12 @@ class LinearHead(nn.Module):
         """Set what was solved: one weight a feature, and the bias."""
         self.linear.weight.copy_(torch.from_numpy(weights)[None])
         self.linear.bias.fill_(bias)
+
+    @torch.no_grad()
+    def join(self, others: Sequence[LinearHead]) -> None:
+        """Take the mean of others' weights, which gives the mean of their logits."""
+        for name in ("weight", "bias"):
+            getattr(self.linear, name).copy_(torch.stack([getattr(one.linear, name) for one in others]).mean(dim=0))
 
     def forward(self, features: Tensor) -> Tensor:
         return cast(Tensor, self.linear(features).squeeze(-1))

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from unprompt import store
 from unprompt.choices import Preprocess
+from unprompt.evidence.views import VIEWS
 from unprompt.images import decode_png, encode_png
 from unprompt.instruments import phrases
 from unprompt.instruments.base import Captioner, Vectors
@@ -111,7 +112,8 @@ PHRASE_EMBEDDINGS = Product(
 def layer_tokens(layers: Sequence[int]) -> Product[Vectors]:
     """CLS token after each of these layers, of the views of a picture."""
     numbers = "-".join(map(str, layers))
-    return Product(f"layer_tokens_{numbers}", EMBEDDINGS, "embeddings", ["vision"], {"of": "layers", "layers": numbers})
+    parameters = {"of": "layers", "layers": numbers, "views": VIEWS}
+    return Product(f"layer_tokens_{numbers}", EMBEDDINGS, "embeddings", ["vision"], parameters)
 
 
 def picture_embeddings(preprocess: Preprocess = "resize") -> Product[Vectors]:

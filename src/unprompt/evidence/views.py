@@ -11,6 +11,8 @@ from unprompt.types import RGB
 
 LONGEST: Final = 1600
 """Longer side, in pixels, above which a detector of traces sees a picture made smaller."""
+VIEWS: Final = 2
+"""Version of what is shown: raised when a tower is shown something else."""
 APART: Final = 1.25
 """Short side, in sides of the tower's crop, from which the middle at native resolution shows something else."""
 
@@ -22,8 +24,8 @@ def native(rgb: RGB) -> RGB:
 
 def views(rgb: RGB, side: int) -> list[RGB]:
     """One or two crops of side x side: the whole made smaller, and the middle as it is."""
-    seen = native(rgb)
-    whole, short = centre_square(seen, side), min(seen.shape[:2])
+    whole, seen = centre_square(rgb, side), native(rgb)
+    short = min(seen.shape[:2])
     if short < APART * side:
         return [whole]
     top, left = (seen.shape[0] - side) // 2, (seen.shape[1] - side) // 2

@@ -49,13 +49,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_fake_photo(folder / "suite")
     (folder / "manifest.csv").write_text("\n".join(["path,label,source,content", *pictures(folder)]), "utf-8")
     suite = Suite.load(folder / "suite")
-    for method in ("clip-layers", "traces"):
-        options = METHODS[method].fitting_options(suite).override({"nets": max(folds().values()) + 1})
-        head = METHODS[method](suite, options)
-        calibrate(head, [0, 1] * 20, np.random.default_rng(0).normal(size=40))
-        head.save(folder / "suite" / "heads" / f"{method}.safetensors")
+    method = METHODS["clip-layers"]
+    head = method(suite, method.fitting_options(suite).override({"nets": max(folds().values()) + 1}))
+    calibrate(head, [0, 1] * 20, np.random.default_rng(0).normal(size=40))
+    head.save(folder / "suite" / "heads" / "clip-layers.safetensors")
     file = folder / "suite" / "suite.toml"
-    heads = "".join(f'{name} = "heads/{name}.safetensors"\n' for name in ("clip-layers", "traces", "tidy", "univfd"))
+    heads = "".join(f'{name} = "heads/{name}.safetensors"\n' for name in ("clip-layers", "tidy"))
     file.write_text(file.read_text("utf-8").replace("[instruments.vision]", f"[heads]\n{heads}[instruments.vision]", 1))
     (folder / "suite" / FIGURES).write_text(json.dumps(TOLD), "utf-8")
     taught = shutil.copy(min(folder.glob("*.png")), folder / "captioned")
@@ -78,7 +77,7 @@ def run(folder: Path) -> None:
 
 def test_heads_judge_and_figures_are_written(made: Path) -> None:
     heads = {path.stem for path in (made / "suite" / "heads").iterdir()}
-    assert heads == {"clip-layers", "traces", "tidy", "item", "univfd"}
+    assert heads == {"clip-layers", "tidy", "item"}
     found = json.loads((made / "suite" / recipe.FILE).read_text("utf-8"))
     assert set(found["methods"]) == {"panel", *recipe.TRIED}
     assert found["pictures"] == 23  # of 24, one of which the captioner learned from
@@ -127,7 +126,7 @@ def test_a_net_judges_the_fold_that_it_left_out(made: Path) -> None:
     """The shipped head's net number k, on the pictures of fold k; here against each net by itself."""
     suite, rows = Suite.load(made / "suite"), photographs([made / "manifest.csv"])
     run = recipe.CaptionMethods(rows, suite, made / "cache")
-    found = run.shipped("clip-layers")
+    found = run.member("clip-layers")
     head = load(suite.head("clip-layers"), suite)
     network = head.network
     for place, one in enumerate(rows):

@@ -32,6 +32,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tables = re.sub(r"\[digests\].*?\n(?=\[|#)", "", text, flags=re.S).split("[instruments.vision]")[0]
     (folder / "suite" / "suite.toml").write_text(
         f'{tables}[instruments.vision]\nclass = "clip-vision"\npath = "vision"\n'
+        '[methods.univfd.instruments.encoder]\nclass = "clip-image"\npath = "vision"\n'
     )
     (folder / "manifest.csv").write_text("\n".join(["path,label,source,content", *pictures(folder)]), "utf-8")
     run(folder)
@@ -56,8 +57,8 @@ def run(folder: Path) -> None:
     words += ["--page", folder / "photo.md", "--workers", "1", "--quick"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", ["photographs", *map(str, words)])
-        for views in ("training_views", "tower_views"):
-            patch.setattr(f"unprompt.recipes.photo.{views}.VIEWS", 2)
+        patch.setattr("unprompt.recipes.photo.training_views.VIEWS", 2)
+        patch.setattr("unprompt.recipes.photo.tower_views.DRAWS", 2)
         for method, schedules in SCHEDULES.items():
             patch.setitem(SCHEDULES, method, tuple(replace(one, batch=8) for one in schedules))
         patch.setattr("unprompt.recipes.photo.measuring.PAGES", 1)
@@ -69,9 +70,10 @@ def run(folder: Path) -> None:
 
 def test_heads_figures_and_page_are_written(made: Path) -> None:
     heads = {path.name for path in (made / "suite" / "heads").iterdir()}
-    assert heads == {f"{name}.safetensors" for name in ("panel", "pixels", "patches", "traces", "clip-layers")}
+    members = {"patches", "traces", "clip-layers", "univfd"}
+    assert heads == {f"{name}.safetensors" for name in members | {"panel", "pixels"}}
     golden = Golden.read(made / "suite" / "golden")
-    assert (len(golden.pixels), set(golden.probabilities)) == (6, {"panel", "patches", "traces", "clip-layers"})
+    assert (len(golden.pixels), set(golden.probabilities)) == (6, members | {"panel"})
     figures = read_packed(made / "suite" / "figures.json.gz")
     assert (figures["facts"]["generated"], figures["facts"]["real"], figures["facts"]["given"]) == (12, 12, 24)
     assert figures["conditions"]["aligned"]["pooled"]["n"] == 12
@@ -90,7 +92,7 @@ def test_the_suite_speaks_and_knows_what_is_too_small(made: Path) -> None:
     assert told[0] == "outside this suite's world"
     assert told[-1] == "too small to be judged: 90 x 40 pixels, expected a shorter side of 64 or more"
     assert {row.status for row in by_name.values()} == {"ok"}
-    assert all(set(row.scores) == {"traces", "clip-layers"} and row.caption is None for row in by_name.values())
+    assert all(set(row.scores) == {"univfd", "clip-layers"} and row.caption is None for row in by_name.values())
     suite = Suite.load(made / "suite")
     assert suite.world is not None
     assert OODDetector.load(suite.world, suite).facts.least == 64

@@ -19,7 +19,7 @@ The suite `photo` reads a photograph by three small parts of our own on two froz
 brings: linear maps that make one space of CLIP's pictures and MiniLM's texts, a captioner that reads that space and the
 tower's patch tokens, and a grounder that looks for a phrase among the places of the picture. TIDY and ITEM run
 on them (`--suite photo --method tidy`), and UnivFD on CLIP's own embedding; DE-FAKE's head was measured, and is not
-shipped for its size. The suite's panel does without them; a
+shipped for its size. The suite's panel fuses UnivFD ([photo.md](photo.md)) and does without the others; a
 report shows the caption and its objects beside the verdict, and says so.
 SARE and SemGIR want a diffusion, which it has not: a small one that we let learn from photographs tells their layers
 nothing that the picture does not ([photo-diffusion.md](photo-diffusion.md)).
@@ -90,7 +90,8 @@ def _methods(found: Mapping[str, Any]) -> Iterator[str]:
         f"{found['pictures']} pictures, aligned (all through the same JPEG; sizes are not aligned), whole families of"
         " generators and collections left out together; AUC and the true-positive rate at 3 % false positives are means"
         f" over generators, with intervals at 95 %. {found['grounded']:.0%} of the captions have an object that was"
-        " found. The last two columns are the suite's panel with this method as a further member."
+        f" found. The last two columns are the panel of {' and '.join(found['members'])} with this method as a further"
+        " member."
         f"{_among(found)}"
     )
     alone = {key: found["methods"]["panel"]["macro"][key]["value"] for key in ("auc", "tpr_at_3")}

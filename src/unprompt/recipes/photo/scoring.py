@@ -6,23 +6,22 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from unprompt.detectors.base import Detector
+from unprompt.detectors.methods.clip_layers import ClipLayersDetector
+from unprompt.evidence.embedding import EmbeddingEvidence
 from unprompt.evidence.layers import LayersEvidence
 from unprompt.evidence.pixels import PixelEvidence
 from unprompt.evidence.traces import TraceEvidence, middle, traces
 from unprompt.recipes.photo.changes import drawn
 from unprompt.recipes.photo.nets import TOWER, flat
 from unprompt.recipes.photo.sources import Photograph
-from unprompt.recipes.photo.tower_views import tokens_under
+from unprompt.recipes.photo.tower_views import views_under
 from unprompt.types import Picture
-
-if TYPE_CHECKING:
-    from unprompt.detectors.methods.clip_layers import ClipLayersDetector
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +39,7 @@ def logits_under(condition: str, method: str, nets: Nets, rows: Sequence[Photogr
     evidence: Sequence[Any] = (
         [TraceEvidence(row) for row in traces_under(condition, rows, cache)]
         if method == "traces"
-        else _layers(condition, cast("ClipLayersDetector", nets[0]), rows, cache)
+        else _seen(condition, nets[0], rows, cache)
     )
     logits, places = np.zeros(len(rows)), np.array([one.fold for one in rows])
     for fold, net in nets.items():
@@ -67,9 +66,12 @@ def patches_under(condition: str, nets: Nets, rows: Sequence[Photograph], cache:
     return np.asarray(_cached(rows, condition, answer, cache / "patches")[:, 0], np.float64)
 
 
-def _layers(condition: str, net: ClipLayersDetector, rows: Sequence[Photograph], cache: Path) -> list[LayersEvidence]:
-    seen = tokens_under(condition, rows, net.suite.at_dtype(TOWER).vision, cache / "tower")
-    return [LayersEvidence(flat(tokens, net.options.layers)) for tokens in seen]
+def _seen(condition: str, net: Detector[Any, Any], rows: Sequence[Photograph], cache: Path) -> list[Any]:
+    """What the tower sees: of the views for clip-layers, of the whole for UnivFD."""
+    seen = views_under(condition, rows, net.suite.at_dtype(TOWER).vision, cache / "tower")
+    if isinstance(net, ClipLayersDetector):
+        return [LayersEvidence(flat(views.tokens, net.options.layers)) for views in seen]
+    return [EmbeddingEvidence(views.embeddings[0].astype(np.float32)) for views in seen]
 
 
 def _cached(rows: Sequence[Photograph], condition: str, compute: Compute, folder: Path) -> Any:

@@ -8,14 +8,16 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from safetensors.numpy import load_file, save_file
 
 from unprompt.evidence.pixels import LOSSLESS
-from unprompt.evidence.views import views
+from unprompt.evidence.views import APART, LONGEST, views
 from unprompt.images import centre_square
 from unprompt.instruments.unimodal import VisionEncoder
 from unprompt.perturbations.degradation import DegradationPipeline
@@ -26,34 +28,49 @@ from unprompt.types import RGB, Picture
 
 log = logging.getLogger(__name__)
 
-Tokens: TypeAlias = npt.NDArray[np.float16]
-"""Views x layers x width: the CLS token after each layer."""
 Crops: TypeAlias = Callable[[Picture], list[RGB]]
-VERSION: Final = 1
-"""Raised when the crops change."""
-VIEWS: Final = 4
-"""Times that a training picture is degraded."""
-LARGEST: Final = 1024
-"""Side in pixels of the largest part of a picture that is made smaller to the tower's."""
+VERSION: Final = 2
+"""Raised when the crops change, or what is kept of them."""
+DRAWS: Final = 6
+"""Times that a training picture is degraded; from one to four the figures rise, here they rest."""
+DEGRADATION_SEED: Final = 77
+
+
+@dataclass(frozen=True)
+class TowerViews:
+    """What the tower sees of one picture's views; the first of them is the whole."""
+
+    tokens: npt.NDArray[np.float16]
+    """Views x layers x width: the CLS token after each layer."""
+    embeddings: npt.NDArray[np.float16]
+    """Views x joint: projected, not normalised."""
 
 
 def training_crops(picture: Picture, side: int) -> list[RGB]:
-    """VIEWS degraded crops: every other one at the resolution that it was published in, the rest of a larger part."""
-    crops = []
-    for view in range(VIEWS):
-        rng = np.random.default_rng([picture.seed, view])
-        part = side if view % 2 == 0 else round(float(np.exp(rng.uniform(np.log(side), np.log(LARGEST)))))
-        pipeline = DegradationPipeline(side=part, tone=TONED)
-        crops.append(centre_square(pipeline.apply(picture.rgb, picture.format in LOSSLESS, rng), side))
+    """Of DRAWS degraded pictures the whole made smaller and a crop as it was published; both as a verdict takes them.
+
+    A picture too small for a crop that differs is seen whole twice.
+    """
+    pipeline, crops = DegradationPipeline(side=LONGEST, tone=TONED), []
+    for draw in range(DRAWS):
+        rng = np.random.default_rng([picture.seed, DEGRADATION_SEED, draw])
+        published = pipeline.apply(picture.rgb, picture.format in LOSSLESS, rng)
+        whole = centre_square(published, side)
+        crops += [whole, _crop(published, side, rng) if min(published.shape[:2]) >= APART * side else whole]
     return crops
 
 
-def training_tokens(rows: Sequence[Photograph], tower: VisionEncoder, cache: Path) -> list[Tokens]:
-    """VIEWS views of each picture."""
+def _crop(rgb: RGB, side: int, rng: np.random.Generator) -> RGB:
+    top, left = (int(rng.integers(length - side + 1)) for length in rgb.shape[:2])
+    return np.ascontiguousarray(rgb[top : top + side, left : left + side])
+
+
+def training_views(rows: Sequence[Photograph], tower: VisionEncoder, cache: Path) -> list[TowerViews]:
+    """2 * DRAWS views of each picture: whole and crop by turns."""
     return _cached(rows, tower, cache / f"degraded-{VERSION}", lambda picture: training_crops(picture, tower.side))
 
 
-def tokens_under(condition: str, rows: Sequence[Photograph], tower: VisionEncoder, cache: Path) -> list[Tokens]:
+def views_under(condition: str, rows: Sequence[Photograph], tower: VisionEncoder, cache: Path) -> list[TowerViews]:
     """The views of each picture, as ``condition`` leaves it, that a verdict is made of."""
 
     def crops(picture: Picture) -> list[RGB]:
@@ -62,18 +79,18 @@ def tokens_under(condition: str, rows: Sequence[Photograph], tower: VisionEncode
     return _cached(rows, tower, cache / f"{condition.replace(':', '-')}-{VERSION}", crops)
 
 
-def _cached(rows: Sequence[Photograph], tower: VisionEncoder, folder: Path, crops: Crops) -> list[Tokens]:
+def _cached(rows: Sequence[Photograph], tower: VisionEncoder, folder: Path, crops: Crops) -> list[TowerViews]:
     folder.mkdir(parents=True, exist_ok=True)
-    layers, seen = range(1, tower.depth + 1), []
+    seen = []
     for done, one in enumerate(rows, 1):
-        path = folder / f"{hashlib.sha256(one.uri.encode()).hexdigest()}.npy"
+        path = folder / f"{hashlib.sha256(one.uri.encode()).hexdigest()}.safetensors"
         if not path.exists():
-            tokens = tower.cls_tokens(crops(one.read()), layers).reshape(-1, tower.depth, tower.width)
+            made = tower.crop_tokens(crops(one.read()))
+            columns = np.stack([each.cls[1:] for each in made]), np.stack([each.embedding for each in made])
             aside = path.with_suffix(".tmp")
-            with aside.open("wb") as file:
-                np.save(file, tokens.astype(np.float16))
+            save_file(vars(TowerViews(*(column.astype(np.float16) for column in columns))), aside)
             aside.replace(path)
-        seen.append(np.load(path))
+        seen.append(TowerViews(**load_file(path)))
         if done % 200 == 0 or done == len(rows):
             log.info(f"{folder.name}: {done} of {len(rows)}")
     return seen
