@@ -71,7 +71,8 @@ def test_each_row_is_shown_with_what_gave_it(candidate_suites: Path, folder: Pat
 
 def test_scores_of_several_suites_are_named_together() -> None:
     suites = [Suite.load("miniature"), Suite.load("photo")]
-    assert Predictor(suites).scorers == ("sare", "semgir", "tidy", "item", "clip-layers", "traces", "patches")
+    photographs = ("clip-layers", "univfd", "traces", "patches")
+    assert Predictor(suites).scorers == ("sare", "semgir", "tidy", "item", *photographs)
     assert Predictor(suites[1:], "traces").scorers == ("traces",)
 
 
