@@ -65,7 +65,7 @@ def _crop(rgb: RGB, side: int, rng: np.random.Generator) -> RGB:
     return np.ascontiguousarray(rgb[top : top + side, left : left + side])
 
 
-def training_views(rows: Sequence[Photograph], tower: VisionEncoder, cache: Path) -> list[TowerViews]:
+def degraded_views(rows: Sequence[Photograph], tower: VisionEncoder, cache: Path) -> list[TowerViews]:
     """2 * DRAWS views of each picture: whole and crop by turns."""
     return _cached(rows, tower, cache / f"degraded-{VERSION}", lambda picture: training_crops(picture, tower.side))
 
