@@ -28,8 +28,8 @@ photograph, and TIDY and ITEM on it, is in [photo-captions.md](photo-captions.md
 - `patches`: six small convolutional networks on residuals of up to 16 patches of 128 x 128 pixels. With `traces` it
   makes the panel `pixels`, the first edition's, which answers where the tower was not fetched, with a warning.
 
-A picture whose longer side passes {longest} pixels is first made smaller to that. Weights: {megabytes:.1f} MB, float16,
-beside the tower's 345 MB.
+The middle of a picture whose longer side passes {longest} pixels is seen once that is made smaller to them. Weights:
+{megabytes:.1f} MB, float16, beside the tower's 345 MB.
 
 **What it must not be used for**: to accuse anybody, to decide alone about a person, a claim or an account; on
 drawings, scans, documents, screenshots of text, medical or satellite pictures, which it does not know; on pictures
