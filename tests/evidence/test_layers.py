@@ -13,7 +13,7 @@ from unprompt.detectors.methods.clip_layers import ClipLayersDetector, ClipLayer
 from unprompt.errors import DataError, NotFinite, OptionError
 from unprompt.evidence.layers import LayersEvidence
 from unprompt.evidence.product_cache import ProductCache
-from unprompt.evidence.views import views
+from unprompt.evidence.views import LONGEST, native, views
 from unprompt.images import centre_square, encode_png, read
 from unprompt.instruments import Suite
 from unprompt.testing.fake_suite import save_fake_suite
@@ -40,6 +40,15 @@ def test_views(height: int, width: int) -> None:
     if len(seen) == 2:
         top, left = (height - 32) // 2, (width - 32) // 2
         np.testing.assert_array_equal(seen[1], rgb[top : top + 32, left : left + 32])
+
+
+def test_the_whole_of_a_very_large_picture_is_what_every_method_sees() -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (60, LONGEST + 200, 3), np.uint8)
+    whole, middle = views(rgb, 32)
+    np.testing.assert_array_equal(whole, centre_square(rgb, 32))
+    smaller = native(rgb)
+    top, left = (smaller.shape[0] - 32) // 2, (LONGEST - 32) // 2
+    np.testing.assert_array_equal(middle, smaller[top : top + 32, left : left + 32])
 
 
 def test_a_row_a_view_of_the_chosen_layers(suite: Suite) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from unprompt import store
 from unprompt.choices import Preprocess
-from unprompt.evidence.views import VIEWS
+from unprompt.evidence import views
 from unprompt.images import decode_png, encode_png
 from unprompt.instruments import phrases
 from unprompt.instruments.base import Captioner, Vectors
@@ -112,7 +112,7 @@ PHRASE_EMBEDDINGS = Product(
 def layer_tokens(layers: Sequence[int]) -> Product[Vectors]:
     """CLS token after each of these layers, of the views of a picture."""
     numbers = "-".join(map(str, layers))
-    parameters = {"of": "layers", "layers": numbers, "views": VIEWS}
+    parameters = {"of": "layers", "layers": numbers, "views": views.VERSION}
     return Product(f"layer_tokens_{numbers}", EMBEDDINGS, "embeddings", ["vision"], parameters)
 
 

@@ -10,8 +10,8 @@ from unprompt.images import centre_square, fit_long
 from unprompt.types import RGB
 
 LONGEST: Final = 1600
-"""Longer side, in pixels, above which a detector of traces sees a picture made smaller."""
-VIEWS: Final = 2
+"""Longer side, in pixels, above which native resolution is that of a picture made smaller."""
+VERSION: Final = 2
 """Version of what is shown: raised when a tower is shown something else."""
 APART: Final = 1.25
 """Short side, in sides of the tower's crop, from which the middle at native resolution shows something else."""

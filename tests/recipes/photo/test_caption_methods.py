@@ -126,7 +126,7 @@ def test_a_net_judges_the_fold_that_it_left_out(made: Path) -> None:
     """The shipped head's net number k, on the pictures of fold k; here against each net by itself."""
     suite, rows = Suite.load(made / "suite"), photographs([made / "manifest.csv"])
     run = recipe.CaptionMethods(rows, suite, made / "cache")
-    found = run.member("clip-layers")
+    found = run.shipped("clip-layers")
     head = load(suite.head("clip-layers"), suite)
     network = head.network
     for place, one in enumerate(rows):

@@ -12,7 +12,8 @@ from PIL import Image
 
 from unprompt.errors import DataError
 from unprompt.recipes.photo.documents import page
-from unprompt.recipes.photo.sources import EXTRA, HERE, folds, learned, photographs
+from unprompt.recipes.photo.sources import EXTRA, HERE, Photograph, folds, learned, photographs
+from unprompt.types import Sample
 
 
 def manifest(folder: Path, rows: list[tuple[str, str, str]]) -> str:
@@ -87,3 +88,12 @@ def test_a_picture_is_read_as_large_as_the_detectors_see_it(tmp_path: Path) -> N
 def test_pages_are_drawn_alike_and_differ() -> None:
     assert np.array_equal(page(3), page(3))
     assert len({page(number).tobytes() for number in range(4)}) == 4
+
+
+def test_a_picture_has_one_name_in_a_cache_however_its_path_is_spelt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    spelt = ("a.png", "./a.png", "x/../a.png", str(tmp_path / "a.png"))
+    assert len({Photograph(Sample(one, 1, "flux.2"), 2).key for one in spelt}) == 1
+    assert Photograph(Sample("b.png", 1, "flux.2"), 2).key != Photograph(Sample("a.png", 1, "flux.2"), 2).key

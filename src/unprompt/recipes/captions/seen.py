@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
+from operator import methodcaller
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from unprompt.images import centre_square, read, resize
 from unprompt.instruments.aligned import AlignedConfig, patch_rows, picture_row
 from unprompt.instruments.unimodal import VisionEncoder
 from unprompt.recipes.captions.pairs import Captioned
+from unprompt.store import write_aside
 from unprompt.types import RGB, Picture
 
 log = logging.getLogger(__name__)
@@ -54,9 +56,7 @@ def seen_of(rows: Sequence[Captioned], tower: VisionEncoder, cache: Path) -> See
     for done, one in enumerate(rows, 1):
         path = folder / f"{hashlib.sha256(Path(one.uri).name.encode()).hexdigest()}.safetensors"
         if not path.exists():
-            aside = path.with_suffix(".tmp")
-            save_file(_look(read(Path(one.uri).read_bytes(), one.uri), tower), aside)
-            aside.replace(path)
+            write_aside(path, methodcaller("write", save(_look(read(Path(one.uri).read_bytes(), one.uri), tower))))
         made.append(load_file(path))
         if done % 200 == 0 or done == len(rows):
             log.info(f"seen: {done} of {len(rows)}")

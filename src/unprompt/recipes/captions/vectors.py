@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from operator import methodcaller
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from unprompt.instruments.unimodal import TextEncoder
+from unprompt.store import write_aside
 from unprompt.store.fingerprint import fingerprint
 
 log = logging.getLogger(__name__)
@@ -38,9 +40,6 @@ class SentenceVectors:
 def _vectors(texts: list[str], encoder: TextEncoder, folder: Path) -> npt.NDArray[np.float16]:
     path = folder / f"{fingerprint(texts)}.safetensors"
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        aside = path.with_suffix(".tmp")
-        save_file({"vectors": encoder.embed(texts).astype(np.float16)}, aside)
-        aside.replace(path)
+        write_aside(path, methodcaller("write", save({"vectors": encoder.embed(texts).astype(np.float16)})))
     rows: npt.NDArray[np.float16] = load_file(path)["vectors"]
     return rows

@@ -108,12 +108,8 @@ class CaptionMethods:
                 logits[out] = net.logits([self.evidence[place][net.method] for place in out])
         return logits
 
-    def member(self, method: str) -> Floats:
-        """The same of a member of the panel; one whose head keeps no net apart learns here again."""
-        return self.held_out(method) if method in TRIED else self._shipped(method)
-
-    def _shipped(self, method: str) -> Floats:
-        """Of a head that the suite ships, whose nets each left out the fold of their number."""
+    def shipped(self, method: str) -> Floats:
+        """The same of a head that the suite ships, whose nets each left out the fold of their number."""
         detector = load(self.suite.head(method), self.suite)
         network: Any = detector.network
         rows = detector.collate([one[method] for one in self.evidence])
@@ -149,11 +145,12 @@ class CaptionMethods:
 
 def measure(run: CaptionMethods) -> dict[str, Any]:
     """Each row's figures, and what it adds to the suite's panel; heads of SHIPPED are saved beside the suite's file."""
-    panel = {method: run.member(method) for method in PANELS["panel"]}
+    held_out = {row: run.held_out(row) for row in TRIED}
+    # UnivFD's head joins its nets into one layer, so that what judges here is its row of the table.
+    panel = {method: held_out[method] if method in held_out else run.shipped(method) for method in PANELS["panel"]}
     alone = _figures(run, panel)
     table: dict[str, Any] = {"panel": alone}
-    for row in TRIED:
-        logits = run.held_out(row)
+    for row, logits in held_out.items():
         table[row] = _figures(run, {row: logits}) | {"added": _added(run, panel, row, logits)}
         log.info(f"{row}: AUC {table[row]['macro']['auc']['value']:.3f}")
         if row in SHIPPED:

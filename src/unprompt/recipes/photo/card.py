@@ -24,7 +24,7 @@ photograph, and TIDY and ITEM on it, is in [photo-captions.md](photo-captions.md
 - `panel`: logistic stacking of both, for the price of the first.
 - `traces`: {traces} statistics of the central 256 x 256 pixels (residuals, their co-occurrences and repetitions,
   spectrum, cosine coefficients, noise, colours), six small perceptrons. Until 0.4.0 it was
-  a member in the place of `univfd`; beside the heads of today it lowers the panel (TPR at 3 %, aligned: 0.56 to 0.54).
+  a member in the place of `univfd`.
 - `patches`: six small convolutional networks on residuals of up to 16 patches of 128 x 128 pixels. With `traces` it
   makes the panel `pixels`, the first edition's, which answers where the tower was not fetched, with a warning.
 

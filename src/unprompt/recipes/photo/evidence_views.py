@@ -5,18 +5,18 @@ One holds what is seen, by the vision tower and of the pixels; the other what is
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from operator import methodcaller
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from unprompt.detectors import METHODS
 from unprompt.evidence.alignment import AlignmentEvidence, Objects
@@ -27,6 +27,7 @@ from unprompt.evidence.traces import TraceEvidence, middle, traces
 from unprompt.instruments import Suite
 from unprompt.recipes.photo.changes import drawn
 from unprompt.recipes.photo.sources import Photograph
+from unprompt.store import write_aside
 from unprompt.types import Box, Caption, Picture
 
 log = logging.getLogger(__name__)
@@ -81,8 +82,7 @@ def _stored(
     cache: Path,
 ) -> list[Stored]:
     folder = cache / f"{part.__name__}-{condition.replace(':', '-')}-{VERSION}"
-    folder.mkdir(parents=True, exist_ok=True)
-    places = [folder / f"{hashlib.sha256(one.uri.encode()).hexdigest()}.safetensors" for one in rows]
+    places = [folder / f"{one.key}.safetensors" for one in rows]
     lacking = [(one, path) for one, path in zip(rows, places, strict=True) if not path.exists()]
     for start in range(0, len(lacking), BATCH):
         batch = lacking[start : start + BATCH]
@@ -94,10 +94,8 @@ def _stored(
 
 
 def _save(path: Path, arrays: Mapping[str, npt.NDArray[np.float32]], words: Mapping[str, Any]) -> None:
-    aside = path.with_suffix(".tmp")
     whole = {name: np.ascontiguousarray(one) for name, one in arrays.items()}
-    save_file(whole, aside, {"words": json.dumps(words)})
-    aside.replace(path)
+    write_aside(path, methodcaller("write", save(whole, {"words": json.dumps(words)})))
 
 
 def _load(path: Path) -> Stored:

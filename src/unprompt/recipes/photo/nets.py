@@ -81,9 +81,10 @@ class NetTrainer:
         return {fold: self._net(method, fold) for fold in range(max(folds().values()) + 1)}
 
     def untrained(self, method: str, nets: int, seed: int = 0) -> Detector[Any, Any]:
-        """A head of as many nets, which learned nothing yet; that of UnivFD is one layer, whatever their number."""
-        suite, options = self.suite.of(method), METHODS[method].fitting_options(self.suite)
-        return METHODS[method](suite, options if method == "univfd" else options.override({"nets": nets}), seed)
+        """A head of as many nets, or of one layer where the method has no number; it learned nothing yet."""
+        options = METHODS[method].fitting_options(self.suite)
+        several = options.override({"nets": nets}) if hasattr(options, "nets") else options
+        return METHODS[method](self.suite, several, seed)
 
     def _net(self, method: str, fold: int) -> Detector[Any, Any]:
         path = self.cache / "nets" / f"{method}-{fold}.safetensors"

@@ -44,6 +44,11 @@ class Photograph:
         return self.sample.uri
 
     @property
+    def key(self) -> str:
+        """Its name in a cache: by its path, however that is spelt."""
+        return hashlib.sha256(os.path.abspath(self.uri).encode()).hexdigest()
+
+    @property
     def label(self) -> int:
         """1 = generated."""
         return int(self.sample.label or 0)

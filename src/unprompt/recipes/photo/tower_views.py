@@ -5,16 +5,16 @@ One file a picture in the cache, so that an interrupted run goes on.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import methodcaller
 from pathlib import Path
 from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from unprompt.evidence.pixels import LOSSLESS
 from unprompt.evidence.views import APART, LONGEST, views
@@ -23,7 +23,8 @@ from unprompt.instruments.unimodal import VisionEncoder
 from unprompt.perturbations.degradation import DegradationPipeline
 from unprompt.recipes.photo.changes import drawn
 from unprompt.recipes.photo.sources import Photograph
-from unprompt.recipes.photo.training_views import TONED
+from unprompt.recipes.photo.training_views import TONED, random_crop
+from unprompt.store import write_aside
 from unprompt.types import RGB, Picture
 
 log = logging.getLogger(__name__)
@@ -56,13 +57,8 @@ def training_crops(picture: Picture, side: int) -> list[RGB]:
         rng = np.random.default_rng([picture.seed, DEGRADATION_SEED, draw])
         published = pipeline.apply(picture.rgb, picture.format in LOSSLESS, rng)
         whole = centre_square(published, side)
-        crops += [whole, _crop(published, side, rng) if min(published.shape[:2]) >= APART * side else whole]
+        crops += [whole, random_crop(published, side, rng) if min(published.shape[:2]) >= APART * side else whole]
     return crops
-
-
-def _crop(rgb: RGB, side: int, rng: np.random.Generator) -> RGB:
-    top, left = (int(rng.integers(length - side + 1)) for length in rgb.shape[:2])
-    return np.ascontiguousarray(rgb[top : top + side, left : left + side])
 
 
 def degraded_views(rows: Sequence[Photograph], tower: VisionEncoder, cache: Path) -> list[TowerViews]:
@@ -80,16 +76,14 @@ def views_under(condition: str, rows: Sequence[Photograph], tower: VisionEncoder
 
 
 def _cached(rows: Sequence[Photograph], tower: VisionEncoder, folder: Path, crops: Crops) -> list[TowerViews]:
-    folder.mkdir(parents=True, exist_ok=True)
     seen = []
     for done, one in enumerate(rows, 1):
-        path = folder / f"{hashlib.sha256(one.uri.encode()).hexdigest()}.safetensors"
+        path = folder / f"{one.key}.safetensors"
         if not path.exists():
             made = tower.crop_tokens(crops(one.read()))
             columns = np.stack([each.cls[1:] for each in made]), np.stack([each.embedding for each in made])
-            aside = path.with_suffix(".tmp")
-            save_file(vars(TowerViews(*(column.astype(np.float16) for column in columns))), aside)
-            aside.replace(path)
+            views_seen = TowerViews(*(column.astype(np.float16) for column in columns))
+            write_aside(path, methodcaller("write", save(vars(views_seen))))
         seen.append(TowerViews(**load_file(path)))
         if done % 200 == 0 or done == len(rows):
             log.info(f"{folder.name}: {done} of {len(rows)}")

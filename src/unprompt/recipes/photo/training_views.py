@@ -9,18 +9,20 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from operator import methodcaller
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from unprompt.evidence.pixels import LOSSLESS
 from unprompt.evidence.traces import traces
 from unprompt.images import resize
 from unprompt.perturbations.degradation import DegradationPipeline
 from unprompt.recipes.photo.sources import Photograph
+from unprompt.store import write_aside
 from unprompt.types import RGB
 
 log = logging.getLogger(__name__)
@@ -64,9 +66,7 @@ def _prepared(one: Photograph, cache: Path) -> Path:
     path = cache / f"{picture.pixels}-{VERSION}.safetensors"
     if not path.exists():
         views = degraded(picture.rgb, picture.format in LOSSLESS, picture.seed)
-        aside = path.with_suffix(".tmp")
-        save_file(vars(views), aside)
-        aside.replace(path)
+        write_aside(path, methodcaller("write", save(vars(views))))
     return path
 
 
@@ -86,6 +86,10 @@ def _cut(crop: RGB, rng: np.random.Generator) -> RGB:
     height, width = crop.shape[:2]
     if min(height, width) < SIDE:
         crop = resize(crop, max(width, SIDE), max(height, SIDE))
-        height, width = crop.shape[:2]
-    top, left = int(rng.integers(height - SIDE + 1)), int(rng.integers(width - SIDE + 1))
-    return crop[top : top + SIDE, left : left + SIDE]
+    return random_crop(crop, SIDE, rng)
+
+
+def random_crop(rgb: RGB, side: int, rng: np.random.Generator) -> RGB:
+    """A window of side x side of a picture that is no smaller."""
+    top, left = (int(rng.integers(length - side + 1)) for length in rgb.shape[:2])
+    return np.ascontiguousarray(rgb[top : top + side, left : left + side])
