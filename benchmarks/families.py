@@ -28,7 +28,7 @@ from unprompt.scenes.corpus import HELD_OUT_SEEDS, develop
 from unprompt.scenes.scene import Scene
 from unprompt.types import RGB
 
-SHOWN: Final = 12
+SHOWN: Final = 8
 """Captions on the contact sheet."""
 OTHERS: Final = range(HELD_OUT_SEEDS, HELD_OUT_SEEDS + 1000)
 """Seeds of the scenes that distances are measured from."""
@@ -50,7 +50,7 @@ Facts are the colours, the shapes and the floor that a caption names, found agai
 on scenes too. The distance is Frechet's, of vectors of the suite's CLIP, from 1,000 other scenes; {count} pictures are
 few for it, so compare it with that of the test scenes.
 
-![Six rows of twelve pictures: scenes, and what each generator draws of their captions](families.webp)
+![Six rows of eight pictures: scenes, and what each generator draws of their captions](families.webp)
 
 From above: the scene whose caption is drawn, then {names}.
 """

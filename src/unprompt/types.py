@@ -129,6 +129,10 @@ class Prediction:
     verdict: Verdict | None = None
     fpr: float | None = None
     """The false-positive rate that was asked for; None = that of the head's own thresholds."""
+    average: int | None = None
+    """Noise draws that were asked for; a method without noise takes one. None where nothing was judged."""
+    dtype: str | None = None
+    """Numbers that the models ran in: float32, bfloat16 or float16; None where nothing was judged."""
     caption: str | None = None
     warnings: tuple[str, ...] = ()
     scores: dict[str, float] = field(default_factory=dict)
@@ -160,6 +164,8 @@ class Attribution:
     """The answer: the name of a candidate, or :data:`NONE_OF_THESE`."""
     scores: dict[str, float] = field(default_factory=dict)
     """Calibrated probability of every candidate that it made the picture rather than another or none."""
+    dtype: str | None = None
+    """As that of a prediction."""
     caption: str | None = None
     warnings: tuple[str, ...] = ()
     width: int | None = None

@@ -30,10 +30,12 @@ def test_one_parameter_of_one_model(fake: Path) -> None:
     assert other.card("captioner") == plain.card("captioner")
     assert other.name == "fake[diffusion.strength=1.0]"
     assert other.manifest.cli_name == f"{fake / 'suite.toml'}[diffusion.strength=1.0]"
+    assert other.manifest.fetch_name == str(fake / "suite.toml")
 
 
 def test_a_shipped_suite_keeps_its_short_name() -> None:
-    assert Manifest.read("miniature[diffusion.steps=10]").cli_name == "miniature[diffusion.steps=10]"
+    manifest = Manifest.read("miniature[diffusion.steps=10]")
+    assert (manifest.cli_name, manifest.fetch_name) == ("miniature[diffusion.steps=10]", "miniature")
 
 
 def test_further_generators_and_methods_have_places(fake: Path) -> None:
@@ -104,5 +106,7 @@ def test_a_wrong_value_is_wrong_usage(fake: Path, pair: str, told: str) -> None:
 def test_a_lane_with_a_wrong_parameter_is_a_wrong_file(fake: Path, tmp_path: Path) -> None:
     file = tmp_path / "suite.toml"
     file.write_text('[lanes.fast]\nparameters = { "editor.strength" = 1 }\n', "utf-8")
-    with pytest.raises(SuiteError, match=r"suite.toml: editor.strength is 1, expected a model of suite '.*': none"):
+    with pytest.raises(
+        SuiteError, match=r"suite.toml: editor.strength of lane 'fast' is 1, expected a model of suite '.*': none"
+    ):
         Manifest.read(f"{file}[lane=fast]")

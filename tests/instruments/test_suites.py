@@ -45,7 +45,7 @@ def test_embedded_suites_go_by_name(models: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(shelf, "_shelf", lambda: models.parent)
     assert embedded() == ["suite"]
     assert Suite.load("suite").name == "fake"
-    with pytest.raises(SuiteError, match="no suite 'nosuch': expected one of suite, or the path"):
+    with pytest.raises(OptionError, match="no suite 'nosuch': expected one of suite, or the path"):
         Suite.load("nosuch")
 
 

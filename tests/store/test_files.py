@@ -118,7 +118,10 @@ def test_a_disk_that_refuses_is_an_error_and_leaves_nothing(path, table, monkeyp
         raise OSError(words)
 
     monkeypatch.setattr(os, call, refuse)
-    with pytest.raises(StoreError, match=named(path, "cannot be written", words, "make room or name another --out")):
+    with pytest.raises(
+        StoreError,
+        match=named(path, "cannot be written", words, "make room or name another --out, or UNPROMPT_HOME for caches"),
+    ):
         write_table(path, table, EMBEDDING)
     assert list(path.parent.iterdir()) == []
 

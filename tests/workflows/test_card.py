@@ -159,7 +159,7 @@ def test_other_instruments_are_refused(heads: Path, suite: Path, tmp_path: Path)
         from_pretrained(folder, suite="miniature")
     config = folder / "config.json"
     config.write_text(config.read_text().replace('"suite": "fake"', '"suite": "mine"'))
-    with pytest.raises(SuiteError, match="no suite 'mine': expected one of"):  # one's own is found by its path alone
+    with pytest.raises(OptionError, match="no suite 'mine': expected one of"):  # one's own is found by its path alone
         from_pretrained(folder)
 
 

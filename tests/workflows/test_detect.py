@@ -12,6 +12,7 @@ import sys
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -274,7 +275,7 @@ def test_a_method_without_noise_is_not_asked_twice(
 ) -> None:
     monkeypatch.setattr(ProductCache, "at_noise", None)
     one, other = (detect(hard / "good.jpg", suite=candidate_suites, method="item", average=k)[0] for k in (1, 4))
-    assert one == other
+    assert replace(other, average=1) == one
 
 
 def test_without_a_readable_picture_no_model_is_loaded(candidate_suites: Path, hard: Path, monkeypatch: Any) -> None:

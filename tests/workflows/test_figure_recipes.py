@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from unprompt.errors import OptionError, SuiteError
+from unprompt.errors import OptionError
 from unprompt.workflows.laboratory import cells
 from unprompt.workflows.planning.dry_run import DryRun
 from unprompt.workflows.reproduce import Reproduction, reproduce
@@ -79,5 +79,5 @@ def test_a_dry_run_prices_evidence_and_no_training(genimage: Path, tmp_path: Pat
 def test_what_a_figure_has_no_use_for_is_refused(genimage: Path) -> None:
     with pytest.raises(OptionError, match="--train-on is foo, but tidy/figure1 is a figure, for which nothing is"):
         reproduce("tidy/figure1", data=f"genimage:{genimage}", suite="fake", train_on=["foo"])
-    with pytest.raises(SuiteError, match="no suite 'nope'"):
+    with pytest.raises(OptionError, match="no suite 'nope'"):
         reproduce(listed=True, suite="nope")

@@ -172,53 +172,59 @@ def test_the_file_of_rows_is_no_picture(candidate_suites: Path, folder: Path, mo
     monkeypatch.chdir(folder)
     asked: dict[str, Any] = {"suite": candidate_suites, "method": "item", "out": "rows.jsonl"}
     assert [row.uri for row in detect(".", **asked)] == ["./0.png", "./1.png", "./text.png"]
-    with RowFile(Path("rows.jsonl"), "item") as file:
+    with RowFile(Path("rows.jsonl"), {}) as file:
         seen = Arrivals(["."], file, file.is_own)
         assert seen.ready(0) == []
         assert seen.ready(SETTLED) == ["./text.png"]  # an error is tried again
-
-
-def test_rows_of_another_method_are_not_gone_on_with(candidate_suites: Path, folder: Path, tmp_path: Path) -> None:
-    out = tmp_path / "rows.jsonl"
-    detect(folder, suite=candidate_suites, method="item", out=out)
-    told = (
-        "line 1 was judged with method 'item', this run judges with method 'tidy': give the same --method to go on, or"
-    )
-    with pytest.raises(StoreError, match=told):
-        detect(folder, suite=candidate_suites, method="tidy", out=out)
 
 
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
         ({"prior": 0.2}, "prior 0.5, this run judges with prior 0.2: give the same --prior to go on, or name another"),
-        ({"fpr": 0.1}, "fpr None, this run judges with fpr 0.1: give the same --fpr to go on, or name another"),
+        ({"fpr": 0.5}, "fpr None, this run judges with fpr 0.5: give the same --fpr to go on, or name another"),
         (
-            {"suites": ["a", "b"]},
-            "suite 'photo', this run judges with suite 'a' or 'b': give the same --suite to go on",
+            {"average": 2},
+            "average 1, this run judges with average 2: give the same --average to go on, or name another",
         ),
+        (
+            {"dtype": "bfloat16"},
+            "dtype 'float32', this run judges with dtype 'bfloat16': give the same --dtype to go on",
+        ),
+        ({"method": "tidy"}, "method 'item', this run judges with method 'tidy': give the same --method to go on, or"),
     ],
 )
-def test_rows_of_other_options_are_not_gone_on_with(changed: dict[str, Any], told: str, tmp_path: Path) -> None:
+def test_rows_of_other_options_are_not_gone_on_with(
+    changed: dict[str, Any], told: str, candidate_suites: Path, folder: Path, tmp_path: Path
+) -> None:
+    asked: dict[str, Any] = {"suite": candidate_suites, "method": "item", "out": tmp_path / "rows.jsonl"}
+    detect(folder, **asked)
+    with pytest.raises(StoreError, match=f"line 1 was judged with {told}"):
+        detect(folder, **asked | changed)
+
+
+def test_rows_of_several_suites_may_stand_in_one_file(tmp_path: Path) -> None:
     out = tmp_path / "rows.jsonl"
-    with RowFile(out, "item", ["photo"]) as file:
+    with RowFile(out, {"suite": ["photo"]}) as file:
         file.write(Prediction("a.png", "error", "no picture"))
         file.write(Prediction("b.png", "ok", method="item", suite="photo", prior=0.5))
-    with RowFile(out, "item", ["miniature", "photo"]) as file:
+    with RowFile(out, {"suite": ["miniature", "photo"]}) as file:
         assert "b.png" in file
-    with pytest.raises(StoreError, match=f"line 2 was judged with {told}"):
-        RowFile(out, "item", **{"suites": ["photo"], **changed}).__enter__()
+    told = "line 2 was judged with suite 'photo', this run judges with suite 'a' or 'b': give the same --suite to go on"
+    with pytest.raises(StoreError, match=told):
+        RowFile(out, {"suite": ["a", "b"]}).__enter__()
 
 
-def test_rows_state_prior_and_rate(candidate_suites: Path, folder: Path) -> None:
-    rows = detect(folder, suite=candidate_suites, method="item", prior=0.3, fpr=0.5)
-    assert [(row.prior, row.fpr) for row in rows] == [(0.3, 0.5), (0.3, 0.5), (None, None)]
+def test_rows_state_what_they_were_judged_with(candidate_suites: Path, folder: Path) -> None:
+    rows = detect(folder, suite=candidate_suites, method="item", prior=0.3, fpr=0.5, average=2, dtype="bfloat16")
+    stated = [(row.prior, row.fpr, row.average, row.dtype) for row in rows]
+    assert stated == [(0.3, 0.5, 2, "bfloat16")] * 2 + [(None,) * 4]
 
 
 @pytest.mark.parametrize("exchanged", [False, True])
 def test_a_file_of_rows_that_goes_is_noticed(exchanged: bool, tmp_path: Path) -> None:
     out = tmp_path / "rows.jsonl"
-    with RowFile(out, "item") as file:
+    with RowFile(out, {}) as file:
         file.write(Prediction("a.png", "error"))
         out.rename(tmp_path / "former.jsonl")
         if exchanged:
@@ -245,14 +251,14 @@ def test_what_is_no_file_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFix
 
 def test_rows_go_into_an_ordinary_file_alone() -> None:
     with pytest.raises(StoreError, match="/dev/null: is no ordinary file; expected one that can be read again"):
-        RowFile(Path("/dev/null"), "item").__enter__()
+        RowFile(Path("/dev/null"), {}).__enter__()
 
 
 def test_rows_of_a_former_release_are_read(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "rows.jsonl"
     out.write_text(json.dumps({"uri": str(folder / "0.png"), "status": "ok"}) + "\n")
     os.utime(out, (later := os.stat(folder).st_mtime + 5, later))
-    with RowFile(out, "item") as file:
+    with RowFile(out, {}) as file:
         assert [os.path.basename(one.sample.uri) for one in Inputs(folder, file)] == ["1.png", "text.png"]
 
 

@@ -110,7 +110,7 @@ class Manifest:
     def with_parameters(self, changed: Mapping[str, Any]) -> Manifest:
         """The same with some parameters exchanged, by PLACE.PARAMETER; OptionError for a place that it has not.
 
-        ``lane`` exchanges those of a lane, unless they are named themselves; SuiteError for a place of theirs.
+        ``lane`` exchanges those of a lane, unless they are named themselves; SuiteError for a wrong place of theirs.
         """
         self.lane_of(str(changed.get(LANE, EXACT)))
         told = {name: value for name, value in changed.items() if (name, value) != (LANE, EXACT)}
@@ -127,7 +127,9 @@ class Manifest:
         """For a wrong PLACE.PARAMETER: an OptionError where it was exchanged inline, else a SuiteError."""
         if told := next((one for one in (name, name.rpartition(".instruments.")[2]) if one in self.changed), ""):
             return OptionError(f"--instrument {told} is {value!r}, expected {expected}")
-        return SuiteError(f"suite file {self.file}: {name} is {value!r}, expected {expected}")
+        lane = str(self.changed.get(LANE, EXACT))
+        where = f" of lane {lane!r}" if name in self.lane_of(lane).parameters else ""
+        return SuiteError(f"suite file {self.file}: {name}{where} is {value!r}, expected {expected}")
 
     def exchanged(self, changed: Mapping[str, Any]) -> Mapping[str, Any]:
         """PLACE.PARAMETER -> value, with those of a lane in place of its name, unless they are named themselves."""
@@ -140,9 +142,9 @@ class Manifest:
         return [lane.fitted for lane in self.lanes.values() if lane.fitted]
 
     def lane_of(self, name: str) -> LaneSpec:
-        """A lane by name; SuiteError for one that the file has not. ``exact`` exchanges nothing."""
+        """A lane by name; OptionError for one that the file has not. ``exact`` exchanges nothing."""
         if name != EXACT and name not in self.lanes:
-            raise SuiteError(
+            raise OptionError(
                 f"suite {self.name!r} has no lane {name!r} (it has: {', '.join([EXACT, *self.lanes])}): name one of "
                 f"these, or add [lanes.{name}] to {self.file}"
             )
@@ -202,9 +204,14 @@ class Manifest:
         return joined_name(self.name, self.changed)
 
     @property
+    def fetch_name(self) -> str:
+        """What `unprompt fetch` takes: a shipped suite's name, the path of another; no parameter moves weights."""
+        return self.name if self.file == shipped(self.name) else str(self.file)
+
+    @property
     def cli_name(self) -> str:
-        """What --suite and `unprompt fetch` take: a shipped suite's name, the path of another."""
-        return self.called if self.file == shipped(self.name) else joined_name(str(self.file), self.changed)
+        """What --suite takes."""
+        return joined_name(self.fetch_name, self.changed)
 
     def overrides(self, method: str) -> Mapping[str, Spec]:
         """Role -> spec of what the file gives to one method alone."""
@@ -263,7 +270,7 @@ class Manifest:
         elif spec.model and not spec.path:
             # A branch of the hub moves; the cache names the folder of a snapshot after its commit.
             revision, digest = folder.name, "" if spec.wheel else digest
-        origin = Origin(folder, spec.called, revision, spec.licence, digest, self.cli_name)
+        origin = Origin(folder, spec.called, revision, spec.licence, digest, self.fetch_name)
         if not folder.is_dir():
             raise origin.missing()
         return origin
@@ -290,7 +297,7 @@ class Manifest:
         revision, locked = self.revision(spec), self.lock.commit(spec)
         if (folder := snapshot(spec, revision)) is not None:
             return folder
-        missing = Origin(Path(constants.HF_HUB_CACHE), spec.model, suite=self.cli_name)
+        missing = Origin(Path(constants.HF_HUB_CACHE), spec.model, suite=self.fetch_name)
         if locked and (other := snapshot(spec, spec.revision or "main")) is not None:
             raise missing.missing(
                 f"{self.lock.file} states revision {locked}, here is {other.name} alone; to work with that one, whose "

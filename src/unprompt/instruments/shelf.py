@@ -6,7 +6,7 @@ from importlib import import_module, resources
 from pathlib import Path
 from typing import Final
 
-from unprompt.errors import SuiteError
+from unprompt.errors import OptionError
 
 FAKE: Final = "fake"
 """The embedded suite of random weights, which are made in the user's cache at its first use."""
@@ -27,7 +27,7 @@ def _shelf() -> Path:
 
 
 def file_of(name_or_path: str | Path) -> Path:
-    """The file of an embedded suite by name, or of another by its path; SuiteError where there is none."""
+    """The file of an embedded suite by name, or of another by its path; OptionError where there is none."""
     if isinstance(name_or_path, str) and name_or_path in embedded():
         if name_or_path == FAKE:
             testing = import_module("unprompt.testing.fake_paper")  # by name, as CLASSES: a package above this one
@@ -36,7 +36,7 @@ def file_of(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     file = path / "suite.toml" if path.is_dir() else path
     if file.suffix != ".toml" or not file.is_file():
-        raise SuiteError(
+        raise OptionError(
             f"no suite {str(name_or_path)!r}: expected one of {', '.join(embedded()) or '(none embedded)'}, "
             "or the path of a suite's folder or .toml file"
         )

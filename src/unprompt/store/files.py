@@ -43,7 +43,7 @@ def write_aside(path: Place, write: Callable[[BinaryIO], object]) -> None:
     except OSError as error:
         raise StoreError(
             f"{path} cannot be written ({error}); expected a folder with free space that you may write to: "
-            "make room or name another --out, then run the same command again"
+            "make room or name another --out, or UNPROMPT_HOME for caches, then run the same command again"
         ) from error
     finally:
         with suppress(OSError):
@@ -65,7 +65,7 @@ def locked(path: Path) -> Iterator[None]:
     except (OSError, NotImplementedError) as error:
         raise StoreError(
             f"{path} cannot be opened ({error}); expected a folder that you may write to: make it so or name another "
-            "--out, then run the same command again"
+            "--out, or UNPROMPT_HOME for caches, then run the same command again"
         ) from error
     try:
         yield

@@ -102,7 +102,7 @@ def fetched(manifest: Manifest) -> Iterator[Check]:
         needs = f"{spec.needs.disk:.1f} GB of disk, {spec.needs.memory:.1f} GB of memory in float32"
         present = manifest.present(spec)
         state = f"fetched, {manifest.origin(spec).revision or 'of one edition'}" if present else "not fetched"
-        fix = "" if present else f"unprompt fetch {shlex.quote(manifest.cli_name)}"
+        fix = "" if present else f"unprompt fetch {shlex.quote(manifest.fetch_name)}"
         yield Check(f"{manifest.name}: {spec.source.split('/')[-1]}", "pass", f"{state}; {needs}; {spec.licence}", fix)
     gigabytes = {
         method: sum(spec.needs.memory for spec in specs_of(manifest, extractors_of(method, manifest)))

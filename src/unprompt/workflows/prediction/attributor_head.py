@@ -58,6 +58,7 @@ class AttributorHead(Head[Attribution]):
                 status="ok",
                 method=self.attributor.method,
                 suite=self.suite.name,
+                dtype=self.suite.dtype,
                 generator=NONE_OF_THESE if reasons else answer,
                 scores=dict(zip(candidates, probabilities, strict=True)),
                 caption=one.caption.text,

@@ -49,7 +49,7 @@ class DetectorHead(Head[Prediction]):
         redrawing: Redrawing | None = None,
     ) -> None:
         super().__init__(suite, suite.manifest.fallbacks[method] if fallback else suite.head(method))
-        self.notes = (LESSER.format(suite.manifest.cli_name),) if fallback else ()
+        self.notes = (LESSER.format(suite.manifest.fetch_name),) if fallback else ()
         """What every row warns of."""
         self.prior, self.fpr, self._average, self._redrawing = prior, fpr, average, redrawing
 
@@ -172,6 +172,8 @@ class DetectorHead(Head[Prediction]):
             suite=self.suite.name,
             prior=self.prior,
             fpr=self.fpr,
+            average=self._average,
+            dtype=self.suite.dtype,
             caption=caption.text if caption else None,
             warnings=(*self.notes, *self.unmeasured, *reasons, *caveats, *of_caption(caption), *ungrounded),
             **(numbers | withheld),

@@ -59,28 +59,34 @@ class Inputs:
         self._paths, self._without, self._allow_urls = paths, without, allow_urls
 
     def __iter__(self) -> Iterator[Input]:
-        given = iter_inputs(self._paths, self._allow_urls)
-        return (one for one in given if one.sample.uri not in self._without)
+        return self._listed(told=True)
 
     def __len__(self) -> int:
         return self._count
 
     @cached_property
     def _count(self) -> int:
-        return sum(1 for _ in self)
+        return sum(1 for _ in self._listed(told=False))
+
+    def _listed(self, told: bool) -> Iterator[Input]:
+        given = iter_inputs(self._paths, self._allow_urls, told)
+        return (one for one in given if one.sample.uri not in self._without)
 
 
-def iter_inputs(paths: Sequence[str | Path] | str | Path, allow_urls: bool = False) -> Iterator[Input]:
+def iter_inputs(
+    paths: Sequence[str | Path] | str | Path, allow_urls: bool = False, told: bool = True
+) -> Iterator[Input]:
     """The pictures that paths, folders and patterns name, in their order; one named twice comes twice.
 
     A folder is listed while its pictures are taken. A file or folder of that very name wins over the pattern that its
     name could be. What is not there, a folder that cannot be listed, a pattern without a match and a URL stay, to
-    become error rows; with ``allow_urls`` a URL is what it names. Raises DataError without a path, at once.
+    become error rows; with ``allow_urls`` a URL is what it names. What is skipped is logged if it is to be ``told``.
+    Raises DataError without a path, at once.
     """
     if not paths:
         raise DataError("got no path, expected pictures, folders of pictures or patterns")
     several = [paths] if isinstance(paths, (str, Path)) else paths
-    return (one for path in several for one in _named(os.fspath(path), allow_urls))
+    return (one for path in several for one in _named(os.fspath(path), allow_urls, told))
 
 
 def iter_sources(pictures: Source | Iterable[Source]) -> Iterator[Input]:
@@ -95,20 +101,20 @@ def iter_sources(pictures: Source | Iterable[Source]) -> Iterator[Input]:
             yield Input(Sample(f"<{kind_of(source)} {number}>"), source=source)
 
 
-def _named(path: str, allow_urls: bool = False) -> Iterator[Input]:
+def _named(path: str, allow_urls: bool = False, told: bool = True) -> Iterator[Input]:
     if allow_urls and is_url(path):
-        yield from _fetched(path)
+        yield from _fetched(path, told)
     elif os.path.lexists(path) or ByteRange.of(path):
-        yield from _walked(path)
-    elif found := matches(path) if has_magic(path) else []:
-        yield from _once(found)
-    elif told := _refused(path):
-        yield Input(Sample(path), UnreadablePicture(f"{path}: {told}"))
+        yield from _walked(path, told)
+    elif found := matches(path, told) if has_magic(path) else []:
+        yield from _once(found, told)
+    elif why := _refused(path):
+        yield Input(Sample(path), UnreadablePicture(f"{path}: {why}"))
     else:
         yield Input(Sample(path))
 
 
-def _fetched(url: str) -> Iterator[Input]:
+def _fetched(url: str, told: bool) -> Iterator[Input]:
     """What lies behind a URL, to be fetched when it is read; an error for a place with nothing in it."""
     empty = True
     for found in remote_listings(url):
@@ -118,7 +124,7 @@ def _fetched(url: str) -> Iterator[Input]:
             yield Input(Sample(url), UnreadablePicture(str(found.error)))
             return
         else:
-            samples = _samples(found)
+            samples = _samples(found, told)
         for sample in samples:
             empty = False
             yield Input(sample, source=RemoteFile(sample.uri))
@@ -141,35 +147,36 @@ def _refused(path: str) -> str:
     return ""
 
 
-def _once(paths: Sequence[str]) -> Iterator[Input]:
+def _once(paths: Sequence[str], told: bool) -> Iterator[Input]:
     """What a pattern matches; a file that it names itself and within its folder comes once."""
     seen: set[str] = set()
-    for one in (one for path in paths for one in _walked(path)):
+    for one in (one for path in paths for one in _walked(path, told)):
         name = os.path.normpath(one.sample.uri)
         if name not in seen:
             seen.add(name)
             yield one
 
 
-def _walked(path: str) -> Iterator[Input]:
+def _walked(path: str, told: bool) -> Iterator[Input]:
     """A folder's pictures, else the one picture; where folders' names contradict one another the truth is unknown."""
     if not os.path.isdir(path):
         yield Input(Sample(path))
         return
     empty = True
-    for listing in listings(path):
+    for listing in listings(path, told=told):
         empty = empty and not listing.files and listing.error is None
         if listing.error is not None:
             yield Input(Sample(listing.path), UnreadablePicture(str(listing.error)))
         else:
-            yield from map(Input, _samples(listing))
+            yield from map(Input, _samples(listing, told))
     if empty:
         yield Input(Sample(path), UnreadablePicture(str(nothing_in(path))))
 
 
-def _samples(listing: FolderListing) -> Iterable[Sample]:
+def _samples(listing: FolderListing, told: bool) -> Iterable[Sample]:
     try:
         return samples_in(listing)
     except DataError as error:
-        log.warning(f"{error}; the truth of what lies there is taken as unknown")
+        if told:
+            log.warning(f"{error}; the truth of what lies there is taken as unknown")
         return (Sample(listing.place(name)) for name in listing.files)

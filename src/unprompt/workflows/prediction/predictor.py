@@ -126,7 +126,7 @@ class RowPredictor(ABC, Generic[Row]):
                 yield head
             except MissingWeights as error:
                 lacking.append(error)
-                self._absent = (*self._absent, ABSENT.format(suite.manifest.cli_name))
+                self._absent = (*self._absent, ABSENT.format(suite.manifest.fetch_name))
         if len(lacking) == len(self.suites):
             raise lacking[0]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self
@@ -25,21 +25,14 @@ class RowFile:
     after the last row was written, and the file itself.
 
     Half a line at the end, which a kill leaves, is cut off. StoreError for a file that holds anything but rows of this
-    version, by ``method`` of one of the ``suites`` (none = any), at this ``prior`` and ``fpr``; for one that cannot be
-    written; and for one that was removed or exchanged while it was written.
+    version, whose fields hold other values than the ``expected`` ones; for one that cannot be written; and for one
+    that was removed or exchanged while it was written.
     """
 
-    def __init__(
-        self,
-        path: Path | None,
-        method: str,
-        suites: Sequence[str] = (),
-        prior: float = 0.5,
-        fpr: float | None = None,
-    ) -> None:
+    def __init__(self, path: Path | None, expected: Mapping[str, Sequence[Any]]) -> None:
         self.path = path
-        self._expected = {"suite": suites, "method": [method], "prior": [prior], "fpr": [fpr]}
-        """Of a row's fields the values that may stand in one file."""
+        self._expected = expected
+        """Of a row's fields, each named as its option, the values that may stand in one file."""
         self._own = None if path is None else os.path.abspath(path)
         self._judged: frozenset[str] = frozenset()
         self._written = 0.0
@@ -131,7 +124,7 @@ class RowFile:
     def _check_alike(self, number: int, row: dict[str, Any]) -> None:
         """A row of a former release does not state everything."""
         for name, allowed in self._expected.items():
-            if allowed and name in row and row[name] not in allowed:
+            if name in row and row[name] not in allowed:
                 told = f"line {number} was judged with {name} {row[name]!r}, this run judges with {name} "
                 told += " or ".join(map(repr, allowed))
                 raise StoreError(f"{told}: give the same --{name} to go on, or {REMEDY}", path=self.path)
