@@ -171,6 +171,11 @@ def gathered(world: World, entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {"name": world.name, "title": world.title, "about": world.about, "pictures": pictures, "rows": rows}
 
 
+def standing(world: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The entries that :func:`gathered` kept, by name."""
+    return {row["name"]: row | {"pictures": world["pictures"]} for row in world["rows"]}
+
+
 def page(board: Sequence[Mapping[str, Any]]) -> str:
     """docs/leaderboard.md from docs/leaderboard.json.gz."""
     return "\n".join([ABOUT, *(text for world in board for text in _section(world))])

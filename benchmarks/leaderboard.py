@@ -6,8 +6,8 @@ Rows and worlds stand in ``leaderboard.toml``. A row is a checkpoint and what ``
 cache: what is there, and was made from the same pictures, settings and models, is not made again, and an interrupted
 run goes on where it was. ``docs/leaderboard.md`` is written from ``docs/leaderboard.json.gz``; a world that is not
 given stays as it is. MANIFEST: of ``miniature`` the list that ``make miniature`` leaves in its cache
-(``pictures/manifest.csv``), of ``photographs`` a list after ``unprompt audit --align``. ``--only METHOD`` makes single
-rows and writes no page.
+(``pictures/manifest.csv``), of ``photographs`` a list after ``unprompt audit --align``. With ``--only METHOD`` the
+other rows stay as they are.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from board import Row, World, entry, gathered, material, page, worlds
+from board import Row, World, entry, gathered, material, page, standing, worlds
 
 import unprompt
 from unprompt import Sample
@@ -119,14 +119,13 @@ def main(words_given: Sequence[str] | None = None) -> int:
     for name, _, manifest in (one.partition("=") for one in chosen.data):
         if name not in known:
             raise OptionError(f"--data is {name}={manifest}, expected one of {', '.join(known)} before the sign")
-        make = Making(known[name], Path(manifest).resolve(), chosen.cache / name)
-        made = [make(row) for row in known[name].rows if not chosen.only or row.called() in chosen.only]
-        if not chosen.only:
-            board[name] = gathered(known[name], made)
-    if not chosen.only:
-        whole = [board[name] for name in known if name in board]
-        kept.write_bytes(gzip.compress(json.dumps(whole, separators=(",", ":")).encode(), mtime=0))
-        chosen.page.write_text(page(whole), "utf-8")
+        world, make = known[name], Making(known[name], Path(manifest).resolve(), chosen.cache / name)
+        entries = standing(board[name]) if chosen.only and name in board else {}
+        entries |= {row.called(): make(row) for row in world.rows if row.called() in (chosen.only or [row.called()])}
+        board[name] = gathered(world, [entries[row.called()] for row in world.rows if row.called() in entries])
+    whole = [board[name] for name in known if name in board]
+    kept.write_bytes(gzip.compress(json.dumps(whole, separators=(",", ":")).encode(), mtime=0))
+    chosen.page.write_text(page(whole), "utf-8")
     return 0
 
 

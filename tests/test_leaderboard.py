@@ -173,7 +173,11 @@ def test_one_command_makes_the_page_and_again_makes_nothing(leaderboard: Any, tm
     assert rows["univfd"]["settings"] == {"epochs": 2}
     assert sum(rows["univfd"]["learned"].values()) < 48
     assert "| `trivial-energy` |" in page.read_text()
+    registry.write_text(REGISTRY.format(suite=suite, epochs=1))
     assert leaderboard.main([*command, "--only", "univfd"]) == 0
+    (world,) = json.loads(gzip.decompress(page.with_suffix(".json.gz").read_bytes()))
+    assert [row["settings"] for row in world["rows"]] == [{}, {"epochs": 1}]
+    assert world["rows"][0] == rows["trivial-energy"]
     with pytest.raises(OptionError, match="--data is big=x, expected one of small before the sign"):
         leaderboard.main([*command, "--data", "big=x"])
 
