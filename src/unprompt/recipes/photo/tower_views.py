@@ -30,10 +30,10 @@ from unprompt.types import RGB, Picture
 log = logging.getLogger(__name__)
 
 Crops: TypeAlias = Callable[[Picture], list[RGB]]
-VERSION: Final = 2
+VERSION: Final = 3
 """Raised when the crops change, or what is kept of them."""
-DRAWS: Final = 6
-"""Times that a training picture is degraded; from one to four the figures rise, here they rest."""
+DRAWS: Final = 4
+"""Times that a training picture is degraded; from one to four the figures rise, six tell no more."""
 DEGRADATION_SEED: Final = 77
 
 
