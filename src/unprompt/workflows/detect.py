@@ -106,9 +106,12 @@ def detect(
     from unprompt.workflows.prediction.row_file import RowFile
 
     suites = candidate_suites(suite, method, device, dtype)
-    options = {"method": [method], "prior": [prior], "fpr": [fpr], "average": [average]}
-    models = {"suite": [one.name for one in suites], "dtype": [one.dtype for one in suites]}
-    with RowFile(rows, models | options) as file:
+    expected: dict[str, list[Any]] = {
+        "suite": [one.name for one in suites],
+        "dtype": [one.dtype for one in suites],
+        **{"method": [method], "prior": [prior], "fpr": [fpr], "average": [average]},
+    }
+    with RowFile(rows, expected) as file:
         check_new_page(report, file.path if file.goes_on else None)
         inputs = Inputs(paths, file, allow_urls)
 

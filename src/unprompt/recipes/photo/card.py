@@ -48,12 +48,14 @@ and the thresholds that judge a fold are fitted on the other folds, on each pict
 below: where a card counts views, these are meant. This is stricter than leaving out one generator
 at a time; the scores of six sets of nets are pooled. The shipped heads join the nets of all folds, so that on what
 they were trained on they look better than this table; **nothing below was measured on pictures that a net had
-learned**. The layers that `clip-layers` reads, the number of times that a training picture is degraded and the members
-of the panel were chosen among a few by their figures on these folds, which flatters them a little.
+learned**. The layers that `clip-layers` reads, how often a training picture is degraded, that it is also learned as it
+is once aligned, and the members of the panel were chosen among a few by their figures on these folds, which flatters
+them a little.
 
 Both classes pass the same degradation pipeline in training: lossless files are first compressed as JPEG, then all
 are resized, cropped, blurred, some turned grey or toned, and recompressed alike; sources of a class weigh by the root
-of their size. `raw` = files as they are, with all that their formats reveal; `aligned` = a prior JPEG for lossless
+of their size. `clip-layers` and `univfd` learn from four such copies of a picture and, as often, from the picture
+aligned. `raw` = files as they are, with all that their formats reveal; `aligned` = a prior JPEG for lossless
 files, then JPEG 92, for both classes; the headline is `aligned`. Sizes are not aligned. The other conditions:
 `src/unprompt/perturbations/degradation.py`. For these tables the tower ran in bfloat16, for a verdict it runs in
 float32.

@@ -26,7 +26,7 @@ from unprompt.evidence.traces import TraceEvidence
 from unprompt.instruments import Suite
 from unprompt.recipes.photo.learning import Draw, learn
 from unprompt.recipes.photo.sources import UNSEEN, Photograph, folds, learned
-from unprompt.recipes.photo.tower_views import TowerViews, degraded_views
+from unprompt.recipes.photo.tower_views import TowerViews, beside, degraded_views, views_under
 from unprompt.recipes.photo.training_views import SIDE, TrainingViews, prepare
 from unprompt.training.schedule import Schedule
 
@@ -72,8 +72,11 @@ class NetTrainer:
 
     @cached_property
     def tower_views(self) -> dict[str, TowerViews]:
-        """Path -> what the vision encoder sees of other degraded views."""
-        seen = degraded_views(self.trained_on, self.suite.at_dtype(TOWER).vision, self.cache / "tower")
+        """Path -> what the vision encoder sees of other degraded views, and as often of the aligned picture's."""
+        tower, cache = self.suite.at_dtype(TOWER).vision, self.cache / "tower"
+        degraded = degraded_views(self.trained_on, tower, cache)
+        aligned = views_under("aligned", self.trained_on, tower, cache)
+        seen = map(beside, degraded, aligned)
         return {one.uri: views for one, views in zip(self.trained_on, seen, strict=True)}
 
     def nets(self, method: str) -> dict[int, Detector[Any, Any]]:

@@ -47,6 +47,15 @@ class TowerViews:
     """Views x joint: projected, not normalised."""
 
 
+def beside(degraded: TowerViews, aligned: TowerViews) -> TowerViews:
+    """Degraded views, whole and crop by turns, and as many of the aligned picture, whole and last crop by turns."""
+    again = [0, -1] * (len(degraded.tokens) // 2)
+    return TowerViews(
+        np.concatenate([degraded.tokens, aligned.tokens[again]]),
+        np.concatenate([degraded.embeddings, aligned.embeddings[again]]),
+    )
+
+
 def training_crops(picture: Picture, side: int) -> list[RGB]:
     """Of DRAWS degraded pictures the whole made smaller and a crop as it was published; both as a verdict takes them.
 
