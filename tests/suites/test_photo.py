@@ -149,10 +149,12 @@ def test_a_verdict_names_the_generators_that_are_weak_in_the_card() -> None:
 
 def test_a_verdict_names_the_kinds_that_the_card_finds_accused_too_often() -> None:
     manifest = Manifest.read("photo")
-    told = read_packed(manifest.file.parent / "figures.json.gz")["conditions"]["aligned"]["real"]["contents"]
-    often = {name: one for name, one in told.items() if one["accused"]["low"] > FALSE_ALARMS}
+    told = read_packed(manifest.file.parent / "figures.json.gz")["conditions"].values()
+    kinds = [one["real"]["contents"] for one in told]
+    worst = {name: max((one[name] for one in kinds), key=lambda one: one["accused"]["value"]) for name in kinds[0]}
+    often = {name: one for name, one in worst.items() if one["accused"]["low"] > FALSE_ALARMS}
     expected = {name: [round(one["accused"]["value"], 3), one["n"]] for name, one in often.items()}
-    assert read_header(manifest.head("panel")).figures["accused"] == expected == {"face": [0.04, 125]}
+    assert read_header(manifest.head("panel")).figures["accused"] == expected == {"face": [0.072, 125]}
 
 
 def test_the_page_of_captions_is_written_from_its_figures() -> None:

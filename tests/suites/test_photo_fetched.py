@@ -43,7 +43,7 @@ def test_an_accusation_names_the_kinds_that_are_accused_too_often(
 ) -> None:
     monkeypatch.setattr(Thresholds, "verdict", lambda self, probability: "generated")
     (row,) = detect(photographs[:1], suite="photo")
-    assert row.warnings == (ACCUSED.format("face (4 % of 125)"),)
+    assert row.warnings == (ACCUSED.format("face (7 % of 125)"),)
 
 
 @pytest.mark.parametrize("method", ["tidy", "item", "univfd"])

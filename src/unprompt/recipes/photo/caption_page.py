@@ -92,7 +92,6 @@ def _methods(found: Mapping[str, Any]) -> Iterator[str]:
         f" over generators, with intervals at 95 %. {found['grounded']:.0%} of the captions have an object that was"
         f" found. The last two columns are the panel of {' and '.join(found['members'])} with this method as a further"
         " member."
-        f"{_among(found)}"
     )
     alone = {key: found["methods"]["panel"]["macro"][key]["value"] for key in ("auc", "tpr_at_3")}
     rows = []
@@ -103,17 +102,6 @@ def _methods(found: Mapping[str, Any]) -> Iterator[str]:
         rows.append([name, *curves, *called, f"{added['auc']:.3f}", f"{added['tpr_at_3']:.3f}"])
     columns = ["method", "AUC", "TPR at 3 %", "called generated", "false alarms", "panel's AUC", "panel's TPR at 3 %"]
     yield _table(columns, rows)
-
-
-def _among(found: Mapping[str, Any]) -> str:
-    """Of figures that were measured before such pictures were left out."""
-    if not (among := found.get("among_captioned")):
-        return ""
-    named = ", ".join(f"{number} of {name}" for name, number in among.items())
-    return (
-        f" {sum(among.values())} of the real pictures ({named}) are among those that the encoder and the captioner"
-        " learned from, so that what a caption tells of them is flattered; the recipe leaves them out since."
-    )
 
 
 def _alignment(found: Mapping[str, Any]) -> Iterator[str]:

@@ -84,15 +84,18 @@ def weak(rows: Sequence[Photograph], judged: Judged) -> dict[str, float]:
     return found
 
 
-def accused(rows: Sequence[Photograph], judged: Judged) -> dict[str, tuple[float, int]]:
-    """Kinds of real pictures that are surely called generated more often than FALSE_ALARMS: kind -> share, number."""
+def accused(rows: Sequence[Photograph], judged: Mapping[str, Judged]) -> dict[str, tuple[float, int]]:
+    """Kinds of real pictures that are surely called generated more often than FALSE_ALARMS under a condition.
+
+    Kind -> the highest share under any condition, and the number of pictures.
+    """
     kinds = np.array([kind(one) if one.label == 0 else "" for one in rows])
-    shares = {name: share(judged.flagged[kinds == name]) for name in sorted(set(kinds.tolist()) - {""})}
-    return {
-        name: (round(one["value"], 3), int((kinds == name).sum()))
-        for name, one in shares.items()
-        if one["low"] > FALSE_ALARMS
-    }
+    found = {}
+    for name in sorted(set(kinds.tolist()) - {""}):
+        worst = max((share(one.flagged[kinds == name]) for one in judged.values()), key=lambda one: one["value"])
+        if worst["low"] > FALSE_ALARMS:
+            found[name] = round(worst["value"], 3), int((kinds == name).sum())
+    return found
 
 
 def kind(one: Photograph) -> str:

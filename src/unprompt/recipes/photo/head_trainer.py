@@ -128,8 +128,8 @@ class HeadTrainer:
         panel = Panel(self.empty, members)
         panel.network.set_weights(fusion.weights, fusion.bias)
         panel.calibration, panel.thresholds = fusion.calibration, thresholds(fusion, logits, self.labels)
-        judged = self.judged(path.stem)["aligned"]
-        caveats = {"weak": figures.weak(self.trained_on, judged), "accused": figures.accused(self.trained_on, judged)}
+        rows, judged = self.trained_on, self.judged(path.stem)
+        caveats = {"weak": figures.weak(rows, judged["aligned"]), "accused": figures.accused(rows, judged)}
         panel.figures = self._figures(fusion.logits(logits["raw"])) | caveats
         panel.training = self._training(members[0].method)
         panel.save(path)
