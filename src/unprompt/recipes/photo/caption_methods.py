@@ -208,8 +208,8 @@ def main() -> int:
     pin(chosen.suite / "suite.toml")
     write_golden(chosen.suite)
     (chosen.suite / FILE).write_bytes(encoded(found))
-    told = json.loads((chosen.suite / FIGURES).read_text("utf-8"))
-    chosen.page.write_text(page(told, found), "utf-8")
+    told, stored = (json.loads((chosen.suite / name).read_text("utf-8")) for name in (FIGURES, FILE))
+    chosen.page.write_text(page(told, stored), "utf-8")
     return 0
 
 
