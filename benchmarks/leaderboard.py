@@ -121,7 +121,8 @@ def main(words_given: Sequence[str] | None = None) -> int:
             raise OptionError(f"--data is {name}={manifest}, expected one of {', '.join(known)} before the sign")
         world, make = known[name], Making(known[name], Path(manifest).resolve(), chosen.cache / name)
         entries = standing(board[name]) if chosen.only and name in board else {}
-        entries |= {row.called(): make(row) for row in world.rows if row.called() in (chosen.only or [row.called()])}
+        asked = [row for row in world.rows if not chosen.only or row.called() in chosen.only]
+        entries |= {row.called(): make(row) for row in asked}
         board[name] = gathered(world, [entries[row.called()] for row in world.rows if row.called() in entries])
     whole = [board[name] for name in known if name in board]
     kept.write_bytes(gzip.compress(json.dumps(whole, separators=(",", ":")).encode(), mtime=0))

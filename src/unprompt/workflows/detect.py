@@ -109,7 +109,10 @@ def detect(
     expected: dict[str, list[Any]] = {
         "suite": [one.name for one in suites],
         "dtype": [one.dtype for one in suites],
-        **{"method": [method], "prior": [prior], "fpr": [fpr], "average": [average]},
+        "method": [method],
+        "prior": [prior],
+        "fpr": [fpr],
+        "average": [average],
     }
     with RowFile(rows, expected) as file:
         check_new_page(report, file.path if file.goes_on else None)

@@ -25,8 +25,8 @@ class RowFile:
     after the last row was written, and the file itself.
 
     Half a line at the end, which a kill leaves, is cut off. StoreError for a file that holds anything but rows of this
-    version, whose fields hold other values than the ``expected`` ones; for one that cannot be written; and for one
-    that was removed or exchanged while it was written.
+    version, and answers with ``expected`` values alone; for one that cannot be written; and for one that was removed or
+    exchanged while it was written.
     """
 
     def __init__(self, path: Path | None, expected: Mapping[str, Sequence[Any]]) -> None:
