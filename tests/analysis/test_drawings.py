@@ -56,13 +56,15 @@ def numbers() -> dict[str, pa.Table]:
         for place, method in enumerate(("sare", "item"))
         for at, chain in enumerate(chains)
     ]
-    curve = roc_table(lines)
+    curve, places = roc_table(lines), rng.normal(np.repeat([[0], [3]], 40, axis=0), 1, (80, 2))
+    far = rng.normal(np.repeat([0.5, 0.4], 40), 0.1).tolist()
     return {
-        "shift": shift_table(labels, names, rng.normal(np.repeat([0.5, 0.4], 40), 0.1), rng.normal(0.3, 0.1, 80)),
+        "shift": shift_table(labels, names, {"with caption": far, "without caption": rng.normal(0.3, 0.1, 80)}),
+        "gap": shift_table(labels, names, {"BLIP": far, "LLaVA-NeXT": far, "one object": far}),
         "alignment": alignment_table(labels, names, rng.normal(np.repeat([0.3, 0.27], 40), 0.04)),
         "sign": sign_table(labels, names, *rng.normal(size=(2, 80, 4)).astype(np.float32)),
         "consistency": consistency_table(redrawn),
-        "tsne": tsne_table(labels, names, rng.normal(np.repeat([[0], [3]], 40, axis=0), 1, (80, 2))),
+        "tsne": pa.concat_tables([tsne_table(one, labels, names, places) for one in ("UniFD", "ITEM")]),
         "roc": curve,
         "det": curve,
         "reliability": reliability_table(lines),
@@ -80,7 +82,8 @@ LABELS = {
     },
     "sign": {"P(a generated picture lies further from its caption)", "The sign, 95 % intervals", "|I - T|"},
     "consistency": {"PSNR to the picture (dB)", "regeneration, generated: ADM, n = 20"},
-    "tsne": {"t-SNE, n = 80, perplexity 26.3", "real, n = 40", "BigGAN, n = 20"},
+    "gap": {"generated, one object", "real, LLaVA-NeXT", "BLIP", "BigGAN"},
+    "tsne": {"UniFD: t-SNE,", "ITEM: t-SNE,", "n = 80, perplexity 26.3", "real, n = 40", "BigGAN, n = 20"},
     "roc": {"ROC, n = real + generated", "false-positive rate (real called generated)"},
     "det": {"DET, n = real + generated", "BigGAN, n = 60 + 60", "real called generated (%)"},
     "reliability": {"Reliability, n = real + generated", "share that was generated, at prior 0.5"},

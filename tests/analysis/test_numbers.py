@@ -55,18 +55,17 @@ def test_gap_is_equation_7_with_welchs_interval(rng: np.random.Generator) -> Non
 def test_each_generator_meets_the_real_pictures_that_belong_to_it() -> None:
     labels = [0, 0, 0, 0, 1, 1, 1, 1]
     generators = ["adm", "adm", "biggan", "biggan"] * 2
-    guided = [5.0, 7.0, 1.0, 3.0, 2.0, 2.0, 4.0, 6.0]
-    free = [1.0] * 8
-    rows = {
-        (one["generator"], one["condition"]): one for one in shift_table(labels, generators, guided, free).to_pylist()
-    }
+    values = {"with caption": [5.0, 7.0, 1.0, 3.0, 2.0, 2.0, 4.0, 6.0], "without caption": [1.0] * 8}
+    found = shift_table(labels, generators, values, own={"adm"}).to_pylist()
+    rows = {(one["generator"], one["condition"]): one for one in found}
+    assert {(one["generator"], one["own"]) for one in found} == {("adm", 1), ("biggan", 0)}
     assert rows["adm", "with caption"]["delta"] == 6 - 2
     assert rows["biggan", "with caption"]["delta"] == 2 - 5
     assert rows["adm", "without caption"]["delta"] == 0
-    shared = shift_table(labels, ["scenes"] * 4 + ["adm"] * 2 + ["biggan"] * 2, guided, free).to_pylist()
+    shared = shift_table(labels, ["scenes"] * 4 + ["adm"] * 2 + ["biggan"] * 2, values).to_pylist()
     assert {one["n_real"] for one in shared} == {4}
     with pytest.raises(DataError, match="got 4 real and 0 generated pictures"):
-        shift_table(labels[:4], generators[:4], guided[:4], free[:4])
+        shift_table(labels[:4], generators[:4], {"with caption": [1.0] * 4})
 
 
 # alignment: TIDY, figure 1
@@ -171,8 +170,8 @@ def test_tsne_keeps_far_clusters_apart_and_repeats_itself(rng: np.random.Generat
     own = max(np.linalg.norm(places[i] - centres[i // 20]) for i in range(40))
     assert np.linalg.norm(centres[0] - centres[1]) > 2 * own
     np.testing.assert_array_equal(places, embedded(features, seed=3))
-    rows = tsne_table([0] * 20 + [1] * 20, ["a"] * 40, places).to_pylist()
-    assert (rows[0]["x"], rows[0]["y"]) == tuple(places[0])
+    rows = tsne_table("tidy", [0] * 20 + [1] * 20, ["a"] * 40, places).to_pylist()
+    assert (rows[0]["condition"], rows[0]["x"], rows[0]["y"]) == ("tidy", *places[0])
     with pytest.raises(DataError, match="got 3 pictures, expected 4 or more for t-SNE"):
         embedded(features[:3])
 

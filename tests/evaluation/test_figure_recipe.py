@@ -15,7 +15,7 @@ FIELDS: dict[str, Any] = {
     "title": "A figure",
     "loader": "genimage",
     "figure": "alignment",
-    "methods": ["tidy"],
+    "rows": [{"name": "TIDY", "method": "tidy"}],
     "columns": [{"heading": "ADM", "generator": "ADM"}],
 }
 CLAIM = {"says": "real ones more", "column": "cosine", "plus": {"label": 0}, "minus": {"label": 1}}
@@ -72,6 +72,9 @@ def test_groups_with_intervals() -> None:
     half = math.hypot(0.04, 0.03) / 2
     assert (ruling.difference, ruling.low, ruling.high) == pytest.approx((0.15, 0.15 - half, 0.15 + half))
     assert (ruling.n_real, ruling.n_generated) == (100, 120)
+    inverse = ruled({"says": "nearer", "column": "delta", "minus": {"condition": "with caption"}}, table)
+    assert (inverse.difference, inverse.low, inverse.high) == pytest.approx((-0.15, -0.15 - half, -0.15 + half))
+    assert (inverse.answer, inverse.n_real) == ("does not hold", 100)
 
 
 def test_what_cannot_be_asked_is_told() -> None:
@@ -87,9 +90,20 @@ def test_what_cannot_be_asked_is_told() -> None:
 
 
 def test_a_wrong_figure_is_refused() -> None:
-    with pytest.raises(DataError, match="recipe mine/figure1: figure is 'pie', expected one of shift, alignment, sign"):
+    with pytest.raises(DataError, match="recipe mine/figure1: figure is 'pie', expected one of shift, gap, alignment"):
         FigureRecipe.from_dict("mine/figure1", {**FIELDS, "figure": "pie"})
-    with pytest.raises(DataError, match="recipe mine/figure1: no method 'tiddy' among sare, semgir, tidy"):
-        FigureRecipe.from_dict("mine/figure1", {**FIELDS, "methods": ["tiddy"]})
+    for row, told in (
+        ({"name": "TIDY", "method": "tiddy"}, "TIDY: no method 'tiddy' among sare, semgir, tidy"),
+        ({"name": "LNP"}, "LNP: a row of a figure has a method, and learns from what the figure does"),
+        ({"name": "TIDY", "method": "tidy", "pictures": 10}, "TIDY: a row of a figure has a method, and learns from"),
+        (
+            {"name": "TIDY", "method": "tidy", "paper": {"cosine": [0.2, 0.3]}},
+            "TIDY: cosine has 2 numbers; expected 1, one a column",
+        ),
+    ):
+        with pytest.raises(DataError, match=f"recipe mine/figure1: .*{told}"):
+            FigureRecipe.from_dict("mine/figure1", {**FIELDS, "rows": [row]})
+    with pytest.raises(DataError, match="'real ones more' asks about no rows, expected plus or minus"):
+        FigureRecipe.from_dict("mine/figure1", {**FIELDS, "claims": [{**CLAIM, "plus": {}, "minus": {}}]})
     with pytest.raises(DataError, match="recipe mine/figure1: metrics is unknown"):
         FigureRecipe.from_dict("mine/figure1", {**FIELDS, "metrics": ["auc"]})

@@ -53,6 +53,8 @@ def test_shift_measures_both_reconstructions_of_the_same_pictures(
     assert numbers(again) == numbers(files)
     assert not any("without the caption" in line for line in caplog.messages)
     assert Store(own).read_view("sare").options == {"guided": True}  # the method's own evidence stays
+    (guided,) = numbers(analyse("gap", evidence=own, suite=suite, out=tmp_path / "gap", suffix=["svg"]))
+    assert guided == rows["with caption"]
 
 
 def test_alignment_is_the_cosine_of_stored_embeddings(store: Path, suite: Path, tmp_path: Path) -> None:
@@ -114,13 +116,17 @@ def test_consistency_tells_regenerations_and_dires_reconstructions(
 def test_tsne_places_what_a_head_looks_at(store: Path, heads: Path, suite: Path, tmp_path: Path) -> None:
     files = analyse("tsne", evidence=store, suite=suite, out=tmp_path, method="tidy", pictures=12, suffix=["svg"])
     assert len(numbers(files)) == 12
-    assert "t-SNE, n = 12, perplexity 3.67" in files[2].read_text()
+    assert "n = 12, perplexity 3.67" in files[2].read_text()
     trained = analyse(
         "tsne", evidence=store, suite=suite, out=tmp_path / "b", checkpoint=[heads / "tidy.safetensors"], suffix=["svg"]
     )
     assert len(numbers(trained)) == 20
-    with pytest.raises(OptionError, match="sare takes pictures, not one vector each"):
-        analyse("tsne", evidence=store, suite=suite, out=tmp_path, checkpoint=[heads / "sare.safetensors"])
+    of_pictures = analyse(
+        "tsne", evidence=store, suite=suite, out=tmp_path / "c", checkpoint=[heads / "sare.safetensors"], suffix=["svg"]
+    )
+    assert {row["condition"] for row in numbers(of_pictures)} == {"sare"}  # which takes pictures: its last layer's
+    with pytest.raises(OptionError, match="--method is 'sare', expected one of item, tidy, clip-probe"):
+        analyse("tsne", evidence=store, suite=suite, out=tmp_path, method="sare")
 
 
 def test_curves_are_those_of_evaluate(store: Path, heads: Path, suite: Path, tmp_path: Path) -> None:
@@ -175,7 +181,7 @@ def test_a_figure_is_drawn_again_from_its_numbers(store: Path, suite: Path, tmp_
 
 def test_what_is_missing_is_told(store: Path, suite: Path, heads: Path, tmp_path: Path) -> None:
     for asked, told in (
-        (("graph", {}), "got the figure 'graph', expected one of shift, alignment"),
+        (("graph", {}), "got the figure 'graph', expected one of shift, gap, alignment"),
         (("roc", {}), "--evidence is missing, expected a folder that extract wrote: roc is drawn from it"),
         (("roc", {"evidence": store}), "--checkpoint is missing, expected one file or several"),
         (("robustness", {}), "--results is missing, expected a .parquet or .json"),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from unprompt.errors import OptionError
@@ -13,7 +16,7 @@ from unprompt.workflows.planning.dry_run import DryRun
 from unprompt.workflows.reproduce import Reproduction, reproduce
 
 from .benchmark_trees import GENIMAGE as INNER
-from .benchmark_trees import genimage_tree
+from .benchmark_trees import genimage_tree, paint
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -58,7 +61,7 @@ def test_evidence_is_shared_with_tables_and_made_once(
 
 def test_a_drawing_without_a_claim_has_no_table(genimage: Path, tmp_path: Path) -> None:
     found = reproduce(
-        "item/figure9", data=f"genimage:{genimage}", suite="fake", store=tmp_path / "store", out=tmp_path / "out"
+        "tidy/figure9", data=f"genimage:{genimage}", suite="fake", store=tmp_path / "store", out=tmp_path / "out"
     )
     assert isinstance(found, Reproduction)
     assert (found.claims, found.tables) == ((), ())
@@ -66,6 +69,68 @@ def test_a_drawing_without_a_claim_has_no_table(genimage: Path, tmp_path: Path) 
         *(f"tsne.{suffix}" for suffix in ("parquet", "csv", "svg", "pdf")),
         "claims.json",
     }
+
+
+def test_trained_heads_are_shown_side_by_side(tmp_path: Path) -> None:
+    """ITEM's figure 9: of baselines that take pictures, what the last layer of their trained networks takes."""
+    root = genimage_tree(tmp_path / "root", ["ADM"], ["ADM"], pictures=3)
+    where = {"data": f"genimage:{root}", "suite": "fake", "store": tmp_path / "store", "train_on": ["ADM"]}
+    found = reproduce("item/figure9", out=tmp_path / "out", options={"epochs": 1, "crop": 28, "resize": 32}, **where)
+    assert isinstance(found, Reproduction)
+    rows = pq.read_table(tmp_path / "out" / "tsne.parquet").to_pylist()
+    assert Counter(row["condition"] for row in rows) == dict.fromkeys(("CNNDet", "DIRE", "UniFD", "ITEM"), 6)
+    (place,) = (tmp_path / "store").glob("*/heads")
+    assert len(list(place.glob("*.safetensors"))) == 4
+    dry = reproduce("item/figure9", dry_run=True, **{**where, "store": tmp_path / "other"})
+    assert isinstance(dry, DryRun)
+    assert (dry.learned, dry.problems) == (("ADM",), ())
+
+
+def test_each_perturbation_is_a_condition(genimage: Path, tmp_path: Path) -> None:
+    where = {"data": f"genimage:{genimage}", "suite": "fake", "store": tmp_path / "store"}
+    found = reproduce("sare/figure16", out=tmp_path / "out", **where)
+    assert isinstance(found, Reproduction)
+    rows = {(row["condition"], row["generator"]): row for row in pq.read_table(found.files[0]).to_pylist()}
+    assert {name for name, _ in rows} == {"SARE", "SARE, flip:3", "SARE, flip:6"}
+    assert rows["SARE", "ADM"]["real"] != rows["SARE, flip:3", "ADM"]["real"] != rows["SARE, flip:6", "ADM"]["real"]
+    assert {(row["n_real"], row["n_generated"]) for row in rows.values()} == {(3, 3)}
+    mean = np.mean([rows["SARE, flip:6", name]["delta"] for name in ("ADM", "VQDM")])
+    assert found.claims[1].difference == pytest.approx(mean)
+
+
+def test_a_printed_number_stands_under_ours(genimage: Path, tmp_path: Path) -> None:
+    """SARE's figure 7; the suite fake has one captioner, whose captions a row may cut."""
+    where = {"data": f"genimage:{genimage}", "suite": "fake", "store": tmp_path / "store"}
+    found = reproduce("sare/figure7", out=tmp_path / "out", **where)
+    assert isinstance(found, Reproduction)
+    assert list(found.left_out) == ["LLaVA-NeXT"]
+    assert [one.answer for one in found.claims[1:3]] == ["not run", "not run"]
+    ours, other, blip, llava = found.tables[0].rows
+    assert found.tables[0].header == ("condition", "SDv1.4", "SDv1.5", "ADM", "BigGAN", "GLIDE", "MJ", "VQDM", "Wukong")
+    row = next(one for one in pq.read_table(found.files[0]).to_pylist() if one["generator"] == "ADM")
+    assert (ours[0], ours[1], ours[3].split()[0]) == ("BLIP, ours", "\N{EN DASH}", signed(row["delta"]))
+    assert (other[0], blip[3], llava[3]) == ("one object, ours", "+0.065", "+0.062")
+
+
+def signed(value: float) -> str:
+    return f"{value:+.3g}".replace("-", "\N{MINUS SIGN}")
+
+
+def test_the_model_that_reconstructs_is_told_from_others(tmp_path: Path) -> None:
+    """SARE's figure 2, whose claims ask about out of distribution."""
+    lines = ["path,label,generator,split"]
+    for name in ("scenes", "diffusion", "flow"):
+        for number in range(3):
+            paint(tmp_path / f"{name}-{number}.png", name != "scenes")
+            lines.append(f"{tmp_path / f'{name}-{number}.png'},{int(name != 'scenes')},{name},test")
+    (tmp_path / "own.csv").write_text("\n".join(lines))
+    where = {"data": f"manifest:{tmp_path / 'own.csv'}", "suite": "fake", "store": tmp_path / "store"}
+    found = reproduce("sare/figure2", out=tmp_path / "out", **where)
+    assert isinstance(found, Reproduction)
+    delta = {(row["own"], row["condition"]): row["delta"] for row in pq.read_table(found.files[0]).to_pylist()}
+    own, other = delta[1, "without caption"], delta[0, "without caption"]
+    told = [one.difference for one in found.claims]
+    assert told == pytest.approx([own, own - other, -other, delta[0, "with caption"]])
 
 
 def test_a_dry_run_prices_evidence_and_no_training(genimage: Path, tmp_path: Path) -> None:

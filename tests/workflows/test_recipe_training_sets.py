@@ -168,6 +168,7 @@ def test_our_own_curves_go_up_by_rows_of_one_method() -> None:
         "beyond/leave-one-out",
         "beyond/nested",
         "beyond/objects",
+        "beyond/open-set",
         "beyond/promise",
     ]
 

@@ -6,11 +6,13 @@ from unprompt.analysis.curves import Scored, draw_det, draw_reliability, draw_ro
 from unprompt.analysis.files import check_forms, read_numbers, write_figure
 from unprompt.analysis.levels import draw_levels, levels_table
 from unprompt.analysis.robustness import draw_robustness, robustness_table
-from unprompt.analysis.shift import Gap, draw_shift, gap, shift_table
+from unprompt.analysis.shift import FREE, GUIDED, Gap, draw_shift, gap, shift_table
 from unprompt.analysis.sign import draw_sign, sign_table
 from unprompt.analysis.tsne import draw_tsne, embedded, tsne_table
 
 __all__ = [
+    "FREE",
+    "GUIDED",
     "Gap",
     "Redrawn",
     "Scored",

@@ -1,8 +1,8 @@
-"""SARE's figure 4 and equation 7: how much further real pictures lie from their reconstructions than generated ones."""
+"""SARE's equation 7 and figures 2, 4, 7 and 16: how much further real pictures lie from their reconstructions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 from scipy.special import ndtri
 
 from unprompt.analysis.groups import Floats, groups
-from unprompt.analysis.style import COLOURS, GENERATED_COLOUR, PAGE, REAL_COLOUR, canvas
+from unprompt.analysis.style import GENERATED_COLOUR, PAGE, REAL_COLOUR, canvas, look
 from unprompt.errors import DataError
 
 if TYPE_CHECKING:
@@ -23,6 +23,11 @@ GUIDED: Final = "with caption"
 FREE: Final = "without caption"
 SIDE_BY_SIDE: Final = 3
 """Names that fit under a panel without a slant."""
+STEP: Final = 0.88
+"""Of the way from one generator to the next, what its conditions fill."""
+HATCHES: Final = ("", "////", "....", "xxxx")
+FIRST_LOOK: Final = 2
+"""Behind the colours of real and generated."""
 
 
 @dataclass(frozen=True)
@@ -52,26 +57,35 @@ def gap(real: Floats, generated: Floats) -> Gap:
 
 
 def shift_table(
-    labels: Sequence[int], generators: Sequence[str], guided: Sequence[float], free: Sequence[float]
+    labels: Sequence[int],
+    generators: Sequence[str],
+    distances: Mapping[str, Sequence[float]],
+    own: Collection[str] = (),
 ) -> pa.Table:
-    """A row for each generator and condition, from N pictures' distances under both."""
+    """A row for each generator and condition, from N pictures' distances under each condition.
+
+    ``own`` names the generators that draw by the model which reconstructs: their rows have 1 in the column ``own``.
+    """
     rows = []
-    for condition, distances in ((FREE, free), (GUIDED, guided)):
-        for group in groups(labels, generators, distances):
+    for condition, values in distances.items():
+        for group in groups(labels, generators, values):
             numbers = asdict(gap(group.real, group.generated))
-            rows.append({"generator": group.generator, "condition": condition, **numbers, "level": LEVEL})
+            named = {"generator": group.generator, "condition": condition, "own": int(group.generator in own)}
+            rows.append({**named, **numbers, "level": LEVEL})
     return pa.Table.from_pylist(rows)
 
 
 def draw_shift(table: pa.Table) -> Figure:
-    """Left the means under both conditions (figure 4a), right Delta with intervals (figure 4b)."""
+    """Left the means under each condition (figure 4a), right Delta with intervals (figure 4b)."""
     rows = table.to_pylist()
-    names = list(dict.fromkeys(row["generator"] for row in rows))
+    names, conditions = (list(dict.fromkeys(row[key] for row in rows)) for key in ("generator", "condition"))
     figure, (means, deltas) = canvas(PAGE, 2.6, 2)
-    for place, condition in enumerate((FREE, GUIDED)):
+    for place, condition in enumerate(conditions):
         chosen = {row["generator"]: row for row in rows if row["condition"] == condition}
-        _means(means, place, condition, [chosen[name] for name in names])
-        _deltas(deltas, place, condition, [chosen[name] for name in names])
+        at = np.arange(len(names), dtype=np.float64) + (place - (len(conditions) - 1) / 2) * STEP / len(conditions)
+        _means(means, at, place, condition, [chosen[name] for name in names], 0.36 / len(conditions))
+        _deltas(deltas, at, place, condition, [chosen[name] for name in names])
+    means.set_ylim(0, (1.06 + 0.12 * len(conditions)) * max(1e-9, means.dataLim.y1))  # space for the legend
     for axes, label, title in (
         (means, "mean perceptual distance", "Pictures and their reconstructions"),
         (deltas, "Δ, real minus generated", f"Δ of equation 7, {100 * LEVEL:g} % intervals"),
@@ -88,27 +102,25 @@ def draw_shift(table: pa.Table) -> Figure:
     return figure
 
 
-def _means(axes: Axes, place: int, condition: str, rows: Sequence[dict[str, float]]) -> None:
+def _means(axes: Axes, at: Floats, place: int, condition: str, rows: Sequence[dict[str, float]], width: float) -> None:
+    """Full bars under the first condition, hatched ones under the others."""
     for side, (truth, colour) in enumerate((("real", REAL_COLOUR), ("generated", GENERATED_COLOUR))):
-        at = np.arange(len(rows)) + (place - 0.5) * 0.44 + (side - 0.5) * 0.2
         axes.bar(
-            at,
+            at + (side - 0.5) * 1.1 * width,
             [row[truth] for row in rows],
-            width=0.18,
-            color=colour if condition == GUIDED else "white",
+            width=width,
+            color="white" if place else colour,
             edgecolor=colour,
-            hatch=None if condition == GUIDED else "////",
+            hatch=HATCHES[place % len(HATCHES)],
             label=f"{truth}, {condition}",
         )
-    axes.set_ylim(0, 1.3 * max(1e-9, axes.dataLim.y1))  # space for the legend
 
 
-def _deltas(axes: Axes, place: int, condition: str, rows: Sequence[dict[str, float]]) -> None:
+def _deltas(axes: Axes, at: Floats, place: int, condition: str, rows: Sequence[dict[str, float]]) -> None:
     middle = np.array([row["delta"] for row in rows])
     ends = np.abs(np.array([[row["low"] for row in rows], [row["high"] for row in rows]]) - middle)
-    at = np.arange(len(rows)) + (place - 0.5) * 0.2
-    colour, mark = (COLOURS[2], "o") if condition == GUIDED else (COLOURS[6], "s")
-    axes.errorbar(at, middle, ends, fmt=mark, color=colour, capsize=2, label=condition)
+    seen = look(FIRST_LOOK + place)
+    axes.errorbar(at, middle, ends, fmt=seen["marker"], color=seen["color"], capsize=2, label=condition)
 
 
 def _counted(rows: Sequence[dict[str, object]], name: str) -> str:

@@ -12,10 +12,9 @@ import numpy as np
 from pydantic.dataclasses import dataclass
 from scipy.special import ndtri
 
-from unprompt.detectors import EVERY
 from unprompt.errors import DataError
 from unprompt.evaluation.laboratory import LEVEL, Ruling, ruled
-from unprompt.evaluation.recipe import Column, Recipe, RecipeRow, Several, TrainingSet
+from unprompt.evaluation.recipe import Column, Recipe, RecipeRow, TrainingSet
 from unprompt.types import GENERATED, REAL
 from unprompt.validation import CONFIG, Number
 
@@ -35,41 +34,50 @@ class FigureClaim:
     """In one sentence."""
     column: str
     """The number of the figure's table that is asked about."""
-    plus: Choice
-    """Which rows."""
+    plus: Choice = field(default_factory=dict)
+    """Which rows; none = nothing, from which ``minus`` is taken off."""
     minus: Choice = field(default_factory=dict)
     """Which rows' mean is taken off; none = nothing is."""
     above: Number = 0.0
+
+    def __post_init__(self) -> None:
+        if not (self.plus or self.minus):
+            raise ValueError(f"{self.says!r} asks about no rows, expected plus or minus")
 
 
 @dataclass(frozen=True, config=CONFIG)
 class FigureRecipe(Recipe):
     """All that a run needs to know of a figure, beside the suite and the pictures; its columns are who is shown."""
 
-    figure: Literal["shift", "alignment", "sign", "consistency", "tsne"]
-    """As ``unprompt analyse`` knows it."""
-    methods: Several[str]
-    """Whose evidence it is drawn from."""
+    figure: Literal["shift", "gap", "alignment", "sign", "consistency", "tsne"]
+    """As ``unprompt analyse`` knows it; its rows say whose evidence it is drawn from."""
     claims: tuple[FigureClaim, ...] = ()
     """None of a drawing that is only looked at."""
+    train: TrainingSet | None = None
+    """Of heads whose features are shown; none = nothing is learned."""
+    perturbations: tuple[str, ...] = ()
+    """Under which each row is shown once more; name:value,..."""
 
     candidates: ClassVar[tuple[Column, ...]] = ()
-    perturbations: ClassVar[tuple[str, ...]] = ()
-    trainings: ClassVar[tuple[TrainingSet, ...]] = ()
-    """Nothing is learned."""
 
     def __post_init__(self) -> None:
-        for name in self.methods:
-            if name not in EVERY:
-                raise ValueError(f"no method {name!r} among {', '.join(EVERY)}")
+        for row in self.rows:
+            if not row.method or row.train or row.pictures or row.leave_out:
+                raise ValueError(f"{row.name}: a row of a figure has a method, and learns from what the figure does")
+            for column, numbers in row.paper.items():
+                if len(numbers) != len(self.columns):
+                    raise ValueError(
+                        f"{row.name}: {column} has {len(numbers)} numbers; expected {len(self.columns)}, one a column"
+                    )
 
     @property
-    def rows(self) -> tuple[RecipeRow, ...]:
-        """The methods as a table's rows."""
-        return tuple(RecipeRow(name, name) for name in self.methods)
+    def trainings(self) -> tuple[TrainingSet, ...]:
+        """The figure's own, or nothing."""
+        return (self.train,) if self.train else ()
 
-    def training(self, row: RecipeRow) -> None:  # a table's asks
-        """Nothing is learned."""
+    def training(self, row: RecipeRow) -> TrainingSet | None:  # a table's asks
+        """What every row learns from."""
+        return self.train
 
     def rule(self, table: Sequence[Row]) -> list[Ruling]:
         """The claims' answers, by normal intervals at 95 % whose two means are taken as independent.
@@ -89,7 +97,7 @@ class FigureRecipe(Recipe):
 
 def _rule(claim: FigureClaim, table: Sequence[Row]) -> Ruling:
     """In the column's own unit; not run where a group has one picture alone, whose mean has no interval."""
-    sides = [(1, claim.plus), *([(-1, claim.minus)] if claim.minus else [])]
+    sides = [(sign, choice) for sign, choice in ((1, claim.plus), (-1, claim.minus)) if choice]
     middle = variance = 0.0
     real = generated = 0
     for sign, choice in sides:

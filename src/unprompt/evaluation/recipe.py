@@ -68,7 +68,8 @@ class RecipeRow:
     leave_out: bool = False
     """Each column is asked of a head of its own, or of a stack of such, that has not learned from its generator."""
     paper: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    """Metric -> percent for each column and then their average, or the average alone; NaN = nothing was printed."""
+    """Metric -> percent for each column and then their average, or the average alone; NaN = nothing was printed.
+    Of a figure: number of its table -> what was printed, for each column, in the number's own unit."""
 
     def __post_init__(self) -> None:
         if self.stack and (self.method or len(self.stack) < 2):
@@ -112,6 +113,7 @@ class Recipe:
     """Dataset whose loader reads a root that is named without one."""
     columns: Several[Column]
     """Test sets."""
+    rows: Several[RecipeRow]
 
     @classmethod
     def from_dict(cls, name: str, table: Mapping[str, Any]) -> Self:
@@ -130,7 +132,6 @@ class TableRecipe(Recipe):
     metrics: Several[str]
     """What is printed, each as a table of its own: fields of :class:`~unprompt.evaluation.Rates`."""
     train: TrainingSet
-    rows: Several[RecipeRow]
     claims: Several[Claim]
     perturbations: tuple[str, ...] = ()
     """Columns of the table in place of the test sets, of which each then holds the mean; name:value,..."""
@@ -141,6 +142,9 @@ class TableRecipe(Recipe):
     """Of the curves that are drawn beside a table whose rows are named "LINE, LEVEL": what a level counts."""
     candidates: tuple[Column, ...] = ()
     """Of a table of attribution: the generators that each head tells from all others, and its columns."""
+    open_set: bool = False
+    """A table of attribution asks whether a picture is by one of the candidates at all: the highest of their heads'
+    probabilities, their pictures against those by all others."""
 
     def __post_init__(self) -> None:
         for metric in (*self.metrics, *(claim.metric for claim in self.claims)):
@@ -150,6 +154,8 @@ class TableRecipe(Recipe):
             raise ValueError(f"fpr is {self.fpr:g}, expected a share below 1, and none in a table with candidates")
         if self.fpr and not any("accuracy" in metric for metric in self.metrics):
             raise ValueError(f"fpr is {self.fpr:g}, expected an accuracy among the metrics {', '.join(self.metrics)}")
+        if self.open_set and not self.candidates:
+            raise ValueError("open_set is true, expected so in a table with candidates alone")
         self._check_rows()
         self._check_claims()
 

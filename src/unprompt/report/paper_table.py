@@ -106,7 +106,7 @@ class PaperTable:
 
 def claims_grid(rulings: Sequence[Ruling], points: bool = True) -> Grid:
     """What the measurements say to claims of tables, or without ``points`` of figures, in their numbers' own units."""
-    show = _points if points else _plain
+    show = _points if points else plain
     rows = [(one.says, one.answer, _difference(one, show), f"{one.n_real} + {one.n_generated}") for one in rulings]
     header = ("claim", "answer", "by, in points" if points else "by", "pictures")
     return Grid(f"The claims, by {'paired ' if points else ''}95 % intervals", header, tuple(rows), labels=2)
@@ -156,7 +156,8 @@ def _cell(estimate: Estimate | None) -> str:
     return f"{100 * estimate.value:.2f} [{100 * around.low:.2f}, {100 * around.high:.2f}]"
 
 
-def _plain(value: float) -> str:
+def plain(value: float) -> str:
+    """A difference in a number's own unit, with its sign."""
     return f"{value:+.3g}".replace("-", "\N{MINUS SIGN}")
 
 

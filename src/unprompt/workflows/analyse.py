@@ -37,16 +37,18 @@ def analyse(
 ) -> list[Path]:
     """Draw a figure of the papers from stored evidence, with its numbers beside it as .parquet and .csv.
 
-    shift: LPIPS without and with caption and their gap (SARE figure 4). alignment: cosine of picture and caption
-    (TIDY figure 1). sign: which class lies further from its captions, by generator and three measures. consistency:
-    CLIP score and PSNR of what was redrawn, by SemGIR and, where there is evidence of dire, by DIRE (SemGIR table
-    3). tsne: a method's vectors (TIDY and ITEM figure 9). roc, det, reliability: of one checkpoint by generator, of
-    several against each other. robustness: a metric after perturbations, from results of ``evaluate``.
+    shift: LPIPS with and without caption and their gaps (SARE figures 2 and 4). gap: with caption alone, as it stands
+    in the evidence (SARE figure 7). alignment: cosine of picture and caption (TIDY figure 1). sign: which class lies
+    further from its captions, by generator and three measures. consistency: CLIP score and PSNR of what was redrawn,
+    by SemGIR and, where there is evidence of dire, by DIRE (SemGIR table 3). tsne: the vectors that a method's head
+    takes, or, of a ``checkpoint`` that takes pictures, what its last layer takes (TIDY and ITEM figure 9). roc, det,
+    reliability: of one checkpoint by generator, of several against each other. robustness: a metric after
+    perturbations, from results of ``evaluate``.
 
     A run that would take longer than ``max_minutes`` on a CPU raises Unconfirmed before it begins; None = no limit.
 
     Args:
-        figure: shift, alignment, sign, consistency, tsne, roc, det, reliability or robustness.
+        figure: shift, gap, alignment, sign, consistency, tsne, roc, det, reliability or robustness.
         out: Folder of the figure and of its numbers.
         evidence: A folder that ``extract`` wrote, or its URL; may be given several times.
         checkpoint: What ``train`` wrote; may be given several times.

@@ -14,6 +14,7 @@ from unprompt.choices import Precision
 from unprompt.errors import DataError, OptionError
 from unprompt.evaluation import FigureRecipe, Measurements, Recipe, Result, Ruling, TableRecipe, measure_heads
 from unprompt.instruments import Manifest, Suite
+from unprompt.report.figure_table import figure_grids
 from unprompt.report.grid import FORMS, Grid, render
 from unprompt.report.paper_table import PaperTable, claims_grid
 from unprompt.report.results import write_rows
@@ -119,7 +120,7 @@ def reproduce(
     if seeds < 1:
         raise OptionError(f"--seeds is {seeds}, expected 1 or more trainings of each head")
     wanted, manifest = recipe(table), Manifest.read(suite)
-    if train_on and isinstance(wanted, FigureRecipe):
+    if train_on and not wanted.trainings:
         raise OptionError(
             f"--train-on is {', '.join(train_on)}, but {wanted.name} is a figure, for which nothing is learned"
         )
@@ -224,10 +225,11 @@ def _written(
 
 
 def _drawn(folder: Path, recipe: FigureRecipe, bench: Bench, missing: Mapping[str, str], seed: int) -> Reproduction:
-    files, rulings = draw_figure(recipe, bench, folder, missing, seed)
-    grids = [claims_grid(rulings, points=False)] if rulings else []
-    files += _written_texts(folder, recipe, bench, rulings, grids)
-    return Reproduction(recipe.name, (), tuple(rulings), tuple(grids), _absent(bench.selection), missing, tuple(files))
+    made = draw_figure(recipe, bench, folder, missing, seed)
+    grids = [*figure_grids(recipe, made.numbers.to_pylist(), bench.selection.standing_in)]
+    grids += [claims_grid(made.claims, points=False)] if made.claims else []
+    files = (*made.files, *_written_texts(folder, recipe, bench, made.claims, grids))
+    return Reproduction(recipe.name, (), made.claims, tuple(grids), _absent(bench.selection), missing, files)
 
 
 def _absent(selection: RecipeSamples) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from PIL import Image
 
 from unprompt.errors import DataError
 from unprompt.recipes.photo.documents import page
-from unprompt.recipes.photo.sources import EXTRA, HERE, Photograph, folds, learned, photographs
+from unprompt.recipes.photo.sources import HERE, Photograph, folds, learned, packed_rows, photographs
 from unprompt.types import Sample
 
 
@@ -34,7 +33,7 @@ def test_every_source_has_one_fold_and_every_fold_both_classes() -> None:
 
 
 def test_the_packages_pictures_are_all_known() -> None:
-    rows = list(csv.DictReader(EXTRA.read_text("utf-8").splitlines()))
+    rows = packed_rows()
     assert {row["source"] for row in rows if row["content"] != "art"} <= set(folds())
     assert {row["label"] for row in rows if row["content"] == "art"} == {"0"}
     assert all(re.fullmatch(r"[0-9a-f]{64}", row["sha256"]) for row in rows)
@@ -68,7 +67,7 @@ def test_an_unknown_source_and_a_missing_label_are_refused(tmp_path: Path) -> No
 
 def test_a_packages_picture_is_the_one_that_was_named(tmp_path: Path) -> None:
     given = manifest(tmp_path, [("a.png", "1", "sd-1.5")])
-    first = next(csv.DictReader(EXTRA.read_text("utf-8").splitlines()))
+    first = packed_rows()[0]
     with pytest.raises(DataError, match=rf"holds nothing, expected {first['sha256'][:12]}: unpack the packages"):
         photographs([given], tmp_path)
     path = tmp_path / first["path"]

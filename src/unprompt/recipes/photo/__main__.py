@@ -22,7 +22,7 @@ def main() -> int:
     """Exit code 0 = heads, figures and page are written, 1 = they could not be."""
     parser = argparse.ArgumentParser("python -m unprompt.recipes.photo", description=__doc__, allow_abbrev=False)
     parser.add_argument("--data", required=True, nargs="+", help="manifests with path, label, source and content")
-    parser.add_argument("--packages", type=Path, help="folder of the unpacked packages that extra.csv names")
+    parser.add_argument("--packages", type=Path, help="folder of the unpacked packages that extra.csv.gz names")
     parser.add_argument("--cache", type=Path, help="folder of degraded pictures and nets; default: the user's cache")
     parser.add_argument("--suite", type=Path, default=SUITE, help="folder of the suite; default: in the package")
     parser.add_argument("--page", type=Path, default=Path("docs/photo.md"), help="the card; default: docs/photo.md")

@@ -186,7 +186,7 @@ def main() -> int:
     parser = argparse.ArgumentParser("python -m unprompt.recipes.photo.caption_methods", allow_abbrev=False)
     parser.add_argument("--data", required=True, nargs="+", help="manifests with path, label, source and content")
     parser.add_argument("--captioned", required=True, type=Path, help="as python -m unprompt.recipes.captions takes it")
-    parser.add_argument("--packages", type=Path, help="folder of the unpacked packages that extra.csv names")
+    parser.add_argument("--packages", type=Path, help="folder of the unpacked packages that extra.csv.gz names")
     parser.add_argument("--cache", type=Path, default=cache_folder() / "photographs")
     parser.add_argument("--suite", type=Path, default=SUITE, help="folder of the suite; default: in the package")
     parser.add_argument("--page", type=Path, default=Path("docs/photo-captions.md"), help="what is written for people")

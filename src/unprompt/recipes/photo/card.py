@@ -82,8 +82,8 @@ sources state no licence or a research-only one; they are not shipped. The other
 pictures of newer models in `comfyui-workflow-templates-media-image` 0.3.160 (MIT; the makers' models have terms of
 their own) and `invokeai` 6.14.2 (Apache-2.0), both on PyPI, many of them thumbnails of 300 to 400 pixels;
 photographs in Debian's `lomiri-wallpapers`, `lxqt-themes`, `mate-backgrounds` and `plasma-workspace-wallpapers` (CC
-BY, CC BY-SA, CC0, LGPL, GPL; each package's `copyright` file). `src/unprompt/recipes/photo/extra.csv` names each file
-and its digest. A third of the generated pictures are art-like and have no real counterpart.
+BY, CC BY-SA, CC0, LGPL, GPL; each package's `copyright` file). `src/unprompt/recipes/photo/extra.csv.gz` names each
+file and its digest. A third of the generated pictures are art-like and have no real counterpart.
 
 The shipped nets of `traces` and `patches` are the first edition's: they learned from 1363 of these pictures, none of
 the second gathering, in colour. Those of `patches` come from the first draft of this recipe, which took the same steps

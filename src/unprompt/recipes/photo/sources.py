@@ -1,12 +1,14 @@
 """The pictures that the suite is trained and measured on: their sources, and the folds that leave them out.
 
 The data are manifests (``path, label, source, content``) and, beside them, pictures that public packages carry, named
-one by one in ``extra.csv``: generated ones of newer models, and photographs and drawn backgrounds under free licences.
+one by one in ``extra.csv.gz``: generated ones of newer models, and photographs and drawn backgrounds under free
+licences.
 """
 
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
@@ -23,7 +25,7 @@ from unprompt.structured_text import read_toml
 from unprompt.types import Picture, Sample
 
 HERE: Final = Path(__file__).parent
-EXTRA: Final = HERE / "extra.csv"
+EXTRA: Final = HERE / "extra.csv.gz"
 UNSEEN: Final = -1
 DRAWN: Final = "art"
 """Content of what people drew on a computer: real, but no photograph; no net learns from it."""
@@ -76,7 +78,7 @@ def folds() -> dict[str, int]:
 
 
 def photographs(manifests: Sequence[str], packages: Path | None = None) -> list[Photograph]:
-    """The manifests' pictures and, with ``packages``, a folder of unpacked packages, those of ``extra.csv``.
+    """The manifests' pictures and, with ``packages``, a folder of unpacked packages, those of ``extra.csv.gz``.
 
     DataError for a source that no fold holds, a picture without a label, or a package's picture that is not there or
     not the one that was named.
@@ -100,8 +102,13 @@ def _placed(sample: Sample, known: dict[str, int]) -> Photograph:
     return Photograph(sample, known[sample.generator])
 
 
+def packed_rows() -> list[dict[str, str]]:
+    """The packages' pictures: path, sha256, label, source, content."""
+    return list(csv.DictReader(gzip.decompress(EXTRA.read_bytes()).decode("utf-8").splitlines()))
+
+
 def _packed(folder: Path) -> Iterator[Sample]:
-    for row in csv.DictReader(EXTRA.read_text("utf-8").splitlines()):
+    for row in packed_rows():
         path = folder / row["path"]
         found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "nothing"
         if found != row["sha256"]:

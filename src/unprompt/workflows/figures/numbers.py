@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from unprompt.analysis import (
+    FREE,
+    GUIDED,
     Redrawn,
     alignment_table,
     alike,
@@ -36,6 +38,7 @@ from unprompt.analysis import (
 from unprompt.detectors import METHODS, load
 from unprompt.detectors.base import Detector
 from unprompt.detectors.checkpoint import read_header
+from unprompt.detectors.last_layer import last_inputs
 from unprompt.errors import OptionError
 from unprompt.evidence.alignment import AlignmentExtractor
 from unprompt.evidence.base import ok_rows
@@ -44,6 +47,7 @@ from unprompt.evidence.product_cache import ProductCache, ShardReader
 from unprompt.evidence.sare import SareExtractor
 from unprompt.evidence.semgir import SemgirExtractor
 from unprompt.evidence.stored import reopened
+from unprompt.generators import canonical_name
 from unprompt.instruments import Suite
 from unprompt.report.results import read_rows
 from unprompt.types import RGB, Caption
@@ -59,24 +63,15 @@ log = logging.getLogger(__name__)
 
 
 def shift(inputs: FigureInputs) -> pa.Table:
-    """SARE's figure 4: the free reconstructions are made here, where the store lacks them, and stored."""
-    suite = inputs.loaded("sare")
-    free, metric = SareExtractor(guided=False), suite.of("sare").perceptual
-    _make_free(inputs, free, suite)
-    labels: list[int] = []
-    generators: list[str] = []
-    distances: tuple[list[float], list[float]] = ([], [])
-    for store, shard, rows in shards_of(inputs, "sare"):
-        view = store.read_view("sare")
-        guided = SareExtractor().load_shard(store, view, shard, suite, rows)
-        unguided = free.load_shard(store, free.view(suite), shard, suite, rows)
-        for column, evidence in zip(distances, (guided, unguided), strict=True):
-            pairs = [one.picture for one in evidence], [one.reconstruction for one in evidence]
-            column.extend(metric.distances(*pairs).tolist())
-        labels += [row["label"] for row in rows]
-        generators += [row["generator"] for row in rows]
-        log.info(f"shift: {len(labels)} pictures")
-    return shift_table(labels, generators, *distances)
+    """SARE's figures 2 and 4: the free reconstructions are made here, where the store lacks them, and stored."""
+    free = SareExtractor(guided=False)
+    _make_free(inputs, free, inputs.loaded("sare"))
+    return _shift(inputs, {GUIDED: SareExtractor(), FREE: free})
+
+
+def caption_gap(inputs: FigureInputs) -> pa.Table:
+    """SARE's figures 7 and 16: with the captions alone, as they stand in the evidence."""
+    return _shift(inputs, {GUIDED: SareExtractor()})
 
 
 def alignment(inputs: FigureInputs) -> pa.Table:
@@ -107,17 +102,18 @@ def consistency(inputs: FigureInputs) -> pa.Table:
 
 
 def tsne(inputs: FigureInputs) -> pa.Table:
-    """The vectors that a method's head takes, of so many pictures as are chosen, in the plane."""
+    """The vectors that a method's head takes, of so many pictures as are chosen, in the plane.
+
+    Of a head that takes pictures, as a baseline's network does, what its last layer takes.
+    """
     detector = _reader(inputs)
     rows, evidence = evidence_of(inputs, detector.extractor, detector.suite, inputs.pictures)
-    vectors = detector.collate(evidence)
-    if len(vectors) != 1 or vectors[0].ndim != 2:
-        raise OptionError(
-            f"{detector.method} takes pictures, not one vector each: expected a method such as tidy, item or "
-            "clip-probe with --method"
-        )
-    places = embedded(vectors[0].numpy(), inputs.seed)
-    return tsne_table([row["label"] for row in rows], [row["generator"] for row in rows], places)
+    vectors = detector.collate(evidence[:1])
+    alone = len(vectors) == 1 and vectors[0].ndim == 2
+    features = detector.collate(evidence)[0].numpy() if alone else last_inputs(detector, evidence)
+    places = embedded(features, inputs.seed)
+    labels, generators = ([row[key] for row in rows] for key in ("label", "generator"))
+    return tsne_table(detector.method, labels, generators, places)
 
 
 def robustness(inputs: FigureInputs) -> pa.Table:
@@ -134,21 +130,43 @@ class Figure:
     collect: Callable[[FigureInputs], pa.Table]
     draw: Callable[[pa.Table], Drawing]
     needs_evidence: bool = True
+    by_row: bool = False
+    """Each row of a recipe, and each perturbation, is collected by itself, and told by the column ``condition``."""
 
 
 FIGURES: Final[Mapping[str, Figure]] = MappingProxyType(
     {
         "shift": Figure(shift, draw_shift),
+        "gap": Figure(caption_gap, draw_shift, by_row=True),
         "alignment": Figure(alignment, draw_alignment),
         "sign": Figure(sign, draw_sign),
         "consistency": Figure(consistency, draw_consistency),
-        "tsne": Figure(tsne, draw_tsne),
+        "tsne": Figure(tsne, draw_tsne, by_row=True),
         "roc": Figure(roc, draw_roc),
         "det": Figure(roc, draw_det),
         "reliability": Figure(reliability, draw_reliability),
         "robustness": Figure(robustness, draw_robustness, needs_evidence=False),
     }
 )
+
+
+def _shift(inputs: FigureInputs, extractors: Mapping[str, SareExtractor]) -> pa.Table:
+    """Distances of pictures from what each condition's extractor has stored of them, shard by shard."""
+    suite = inputs.loaded("sare")
+    metric, labels, generators = suite.of("sare").perceptual, list[int](), list[str]()
+    distances: dict[str, list[float]] = {condition: [] for condition in extractors}
+    for store, shard, rows in shards_of(inputs, "sare"):
+        for condition, extractor in extractors.items():
+            view = store.read_view("sare") if extractor.guided else extractor.view(suite)
+            evidence = extractor.load_shard(store, view, shard, suite, rows)
+            pairs = [one.picture for one in evidence], [one.reconstruction for one in evidence]
+            distances[condition] += metric.distances(*pairs).tolist()
+        labels += [row["label"] for row in rows]
+        generators += [row["generator"] for row in rows]
+        log.info(f"reconstructions compared: {len(labels)} pictures")
+    name = suite.manifest.canonical_name("diffusion", "sare")
+    own = {one for one in generators if name in (one, canonical_name(one))}
+    return shift_table(labels, generators, distances, own)
 
 
 def _regenerated(inputs: FigureInputs, suite: Suite, captions: dict[str, Caption]) -> Iterator[Redrawn]:

@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from unprompt.detectors import ATTRIBUTORS, EVERY
+from unprompt.detectors.base import Model
 from unprompt.errors import SuiteError
 from unprompt.evaluation import HeadScores, RecipeRow, TableRecipe, fit_thresholds
 from unprompt.generators import canonical_name
@@ -28,7 +29,7 @@ from unprompt.store import Place, Store, fingerprint, write_aside
 from unprompt.types import REAL, Sample, Split
 from unprompt.workflows.data.perturbed import perturbed_store
 from unprompt.workflows.extract import extract
-from unprompt.workflows.laboratory.scoring import Head, open_head, read_scores, scores_of, write_scores
+from unprompt.workflows.laboratory.scoring import Head, by_any, open_head, read_scores, scores_of, write_scores
 from unprompt.workflows.laboratory.stacking import stacked, stacked_by_fold
 from unprompt.workflows.planning.recipes import RecipeSamples
 from unprompt.workflows.train import train
@@ -77,7 +78,8 @@ class Bench:
             cell = HeadCell(self, row, seed, tuple(candidates), without)
             for chain, found in views.items():
                 found.update(cell.scores(chain))
-        yield from views.items()
+        for chain, found in views.items():
+            yield chain, {"": by_any(found)} if recipe.open_set else found
 
     def _stacked_views(
         self, recipe: TableRecipe, row: RecipeRow, seed: int, without: str
@@ -118,7 +120,7 @@ class HeadCell:
         path = self.bench.folder / "scores" / f"{'-'.join(filter(None, parts))}.parquet"
         if (stored := read_scores(path)) is not None:
             return stored
-        store, head = self._made
+        store, head = self.store, self._head
         log.info(f"{self.row.name}: {self._told} on the {split} pictures{f' after {chain}' if chain else ''}")
         pictures = perturbed_store([store], head, split, chain) if chain else store
         made = scores_of(head, pictures, self.candidates, split)
@@ -126,12 +128,30 @@ class HeadCell:
         return made
 
     @cached_property
-    def _made(self) -> tuple[Store, Head]:
-        """The evidence under this cell's labels, and the head, trained now if it is not there."""
-        store, checkpoint = Store(self.evidence()), self.bench.folder / "heads" / f"{self._stem}.safetensors"
-        if not checkpoint.exists():
-            self._train(store, checkpoint)
-        return store, open_head(checkpoint, Suite.load(self.suite, self.bench.device, self.bench.dtype))
+    def store(self) -> Store:
+        """The common evidence under this cell's labels, made now where it is not there."""
+        return Store(self.evidence())
+
+    @cached_property
+    def checkpoint(self) -> Path:
+        """The head's file, which is trained now if it is not there."""
+        path = self.bench.folder / "heads" / f"{self._stem}.safetensors"
+        if not path.exists():
+            self._train(self.store, path)
+        return path
+
+    @cached_property
+    def _head(self) -> Head:
+        return open_head(self.checkpoint, self._loaded)
+
+    def untrained(self) -> Model[Any, Any]:
+        """The network as it begins: it knows its evidence, and has nothing to say."""
+        made = EVERY[self.row.method]
+        return made(self._loaded, made.fitting_options(self._loaded).override(self.options))
+
+    @cached_property
+    def _loaded(self) -> Suite:
+        return Suite.load(self.suite, self.bench.device, self.bench.dtype)
 
     @cached_property
     def suite(self) -> str:
@@ -141,7 +161,7 @@ class HeadCell:
     @cached_property
     def models(self) -> Mapping[str, object]:
         """Product of the evidence -> its recipe, role of the head -> what moves its model: what the scores rest on."""
-        made, suite = EVERY[self.row.method], Suite.load(self.suite, self.bench.device, self.bench.dtype)
+        made, suite = EVERY[self.row.method], self._loaded
         own, options = suite.of(self.row.method), made.fitting_options(suite).override(self.options)
         cards = {role: own.card(role) for role in made.head_roles(options)}
         learned = {role: (card.digest, card.parameters) for role, card in sorted(cards.items())}

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import pyarrow as pa
 
 from unprompt.analysis import draw_levels, levels_table, write_figure
 from unprompt.errors import MissingExtra
 from unprompt.evaluation import FigureRecipe, Measurements, Ruling, TableRecipe
 from unprompt.evaluation.pictures import MACRO
+from unprompt.perturbations import Chain
 from unprompt.store import Store
+from unprompt.workflows.data.perturbed import perturbed_store
 from unprompt.workflows.figures.inputs import FigureInputs
 from unprompt.workflows.figures.numbers import FIGURES
 from unprompt.workflows.laboratory.cells import Bench, HeadCell
@@ -20,25 +25,59 @@ log = logging.getLogger(__name__)
 FORMS = ("svg", "pdf")
 
 
-def draw_figure(
-    recipe: FigureRecipe, bench: Bench, folder: Path, missing: Mapping[str, str], seed: int
-) -> tuple[list[Path], list[Ruling]]:
-    """Files of the drawing and of its numbers, and the claims' answers; without the methods that are ``missing``."""
-    rows = [row for row in recipe.rows if row.name not in missing]
-    stores = [HeadCell(bench, row, seed, ()).evidence() for row in rows]
+@dataclass(frozen=True)
+class FigureRun:
+    """What a run of a figure leaves."""
+
+    files: tuple[Path, ...]
+    """Of the drawing and of its numbers."""
+    numbers: pa.Table
+    claims: tuple[Ruling, ...]
+
+
+def draw_figure(recipe: FigureRecipe, bench: Bench, folder: Path, missing: Mapping[str, str], seed: int) -> FigureRun:
+    """The drawing, its numbers and the claims' answers; without the rows that are ``missing``."""
+    cells = [HeadCell(bench, row, seed, ()) for row in recipe.rows if row.name not in missing]
+    figure = FIGURES[recipe.figure]
+    if figure.by_row:
+        parts = [_named(figure.collect(inputs), name) for name, inputs in _conditions(recipe, cells)]
+        table = pa.concat_tables(parts)
+    else:
+        folders = [cell.store for cell in cells]  # all evidence of a selection of pictures lies in one
+        table = figure.collect(_inputs(cells[0], folders[0]))
     log.info(f"{recipe.name}: drawing")
-    inputs = FigureInputs(
-        folders=(Store(stores[0]),),  # all evidence of a selection of pictures lies in one
-        method=rows[0].method,
-        suite=bench.suite,
-        seed=seed,
+    files = write_figure(folder, recipe.figure, figure.draw, table, FORMS)
+    return FigureRun(tuple(files), table, tuple(recipe.rule(table.to_pylist())))
+
+
+def _conditions(recipe: FigureRecipe, cells: Sequence[HeadCell]) -> Iterator[tuple[str, FigureInputs]]:
+    """A row, then the row after each perturbation; its name, and what is shown of it."""
+    for cell in cells:
+        inputs = _inputs(cell, cell.store)
+        yield cell.row.name, replace(inputs, checkpoints=(cell.checkpoint,) if recipe.train else ())
+        for text in recipe.perturbations:
+            log.info(f"{recipe.name}, {cell.row.name}: the test pictures after {text}")
+            pictures = perturbed_store([cell.store], cell.untrained(), "test", Chain.parse(text))
+            yield f"{cell.row.name}, {text}", replace(inputs, folders=(pictures,))
+
+
+def _inputs(cell: HeadCell, store: Store) -> FigureInputs:
+    bench = cell.bench
+    return FigureInputs(
+        folders=(store,),
+        method=cell.row.method,
+        suite=cell.suite,
+        seed=cell.seed,
         device=bench.device,
         dtype=bench.dtype,
         max_minutes=bench.max_minutes,
     )
-    figure = FIGURES[recipe.figure]
-    table = figure.collect(inputs)
-    return write_figure(folder, recipe.figure, figure.draw, table, FORMS), recipe.rule(table.to_pylist())
+
+
+def _named(table: pa.Table, condition: str) -> pa.Table:
+    """The numbers of one condition, which is told by this name."""
+    place = table.column_names.index("condition")
+    return table.set_column(place, "condition", pa.array([condition] * len(table)))
 
 
 def draw_curves(recipe: TableRecipe, found: Measurements, folder: Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -65,6 +65,23 @@ def _of_attributor(
         columns = labels, generators, pictures.originals, probabilities[:, place], sigmoid(logits[:, place]), failed
         found[name] = HeadScores(*columns)
     return found
+
+
+def by_any(views: Mapping[str, HeadScores]) -> HeadScores:
+    """Is a picture by one of the candidates at all? The highest of their scores, by which open sets are told apart."""
+    places = [{pixels: place for place, pixels in enumerate(one.pixels)} for one in views.values()]
+    shared = [pixels for pixels in places[0] if all(pixels in one for one in places)]
+    parts = [one.subset([own[pixels] for pixels in shared]) for one, own in zip(views.values(), places, strict=True)]
+    labels = np.array([one.labels for one in parts])  # a picture's is 1 in the view of its maker alone
+    makers = list(views)
+    return HeadScores(
+        labels=labels.max(axis=0).tolist(),
+        generators=[makers[column.argmax()] if column.any() else OTHERS for column in labels.T],
+        pixels=shared,
+        probabilities=np.max([one.probabilities for one in parts], axis=0),
+        raw=np.max([one.raw for one in parts], axis=0),
+        failed=max(one.failed for one in views.values()),
+    )
 
 
 def write_scores(path: Path, views: dict[str, HeadScores]) -> None:
