@@ -115,6 +115,10 @@ def main(words_given: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s")
     logging.getLogger("unprompt").setLevel(logging.INFO)
     known, kept = worlds(chosen.registry), chosen.page.with_suffix(".json.gz")
+    names = {row.called() for world in known.values() for row in world.rows}
+    for name in chosen.only:
+        if name not in names:
+            raise OptionError(f"--only is {name!r}, expected one of {', '.join(sorted(names))}")
     board = {one["name"]: one for one in (json.loads(gzip.decompress(kept.read_bytes())) if kept.exists() else [])}
     for name, _, manifest in (one.partition("=") for one in chosen.data):
         if name not in known:

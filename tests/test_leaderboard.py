@@ -180,6 +180,8 @@ def test_one_command_makes_the_page_and_again_makes_nothing(leaderboard: Any, tm
     assert world["rows"][0] == rows["trivial-energy"]
     with pytest.raises(OptionError, match="--data is big=x, expected one of small before the sign"):
         leaderboard.main([*command, "--data", "big=x"])
+    with pytest.raises(OptionError, match="--only is 'univdf', expected one of trivial-energy, univfd"):
+        leaderboard.main([*command, "--only", "univdf"])
 
 
 def test_figures_move_with_the_pictures_of_the_key(leaderboard: Any, board: Any, tmp_path: Path) -> None:
