@@ -116,7 +116,8 @@ def _run(run: Mapping[str, Any]) -> Iterator[str]:
     quick = "**Quick**: " if run["pictures"] else ""
     figure = isinstance(made, FigureRecipe)
     schedules = "" if run["schedules"] else ", by the papers' schedules"
-    learned = "nothing is learned" if figure else f"{heads}{schedules}; learned from {', '.join(run['learned'])}"
+    made_of = ", ".join(run["learned"])
+    learned = f"{heads}{schedules}; learned from {made_of}" if made_of else "nothing is learned"
     yield f"{quick}suite `{run['suite']}`, {taken}, {learned}.\n"
     claims = claims_grid(rulings(run), points=not figure)
     yield markdown([Grid("Claims", claims.header, claims.rows, labels=2)])
