@@ -105,6 +105,7 @@ def test_a_printed_number_stands_under_ours(genimage: Path, tmp_path: Path) -> N
     assert isinstance(found, Reproduction)
     assert list(found.left_out) == ["LLaVA-NeXT"]
     assert [one.answer for one in found.claims[1:3]] == ["not run", "not run"]
+    assert {one.reason for one in found.claims[1:3]} == {found.left_out["LLaVA-NeXT"]}
     ours, other, blip, llava = found.tables[0].rows
     assert found.tables[0].header == ("condition", "SDv1.4", "SDv1.5", "ADM", "BigGAN", "GLIDE", "MJ", "VQDM", "Wukong")
     row = next(one for one in pq.read_table(found.files[0]).to_pylist() if one["generator"] == "ADM")

@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import field
+from types import MappingProxyType
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 import numpy as np
@@ -22,6 +23,7 @@ Row: TypeAlias = Mapping[str, Any]
 """Of a figure's table: numbers of a picture, or of a group of them with their intervals or standard errors."""
 Choice: TypeAlias = Mapping[str, str | int]
 """Column -> what rows hold there."""
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 HALF: Final = float(ndtri((1 + LEVEL) / 2))
 """Standard errors from the middle to the end of an interval."""
 
@@ -79,8 +81,10 @@ class FigureRecipe(Recipe):
         """What every row learns from."""
         return self.train
 
-    def rule(self, table: Sequence[Row]) -> list[Ruling]:
+    def rule(self, table: Sequence[Row], missing: Mapping[str, str] = NOTHING) -> list[Ruling]:
         """The claims' answers, by normal intervals at 95 % whose two means are taken as independent.
+
+        ``missing`` tells why rows were not run.
 
         Means of the same pictures are not: they go up and down together, so that their interval is rather too wide.
         """
@@ -92,10 +96,10 @@ class FigureRecipe(Recipe):
                         f"recipe {self.name}: a claim names {name!r}, expected a column of the figure {self.figure!r}: "
                         f"{', '.join(sorted(known))}"
                     )
-        return [_rule(claim, table) for claim in self.claims]
+        return [_rule(claim, table, missing) for claim in self.claims]
 
 
-def _rule(claim: FigureClaim, table: Sequence[Row]) -> Ruling:
+def _rule(claim: FigureClaim, table: Sequence[Row], missing: Mapping[str, str]) -> Ruling:
     """In the column's own unit; not run where a group has one picture alone, whose mean has no interval."""
     sides = [(sign, choice) for sign, choice in ((1, claim.plus), (-1, claim.minus)) if choice]
     middle = variance = 0.0
@@ -103,7 +107,8 @@ def _rule(claim: FigureClaim, table: Sequence[Row]) -> Ruling:
     for sign, choice in sides:
         rows = [row for row in table if all(row.get(name) == value for name, value in choice.items())]
         if not rows:
-            why = f"the figure has no row with {', '.join(f'{name} {value}' for name, value in choice.items())}"
+            named = ", ".join(f"{name} {value}" for name, value in choice.items())
+            why = missing.get(str(choice.get("condition", "")), f"the figure has no row with {named}")
             return Ruling(claim.says, claim.column, "not run", above=claim.above, reason=why)
         mean, error = _mean(rows, claim.column)
         middle, variance = middle + sign * mean, variance + error**2

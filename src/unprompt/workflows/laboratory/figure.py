@@ -47,7 +47,7 @@ def draw_figure(recipe: FigureRecipe, bench: Bench, folder: Path, missing: Mappi
         table = figure.collect(_inputs(cells[0], folders[0]))
     log.info(f"{recipe.name}: drawing")
     files = write_figure(folder, recipe.figure, figure.draw, table, FORMS)
-    return FigureRun(tuple(files), table, tuple(recipe.rule(table.to_pylist())))
+    return FigureRun(tuple(files), table, tuple(recipe.rule(table.to_pylist(), missing)))
 
 
 def _conditions(recipe: FigureRecipe, cells: Sequence[HeadCell]) -> Iterator[tuple[str, FigureInputs]]:
