@@ -92,6 +92,8 @@ def test_what_cannot_be_asked_is_told() -> None:
 def test_a_wrong_figure_is_refused() -> None:
     with pytest.raises(DataError, match="recipe mine/figure1: figure is 'pie', expected one of shift, gap, alignment"):
         FigureRecipe.from_dict("mine/figure1", {**FIELDS, "figure": "pie"})
+    with pytest.raises(DataError, match="recipe mine/figure1: --perturb names 'flop', expected one of jpeg, blur"):
+        FigureRecipe.from_dict("mine/figure1", {**FIELDS, "perturbations": ["flip:3", "flop:6"]})
     for row, told in (
         ({"name": "TIDY", "method": "tiddy"}, "TIDY: no method 'tiddy' among sare, semgir, tidy"),
         ({"name": "LNP"}, "LNP: a row of a figure has a method, and learns from what the figure does"),

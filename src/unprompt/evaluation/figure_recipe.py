@@ -15,7 +15,7 @@ from scipy.special import ndtri
 
 from unprompt.errors import DataError
 from unprompt.evaluation.laboratory import LEVEL, Ruling, ruled
-from unprompt.evaluation.recipe import Column, Recipe, RecipeRow, TrainingSet
+from unprompt.evaluation.recipe import Column, Perturbations, Recipe, RecipeRow, TrainingSet
 from unprompt.types import GENERATED, REAL
 from unprompt.validation import CONFIG, Number
 
@@ -57,8 +57,8 @@ class FigureRecipe(Recipe):
     """None of a drawing that is only looked at."""
     train: TrainingSet | None = None
     """Of heads whose features are shown; none = nothing is learned."""
-    perturbations: tuple[str, ...] = ()
-    """Under which each row is shown once more; name:value,..."""
+    perturbations: Perturbations = ()
+    """Under which each row is shown once more."""
 
     candidates: ClassVar[tuple[Column, ...]] = ()
 

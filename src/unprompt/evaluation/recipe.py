@@ -7,17 +7,28 @@ from collections.abc import Mapping
 from dataclasses import field, replace
 from typing import Annotated, Any, Final, Self, TypeAlias, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
 from unprompt.detectors import EVERY
 from unprompt.errors import DataError
 from unprompt.evaluation.pictures import MACRO
 from unprompt.evaluation.rates import NAMES
+from unprompt.perturbations import Chain
 from unprompt.validation import CONFIG, Misfit, Number, Share, Size
 
 T = TypeVar("T")
 Several: TypeAlias = Annotated[tuple[T, ...], Field(min_length=1, description="one or more")]
+
+
+def _sound(text: str) -> str:
+    """A perturbation that there is; OptionError, which is a ValueError, for another."""
+    Chain.parse(text)
+    return text
+
+
+Perturbations: TypeAlias = tuple[Annotated[str, AfterValidator(_sound)], ...]
+"""Each ``name:value,...``, as ``unprompt extract --perturb`` takes it."""
 EVERY_COLUMN: Final = "every column"
 """In place of generators to learn from: those of the columns that have pictures in the train split."""
 
@@ -133,8 +144,8 @@ class TableRecipe(Recipe):
     """What is printed, each as a table of its own: fields of :class:`~unprompt.evaluation.Rates`."""
     train: TrainingSet
     claims: Several[Claim]
-    perturbations: tuple[str, ...] = ()
-    """Columns of the table in place of the test sets, of which each then holds the mean; name:value,..."""
+    perturbations: Perturbations = ()
+    """Columns of the table in place of the test sets, of which each then holds the mean."""
     fpr: Share = 0.0
     """Above 0, accuracies are measured at the threshold that this share of a head's real validation pictures may pass,
     as a verdict is given, and not at 0.5."""
