@@ -34,7 +34,7 @@ from unprompt.workflows.planning.recipe_files import recipe
 HERE = Path(__file__).resolve().parent
 MEANS: Final = ("perturbation", "generator", "metric", "value", "low", "high")
 """What is kept of a mean, behind the name of its row."""
-COLOURS: Final = 32
+COLOURS: Final = 16
 
 
 def entry(folder: Path) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def drawn(table: pa.Table) -> bytes:
         saver(draw_levels(table), "png")(made)
     picture = io.BytesIO()
     few = Image.open(made).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-    few.convert("RGB").save(picture, "WEBP", lossless=True, method=6)
+    few.convert("RGB").save(picture, "WEBP", lossless=True, method=6, quality=100)
     return picture.getvalue()
 
 

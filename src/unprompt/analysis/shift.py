@@ -96,7 +96,7 @@ def draw_shift(table: pa.Table) -> Figure:
         axes.set_xticks(range(len(names)), [_counted(rows, name) for name in names], **slant)
         axes.set(ylabel=label, title=title)
         axes.grid(axis="y")
-        axes.legend(loc="upper left", ncols=2)
+        axes.legend(loc="upper left", ncols=2, handlelength=1.2, columnspacing=1, handletextpad=0.5)
     deltas.axhline(0, color="black", linewidth=0.6)
     deltas.margins(y=0.3)  # space for the legend
     return figure
