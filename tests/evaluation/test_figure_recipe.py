@@ -105,6 +105,11 @@ def test_a_wrong_figure_is_refused() -> None:
     ):
         with pytest.raises(DataError, match=f"recipe mine/figure1: .*{told}"):
             FigureRecipe.from_dict("mine/figure1", {**FIELDS, "rows": [row]})
+    with pytest.raises(DataError, match="alignment has perturbations, expected none but for gap or tsne"):
+        FigureRecipe.from_dict("mine/figure1", {**FIELDS, "perturbations": ["flip:3"]})
+    learned = {"train": {"generators": ["ADM"]}}
+    with pytest.raises(DataError, match="alignment has train, expected none but for tsne"):
+        FigureRecipe.from_dict("mine/figure1", {**FIELDS, **learned})
     with pytest.raises(DataError, match="'real ones more' asks about no rows, expected plus or minus"):
         FigureRecipe.from_dict("mine/figure1", {**FIELDS, "claims": [{**CLAIM, "plus": {}, "minus": {}}]})
     with pytest.raises(DataError, match="recipe mine/figure1: metrics is unknown"):

@@ -24,6 +24,8 @@ Row: TypeAlias = Mapping[str, Any]
 Choice: TypeAlias = Mapping[str, str | int]
 """Column -> what rows hold there."""
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+BY_ROW: Final = ("gap", "tsne")
+"""Figures that show each row, and each perturbation, by itself, as the column ``condition`` tells."""
 HALF: Final = float(ndtri((1 + LEVEL) / 2))
 """Standard errors from the middle to the end of an interval."""
 
@@ -63,6 +65,12 @@ class FigureRecipe(Recipe):
     candidates: ClassVar[tuple[Column, ...]] = ()
 
     def __post_init__(self) -> None:
+        if self.perturbations and not self.by_row:
+            raise ValueError(f"{self.figure} has perturbations, expected none but for {' or '.join(BY_ROW)}")
+        if self.train and self.figure != "tsne":
+            raise ValueError(
+                f"{self.figure} has train, expected none but for tsne, which shows what heads have learned"
+            )
         for row in self.rows:
             if not row.method or row.train or row.pictures or row.leave_out:
                 raise ValueError(f"{row.name}: a row of a figure has a method, and learns from what the figure does")
@@ -71,6 +79,11 @@ class FigureRecipe(Recipe):
                     raise ValueError(
                         f"{row.name}: {column} has {len(numbers)} numbers; expected {len(self.columns)}, one a column"
                     )
+
+    @property
+    def by_row(self) -> bool:
+        """Whether each row is shown by itself; else all together are what one drawing needs."""
+        return self.figure in BY_ROW
 
     @property
     def trainings(self) -> tuple[TrainingSet, ...]:

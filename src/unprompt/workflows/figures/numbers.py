@@ -130,18 +130,16 @@ class Figure:
     collect: Callable[[FigureInputs], pa.Table]
     draw: Callable[[pa.Table], Drawing]
     needs_evidence: bool = True
-    by_row: bool = False
-    """Each row of a recipe, and each perturbation, is collected by itself, and told by the column ``condition``."""
 
 
 FIGURES: Final[Mapping[str, Figure]] = MappingProxyType(
     {
         "shift": Figure(shift, draw_shift),
-        "gap": Figure(caption_gap, draw_shift, by_row=True),
+        "gap": Figure(caption_gap, draw_shift),
         "alignment": Figure(alignment, draw_alignment),
         "sign": Figure(sign, draw_sign),
         "consistency": Figure(consistency, draw_consistency),
-        "tsne": Figure(tsne, draw_tsne, by_row=True),
+        "tsne": Figure(tsne, draw_tsne),
         "roc": Figure(roc, draw_roc),
         "det": Figure(roc, draw_det),
         "reliability": Figure(reliability, draw_reliability),

@@ -39,7 +39,7 @@ def draw_figure(recipe: FigureRecipe, bench: Bench, folder: Path, missing: Mappi
     """The drawing, its numbers and the claims' answers; without the rows that are ``missing``."""
     cells = [HeadCell(bench, row, seed, ()) for row in recipe.rows if row.name not in missing]
     figure = FIGURES[recipe.figure]
-    if figure.by_row:
+    if recipe.by_row:
         parts = [_named(figure.collect(inputs), name) for name, inputs in _conditions(recipe, cells)]
         table = pa.concat_tables(parts)
     else:
@@ -53,8 +53,8 @@ def draw_figure(recipe: FigureRecipe, bench: Bench, folder: Path, missing: Mappi
 def _conditions(recipe: FigureRecipe, cells: Sequence[HeadCell]) -> Iterator[tuple[str, FigureInputs]]:
     """A row, then the row after each perturbation; its name, and what is shown of it."""
     for cell in cells:
-        inputs = _inputs(cell, cell.store)
-        yield cell.row.name, replace(inputs, checkpoints=(cell.checkpoint,) if recipe.train else ())
+        inputs = replace(_inputs(cell, cell.store), checkpoints=(cell.checkpoint,) if recipe.train else ())
+        yield cell.row.name, inputs
         for text in recipe.perturbations:
             log.info(f"{recipe.name}, {cell.row.name}: the test pictures after {text}")
             pictures = perturbed_store([cell.store], cell.untrained(), "test", Chain.parse(text))
