@@ -28,7 +28,8 @@ we believe the reasons are: [miniature.md](miniature.md#the-papers-claims-here).
 
 A claim **holds** where the paired interval of the difference, at 95 % over pictures (and over seeds where there are
 several), lies above its bound; it **does not hold** where it lies under it; else it is **undecided**. The bound is 0
-unless another is told. Intervals are not corrected for the number of claims. `unseen` is the mean of the generators
+unless another is told. The two means of a figure's claim are taken as independent, which is rather too wide where they
+are of the same pictures. Intervals are not corrected for the number of claims. `unseen` is the mean of the generators
 that a head has not learned from.
 
 A run that is marked **quick** took so few pictures to learn from, too: it shows that a claim can be asked, and how. Its

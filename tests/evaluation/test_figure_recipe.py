@@ -63,15 +63,23 @@ def test_groups_with_standard_errors() -> None:
 
 
 def test_groups_with_intervals() -> None:
-    row = {"condition": "with caption", "n_real": 50, "n_generated": 60}
+    """Real pictures of their own, then shared ones, whose error no further generator makes smaller."""
+    row = {"condition": "with caption", "n_real": 50, "n_generated": 60, "real_error": 0.02, "generated_error": 0.01}
     table = [
-        {**row, "generator": "ADM", "delta": 0.10, "low": 0.06, "high": 0.14},
-        {**row, "generator": "glide", "delta": 0.20, "low": 0.17, "high": 0.23},
+        {**row, "generator": "ADM", "real": 0.5, "delta": 0.10},
+        {**row, "generator": "glide", "real": 0.6, "delta": 0.20},
     ]
     ruling = ruled({"says": "further", "column": "delta", "plus": {"condition": "with caption"}}, table)
-    half = math.hypot(0.04, 0.03) / 2
+    half = 1.959964 * math.sqrt(0.02**2 / 2 + 0.01**2 / 2)
     assert (ruling.difference, ruling.low, ruling.high) == pytest.approx((0.15, 0.15 - half, 0.15 + half))
     assert (ruling.n_real, ruling.n_generated) == (100, 120)
+    shared = ruled(
+        {"says": "further", "column": "delta", "plus": {"condition": "with caption"}},
+        [{**one, "real": 0.5} for one in table],
+    )
+    wider = 1.959964 * math.sqrt(0.02**2 + 0.01**2 / 2)
+    assert (shared.low, shared.high) == pytest.approx((0.15 - wider, 0.15 + wider))
+    assert (shared.n_real, shared.n_generated) == (50, 120)
     inverse = ruled({"says": "nearer", "column": "delta", "minus": {"condition": "with caption"}}, table)
     assert (inverse.difference, inverse.low, inverse.high) == pytest.approx((-0.15, -0.15 - half, -0.15 + half))
     assert (inverse.answer, inverse.n_real) == ("does not hold", 100)
@@ -102,9 +110,17 @@ def test_a_wrong_figure_is_refused() -> None:
             {"name": "TIDY", "method": "tidy", "paper": {"cosine": [0.2, 0.3]}},
             "TIDY: cosine has 2 numbers; expected 1, one a column",
         ),
+        (
+            {"name": "TIDY", "method": "tidy", "figure": "gap"},
+            "TIDY: method is 'tidy', expected sare in the figure gap",
+        ),
     ):
+        figure = {"figure": row.pop("figure", "alignment"), "rows": [row]}
         with pytest.raises(DataError, match=f"recipe mine/figure1: .*{told}"):
-            FigureRecipe.from_dict("mine/figure1", {**FIELDS, "rows": [row]})
+            FigureRecipe.from_dict("mine/figure1", {**FIELDS, **figure})
+    rows = [{"name": "TIDY", "method": "tidy"}, {"name": "TIDY", "method": "item"}]
+    with pytest.raises(DataError, match="rows are TIDY, TIDY, expected each name once, and each method once in align"):
+        FigureRecipe.from_dict("mine/figure1", {**FIELDS, "rows": rows})
     with pytest.raises(DataError, match="alignment has perturbations, expected none but for gap or tsne"):
         FigureRecipe.from_dict("mine/figure1", {**FIELDS, "perturbations": ["flip:3"]})
     learned = {"train": {"generators": ["ADM"]}}

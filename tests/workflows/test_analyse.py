@@ -125,6 +125,12 @@ def test_tsne_places_what_a_head_looks_at(store: Path, heads: Path, suite: Path,
         "tsne", evidence=store, suite=suite, out=tmp_path / "c", checkpoint=[heads / "sare.safetensors"], suffix=["svg"]
     )
     assert {row["condition"] for row in numbers(of_pictures)} == {"sare"}  # which takes pictures: its last layer's
+    with pytest.raises(
+        DataError, match=r"tsne\.csv has no column 'real', expected the numbers that the figure gap was"
+    ):
+        analyse("gap", numbers=of_pictures[1], out=tmp_path / "d")
+    with pytest.raises(OptionError, match="--checkpoint is given 2 times, expected one head for t-SNE"):
+        analyse("tsne", evidence=store, suite=suite, out=tmp_path, checkpoint=[heads / "sare.safetensors"] * 2)
     with pytest.raises(OptionError, match="--method is 'sare', expected one of item, tidy, clip-probe"):
         analyse("tsne", evidence=store, suite=suite, out=tmp_path, method="sare")
 

@@ -145,5 +145,7 @@ def test_a_dry_run_prices_evidence_and_no_training(genimage: Path, tmp_path: Pat
 def test_what_a_figure_has_no_use_for_is_refused(genimage: Path) -> None:
     with pytest.raises(OptionError, match="--train-on is foo, but tidy/figure1 is a figure, for which nothing is"):
         reproduce("tidy/figure1", data=f"genimage:{genimage}", suite="fake", train_on=["foo"])
+    with pytest.raises(OptionError, match="--seeds is 2, but item/figure9 is a figure, which shows one training"):
+        reproduce("item/figure9", data=f"genimage:{genimage}", suite="fake", seeds=2)
     with pytest.raises(OptionError, match="no suite 'nope'"):
         reproduce(listed=True, suite="nope")

@@ -36,6 +36,9 @@ class Gap:
 
     real: float
     generated: float
+    real_error: float
+    generated_error: float
+    """Standard errors of the two means."""
     delta: float
     """Real minus generated (SARE eq. 7)."""
     low: float
@@ -50,10 +53,19 @@ def gap(real: Floats, generated: Floats) -> Gap:
     if min(real.size, generated.size) < 2:
         raise DataError(f"got {real.size} real and {generated.size} generated pictures, expected two or more of each")
     delta = float(real.mean() - generated.mean())
-    error = float(np.sqrt(real.var(ddof=1) / real.size + generated.var(ddof=1) / generated.size))
-    half = float(ndtri((1 + LEVEL) / 2)) * error
-    sizes = int(real.size), int(generated.size)
-    return Gap(float(real.mean()), float(generated.mean()), delta, delta - half, delta + half, *sizes)
+    real_error, generated_error = (float(one.std(ddof=1) / np.sqrt(one.size)) for one in (real, generated))
+    half = float(ndtri((1 + LEVEL) / 2)) * float(np.hypot(real_error, generated_error))
+    return Gap(
+        real=float(real.mean()),
+        generated=float(generated.mean()),
+        real_error=real_error,
+        generated_error=generated_error,
+        delta=delta,
+        low=delta - half,
+        high=delta + half,
+        n_real=int(real.size),
+        n_generated=int(generated.size),
+    )
 
 
 def shift_table(
@@ -79,13 +91,13 @@ def draw_shift(table: pa.Table) -> Figure:
     """Left the means under each condition (figure 4a), right Delta with intervals (figure 4b)."""
     rows = table.to_pylist()
     names, conditions = (list(dict.fromkeys(row[key] for row in rows)) for key in ("generator", "condition"))
-    figure, (means, deltas) = canvas(PAGE, 2.6, 2)
+    figure, (means, deltas) = canvas(PAGE, 2.6 if len(names) <= SIDE_BY_SIDE else 3.4, 2)
     for place, condition in enumerate(conditions):
         chosen = {row["generator"]: row for row in rows if row["condition"] == condition}
         at = np.arange(len(names), dtype=np.float64) + (place - (len(conditions) - 1) / 2) * STEP / len(conditions)
         _means(means, at, place, condition, [chosen[name] for name in names], 0.36 / len(conditions))
         _deltas(deltas, at, place, condition, [chosen[name] for name in names])
-    means.set_ylim(0, (1.06 + 0.12 * len(conditions)) * max(1e-9, means.dataLim.y1))  # space for the legend
+    means.set_ylim(0, (1.1 + 0.15 * len(conditions)) * max(1e-9, means.dataLim.y1))  # space for the legend
     for axes, label, title in (
         (means, "mean perceptual distance", "Pictures and their reconstructions"),
         (deltas, "Δ, real minus generated", f"Δ of equation 7, {100 * LEVEL:g} % intervals"),
@@ -125,4 +137,6 @@ def _deltas(axes: Axes, at: Floats, place: int, condition: str, rows: Sequence[d
 
 def _counted(rows: Sequence[dict[str, object]], name: str) -> str:
     row = next(one for one in rows if one["generator"] == name)
-    return f"{name}\nn = {row['n_real']} + {row['n_generated']}"
+    several = len({one["generator"] for one in rows}) > SIDE_BY_SIDE
+    between = ", " if several else "\n"  # slanted lines of two generators would run into one another
+    return f"{name}{between}n = {row['n_real']} + {row['n_generated']}"

@@ -71,7 +71,14 @@ class FigureRecipe(Recipe):
             raise ValueError(
                 f"{self.figure} has train, expected none but for tsne, which shows what heads have learned"
             )
+        names, methods = [row.name for row in self.rows], [row.method for row in self.rows]
+        if len({*names}) < len(names) or (len({*methods}) < len(methods) and not self.by_row):
+            raise ValueError(
+                f"rows are {', '.join(names)}, expected each name once, and each method once in {self.figure}"
+            )
         for row in self.rows:
+            if self.figure in ("shift", "gap") and row.method != "sare":
+                raise ValueError(f"{row.name}: method is {row.method!r}, expected sare in the figure {self.figure}")
             if not row.method or row.train or row.pictures or row.leave_out:
                 raise ValueError(f"{row.name}: a row of a figure has a method, and learns from what the figure does")
             for column, numbers in row.paper.items():
@@ -125,7 +132,7 @@ def _rule(claim: FigureClaim, table: Sequence[Row], missing: Mapping[str, str]) 
             return Ruling(claim.says, claim.column, "not run", above=claim.above, reason=why)
         mean, error = _mean(rows, claim.column)
         middle, variance = middle + sign * mean, variance + error**2
-        real = max(real, sum(_count(row, REAL) for row in rows))
+        real = max(real, _real_pictures(rows))
         generated = max(generated, sum(_count(row, GENERATED) for row in rows))
     if not math.isfinite(variance):
         why = "a group has a single picture, expected two or more"
@@ -136,7 +143,16 @@ def _rule(claim: FigureClaim, table: Sequence[Row], missing: Mapping[str, str]) 
 
 
 def _mean(rows: Sequence[Row], column: str) -> tuple[float, float]:
-    """The mean over generators, each of which counts alike, and its standard error."""
+    """The mean over generators, each of which counts alike, and its standard error.
+
+    Generators that share their real pictures have the error of these in common.
+    """
+    if "real_error" in rows[0]:
+        shared: dict[Any, float] = defaultdict(float)
+        for row in rows:
+            shared[_collection(row)] += row["real_error"] / len(rows)
+        own = [row["generated_error"] / len(rows) for row in rows]
+        return float(np.mean([row[column] for row in rows])), math.hypot(*shared.values(), *own)
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         groups[row["generator"]].append(row)
@@ -148,14 +164,24 @@ def _group(rows: Sequence[Row], column: str) -> tuple[float, float]:
     """Mean and standard error of one generator: as its one row tells them, or from a row for each picture."""
     if f"{column}_error" in rows[0]:
         return rows[0][column], rows[0][f"{column}_error"]
-    if "low" in rows[0]:
-        return rows[0][column], (rows[0]["high"] - rows[0]["low"]) / (2 * HALF)
     values = np.array([row[column] for row in rows], np.float64)
     return float(values.mean()), float(values.std(ddof=1) / math.sqrt(values.size)) if values.size > 1 else math.inf
 
 
+def _collection(row: Row) -> tuple[Any, ...]:
+    """What rows have in common whose real pictures are the same ones under one condition."""
+    return row.get("condition"), row["n_real"], row["real"]
+
+
+def _real_pictures(rows: Sequence[Row]) -> int:
+    """Each counted once."""
+    if "n_real" in rows[0]:
+        return sum(row["n_real"] for row in {_collection(row): row for row in rows}.values())
+    return sum(_count(row, REAL) for row in rows)
+
+
 def _count(row: Row, label: int) -> int:
     """Pictures of a class that a row rests on."""
-    if "n_real" in row:
-        return int(row["n_real"] if label == REAL else row["n_generated"])
+    if "n_generated" in row:
+        return int(row["n_generated"]) if label == GENERATED else 0
     return int(row.get("n", 1)) if row["label"] == label else 0

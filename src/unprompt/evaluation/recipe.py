@@ -173,6 +173,9 @@ class TableRecipe(Recipe):
     def _check_rows(self) -> None:
         sizes = {1, len(self.perturbations)} if self.perturbations else {1, len(self.printed_columns) + 1}
         heads = [row.name for row in self.rows if row.method and not row.leave_out]
+        names = [row.name for row in self.rows]
+        if twice := next((name for name in names if names.count(name) > 1), ""):
+            raise ValueError(f"two rows are named {twice!r}, expected each name once")
         for row in self.rows:
             if self.axis and ", " not in row.name:
                 raise ValueError(f"a row is named {row.name!r}, where a table with an axis has LINE, LEVEL")

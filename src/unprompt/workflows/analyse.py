@@ -7,7 +7,7 @@ from pathlib import Path
 
 from unprompt.analysis import check_forms, read_numbers, write_figure
 from unprompt.choices import Split
-from unprompt.errors import OptionError
+from unprompt.errors import DataError, OptionError
 from unprompt.urls import local_path
 from unprompt.workflows.data.labelled import stores
 from unprompt.workflows.figures.inputs import FigureInputs
@@ -69,7 +69,12 @@ def analyse(
     if pictures < 1:
         raise OptionError(f"--pictures is {pictures}, expected 1 or more")
     if numbers is not None:
-        return write_figure(folder, figure, FIGURES[figure].draw, read_numbers(Path(numbers)), forms)
+        try:
+            return write_figure(folder, figure, FIGURES[figure].draw, read_numbers(Path(numbers)), forms)
+        except KeyError as error:
+            raise DataError(
+                f"{numbers} has no column {error}, expected the numbers that the figure {figure} was drawn from"
+            ) from error
     if evidence is None and FIGURES[figure].needs_evidence:
         raise OptionError(f"--evidence is missing, expected a folder that extract wrote: {figure} is drawn from it")
     inputs = FigureInputs(

@@ -120,6 +120,8 @@ def reproduce(
     if seeds < 1:
         raise OptionError(f"--seeds is {seeds}, expected 1 or more trainings of each head")
     wanted, manifest = recipe(table), Manifest.read(suite)
+    if seeds > 1 and isinstance(wanted, FigureRecipe):
+        raise OptionError(f"--seeds is {seeds}, but {wanted.name} is a figure, which shows one training at most")
     if train_on and not wanted.trainings:
         raise OptionError(
             f"--train-on is {', '.join(train_on)}, but {wanted.name} is a figure, for which nothing is learned"

@@ -71,7 +71,8 @@ def shift(inputs: FigureInputs) -> pa.Table:
 
 def caption_gap(inputs: FigureInputs) -> pa.Table:
     """SARE's figures 7 and 16: with the captions alone, as they stand in the evidence."""
-    return _shift(inputs, {GUIDED: SareExtractor()})
+    manifest = inputs.loaded("sare").manifest
+    return _shift(inputs, {f"{GUIDED}, {manifest.called}" if manifest.changed else GUIDED: SareExtractor()})
 
 
 def alignment(inputs: FigureInputs) -> pa.Table:
@@ -217,6 +218,8 @@ def _make_free(inputs: FigureInputs, free: SareExtractor, suite: Suite) -> None:
 
 def _reader(inputs: FigureInputs) -> Detector[Any, Any]:
     """A detector that turns its evidence into vectors: that of the checkpoint, or an untrained one."""
+    if len(inputs.checkpoints) > 1:
+        raise OptionError(f"--checkpoint is given {len(inputs.checkpoints)} times, expected one head for t-SNE")
     if inputs.checkpoints:
         path = inputs.checkpoints[0]
         return load(path, inputs.loaded(read_header(path).method))
