@@ -78,7 +78,7 @@ OPTIONS: Final[Mapping[str, Mapping[str, int | float | bool]]] = {
     "npr": {"epochs": 5},
     "gramnet": {"epochs": 6, "rate": 1e-3},
     "lgrad": {"epochs": 8},
-    "drct": {"epochs": 5, "batch": 64, "rate": 1e-3},
+    "drct": {"epochs": 30, "batch": 64, "rate": 1e-3},
     "univfd": {"rate": 1e-2},
 }
 """Where the papers' schedules, made for 10^5 pictures, are too short or too long here, or a head is too large."""
