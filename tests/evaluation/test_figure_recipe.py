@@ -63,6 +63,18 @@ def test_groups_with_standard_errors() -> None:
 
 
 def test_groups_with_intervals() -> None:
+    row = {"measure": "1 - cosine", "n_real": 50, "n_generated": 60}
+    table = [
+        {**row, "generator": "ADM", "chance": 0.10, "low": 0.06, "high": 0.14},
+        {**row, "generator": "glide", "chance": 0.20, "low": 0.17, "high": 0.23},
+    ]
+    ruling = ruled({"says": "further", "column": "chance", "plus": {"measure": "1 - cosine"}}, table)
+    half = math.hypot(0.04, 0.03) / 2
+    assert (ruling.difference, ruling.low, ruling.high) == pytest.approx((0.15, 0.15 - half, 0.15 + half))
+    assert (ruling.n_real, ruling.n_generated) == (100, 120)
+
+
+def test_generators_that_share_their_real_pictures() -> None:
     """Real pictures of their own, then shared ones, whose error no further generator makes smaller."""
     row = {"condition": "with caption", "n_real": 50, "n_generated": 60, "real_error": 0.02, "generated_error": 0.01}
     table = [

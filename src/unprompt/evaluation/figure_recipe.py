@@ -164,6 +164,8 @@ def _group(rows: Sequence[Row], column: str) -> tuple[float, float]:
     """Mean and standard error of one generator: as its one row tells them, or from a row for each picture."""
     if f"{column}_error" in rows[0]:
         return rows[0][column], rows[0][f"{column}_error"]
+    if "low" in rows[0]:
+        return rows[0][column], (rows[0]["high"] - rows[0]["low"]) / (2 * HALF)
     values = np.array([row[column] for row in rows], np.float64)
     return float(values.mean()), float(values.std(ddof=1) / math.sqrt(values.size)) if values.size > 1 else math.inf
 
@@ -174,14 +176,14 @@ def _collection(row: Row) -> tuple[Any, ...]:
 
 
 def _real_pictures(rows: Sequence[Row]) -> int:
-    """Each counted once."""
-    if "n_real" in rows[0]:
+    """Each counted once, where the rows tell which generators share them."""
+    if "real_error" in rows[0]:
         return sum(row["n_real"] for row in {_collection(row): row for row in rows}.values())
     return sum(_count(row, REAL) for row in rows)
 
 
 def _count(row: Row, label: int) -> int:
     """Pictures of a class that a row rests on."""
-    if "n_generated" in row:
-        return int(row["n_generated"]) if label == GENERATED else 0
+    if "n_real" in row:
+        return int(row["n_real"] if label == REAL else row["n_generated"])
     return int(row.get("n", 1)) if row["label"] == label else 0
