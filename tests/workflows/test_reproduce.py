@@ -531,6 +531,8 @@ def test_an_open_set_asks_whether_any_candidate_drew_it(six: list[str], tmp_path
     assert found.claims[0].above == 50
     with pytest.raises(DataError, match="open_set is true, expected so in a table with candidates alone"):
         recipe(of_few("semgir/table4", tmp_path, ["SemGIR", "candidate"], open_set=True))
+    with pytest.raises(DataError, match="two rows are named 'A', expected each name once"):
+        TableRecipe.from_dict("m", {**fields_of("beyond/open-set"), "rows": [{"name": "A", "method": "npr"}] * 2})
 
 
 def test_rows_may_learn_from_different_generators(universal: Path, tmp_path: Path) -> None:
